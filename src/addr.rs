@@ -1,0 +1,256 @@
+//! Domain newtypes: what an address or identifier means, not how it is carried. No I/O.
+
+use core::fmt;
+use core::str::FromStr;
+use serde::{Deserialize, Serialize};
+use std::net::Ipv6Addr;
+
+/// A network prefix with its host bits zero. A *home network prefix* (RFC 5213 section 2.2) when it
+/// belongs to a binding, a pool when it is configured as one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HomePrefix {
+    bits: u128,
+    len: u8,
+}
+
+/// Why a prefix was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrefixError {
+    /// The length is over 128.
+    #[error("prefix length {0} is over 128")]
+    Length(u8),
+    /// Bits beyond the length are set.
+    #[error("{0}/{1} has bits set beyond its length")]
+    HostBits(Ipv6Addr, u8),
+    /// Not of the form `address/length`.
+    #[error("{0:?} is not an IPv6 prefix (address/length)")]
+    Syntax(String),
+}
+
+impl HomePrefix {
+    /// A prefix whose host bits must be zero.
+    pub fn new(addr: Ipv6Addr, len: u8) -> Result<Self, PrefixError> {
+        let p = Self::truncating(addr, len)?;
+        if p.bits == u128::from(addr) { Ok(p) } else { Err(PrefixError::HostBits(addr, len)) }
+    }
+
+    /// The prefix of length `len` that contains `addr`.
+    pub fn truncating(addr: Ipv6Addr, len: u8) -> Result<Self, PrefixError> {
+        if len > 128 {
+            return Err(PrefixError::Length(len));
+        }
+        Ok(Self { bits: u128::from(addr) & Self::mask(len), len })
+    }
+
+    /// The netmask of a prefix of length `len` (0 to 128), host order.
+    #[must_use]
+    pub const fn mask(len: u8) -> u128 {
+        if len == 0 { 0 } else { u128::MAX << (128 - len) }
+    }
+
+    /// The first address.
+    #[must_use]
+    pub const fn addr(self) -> Ipv6Addr {
+        Ipv6Addr::from_bits(self.bits)
+    }
+
+    /// The prefix as a number, host order.
+    #[must_use]
+    pub const fn bits(self) -> u128 {
+        self.bits
+    }
+
+    /// Length in bits, 0 to 128.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)]
+    pub const fn len(self) -> u8 {
+        self.len
+    }
+
+    /// Whether `addr` lies inside.
+    #[must_use]
+    pub fn contains(self, addr: Ipv6Addr) -> bool {
+        u128::from(addr) & Self::mask(self.len) == self.bits
+    }
+
+    /// Whether `other` is this prefix or lies inside it.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        other.len >= self.len && self.contains(other.addr())
+    }
+}
+
+impl fmt::Display for HomePrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `pad` so that tables can align it.
+        f.pad(&format!("{}/{}", self.addr(), self.len))
+    }
+}
+
+impl fmt::Debug for HomePrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for HomePrefix {
+    type Err = PrefixError;
+    fn from_str(s: &str) -> Result<Self, PrefixError> {
+        let syntax = || PrefixError::Syntax(s.into());
+        let (a, l) = s.split_once('/').ok_or_else(syntax)?;
+        Self::new(a.parse().map_err(|_| syntax())?, l.parse().map_err(|_| syntax())?)
+    }
+}
+
+impl TryFrom<String> for HomePrefix {
+    type Error = PrefixError;
+    fn try_from(s: String) -> Result<Self, PrefixError> {
+        s.parse()
+    }
+}
+
+impl From<HomePrefix> for String {
+    fn from(p: HomePrefix) -> Self {
+        p.to_string()
+    }
+}
+
+/// A mobile node's identifier with its subtype (RFC 4283). Subtype 1 is the NAI.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MnId {
+    subtype: u8,
+    bytes: Box<[u8]>,
+}
+
+impl MnId {
+    /// Subtype 1, a Network Access Identifier.
+    pub const NAI: u8 = 1;
+    /// The longest identifier that the option's length field can carry.
+    pub const MAX_LEN: usize = 254;
+
+    /// From an option's fields; `None` if longer than [`Self::MAX_LEN`].
+    #[must_use]
+    pub fn new(subtype: u8, bytes: &[u8]) -> Option<Self> {
+        (bytes.len() <= Self::MAX_LEN).then(|| Self { subtype, bytes: bytes.into() })
+    }
+
+    /// A Network Access Identifier; `None` if longer than [`Self::MAX_LEN`].
+    #[must_use]
+    pub fn nai(s: &str) -> Option<Self> {
+        Self::new(Self::NAI, s.as_bytes())
+    }
+
+    /// The subtype of RFC 4283 and its registry.
+    #[must_use]
+    pub const fn subtype(&self) -> u8 {
+        self.subtype
+    }
+
+    /// The identifier, as it stands on the wire.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Display for MnId {
+    /// The NAI as text where it is printable, else `subtype:hex`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match core::str::from_utf8(&self.bytes) {
+            Ok(s) if self.subtype == Self::NAI && s.chars().all(|c| !c.is_control()) => f.pad(s),
+            _ => {
+                let hex: String = self.bytes.iter().map(|b| format!("{b:02x}")).collect();
+                f.pad(&format!("{}:{hex}", self.subtype))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for MnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+macro_rules! address_newtype {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Ipv6Addr);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0.to_string())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+address_newtype! {
+    /// The address of the gateway that serves a node now; the far end of its tunnel (RFC 5213 2.2).
+    ProxyCoa
+}
+address_newtype! {
+    /// The LMA's own address, LMAA: where PBUs arrive and tunnels end (RFC 5213 2.2).
+    AnchorAddr
+}
+
+/// An Ethernet address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct MacAddr(pub [u8; 6]);
+
+impl fmt::Display for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        f.pad(&format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}"))
+    }
+}
+
+impl fmt::Debug for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A port of the appliance, in the order of the configuration. (DPDK's own number may differ.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortId(pub u16);
+
+/// A forwarding worker, counted from zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WorkerId(pub u16);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefix_refuses_host_bits_and_long_lengths() {
+        assert!("2001:db8::1/64".parse::<HomePrefix>().is_err());
+        assert!("2001:db8::/129".parse::<HomePrefix>().is_err());
+        assert_eq!("2001:db8::/64".parse::<HomePrefix>().map(|p| p.to_string()), Ok("2001:db8::/64".into()));
+    }
+
+    #[test]
+    fn prefix_contains_its_own_and_no_neighbour() {
+        let p: HomePrefix = "2001:db8:0:1::/64".parse().expect("valid");
+        assert!(p.contains("2001:db8:0:1::42".parse().expect("valid")));
+        assert!(!p.contains("2001:db8:0:2::42".parse().expect("valid")));
+        let whole: HomePrefix = "::/0".parse().expect("valid");
+        assert!(whole.covers(p) && !p.covers(whole));
+    }
+
+    #[test]
+    fn unprintable_identifier_is_rendered_as_hex() {
+        assert_eq!(MnId::nai("mn1@example.org").map(|m| m.to_string()), Some("mn1@example.org".into()));
+        assert_eq!(MnId::new(1, b"a\0b").map(|m| m.to_string()), Some("1:610062".into()));
+    }
+}

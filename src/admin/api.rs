@@ -1,0 +1,182 @@
+//! What can be asked over the admin socket, and what is answered. The method's name is the noun and
+//! the verb with a dot (`binding.show`); parameters and results are these types as JSON.
+
+use crate::addr::{HomePrefix, MacAddr, MnId};
+use crate::config::PortRole;
+use crate::dataplane::update::EntryCounters;
+use serde::{Deserialize, Serialize};
+use std::net::Ipv6Addr;
+
+/// Spoken on connect; both sides refuse another major version.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The most rows in one page.
+pub const PAGE_MAX: usize = 512;
+
+/// A question for the control core (what the admin thread can answer alone is not here).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Request {
+    BindingShow { filter: BindingFilter, cursor: u64, limit: usize, counters: bool },
+    BindingDel { mn_id: String, prefix: Option<HomePrefix> },
+    MagShow,
+    MagAdd { address: Ipv6Addr, name: String },
+    MagDel { address: Ipv6Addr },
+    PoolShow,
+    PortShow,
+    WorkerShow,
+    DropShow,
+    StatsShow,
+    NeighborShow,
+}
+
+/// Which bindings.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BindingFilter {
+    /// Exactly this identifier.
+    pub mn_id: Option<String>,
+    /// Served by this gateway.
+    pub mag: Option<Ipv6Addr>,
+    /// Holding a prefix that this one covers, or that covers it.
+    pub prefix: Option<HomePrefix>,
+}
+
+/// An answer of the control core.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Reply {
+    Bindings(Page<BindingRow>),
+    Deleted { sessions: usize },
+    Mags(Vec<MagRow>),
+    Done,
+    Pools(Vec<PoolRow>),
+    Ports(Vec<PortRow>),
+    Workers(Vec<WorkerRow>),
+    Drops(Vec<DropRow>),
+    Stats(Vec<StatRow>),
+    Neighbors(Vec<NeighborRow>),
+    /// Refused, with a sentence that says why and what would be right.
+    Error(String),
+}
+
+/// Some rows, and where the next page begins (`None`: that was all).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    pub next: Option<u64>,
+}
+
+/// One mobility session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct BindingRow {
+    pub mn_id: MnId,
+    pub hnp: Vec<HomePrefix>,
+    pub proxy_coa: Ipv6Addr,
+    /// `active` or `deleting`.
+    pub state: String,
+    pub handoff: u8,
+    pub att: u8,
+    /// Hexadecimal; absent if the gateway did not tell.
+    pub mn_ll_id: Option<String>,
+    pub link_local: Option<Ipv6Addr>,
+    pub lifetime_s: u32,
+    pub lifetime_left_s: u32,
+    /// How often it moved to another gateway.
+    pub handoffs: u32,
+    /// Per prefix, in the order of `hnp`; absent if they were not asked for.
+    pub counters: Option<Vec<EntryCounters>>,
+}
+
+/// One gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct MagRow {
+    pub address: Ipv6Addr,
+    pub name: String,
+    pub authorized: bool,
+    pub bindings: usize,
+    pub pbu_received: u64,
+    pub pba_accepted: u64,
+    pub pba_refused: u64,
+    pub tunnel_mtu: u16,
+}
+
+/// One prefix pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct PoolRow {
+    pub name: String,
+    pub prefix: HomePrefix,
+    pub delegated_len: u8,
+    pub capacity: u64,
+    pub used: u64,
+}
+
+/// One port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct PortRow {
+    pub name: String,
+    pub role: PortRole,
+    pub device: String,
+    pub driver: String,
+    pub mac: MacAddr,
+    pub mtu: u16,
+    pub link_up: bool,
+    pub rx_packets: u64,
+    pub tx_packets: u64,
+    pub rx_missed: u64,
+    pub tx_errors: u64,
+    /// How signaling reaches the control core: `flow-rule` or `punt-ring`.
+    pub signaling: String,
+    /// How a packet reaches its worker: `single`, `rss` or `hand-off`.
+    pub steering: String,
+}
+
+/// One worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct WorkerRow {
+    pub worker: u16,
+    pub cpu: u16,
+    pub rx_packets: u64,
+    pub tx_packets: u64,
+    pub punted: u64,
+    pub handed_off: u64,
+    pub drops: u64,
+    pub entries: u64,
+    pub applied_seq: u64,
+    /// Bursts that were not empty, and bursts in all.
+    pub busy_polls: u64,
+    pub polls: u64,
+}
+
+/// One reason to discard a frame, summed over workers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct DropRow {
+    pub reason: String,
+    pub description: String,
+    pub packets: u64,
+}
+
+/// One counter of the control plane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct StatRow {
+    pub name: String,
+    pub value: u64,
+}
+
+/// One mirrored neighbour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct NeighborRow {
+    pub port: String,
+    pub address: Ipv6Addr,
+    pub mac: Option<MacAddr>,
+    pub state: String,
+}

@@ -1,0 +1,8 @@
+//! The admin socket: JSON-RPC 2.0, one object a line, on a Unix socket.
+//!
+//! ```text
+//!  client -- Unix socket -- admin thread -- bounded channel -- control core
+//! ```
+//! The control core answers in pages and never waits for a client.
+
+pub mod api;

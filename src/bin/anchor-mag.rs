@@ -1,0 +1,2 @@
+//! `anchor-mag`: the mobile access gateway of RFC 5213 section 6.
+fn main() {}

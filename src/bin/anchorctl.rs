@@ -1,0 +1,2 @@
+//! `anchorctl`: talks to the admin socket of `anchord`.
+fn main() {}

@@ -1,0 +1,124 @@
+//! What crosses between the control core and a worker: updates down, punts and reports up.
+
+use crate::addr::{HomePrefix, MacAddr, PortId};
+use crate::nic::Frame;
+use crate::sync::seq::Seq;
+use std::net::Ipv6Addr;
+
+/// A tunnel to one gateway, by index into every worker's tunnel table. Allocated densely by
+/// `control::publish`, which reuses an id only after every worker has applied its removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TunnelId(pub u32);
+
+/// What a worker needs to know of a tunnel (RFC 2473): IPv6 in IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunnel {
+    /// The anchor's address: outer source downlink, outer destination uplink.
+    pub local: Ipv6Addr,
+    /// The gateway's address (Proxy-CoA): outer destination downlink, the only admitted outer
+    /// source uplink.
+    pub remote: Ipv6Addr,
+    /// The largest outer packet, IPv6 header included, in bytes.
+    pub mtu: u16,
+}
+
+/// What a worker does with packets of a home network prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forward {
+    /// Forward both ways through the tunnel.
+    Tunnel(TunnelId),
+    /// The binding waits for its deletion: drop both ways (RFC 5213 5.3.5 (2)).
+    Held,
+}
+
+/// One next hop of the mirrored FIB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextHop {
+    /// Out of `port` to this gateway.
+    Gateway(PortId, Ipv6Addr),
+    /// On link: out of `port`, to the destination itself.
+    OnLink(PortId),
+    /// Discard and answer "no route" (unreachable and prohibit routes of the kernel).
+    Unreachable,
+    /// Discard without an answer (blackhole).
+    Blackhole,
+    /// The destination is one of our own addresses: hand it to the kernel.
+    Local,
+}
+
+/// One change to a worker's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Creates or replaces a tunnel.
+    TunnelSet(TunnelId, Tunnel),
+    /// Removes a tunnel; no entry names it any more.
+    TunnelDel(TunnelId),
+    /// Creates the entry of a prefix, or moves it; its counters stay.
+    EntrySet(HomePrefix, Forward),
+    /// Removes the entry of a prefix and its counters.
+    EntryDel(HomePrefix),
+    /// A prefix that the anchor's nodes live in: unassigned addresses inside are unreachable.
+    PoolSet(HomePrefix),
+    /// No longer.
+    PoolDel(HomePrefix),
+    /// Creates or replaces a route.
+    RouteSet(HomePrefix, NextHop),
+    /// Removes a route.
+    RouteDel(HomePrefix),
+    /// The link-layer address of a neighbour became known, or changed.
+    NeighborSet(PortId, Ipv6Addr, MacAddr),
+    /// It is no longer known.
+    NeighborDel(PortId, Ipv6Addr),
+    /// Asks for the counters of a prefix's entry: answered by [`Report::Counters`].
+    CountersGet(HomePrefix, u64),
+}
+
+/// A change with its place in the control core's order. A worker applies every update that its
+/// ring holds before each burst, then stores the last `seq`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Update {
+    /// Strictly rising per worker; several workers may get the same.
+    pub seq: Seq,
+    /// What changes.
+    pub change: Change,
+}
+
+/// Packets and bytes of one entry; bytes are of inner packets, IPv6 header included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[allow(missing_docs)]
+pub struct EntryCounters {
+    pub downlink_packets: u64,
+    pub downlink_bytes: u64,
+    pub uplink_packets: u64,
+    pub uplink_bytes: u64,
+}
+
+/// Why a frame was handed to the control core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PuntReason {
+    /// A Mobility Header to the anchor's address.
+    Signaling,
+    /// For the host kernel: ND, ARP, anything to our own addresses, link-local, multicast.
+    Exception,
+    /// Ready to leave but for the link-layer address of this next hop; the control core holds it
+    /// until the kernel has resolved it. The Ethernet header's addresses are still to be written.
+    Unresolved(PortId, Ipv6Addr),
+}
+
+/// What a worker tells the control core.
+#[derive(Debug)]
+pub enum Report<F: Frame> {
+    /// A frame for the control core.
+    Punt(PuntReason, F),
+    /// The answer to [`Change::CountersGet`]; `None` if the worker has no such entry.
+    Counters(u64, Option<EntryCounters>),
+}
+
+/// A frame that the control core wants sent as it is, Ethernet header included.
+#[derive(Debug)]
+pub struct Inject<F: Frame> {
+    /// Where to.
+    pub port: PortId,
+    /// What.
+    pub frame: F,
+}

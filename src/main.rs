@@ -1,0 +1,2 @@
+//! `anchord`: the mobility anchor daemon.
+fn main() {}

@@ -1,0 +1,87 @@
+//! What the anchor's pure core decides, as data. The control loop carries it out, in order.
+
+use crate::addr::{AnchorAddr, HomePrefix, MnId, ProxyCoa};
+use crate::mobility::message::AckMsg;
+use serde::{Deserialize, Serialize};
+
+/// One decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Change what the workers forward. Never waits.
+    Publish(Publication),
+    /// Make a binding durable as it is now (the control loop asks the cache for it by id), or
+    /// forget it if it is gone.
+    Persist(BindingId),
+    /// Send a Proxy Binding Acknowledgement.
+    Reply {
+        /// The message.
+        ack: AckMsg,
+        /// Hold it until every `Publish` and `Persist` that came before it in this stream is in
+        /// force. `false` for refusals.
+        held: bool,
+    },
+    /// Something that an operator may want to see.
+    Audit(Audit),
+}
+
+/// Names a binding for as long as it lives; never reused within a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BindingId(pub u64);
+
+/// A change of what is forwarded for one home network prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Publication {
+    /// Forward through the tunnel between these two addresses.
+    Forward(HomePrefix, AnchorAddr, ProxyCoa),
+    /// Drop: the delete delay runs.
+    Hold(HomePrefix),
+    /// Forget it.
+    Withdraw(HomePrefix),
+}
+
+/// What happened to a binding, for logs, events and counters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// What.
+    pub kind: AuditKind,
+    /// Whose; `None` when the message did not say.
+    pub mn_id: Option<MnId>,
+    /// The gateway that asked, or that lost the binding.
+    pub proxy_coa: Option<ProxyCoa>,
+}
+
+/// Kinds of [`Audit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AuditKind {
+    /// A new mobility session.
+    Created,
+    /// The lifetime was extended by the same gateway.
+    Refreshed,
+    /// The session moved to another gateway.
+    HandedOff,
+    /// De-registered; the delete delay runs.
+    Deregistered,
+    /// Taken up again within the delete delay.
+    Revived,
+    /// The lifetime ran out.
+    Expired,
+    /// Deleted: after the delete delay, or by the operator.
+    Deleted,
+    /// A byte-identical duplicate was answered again.
+    Duplicate,
+    /// Refused with this status.
+    Refused(u8),
+    /// Ignored without an answer; the reason is the clause that says so.
+    Ignored(Ignored),
+}
+
+/// Why an update got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Ignored {
+    /// A de-registration by a gateway that no longer serves the session (RFC 5213 5.3.5 (1)).
+    NotServing,
+    /// A de-registration for which there is no session (RFC 5213 5.4.1).
+    NoSession,
+    /// Held until `MaxDelayBeforeNewBCEAssign` has passed (RFC 5213 5.4.1.2, 5.4.1.3); answered then.
+    Waiting,
+}

@@ -1,0 +1,24 @@
+//! What can happen to the anchor's pure core.
+
+use crate::addr::{HomePrefix, MnId};
+use crate::mobility::message::UpdateMsg;
+use serde::{Deserialize, Serialize};
+use std::net::Ipv6Addr;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A Binding Update with the P flag arrived and its header passed RFC 6275 section 9.2.
+    Pbu(UpdateMsg),
+    /// The operator deletes the bindings of a node, or only the one that holds `prefix`.
+    AdminDelete {
+        /// Whose.
+        mn_id: MnId,
+        /// Which of its sessions; all if `None`.
+        prefix: Option<HomePrefix>,
+    },
+    /// The operator authorized a gateway.
+    MagAdd(Ipv6Addr),
+    /// The operator withdrew a gateway's authorization; its bindings stay until they expire.
+    MagDel(Ipv6Addr),
+}

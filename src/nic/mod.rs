@@ -1,0 +1,65 @@
+//! The seam between the packet path and whatever moves frames: DPDK in production (`dpdk/`), a
+//! deterministic in-memory NIC in unit tests (`mem.rs`).
+//!
+//! A frame is owned by exactly one place. `send` takes frames out of the burst that it is given;
+//! what the NIC refused stays in the burst, with the caller.
+
+use crate::addr::PortId;
+use arrayvec::ArrayVec;
+
+/// The most frames that one call moves.
+pub const BURST_MAX: usize = 64;
+
+/// Frames in order of arrival.
+pub type Burst<F> = ArrayVec<F, BURST_MAX>;
+
+/// One Ethernet frame in a buffer with headroom. Neither `Clone` nor `Copy`; dropping it frees it.
+pub trait Frame: Sized + Send + 'static {
+    /// The frame's bytes, from the Ethernet header on: the first segment if there are several.
+    fn data(&self) -> &[u8];
+    /// The same, writable.
+    fn data_mut(&mut self) -> &mut [u8];
+    /// Whole length in bytes, over all segments.
+    fn frame_len(&self) -> usize;
+    /// Makes room for `n` bytes before the frame out of the headroom. `false`, and no change, if
+    /// there is not enough. The new bytes hold whatever was there.
+    #[must_use]
+    fn prepend(&mut self, n: usize) -> bool;
+    /// Removes `n` bytes from the front. `false`, and no change, if the first segment is shorter.
+    #[must_use]
+    fn trim_front(&mut self, n: usize) -> bool;
+    /// Shortens a single-segment frame to `len` bytes. `false`, and no change, if it is shorter
+    /// already or has several segments.
+    #[must_use]
+    fn truncate(&mut self, len: usize) -> bool;
+    /// Bytes of tailroom that [`Frame::append`] may take.
+    #[must_use]
+    fn append(&mut self, n: usize) -> bool;
+    /// The port that it arrived on.
+    fn port(&self) -> PortId;
+}
+
+/// Where empty frames come from. Bounded: `None` when it is used up.
+pub trait FramePool: Send + 'static {
+    /// The frames that it gives.
+    type Frame: Frame;
+    /// A frame of zero length for `port`, with the headroom of a received one.
+    fn alloc(&self, port: PortId) -> Option<Self::Frame>;
+}
+
+/// A queue to receive from.
+pub trait RxQueue: Send + 'static {
+    /// The frames that it gives.
+    type Frame: Frame;
+    /// Appends received frames to `burst` up to its capacity; returns how many. Never blocks.
+    fn recv(&mut self, burst: &mut Burst<Self::Frame>) -> usize;
+}
+
+/// A queue to send on.
+pub trait TxQueue: Send + 'static {
+    /// The frames that it takes.
+    type Frame: Frame;
+    /// Sends from the front of `burst`; what the NIC refused stays there. Returns how many were
+    /// sent. Never blocks.
+    fn send(&mut self, burst: &mut Burst<Self::Frame>) -> usize;
+}
