@@ -236,7 +236,10 @@ mod tests {
     fn prefix_refuses_host_bits_and_long_lengths() {
         assert!("2001:db8::1/64".parse::<HomePrefix>().is_err());
         assert!("2001:db8::/129".parse::<HomePrefix>().is_err());
-        assert_eq!("2001:db8::/64".parse::<HomePrefix>().map(|p| p.to_string()), Ok("2001:db8::/64".into()));
+        assert_eq!(
+            "2001:db8::/64".parse::<HomePrefix>().map(|p| p.to_string()),
+            Ok("2001:db8::/64".into())
+        );
     }
 
     #[test]
@@ -250,7 +253,10 @@ mod tests {
 
     #[test]
     fn unprintable_identifier_is_rendered_as_hex() {
-        assert_eq!(MnId::nai("mn1@example.org").map(|m| m.to_string()), Some("mn1@example.org".into()));
+        assert_eq!(
+            MnId::nai("mn1@example.org").map(|m| m.to_string()),
+            Some("mn1@example.org".into())
+        );
         assert_eq!(MnId::new(1, b"a\0b").map(|m| m.to_string()), Some("1:610062".into()));
     }
 }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 pub use core::time::Duration;
 
 /// A point on a monotonic clock: nanoseconds since an origin that the process chose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Instant(pub u64);
 
 impl Instant {
@@ -42,7 +44,9 @@ pub struct Now {
 
 /// The Timestamp option's value: seconds since 1970-01-01 UTC in the upper 48 bits, 1/65536 s in
 /// the lower 16 (RFC 5213 section 8.8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct MobTimestamp(pub u64);
 
 impl MobTimestamp {
@@ -67,7 +71,9 @@ impl MobTimestamp {
 }
 
 /// A binding lifetime on the wire: units of four seconds (RFC 6275 section 6.1.7). Zero deregisters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Lifetime(pub u16);
 
 impl Lifetime {

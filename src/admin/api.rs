@@ -47,7 +47,9 @@ pub struct BindingFilter {
 #[allow(missing_docs)]
 pub enum Reply {
     Bindings(Page<BindingRow>),
-    Deleted { sessions: usize },
+    Deleted {
+        sessions: usize,
+    },
     Mags(Vec<MagRow>),
     Done,
     Pools(Vec<PoolRow>),

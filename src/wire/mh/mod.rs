@@ -31,7 +31,9 @@ pub struct BuFlags(pub u16);
 pub struct BaFlags(pub u8);
 
 /// Status of a Binding Acknowledgement. Below 128 the update was accepted (RFC 6275 6.1.8, RFC 5213 8.9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Status(pub u8);
 
 /// A Binding Update without its options; a *Proxy* Binding Update when the P flag is set.
