@@ -4,6 +4,8 @@
 //! A frame is owned by exactly one place. `send` takes frames out of the burst that it is given;
 //! what the NIC refused stays in the burst, with the caller.
 
+pub mod mem;
+
 use crate::addr::PortId;
 use arrayvec::ArrayVec;
 
@@ -32,7 +34,8 @@ pub trait Frame: Sized + Send + 'static {
     /// already or has several segments.
     #[must_use]
     fn truncate(&mut self, len: usize) -> bool;
-    /// Bytes of tailroom that [`Frame::append`] may take.
+    /// Lengthens a single-segment frame by `n` bytes of its tailroom, which hold whatever was there.
+    /// `false`, and no change, if there is not enough or it has several segments.
     #[must_use]
     fn append(&mut self, n: usize) -> bool;
     /// The port that it arrived on.
