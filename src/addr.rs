@@ -167,6 +167,32 @@ impl fmt::Display for MnId {
     }
 }
 
+/// Text that is no identifier: empty, or longer than [`MnId::MAX_LEN`] octets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no node identifier (a NAI, or subtype:hex, of 1 to 254 octets)")]
+pub struct MnIdError(String);
+
+impl FromStr for MnId {
+    type Err = MnIdError;
+    /// The inverse of `Display`. `subtype:hex` cannot be taken for a NAI, which has no unquoted
+    /// colon (RFC 4282 section 2.1).
+    fn from_str(s: &str) -> Result<Self, MnIdError> {
+        let coded = s.split_once(':').and_then(|(subtype, hex)| {
+            let subtype: u8 = subtype.parse().ok()?;
+            let digits: Option<Vec<u8>> =
+                hex.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+            let pairs = digits.filter(|d| d.len() % 2 == 0)?;
+            let bytes: Vec<u8> = pairs.chunks_exact(2).map(|d| d[0] << 4 | d[1]).collect();
+            Some((subtype, bytes))
+        });
+        let id = match coded {
+            Some((subtype, bytes)) => Self::new(subtype, &bytes),
+            None => Self::nai(s),
+        };
+        id.filter(|id| !id.bytes.is_empty()).ok_or_else(|| MnIdError(s.into()))
+    }
+}
+
 impl fmt::Debug for MnId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -258,5 +284,15 @@ mod tests {
             Some("mn1@example.org".into())
         );
         assert_eq!(MnId::new(1, b"a\0b").map(|m| m.to_string()), Some("1:610062".into()));
+    }
+
+    #[test]
+    fn identifier_is_parsed_back_from_its_rendering() {
+        for id in [MnId::nai("mn1@example.org"), MnId::new(1, b"a\0b"), MnId::new(2, &[0xfe; 9])] {
+            let id = id.expect("short");
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+        assert!("".parse::<MnId>().is_err() && "2:".parse::<MnId>().is_err());
+        assert!("a".repeat(255).parse::<MnId>().is_err());
     }
 }

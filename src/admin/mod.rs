@@ -6,3 +6,4 @@
 //! The control core answers in pages and never waits for a client.
 
 pub mod api;
+pub mod channel;

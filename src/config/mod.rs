@@ -4,7 +4,16 @@
 use crate::addr::{AnchorAddr, HomePrefix};
 use crate::time::Duration;
 use std::net::Ipv6Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+mod fault;
+
+pub use fault::{Fault, Faults};
+
+/// Reads and validates the whole file; every fault is reported at once.
+pub fn load(path: &Path) -> Result<Config, Faults> {
+    Err(Faults::one(path, "", "not read yet"))
+}
 
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
