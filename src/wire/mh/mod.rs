@@ -36,6 +36,49 @@ pub struct BaFlags(pub u8);
 )]
 pub struct Status(pub u8);
 
+impl Status {
+    /// The update was accepted.
+    pub const ACCEPTED: Self = Self(0);
+    /// Reason unspecified.
+    pub const REASON_UNSPECIFIED: Self = Self(128);
+    /// Administratively prohibited.
+    pub const ADMINISTRATIVELY_PROHIBITED: Self = Self(129);
+    /// Insufficient resources.
+    pub const INSUFFICIENT_RESOURCES: Self = Self(130);
+    /// Sequence number out of window (RFC 6275 9.5.1).
+    pub const SEQUENCE_OUT_OF_WINDOW: Self = Self(135);
+    /// Proxy registration not enabled for the mobile node.
+    pub const PROXY_REG_NOT_ENABLED: Self = Self(152);
+    /// Not local mobility anchor for this mobile node.
+    pub const NOT_LMA_FOR_THIS_MOBILE_NODE: Self = Self(153);
+    /// The gateway is not authorized to send proxy binding updates.
+    pub const MAG_NOT_AUTHORIZED_FOR_PROXY_REG: Self = Self(154);
+    /// The node is not authorized for one or more of the requested home network prefixes.
+    pub const NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX: Self = Self(155);
+    /// Invalid timestamp value: the clocks are out of sync.
+    pub const TIMESTAMP_MISMATCH: Self = Self(156);
+    /// The timestamp is lower than the previously accepted one.
+    pub const TIMESTAMP_LOWER_THAN_PREV_ACCEPTED: Self = Self(157);
+    /// No Home Network Prefix option.
+    pub const MISSING_HOME_NETWORK_PREFIX_OPTION: Self = Self(158);
+    /// The prefixes of the binding and those of the update are not the same set.
+    pub const BCE_PBU_PREFIX_SET_DO_NOT_MATCH: Self = Self(159);
+    /// No Mobile Node Identifier option.
+    pub const MISSING_MN_IDENTIFIER_OPTION: Self = Self(160);
+    /// No Handoff Indicator option.
+    pub const MISSING_HANDOFF_INDICATOR_OPTION: Self = Self(161);
+    /// No Access Technology Type option.
+    pub const MISSING_ACCESS_TECH_TYPE_OPTION: Self = Self(162);
+    /// The care-of address is not one that packets can be sent to (RFC 6275 6.1.8).
+    pub const INVALID_CARE_OF_ADDRESS: Self = Self(174);
+
+    /// Whether the update was accepted.
+    #[must_use]
+    pub const fn is_accepted(self) -> bool {
+        self.0 < 128
+    }
+}
+
 /// A Binding Update without its options; a *Proxy* Binding Update when the P flag is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BindingUpdate {
