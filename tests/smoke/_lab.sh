@@ -1,0 +1,135 @@
+# shellcheck shell=bash disable=SC2034 # variables are used where this is sourced
+# The lab: six network namespaces of this run and the links between them. Sourced.
+#
+#     mn            switch             mag1/mag2         switch           anchor                cn
+#           +- cell1 ------- access [mag1] transit -+
+#   eth0 ---+  or                                   +- transit - access-dpdk  core-dpdk ------ eth0
+#   eth1 ---+- cell2 ------- access [mag2] transit -+              (anchord's ports)
+#
+# `cell1`, `cell2` and `transit` are bridges in `switch`. The node moves when its port is put into
+# the other cell. The kernel has no addresses on the two veths that anchord's ports drive; it has
+# them on anchord's TAPs, `access` and `core`.
+
+LAB=${LAB:-lab$$}
+export LAB
+lab_namespaces=(mn mag1 mag2 anchor cn switch)
+
+# Addresses, from the documentation prefix.
+LMA=2001:db8:a::1          # anchord, where tunnels end
+MAG1=2001:db8:a::11        # Proxy-CoA of mag1
+MAG2=2001:db8:a::12        # Proxy-CoA of mag2
+ANCHOR_CORE=2001:db8:c::1  # anchord, towards the correspondents
+CN_LINK=2001:db8:c::2      # cn, on that link
+CN=2001:db8:f::1           # cn, behind a default route
+POOL=2001:db8:100::/40     # home network prefixes, a /64 each
+
+in_ns() { # in_ns mn command ...
+    local ns=$1
+    shift
+    ip netns exec "$LAB-$ns" "$@"
+}
+
+# A veth without offloads: with them the kernel hands over frames without checksums, and frames
+# longer than the MTU.
+link() { # link ns1 if1 ns2 if2 [mac of if1]
+    ip link add "$2" netns "$LAB-$1" ${5:+address "$5"} type veth peer name "$4" netns "$LAB-$3"
+    local end
+    for end in "$1 $2" "$3 $4"; do
+        # shellcheck disable=SC2086 # two words
+        set -- $end
+        in_ns "$1" ethtool -K "$2" rx off tx off sg off tso off gso off gro off >/dev/null
+        in_ns "$1" ip link set "$2" up
+    done
+}
+
+address() { # address ns interface address/length
+    in_ns "$1" ip -6 address add "$3" dev "$2" nodad
+}
+
+bridge() { # bridge name port ...
+    in_ns switch ip link add "$1" type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+    in_ns switch ip link set "$1" up
+    local port
+    for port in "${@:2}"; do in_ns switch ip link set "$port" master "$1"; done
+}
+
+lab_up() {
+    local ns m
+    for ns in "${lab_namespaces[@]}"; do
+        ip netns add "$LAB-$ns"
+        in_ns "$ns" ip link set lo up
+    done
+    in_ns switch sysctl -qw net.ipv6.conf.{all,default}.disable_ipv6=1
+    # The gateways route nothing themselves, anchor-mag does.
+    for m in mag1 mag2; do
+        in_ns $m sysctl -qw net.ipv6.conf.{all,default}.{accept_ra,accept_dad,forwarding}=0
+    done
+    in_ns cn sysctl -qw net.ipv6.conf.{all,default}.{accept_ra,accept_dad}=0
+    # RFC 6543: every gateway has the same link-layer address on its access links.
+    link mag1 access switch mag1a 00:00:5e:00:52:13
+    link mag2 access switch mag2a 00:00:5e:00:52:13
+    link mag1 transit switch mag1t
+    link mag2 transit switch mag2t
+    in_ns anchor sysctl -qw net.ipv6.conf.{all,default}.accept_dad=0
+    in_ns anchor sysctl -qw net.ipv6.conf.default.disable_ipv6=1 # the veths; TAPs come later
+    link anchor access-dpdk switch anchor0
+    link anchor core-dpdk cn eth0
+    in_ns anchor sysctl -qw net.ipv6.conf.default.disable_ipv6=0
+    link mn eth0 switch mn0
+    link mn eth1 switch mn1
+    in_ns mn ip link set eth1 down
+    bridge transit mag1t mag2t anchor0
+    bridge cell1 mag1a
+    bridge cell2 mag2a
+    in_ns switch ip link set mn0 down
+    in_ns switch ip link set mn1 down
+    address mag1 transit $MAG1/64
+    address mag2 transit $MAG2/64
+    address cn eth0 $CN_LINK/64
+    address cn lo $CN/128
+    in_ns cn ip -6 route add default via $ANCHOR_CORE
+}
+
+# Ends what runs in the namespaces, by id, then removes them with all that is in them.
+lab_down() {
+    local ns signal
+    for signal in TERM KILL; do
+        for ns in "${lab_namespaces[@]}"; do
+            ip netns pids "$LAB-$ns" 2>/dev/null | xargs -r kill "-$signal" 2>/dev/null || true
+        done
+        poll 50 lab_is_idle && break
+    done
+    for ns in "${lab_namespaces[@]}"; do
+        [[ ! -e /run/netns/$LAB-$ns ]] || ip netns del "$LAB-$ns"
+    done
+}
+
+lab_is_idle() {
+    local ns
+    for ns in "${lab_namespaces[@]}"; do
+        [[ -z $(ip netns pids "$LAB-$ns" 2>/dev/null) ]] || return 1
+    done
+}
+
+# Asks `tries` times, a tenth of a second apart.
+poll() { # poll tries command ...
+    local tries=$1
+    shift
+    while ! "$@" &>/dev/null; do
+        ((--tries > 0)) || return 1
+        sleep 0.1
+    done
+}
+
+# Puts the node's interface into a cell, or takes it out of both.
+plug() { # plug 1 [eth0|eth1]
+    local port=${2:-eth0}
+    port=mn${port#eth}
+    in_ns switch ip link set "$port" down
+    in_ns switch ip link set "$port" master "cell$1" up
+}
+
+unplug() { # unplug [eth0|eth1]
+    local port=${1:-eth0}
+    in_ns switch ip link set "mn${port#eth}" nomaster down
+}
