@@ -21,6 +21,8 @@ pub mod config;
 
 pub mod admin;
 
+pub mod telemetry;
+
 pub mod mag;
 
 #[cfg(feature = "dpdk")]

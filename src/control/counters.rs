@@ -1,0 +1,120 @@
+//! What the control core counts: `anchorctl stats show`.
+
+use core::ops::{Index, IndexMut};
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $variant:ident => $name:literal),+ $(,)?) => {
+        /// One thing that the control core counts.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Counter {
+            $($(#[doc = $doc])+ $variant),+
+        }
+
+        impl Counter {
+            /// All of them, in the order of `stats show`.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Its name in `stats show`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name),+
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Proxy Binding Updates handed to the pure core.
+    PbuReceived => "pbu_received",
+    /// Proxy Binding Acknowledgements sent (queued on a worker's ring).
+    PbaSent => "pba_sent",
+    /// Binding Errors sent.
+    BindingErrorSent => "binding_error_sent",
+    /// ICMPv6 Parameter Problems sent.
+    ParameterProblemSent => "parameter_problem_sent",
+    /// Error answers that the rate limit swallowed.
+    ErrorRateLimited => "error_rate_limited",
+    /// Signaling frames that are no well-formed IPv6 packet with a Mobility Header.
+    SignalingMalformed => "signaling_malformed",
+    /// Mobility Headers whose checksum does not verify: discarded in silence.
+    SignalingChecksum => "signaling_checksum",
+    /// Mobility Headers refused for a length, a value or the payload proto field.
+    SignalingRefused => "signaling_refused",
+    /// Mobility Headers of an unknown type.
+    SignalingUnknownType => "signaling_unknown_type",
+    /// Binding Updates without the P flag: we are no home agent.
+    BuWithoutProxyFlag => "bu_without_proxy_flag",
+    /// Messages that an anchor does not expect (BRR, BA, BE).
+    SignalingUnexpected => "signaling_unexpected",
+    /// New mobility sessions.
+    BindingCreated => "binding_created",
+    /// Lifetimes extended by the same gateway.
+    BindingRefreshed => "binding_refreshed",
+    /// Sessions moved to another gateway.
+    BindingHandedOff => "binding_handed_off",
+    /// De-registrations accepted.
+    BindingDeregistered => "binding_deregistered",
+    /// Sessions taken up again within the delete delay.
+    BindingRevived => "binding_revived",
+    /// Sessions whose lifetime ran out.
+    BindingExpired => "binding_expired",
+    /// Sessions deleted.
+    BindingDeleted => "binding_deleted",
+    /// Byte-identical duplicates answered again.
+    PbuDuplicate => "pbu_duplicate",
+    /// Updates refused with a status.
+    PbuRefused => "pbu_refused",
+    /// Updates that the RFC says to ignore.
+    PbuIgnored => "pbu_ignored",
+    /// Frames given to the kernel.
+    KernelTx => "kernel_tx",
+    /// Frames for the kernel dropped: its queue was full, or the frame had several segments.
+    KernelTxDropped => "kernel_tx_dropped",
+    /// Frames taken from the kernel.
+    KernelRx => "kernel_rx",
+    /// Frames of the kernel dropped: no buffer, or longer than a buffer.
+    KernelRxDropped => "kernel_rx_dropped",
+    /// Frames for a worker's transmission dropped because its ring was full.
+    InjectDropped => "inject_dropped",
+    /// Frames of our own dropped because there was no buffer.
+    NoBuffer => "no_buffer",
+    /// Messages of our own dropped because no route leads to their destination.
+    NoRoute => "no_route",
+    /// Frames held until their next hop is resolved.
+    NeighborHeld => "neighbor_held",
+    /// Frames dropped while they waited for a next hop: queue full, or it never answered.
+    NeighborHeldDropped => "neighbor_held_dropped",
+    /// Requests to the kernel to resolve a next hop.
+    NeighborAsked => "neighbor_asked",
+    /// Updates queued because a worker's ring was full.
+    UpdateBacklogged => "update_backlogged",
+    /// Polls in which signaling waited for workers or the journal to catch up.
+    SignalingPaused => "signaling_paused",
+    /// Bindings restored at start.
+    BindingRestored => "binding_restored",
+}
+
+/// The values; only the control core writes them.
+#[derive(Debug, Clone)]
+pub(super) struct Counters([u64; Counter::ALL.len()]);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self([0; Counter::ALL.len()])
+    }
+}
+
+impl Index<Counter> for Counters {
+    type Output = u64;
+    fn index(&self, counter: Counter) -> &u64 {
+        &self.0[counter as usize]
+    }
+}
+
+impl IndexMut<Counter> for Counters {
+    fn index_mut(&mut self, counter: Counter) -> &mut u64 {
+        &mut self.0[counter as usize]
+    }
+}

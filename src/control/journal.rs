@@ -1,0 +1,200 @@
+//! The journal: acknowledged bindings survive the process.
+//!
+//! ```text
+//!   control core --Op--> [bounded channel] --> journal thread --batch--> fjall (state.dir)
+//!        ^                                            |
+//!        +------------- confirmed seq <---------------+
+//! ```
+//! A batch is confirmed when the kernel has it (`PersistMode::Buffer`): it then survives a crash or
+//! kill of the process, though not of the machine. A write that fails is tried again until it
+//! works; meanwhile nothing is acknowledged, and forwarding goes on. See ADR 0005.
+
+use crate::mobility::action::BindingId;
+use crate::mobility::binding::Bce;
+use crate::sync::seq::{AppliedReader, AppliedWriter, Seq, applied};
+use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+/// Why the journal could not be opened or read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The store refused.
+    #[error("state directory {}: {source}", dir.display())]
+    Store {
+        /// `state.dir`.
+        dir: PathBuf,
+        /// Why.
+        source: fjall::Error,
+    },
+    /// A record is not one of ours, or of another version.
+    #[error("state directory {}: binding {id} has an unreadable record", dir.display())]
+    Record {
+        /// `state.dir`.
+        dir: PathBuf,
+        /// Its number.
+        id: u64,
+    },
+    /// The thread was refused.
+    #[error("journal thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// The bindings on disk.
+pub struct Store {
+    dir: PathBuf,
+    database: Database,
+    bindings: Keyspace,
+}
+
+impl Store {
+    /// Opens or creates the store in `dir`.
+    pub fn open(dir: &Path) -> Result<Self, JournalError> {
+        let failed = |source| JournalError::Store { dir: dir.into(), source };
+        let database = Database::builder(dir).open().map_err(failed)?;
+        let bindings =
+            database.keyspace(KEYSPACE, KeyspaceCreateOptions::default).map_err(failed)?;
+        Ok(Self { dir: dir.into(), database, bindings })
+    }
+
+    /// Every binding, in the order of their ids.
+    pub fn restore(&self) -> Result<Vec<Bce>, JournalError> {
+        let failed = |source| JournalError::Store { dir: self.dir.clone(), source };
+        let mut records = Vec::new();
+        for pair in self.bindings.iter() {
+            let (key, value) = pair.into_inner().map_err(failed)?;
+            let id = <[u8; 8]>::try_from(&*key).map_or(u64::MAX, u64::from_be_bytes);
+            match value.split_first() {
+                Some((&VERSION, bytes)) if let Ok(bce) = postcard::from_bytes::<Bce>(bytes) => {
+                    records.push(bce);
+                }
+                _ => return Err(JournalError::Record { dir: self.dir.clone(), id }),
+            }
+        }
+        Ok(records)
+    }
+
+    /// Starts the journal thread; it ends, all written and synced, when the [`Journal`] is dropped.
+    pub fn start(self) -> Result<(Journal, JoinHandle<()>), JournalError> {
+        let (ops, ops_rx) = bounded(CHANNEL_LEN);
+        let (writer, confirmed) = applied();
+        let thread = std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || self.run(&ops_rx, writer))?;
+        Ok((Journal { ops, confirmed, last: Seq(0), backlog: VecDeque::new() }, thread))
+    }
+
+    fn run(self, ops: &Receiver<Op>, mut confirmed: AppliedWriter) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        while let Ok(first) = ops.recv() {
+            batch.push(first);
+            batch.extend(ops.try_iter().take(BATCH_MAX - 1));
+            while let Err(error) = self.write(&batch) {
+                tracing::error!(dir = %self.dir.display(), %error,
+                    "bindings cannot be written: no registration is acknowledged until they can");
+                pause();
+            }
+            if let Some(last) = batch.last() {
+                confirmed.store(last.seq);
+            }
+            batch.clear();
+        }
+        if let Err(error) = self.database.persist(PersistMode::SyncAll) {
+            tracing::error!(dir = %self.dir.display(), %error, "final sync of the bindings failed");
+        }
+    }
+
+    fn write(&self, ops: &[Op]) -> Result<(), WriteError> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
+        for op in ops {
+            let key = op.id.0.to_be_bytes();
+            match &op.record {
+                Some(bce) => {
+                    batch.insert(&self.bindings, key, postcard::to_extend(&**bce, vec![VERSION])?);
+                }
+                None => batch.remove(&self.bindings, key),
+            }
+        }
+        Ok(batch.commit()?)
+    }
+}
+
+/// The control core's end of the journal.
+#[derive(Debug)]
+pub struct Journal {
+    ops: Sender<Op>,
+    confirmed: AppliedReader,
+    last: Seq,
+    /// What the channel had no room for, in order.
+    backlog: VecDeque<Op>,
+}
+
+impl Journal {
+    /// Makes `record` durable, or forgets the binding if there is none.
+    pub(super) fn put(&mut self, id: BindingId, record: Option<Bce>) {
+        self.last = Seq(self.last.0 + 1);
+        self.backlog.push_back(Op { seq: self.last, id, record: record.map(Box::new) });
+        self.flush();
+    }
+
+    /// Hands on what the channel has room for now.
+    pub(super) fn flush(&mut self) {
+        while let Some(op) = self.backlog.pop_front() {
+            match self.ops.try_send(op) {
+                Ok(()) => {}
+                // A journal thread that is gone confirms nothing: nothing is acknowledged any more.
+                Err(TrySendError::Full(op) | TrySendError::Disconnected(op)) => {
+                    self.backlog.push_front(op);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whether something waits for room: then no new records should be caused.
+    pub(super) fn is_backlogged(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// The number of the last record.
+    pub(super) fn last_seq(&self) -> Seq {
+        self.last
+    }
+
+    /// The number of the last record that is durable.
+    pub(super) fn confirmed(&self) -> Seq {
+        self.confirmed.load()
+    }
+}
+
+#[derive(Debug)]
+struct Op {
+    seq: Seq,
+    id: BindingId,
+    record: Option<Box<Bce>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    #[error(transparent)]
+    Store(#[from] fjall::Error),
+    #[error(transparent)]
+    Encode(#[from] postcard::Error),
+}
+
+#[allow(clippy::disallowed_methods)] // an ordinary thread that waits for the disk to recover
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(500));
+}
+
+const KEYSPACE: &str = "binding";
+/// First byte of a record; another layout gets another number.
+const VERSION: u8 = 1;
+const CHANNEL_LEN: usize = 8192;
+const BATCH_MAX: usize = 512;
+
+#[cfg(test)]
+mod tests;

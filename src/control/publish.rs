@@ -1,0 +1,256 @@
+//! From decisions of the pure core to changes of the workers' tables.
+//!
+//! ```text
+//!   Publication --> entries, tunnels --> Change --seq--> backlog --> update ring --> worker
+//!                   (ref counts)                                                       |
+//!   in_force(seq)  <------------------- outstanding seqs <------- applied seq ---------+
+//! ```
+//! Invariants: a worker learns of a tunnel before it learns of an entry that uses it, and of the
+//! tunnel's removal after the last such entry is gone; a tunnel's id is used again only when every
+//! worker has applied its removal; per worker, changes keep their order, and none is ever lost:
+//! what a full ring refuses waits in the backlog, and whoever calls stops causing new changes
+//! until it has drained.
+
+use crate::addr::{AnchorAddr, HomePrefix, ProxyCoa, WorkerId};
+use crate::dataplane::update::{Change, Forward, Tunnel, TunnelId, Update};
+use crate::mobility::action::Publication;
+use crate::sync::ring::Producer;
+use crate::sync::seq::{AppliedReader, Seq};
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+use std::net::Ipv6Addr;
+
+/// The way to one worker.
+#[derive(Debug)]
+pub(super) struct Lane {
+    updates: Producer<Update>,
+    applied: AppliedReader,
+    /// What its ring had no room for, in order.
+    backlog: VecDeque<Update>,
+    /// Numbers of the updates that it has not applied yet, in order; backlog included.
+    outstanding: VecDeque<Seq>,
+}
+
+impl Lane {
+    pub(super) fn new(updates: Producer<Update>, applied: AppliedReader) -> Self {
+        Self { updates, applied, backlog: VecDeque::new(), outstanding: VecDeque::new() }
+    }
+
+    /// The last update that the worker has applied.
+    pub(super) fn applied(&self) -> Seq {
+        self.applied.load()
+    }
+
+    fn push(&mut self, update: Update) {
+        self.outstanding.push_back(update.seq);
+        if !self.backlog.is_empty() {
+            self.backlog.push_back(update);
+        } else if let Err(update) = self.updates.push(update) {
+            self.backlog.push_back(update);
+        }
+    }
+
+    fn flush(&mut self) {
+        while let Some(update) = self.backlog.pop_front() {
+            if let Err(update) = self.updates.push(update) {
+                self.backlog.push_front(update);
+                break;
+            }
+        }
+        let applied = self.applied.load();
+        while self.outstanding.front().is_some_and(|&seq| seq <= applied) {
+            self.outstanding.pop_front();
+        }
+    }
+}
+
+/// A tunnel in use.
+#[derive(Debug)]
+struct TunnelSlot {
+    id: TunnelId,
+    /// Entries that forward through it.
+    entries: usize,
+}
+
+/// Which worker owns a prefix; `None`: all of them.
+pub(super) type OwnerOf = Box<dyn Fn(HomePrefix) -> Option<WorkerId> + Send>;
+
+/// Tunnel MTUs, in bytes: per gateway, and for those that are not configured.
+#[derive(Debug, Clone)]
+pub(super) struct TunnelMtu {
+    pub(super) by_mag: HashMap<Ipv6Addr, u16>,
+    pub(super) default: u16,
+}
+
+impl TunnelMtu {
+    pub(super) fn of(&self, mag: Ipv6Addr) -> u16 {
+        self.by_mag.get(&mag).copied().unwrap_or(self.default)
+    }
+}
+
+/// What the workers were told.
+pub(super) struct Publisher {
+    lanes: Vec<Lane>,
+    owner_of: OwnerOf,
+    mtu: TunnelMtu,
+    last: Seq,
+    entries: HashMap<HomePrefix, Option<(AnchorAddr, ProxyCoa)>>,
+    tunnels: HashMap<(AnchorAddr, ProxyCoa), TunnelSlot>,
+    /// Ids that may be used again.
+    free: Vec<TunnelId>,
+    /// Ids whose removal (numbered so) some worker may not have applied yet, in order.
+    retiring: VecDeque<(Seq, TunnelId)>,
+    /// The lowest id never used.
+    next_id: u32,
+}
+
+impl Publisher {
+    pub(super) fn new(lanes: Vec<Lane>, owner_of: OwnerOf, mtu: TunnelMtu) -> Self {
+        Self {
+            lanes,
+            owner_of,
+            mtu,
+            last: Seq(0),
+            entries: HashMap::new(),
+            tunnels: HashMap::new(),
+            free: Vec::new(),
+            retiring: VecDeque::new(),
+            next_id: 0,
+        }
+    }
+
+    /// Carries out a decision of the pure core.
+    pub(super) fn publish(&mut self, publication: Publication) {
+        match publication {
+            Publication::Forward(prefix, local, remote) => {
+                let tunnel = (local, remote);
+                let id = self.take_tunnel(tunnel);
+                let old = self.entries.insert(prefix, Some(tunnel)).flatten();
+                self.to_owners(prefix, Change::EntrySet(prefix, Forward::Tunnel(id)));
+                self.release_tunnel(old);
+            }
+            Publication::Hold(prefix) => {
+                let old = self.entries.insert(prefix, None).flatten();
+                self.to_owners(prefix, Change::EntrySet(prefix, Forward::Held));
+                self.release_tunnel(old);
+            }
+            Publication::Withdraw(prefix) => {
+                if let Some(old) = self.entries.remove(&prefix) {
+                    self.to_owners(prefix, Change::EntryDel(prefix));
+                    self.release_tunnel(old);
+                }
+            }
+        }
+    }
+
+    /// Tells every worker.
+    pub(super) fn broadcast(&mut self, change: Change) {
+        let seq = self.next_seq();
+        for lane in &mut self.lanes {
+            lane.push(Update { seq, change });
+        }
+    }
+
+    /// Asks the owners of `prefix` for its counters under `token`; returns how many will answer.
+    pub(super) fn ask_counters(&mut self, prefix: HomePrefix, token: u64) -> usize {
+        self.to_owners(prefix, Change::CountersGet(prefix, token))
+    }
+
+    /// Hands on what the rings have room for now, and takes in what workers have applied.
+    pub(super) fn flush(&mut self) {
+        for lane in &mut self.lanes {
+            lane.flush();
+        }
+        while let Some(&(seq, id)) = self.retiring.front()
+            && self.in_force(seq)
+        {
+            self.retiring.pop_front();
+            self.free.push(id);
+        }
+    }
+
+    /// Whether some change waits for room in a ring: then no new ones should be caused.
+    pub(super) fn is_backlogged(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.backlog.is_empty())
+    }
+
+    /// Updates that wait for room in a ring.
+    pub(super) fn backlog_len(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.backlog.len()).sum()
+    }
+
+    /// The number of the last change; with [`Self::in_force`] a barrier.
+    pub(super) fn last_seq(&self) -> Seq {
+        self.last
+    }
+
+    /// Whether every worker has applied all changes up to `seq`, as of the last flush.
+    pub(super) fn in_force(&self, seq: Seq) -> bool {
+        self.lanes.iter().all(|lane| lane.outstanding.front().is_none_or(|&oldest| oldest > seq))
+    }
+
+    pub(super) fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    pub(super) fn tunnel_mtu(&self, mag: Ipv6Addr) -> u16 {
+        self.mtu.of(mag)
+    }
+
+    fn to_owners(&mut self, prefix: HomePrefix, change: Change) -> usize {
+        let seq = self.next_seq();
+        match (self.owner_of)(prefix) {
+            Some(worker) => match self.lanes.get_mut(usize::from(worker.0)) {
+                Some(lane) => {
+                    lane.push(Update { seq, change });
+                    1
+                }
+                None => 0,
+            },
+            None => {
+                for lane in &mut self.lanes {
+                    lane.push(Update { seq, change });
+                }
+                self.lanes.len()
+            }
+        }
+    }
+
+    /// RFC 5213 5.6.1: the tunnel to a gateway is there from its first session on.
+    fn take_tunnel(&mut self, tunnel: (AnchorAddr, ProxyCoa)) -> TunnelId {
+        if let Some(slot) = self.tunnels.get_mut(&tunnel) {
+            slot.entries += 1;
+            return slot.id;
+        }
+        let id = self.free.pop().unwrap_or_else(|| {
+            let id = TunnelId(self.next_id);
+            self.next_id += 1;
+            id
+        });
+        self.tunnels.insert(tunnel, TunnelSlot { id, entries: 1 });
+        let (AnchorAddr(local), ProxyCoa(remote)) = tunnel;
+        self.broadcast(Change::TunnelSet(id, Tunnel { local, remote, mtu: self.mtu.of(remote) }));
+        id
+    }
+
+    /// RFC 5213 5.6.1: and is removed with the last one.
+    fn release_tunnel(&mut self, tunnel: Option<(AnchorAddr, ProxyCoa)>) {
+        let Some(tunnel) = tunnel else { return };
+        let Some(slot) = self.tunnels.get_mut(&tunnel) else { return };
+        slot.entries -= 1;
+        if slot.entries == 0 {
+            let id = slot.id;
+            self.tunnels.remove(&tunnel);
+            self.broadcast(Change::TunnelDel(id));
+            self.retiring.push_back((self.last, id));
+        }
+    }
+
+    fn next_seq(&mut self) -> Seq {
+        self.last = Seq(self.last.0 + 1);
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests;
