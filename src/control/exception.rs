@@ -100,10 +100,7 @@ impl Tap {
 
 /// Creates the TAPs, and puts `lma_address` on `lo` unless a port carries it. Returns the TAPs and
 /// the interface index of `lo`.
-pub fn open(
-    specs: &[TapSpec],
-    lma_address: Ipv6Addr,
-) -> Result<(Vec<Tap>, u32), ExceptionError> {
+pub fn open(specs: &[TapSpec], lma_address: Ipv6Addr) -> Result<(Vec<Tap>, u32), ExceptionError> {
     let mut netlink = RouteSocket::open()?;
     let taps =
         specs.iter().map(|spec| open_tap(&mut netlink, spec)).collect::<Result<Vec<_>, _>>()?;

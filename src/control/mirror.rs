@@ -176,12 +176,7 @@ impl Mirror {
         self.announce(prefix, before, events);
     }
 
-    fn announce(
-        &self,
-        prefix: HomePrefix,
-        before: Option<NextHop>,
-        events: &mut Vec<KernelEvent>,
-    ) {
+    fn announce(&self, prefix: HomePrefix, before: Option<NextHop>, events: &mut Vec<KernelEvent>) {
         match self.effective(prefix) {
             after if after == before => {}
             Some(hop) => events.push(KernelEvent::RouteSet(prefix, hop)),

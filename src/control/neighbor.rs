@@ -47,12 +47,7 @@ struct Queue<F> {
 
 impl<F> Default for NeighborTable<F> {
     fn default() -> Self {
-        Self {
-            known: HashMap::new(),
-            waiting: HashMap::new(),
-            deadlines: VecDeque::new(),
-            held: 0,
-        }
+        Self { known: HashMap::new(), waiting: HashMap::new(), deadlines: VecDeque::new(), held: 0 }
     }
 }
 

@@ -38,11 +38,7 @@ pub(super) fn start() -> io::Result<(LineWriter, LogDrain)> {
 }
 
 /// Returns at the end mark, or when standard error is closed.
-fn write_lines(
-    lines: &Receiver<Option<Box<[u8]>>>,
-    dropped: &AtomicU64,
-    out: &mut impl Write,
-) {
+fn write_lines(lines: &Receiver<Option<Box<[u8]>>>, dropped: &AtomicU64, out: &mut impl Write) {
     for line in lines {
         let Some(line) = line else { return };
         let lost = dropped.swap(0, Ordering::Relaxed);
