@@ -1,4 +1,20 @@
-//! What happens to a packet on a worker core: rx, classify, shard lookup, encap or admit and
-//! decap, egress, tx. No locks, no allocation, no logging, no syscalls, no clock reads a packet.
+//! What happens to a packet on a worker core. No locks, no allocation, no logging, no syscalls, no
+//! clock reads a packet.
+//!
+//! ```text
+//!  rx burst --> classify --> shard lookup --+--> forward --> encap --+--> egress --> tx burst
+//!     ^            |  |                     |      ^                 |       |
+//!  hand-off in     |  +--> hand-off out     +--> admit --> decap ----+       +--> punt (unresolved)
+//!                  +-----> punt (signaling, exception)               route
+//! ```
+//!
+//! `forward` is the downlink (correspondent to node), `admit` and `decap` are the uplink (node to
+//! correspondent). A frame ends in exactly one of: sent, punted, handed to another worker, or
+//! dropped under one [`drop::DropReason`]; [`counters`] keep the books and a test balances them.
 
+pub mod counters;
+pub mod drop;
+pub mod handoff;
+pub mod steer;
 pub mod update;
+pub mod worker;

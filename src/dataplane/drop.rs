@@ -1,0 +1,87 @@
+//! Why a frame was discarded. Every discarded frame has exactly one reason, and every reason has a
+//! counter and a test.
+
+/// Declares a field-less enum whose variants carry a name for machines and a sentence for people.
+macro_rules! named_enum {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident $text:literal $describe:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $(#[doc = $describe] $variant,)* }
+
+        impl $name {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The name in metrics, CLI and documentation.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// What it means, in a sentence for operators.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$variant => $describe,)* }
+            }
+        }
+    };
+}
+pub(super) use named_enum;
+
+named_enum! {
+    /// Why a frame was discarded.
+    DropReason {
+        FrameShort "frame_short" "Shorter than an Ethernet header, or than the IPv6 header that it announces.",
+        WrongMac "wrong_mac" "The destination MAC address is not the port's.",
+        GroupMac "group_mac" "A unicast packet in a broadcast or multicast frame.",
+        Vlan "vlan" "VLAN tagged; the ports are untagged.",
+        EtherType "ether_type" "Neither IPv6, IPv4 nor ARP.",
+        IpVersion "ip_version" "The version field of an IPv6 frame is not 6.",
+        Truncated "truncated" "The packet is longer than the frame that carries it.",
+        Segmented "segmented" "Headers or padding cannot be rewritten because the frame lies in several buffers.",
+        NoHeadroom "no_headroom" "The buffer has no room for the outer header.",
+        SourceScope "source_scope" "The source address must not be forwarded: unspecified, loopback, link-local or multicast.",
+        DestinationScope "destination_scope" "The destination address must not be forwarded: unspecified, loopback, or from a node link-local or multicast.",
+        NotAnchored "not_anchored" "A plain packet to an address that is neither in a pool nor ours; the anchor forwards no transit.",
+        Unassigned "unassigned" "The address is in a pool, but no node holds it.",
+        Held "held" "The binding waits for its deletion.",
+        HopLimit "hop_limit" "The hop limit ran out.",
+        EncapLimit "encap_limit" "The packet's Tunnel Encapsulation Limit forbids another tunnel.",
+        TunnelMtu "tunnel_mtu" "Larger than the tunnel's MTU; the sender was told, rate permitting.",
+        TunnelFragment "tunnel_fragment" "Fits no tunnel packet although it is no larger than 1280 bytes; it would need fragmentation of the outer packet.",
+        TunnelUnreachable "tunnel_unreachable" "No route to the gateway that serves the node.",
+        RoleTunnel "role_tunnel" "A tunnel packet on a port that is not an access port.",
+        RoleSignaling "role_signaling" "A Mobility Header on a port that is not an access port.",
+        OuterHeader "outer_header" "The extension headers of a packet to the anchor's address cannot be walked.",
+        OuterOption "outer_option" "A packet to the anchor's address carries an option that must not be skipped.",
+        OuterFragment "outer_fragment" "A fragment of a tunnel packet; outer packets are not reassembled.",
+        SignalingFragment "signaling_fragment" "A fragment of a Mobility Header.",
+        InnerVersion "inner_version" "The packet in the tunnel is not IPv6.",
+        InnerTruncated "inner_truncated" "The packet in the tunnel is longer than the tunnel packet.",
+        InnerSource "inner_source" "The source of the packet in the tunnel is in no node's prefix.",
+        NotServing "not_serving" "The tunnel packet does not come from the gateway that serves the node.",
+        EcnCongestion "ecn_congestion" "Marked Congestion Experienced in the tunnel, and the node's transport knows no ECN.",
+        ToAnchor "to_anchor" "A node's packet to one of the anchor's own addresses.",
+        NoRoute "no_route" "No route to the destination.",
+        Blackhole "blackhole" "The route says to discard.",
+        EgressMtu "egress_mtu" "Larger than the MTU of the port that it leaves by; the sender was told, rate permitting.",
+        SignalingPuntFull "signaling_punt_full" "The ring to the control core had no room for signaling.",
+        ExceptionPuntFull "exception_punt_full" "The ring to the control core had no room for frames of the kernel or of unresolved neighbours.",
+        HandoffFull "handoff_full" "The ring to the worker that owns the node was full.",
+        TxFull "tx_full" "The transmit queue refused the frame.",
+        UnknownPort "unknown_port" "The control core asked for a port that does not exist.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_numbers_are_positions() {
+        let names: HashSet<_> = DropReason::ALL.iter().map(|r| r.name()).collect();
+        assert_eq!(names.len(), DropReason::ALL.len());
+        assert!(DropReason::ALL.iter().enumerate().all(|(i, r)| *r as usize == i));
+    }
+}

@@ -1,0 +1,164 @@
+//! Which worker owns a subscriber: `reta[toeplitz(first 64 bits of the prefix)]`.
+//!
+//! The same function that a NIC computes in hardware for RSS over the first 64 bits of one address,
+//! so that a port that can steer and a worker that must hand over agree. The key and the table are
+//! exported for the port's configuration. Symmetric by what is hashed: the destination of a
+//! downlink packet and the inner source of an uplink packet are the same 64 bits.
+
+use crate::addr::{HomePrefix, WorkerId};
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+/// The RSS key: Microsoft's of the RSS verification suite, which every NIC's manual knows. A NIC with
+/// a longer key repeats it; only the first 96 bits meet our 64 bits of input.
+pub const RSS_KEY: [u8; 40] = [
+    0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0,
+    0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c,
+    0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
+];
+
+/// Entries of the redirection table, a power of two.
+pub const RETA_LEN: usize = 128;
+
+/// Who gets the updates of a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// One worker: all of the prefix lies in one /64.
+    One(WorkerId),
+    /// Every worker: the prefix is shorter than /64, so its addresses are spread over them. A
+    /// binding's counters are then the sum over workers.
+    All,
+}
+
+/// The steering function of an appliance with a fixed number of workers. Clones share its tables.
+#[derive(Debug, Clone)]
+pub struct Steering {
+    workers: u16,
+    /// `toeplitz[i][b]`: what byte `b` at position `i` contributes to the hash.
+    toeplitz: Arc<[[u32; 256]; 8]>,
+    reta: Arc<[WorkerId; RETA_LEN]>,
+}
+
+impl Steering {
+    /// For `workers` workers (at least one), dealt to the redirection table in turn.
+    #[must_use]
+    pub fn new(workers: u16) -> Self {
+        let workers = workers.max(1);
+        let mut reta = [WorkerId(0); RETA_LEN];
+        for (slot, worker) in reta.iter_mut().zip((0..workers).cycle()) {
+            *slot = WorkerId(worker);
+        }
+        let mut toeplitz = [[0; 256]; 8];
+        for (i, table) in toeplitz.iter_mut().enumerate() {
+            for (byte, contribution) in (0u8..=255).zip(table.iter_mut()) {
+                *contribution = contribution_of(i, byte);
+            }
+        }
+        Self { workers, toeplitz: Arc::new(toeplitz), reta: Arc::new(reta) }
+    }
+
+    /// How many workers there are.
+    #[must_use]
+    pub const fn workers(&self) -> u16 {
+        self.workers
+    }
+
+    /// The redirection table, for a port that steers in hardware.
+    #[must_use]
+    pub fn reta(&self) -> &[WorkerId; RETA_LEN] {
+        &self.reta
+    }
+
+    /// The worker that owns packets of this address: downlink by destination, uplink by inner source.
+    #[must_use]
+    pub fn owner_of(&self, addr: Ipv6Addr) -> WorkerId {
+        self.owner_of_bits(addr.to_bits())
+    }
+
+    /// The same for an address as a number, host order.
+    #[must_use]
+    pub(super) fn owner_of_bits(&self, addr: u128) -> WorkerId {
+        if self.workers == 1 {
+            return WorkerId(0);
+        }
+        let bytes = addr.to_be_bytes();
+        let hash = (self.toeplitz.iter().zip(bytes)).fold(0, |h, (t, b)| h ^ t[usize::from(b)]);
+        self.reta[hash as usize % RETA_LEN]
+    }
+
+    /// The workers that must know this prefix.
+    #[must_use]
+    pub fn owner(&self, prefix: HomePrefix) -> Owner {
+        if prefix.len() < 64 { Owner::All } else { Owner::One(self.owner_of(prefix.addr())) }
+    }
+}
+
+/// The 32 bits of the key from each set bit of `byte` (which stands at position `i` of the input)
+/// on, combined: one eighth of the Toeplitz hash.
+fn contribution_of(i: usize, byte: u8) -> u32 {
+    let window = RSS_KEY[i..i + 5].iter().fold(0u64, |w, b| (w << 8) | u64::from(*b));
+    (0..8)
+        .filter(|bit| byte & (0x80 >> bit) != 0)
+        .fold(0, |hash, bit| hash ^ u32::try_from((window >> (8 - bit)) & 0xffff_ffff).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition, bit by bit, over any input that the key can cover.
+    fn toeplitz(input: &[u8]) -> u32 {
+        let key_bit = |i: usize| u32::from(RSS_KEY[i / 8] >> (7 - i % 8)) & 1;
+        (0..input.len() * 8)
+            .filter(|i| input[i / 8] & (0x80 >> (i % 8)) != 0)
+            .fold(0, |h, i| h ^ (0..32).fold(0, |w, j| (w << 1) | key_bit(i + j)))
+    }
+
+    fn addr(s: &str) -> Ipv6Addr {
+        s.parse().unwrap()
+    }
+
+    #[test]
+    fn bitwise_definition_gives_the_published_vectors() {
+        // Microsoft, "Verifying the RSS Hash Calculation", IPv6 without ports.
+        for (dst, src, hash) in [
+            ("3ffe:2501:200:3::1", "3ffe:2501:200:1fff::7", 0x2cc1_8cd5),
+            ("ff02::1", "3ffe:501:8::260:97ff:fe40:efab", 0x0f0c_461c),
+        ] {
+            let input = [addr(src).octets(), addr(dst).octets()].concat();
+            assert_eq!(toeplitz(&input), hash);
+        }
+    }
+
+    #[test]
+    fn tables_agree_with_the_definition_and_ignore_the_interface_id() {
+        let s = Steering::new(5);
+        for i in 0..2000u128 {
+            let a = Ipv6Addr::from_bits(i.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+            let hash = toeplitz(&a.octets()[..8]);
+            assert_eq!(s.owner_of(a), s.reta()[hash as usize % RETA_LEN]);
+            assert_eq!(s.owner_of(a), s.owner_of(Ipv6Addr::from_bits(a.to_bits() ^ 0xffff)));
+        }
+    }
+
+    #[test]
+    fn consecutive_prefixes_are_spread_evenly() {
+        let s = Steering::new(4);
+        let mut count = [0; 4];
+        for i in 0..4096u128 {
+            let a = Ipv6Addr::from_bits((0x2001_0db8_0001_0000 + i) << 64);
+            count[usize::from(s.owner_of(a).0)] += 1;
+        }
+        assert!(count.iter().all(|n| (900..=1150).contains(n)), "{count:?}");
+    }
+
+    #[test]
+    fn prefix_shorter_than_64_belongs_to_every_worker() {
+        let s = Steering::new(2);
+        assert_eq!(s.owner("2001:db8::/63".parse().unwrap()), Owner::All);
+        let p: HomePrefix = "2001:db8:1::/64".parse().unwrap();
+        assert_eq!(s.owner(p), Owner::One(s.owner_of(p.addr())));
+        let host: HomePrefix = "2001:db8:1::7/128".parse().unwrap();
+        assert_eq!(s.owner(host), s.owner(p));
+    }
+}
