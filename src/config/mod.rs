@@ -1,18 +1,50 @@
-//! The configuration: TOML, validated whole before EAL starts. These are the *validated* values;
-//! `load` (file to values, every fault reported at once with its path) stands beside them.
+//! The configuration: a TOML file, validated whole before EAL starts. `docs/configuration.md`
+//! describes it for operators.
+//!
+//! ```text
+//!  text --Reader--> sections (one value at a time) --check--> Config
+//!            \________________ Faults, all at once ____________/
+//! ```
+//! A [`Config`] that exists is valid: every value is in its range, every name that is referred to
+//! is there, nothing overlaps that must not.
+
+mod check;
+mod duration;
+mod fault;
+mod reader;
+mod render;
+mod section;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, Faults};
+pub use render::render;
 
 use crate::addr::{AnchorAddr, HomePrefix};
 use crate::time::Duration;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
-mod fault;
-
-pub use fault::{Fault, Faults};
-
-/// Reads and validates the whole file; every fault is reported at once.
+/// Reads and validates a whole file.
+///
+/// A relative `policy.nodes_file` is taken from the directory of `path`.
 pub fn load(path: &Path) -> Result<Config, Faults> {
-    Err(Faults::one(path, "", "not read yet"))
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Faults::one(path, "", &format!("cannot be read: {e}")))?;
+    parse(&text, path)
+}
+
+/// The same, of a text that stands for the file `path`.
+fn parse(text: &str, path: &Path) -> Result<Config, Faults> {
+    let reader = reader::Reader::new(text);
+    let config = section::config(&reader, path.parent().unwrap_or(Path::new("")));
+    let faults = reader.into_faults();
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(Faults::new(path, faults)),
+    }
 }
 
 /// A whole configuration.

@@ -1,0 +1,231 @@
+//! What concerns several values at once: duplicates, overlaps, references, sums.
+//!
+//! Elements that could not be read are `None` and take no part, so that one fault does not bring
+//! others that are only its shadow.
+
+use super::reader::Section;
+use super::{
+    Config, Cores, Device, Eal, Mag, Node, Policy, Polling, Pool, Port, PortRole, Profile,
+};
+use crate::addr::HomePrefix;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::Ipv6Addr;
+
+type Root<'r, 'a> = &'r Section<'r, 'a>;
+
+/// Names, devices and addresses are each there once; signaling can arrive.
+pub(super) fn ports(root: Root<'_, '_>, ports: &[Option<Port>]) {
+    unique(root, ports, "port", "name", |p| Some(p.name.clone()));
+    unique(root, ports, "port", "pci", |p| match &p.device {
+        Device::Pci(address) => Some(bus_address(address)),
+        Device::Vdev(_) => None,
+    });
+    unique(root, ports, "port", "vdev", |p| match &p.device {
+        Device::Vdev(vdev) => vdev.split(',').next().map(str::to_owned),
+        Device::Pci(_) => None,
+    });
+    if ports.iter().all(|p| p.as_ref().is_some_and(|p| p.role != PortRole::Access)) {
+        root.fault("port", "has none with role = \"access\": no gateway could be reached");
+    }
+}
+
+/// A core that spins has its CPU for itself.
+pub(super) fn cores(root: Root<'_, '_>, cores: Option<&Cores>) {
+    let Some(cores) = cores else { return };
+    if cores.worker_cpus.len() > WORKERS_MAX {
+        let n = cores.worker_cpus.len();
+        root.fault("worker.cpus", format!("names {n} workers, {WORKERS_MAX} are the most"));
+    }
+    if cores.polling != Polling::Busy {
+        return;
+    }
+    let alone = "busy polling needs a CPU for each core (or polling = \"adaptive\")";
+    for (i, cpu) in cores.worker_cpus.iter().enumerate() {
+        if cores.worker_cpus[..i].contains(cpu) {
+            root.fault(&format!("worker.cpus[{i}]"), format!("{cpu} stands here twice: {alone}"));
+        }
+    }
+    if cores.worker_cpus.contains(&cores.control_cpu) {
+        root.fault("control.cpu", format!("{} is a worker's: {alone}", cores.control_cpu));
+    }
+}
+
+/// The most workers: what a steering table of 128 entries spreads evenly enough.
+const WORKERS_MAX: usize = 64;
+
+/// Names are there once; no pool overlaps another.
+pub(super) fn pools(root: Root<'_, '_>, pools: &[Option<Pool>]) {
+    unique(root, pools, "pool", "name", |p| Some(p.name.clone()));
+    for (i, pool) in each(pools) {
+        if let Some((j, other)) = each(&pools[..i]).find(|(_, o)| overlap(o.prefix, pool.prefix)) {
+            let what = format!("{} overlaps pool[{j}] ({})", pool.prefix, other.prefix);
+            root.fault(&format!("pool[{i}].prefix"), what);
+        }
+    }
+}
+
+/// Names and addresses are there once; tunnels fit the ports.
+pub(super) fn mags(root: Root<'_, '_>, mags: &[Option<Mag>], ports: &[Option<Port>]) {
+    unique(root, mags, "mag", "name", |m| Some(m.name.clone()));
+    unique(root, mags, "mag", "address", |m| Some(m.address));
+    let access = each(ports).filter(|(_, p)| p.role == PortRole::Access).map(|(_, p)| p.mtu).max();
+    let Some(mtu) = access else { return };
+    for (i, mag) in each(mags).filter(|(_, m)| m.tunnel_mtu > mtu) {
+        let what = format!("{} is above {mtu}, the largest MTU of an access port", mag.tunnel_mtu);
+        root.fault(&format!("mag[{i}].tunnel_mtu"), what);
+    }
+}
+
+/// Each address is somebody's alone, and none lies where nodes live.
+pub(super) fn addresses(
+    root: Root<'_, '_>,
+    node: Option<&Node>,
+    ports: &[Option<Port>],
+    pools: &[Option<Pool>],
+    mags: &[Option<Mag>],
+) {
+    let lma = node.map(|n| n.lma_address.0);
+    let mut owners: HashMap<Ipv6Addr, String> = HashMap::new();
+    for (i, port) in each(ports) {
+        for (k, (address, len)) in port.addresses.iter().enumerate() {
+            let path = format!("port[{i}].addresses[{k}]");
+            in_pool(root, &path, *address, pools);
+            let link = HomePrefix::truncating(*address, *len).ok();
+            if let Some((j, pool)) =
+                each(pools).find(|(_, p)| link.is_some_and(|l| l.len() > 0 && p.prefix.covers(l)))
+                && !pool.prefix.contains(*address)
+            {
+                root.fault(&path, format!("has a link prefix inside pool[{j}]"));
+            }
+            // Every link has the same link-local addresses: those may repeat.
+            let shared = address.is_unicast_link_local();
+            if !shared && let Some(first) = owners.insert(*address, path.clone()) {
+                root.fault(&path, format!("{address} is already at {first}"));
+            }
+        }
+    }
+    if let Some(lma) = lma {
+        in_pool(root, "node.lma_address", lma, pools);
+    }
+    for (i, mag) in each(mags) {
+        let path = format!("mag[{i}].address");
+        in_pool(root, &path, mag.address, pools);
+        if Some(mag.address) == lma {
+            root.fault(&path, format!("{} is our own node.lma_address", mag.address));
+        } else if let Some(port) = owners.get(&mag.address) {
+            root.fault(&path, format!("{} is our own, at {port}", mag.address));
+        }
+    }
+}
+
+/// There is somebody to serve, from a pool that is there.
+pub(super) fn policy(root: Root<'_, '_>, policy: &Policy, pools: &[Option<Pool>]) {
+    if policy.default.is_none() && policy.nodes_file.is_none() {
+        let what = "would refuse every node: give [policy.default], nodes_file or both";
+        root.fault("policy", what);
+    }
+    // A pool that could not be read may be the one that is named.
+    let complete = pools.iter().all(Option::is_some);
+    let name = policy.default.as_ref().and_then(|d| d.pool.as_ref());
+    if let Some(name) = name.filter(|_| complete)
+        && !each(pools).any(|(_, p)| p.name == *name)
+    {
+        root.fault("policy.default.pool", no_pool(name, each(pools).map(|(_, p)| p)));
+    }
+    if policy.default.is_some() && pools.is_empty() {
+        root.fault("policy.default", "needs a [[pool]] to give prefixes from");
+    }
+}
+
+/// The receive and transmit rings leave buffers over for the packets on their way.
+pub(super) fn buffers(
+    root: Root<'_, '_>,
+    eal: &Eal,
+    ports: &[Option<Port>],
+    cores: Option<&Cores>,
+) {
+    let Some(cores) = cores else { return };
+    // A queue for each worker and one for signaling.
+    let queues = u32::try_from(cores.worker_cpus.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let descriptors: u32 =
+        each(ports).map(|(_, p)| u32::from(p.rx_desc) + u32::from(p.tx_desc)).sum();
+    let taken = descriptors.saturating_mul(queues);
+    if eal.mbuf_count <= taken {
+        let what = format!(
+            "{} is not more than the {taken} buffers that the ports' rings hold \
+             (rx_desc + tx_desc, {queues} queues each)",
+            eal.mbuf_count
+        );
+        root.fault("eal.mbuf_count", what);
+    }
+}
+
+/// What is wrong with a node's profile, given the pools.
+pub(super) fn profile(profile: &Profile, config: &Config) -> Result<(), String> {
+    if let Some(name) = &profile.pool
+        && !config.pools.iter().any(|p| p.name == *name)
+    {
+        return Err(no_pool(name, config.pools.iter()));
+    }
+    let own = &profile.static_prefixes;
+    for (i, prefix) in own.iter().enumerate() {
+        if let Some(other) = own[..i].iter().find(|o| overlap(**o, *prefix)) {
+            return Err(format!("its static prefixes {other} and {prefix} overlap"));
+        }
+        // Inside a pool a static prefix takes the place of one that would be given out.
+        let Some(pool) = config.pools.iter().find(|p| overlap(p.prefix, *prefix)) else { continue };
+        if prefix.len() != pool.delegated_len {
+            return Err(format!(
+                "static prefix {prefix} lies in pool {} ({}), whose prefixes are /{}",
+                pool.name, pool.prefix, pool.delegated_len
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn no_pool<'p>(name: &str, pools: impl Iterator<Item = &'p Pool>) -> String {
+    let names: Vec<&str> = pools.map(|p| p.name.as_str()).collect();
+    format!("{name:?} is no pool (there is: {})", names.join(", "))
+}
+
+fn in_pool(root: Root<'_, '_>, path: &str, address: Ipv6Addr, pools: &[Option<Pool>]) {
+    if let Some((j, pool)) = each(pools).find(|(_, p)| p.prefix.contains(address)) {
+        root.fault(path, format!("{address} lies inside pool[{j}] ({}), a node's", pool.prefix));
+    }
+}
+
+/// Reports each element whose key equals that of an earlier one.
+fn unique<T, K: Eq + Hash + std::fmt::Display>(
+    root: Root<'_, '_>,
+    elements: &[Option<T>],
+    table: &str,
+    field: &str,
+    key: impl Fn(&T) -> Option<K>,
+) {
+    let mut first: HashMap<K, usize> = HashMap::new();
+    for (i, element) in each(elements) {
+        let Some(key) = key(element) else { continue };
+        if let Some(j) = first.get(&key) {
+            let what = format!("{key} is already at {table}[{j}].{field}");
+            root.fault(&format!("{table}[{i}].{field}"), what);
+        } else {
+            first.insert(key, i);
+        }
+    }
+}
+
+fn each<T>(elements: &[Option<T>]) -> impl Iterator<Item = (usize, &T)> {
+    elements.iter().enumerate().filter_map(|(i, e)| e.as_ref().map(|e| (i, e)))
+}
+
+fn overlap(a: HomePrefix, b: HomePrefix) -> bool {
+    a.covers(b) || b.covers(a)
+}
+
+/// `3b:00.0` and `0000:3B:00.0,mprq_en=1` are one device.
+fn bus_address(pci: &str) -> String {
+    let address = pci.split(',').next().unwrap_or_default().to_ascii_lowercase();
+    if address.matches(':').count() == 1 { format!("0000:{address}") } else { address }
+}

@@ -1,0 +1,211 @@
+//! The values of single keys: what each may be, and what is said when it is not.
+
+use super::reader::string;
+use super::{PortRole, duration};
+use crate::addr::HomePrefix;
+use crate::time::{Duration, Lifetime};
+use std::net::Ipv6Addr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use toml::de::DeValue;
+
+/// A name for people and for file names: no blanks, nothing that a shell would take.
+pub(super) fn label(v: &DeValue<'_>) -> Result<String, String> {
+    let text = string(v)?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if text.is_empty() || text.len() > 63 || !text.chars().all(fits) {
+        return Err(format!("{text:?} is not a name: 1 to 63 of a-z A-Z 0-9 . _ -"));
+    }
+    Ok(text)
+}
+
+/// A name that the kernel takes for an interface.
+pub(super) fn interface_name(v: &DeValue<'_>) -> Result<String, String> {
+    let text = label(v)?;
+    // IFNAMSIZ is 16 with the terminating zero.
+    if text.len() > 15 {
+        return Err(format!("{text:?} has {} bytes, an interface's name at most 15", text.len()));
+    }
+    if ["lo", ".", "..", "all", "default"].contains(&text.as_str()) {
+        return Err(format!("{text:?} is taken by the kernel"));
+    }
+    Ok(text)
+}
+
+/// `access` or `core`.
+pub(super) fn role(v: &DeValue<'_>) -> Result<PortRole, String> {
+    match string(v)?.as_str() {
+        "access" => Ok(PortRole::Access),
+        "core" => Ok(PortRole::Core),
+        other => Err(format!("{other:?} is neither \"access\" nor \"core\"")),
+    }
+}
+
+/// A PCI address with optional device arguments: `0000:3b:00.0`, `3b:00.0,mprq_en=1`.
+pub(super) fn pci(v: &DeValue<'_>) -> Result<String, String> {
+    let text = string(v)?;
+    let address = text.split(',').next().unwrap_or_default();
+    let short = match address.split_once(':') {
+        Some((domain, rest)) if rest.contains(':') && hex(domain, 4) => rest,
+        _ => address,
+    };
+    let fits = short.split_once(':').is_some_and(|(bus, rest)| {
+        hex(bus, 2)
+            && rest.split_once('.').is_some_and(|(device, function)| {
+                hex(device, 2) && matches!(function.as_bytes(), [b'0'..=b'7'])
+            })
+    });
+    if fits && arguments_fit(&text) {
+        return Ok(text);
+    }
+    Err(format!("{text:?} is not a PCI address (as lspci -D shows it: \"0000:3b:00.0\")"))
+}
+
+/// An EAL `--vdev` argument: `net_af_packet0,iface=veth0`.
+pub(super) fn vdev(v: &DeValue<'_>) -> Result<String, String> {
+    let text = string(v)?;
+    let name = text.split(',').next().unwrap_or_default();
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !(name.starts_with("net_") && name.len() > 4 && name.chars().all(fits)) {
+        return Err(format!("{text:?} is not a vdev (like \"net_af_packet0,iface=veth0\")"));
+    }
+    if !arguments_fit(&text) {
+        return Err(format!("{text:?} has an argument that is not key=value"));
+    }
+    Ok(text)
+}
+
+/// An argument for EAL that no key of ours stands for.
+pub(super) fn eal_argument(v: &DeValue<'_>) -> Result<String, String> {
+    const OURS: [(&str, &str); 14] = [
+        ("--file-prefix", "eal.file_prefix"),
+        ("--no-huge", "eal.hugepages"),
+        ("-m", "eal.memory_mib"),
+        ("--socket-mem", "eal.memory_mib"),
+        ("-l", "worker.cpus and control.cpu"),
+        ("-c", "worker.cpus and control.cpu"),
+        ("--lcores", "worker.cpus and control.cpu"),
+        ("--main-lcore", "control.cpu"),
+        ("--vdev", "port.vdev"),
+        ("-a", "port.pci"),
+        ("--allow", "port.pci"),
+        ("-b", "port.pci"),
+        ("--block", "port.pci"),
+        ("--no-pci", "port.pci"),
+    ];
+    let text = string(v)?;
+    let option = text.split('=').next().unwrap_or_default();
+    // A short option's value may stand right behind it (`-m512`).
+    let names = |name: &str| option == name || (name.len() == 2 && option.starts_with(name));
+    match OURS.iter().find(|(name, _)| names(name)) {
+        Some((name, key)) => Err(format!("{name} is not for here: {key} says it")),
+        None => Ok(text),
+    }
+}
+
+/// `address/length`, an address that an interface can have.
+pub(super) fn interface_address(v: &DeValue<'_>) -> Result<(Ipv6Addr, u8), String> {
+    let text = string(v)?;
+    let parts = text
+        .split_once('/')
+        .and_then(|(a, l)| Some((a.parse::<Ipv6Addr>().ok()?, l.parse().ok()?)));
+    let Some((address, len)) = parts else {
+        return Err(format!("{text:?} is not an IPv6 address with its prefix length"));
+    };
+    if !(1..=128).contains(&len) {
+        return Err(format!("{text:?} has a prefix length that is not 1 to 128"));
+    }
+    if address.is_unicast_link_local() { Ok((address, len)) } else { Ok((routable(address)?, len)) }
+}
+
+/// An address that packets can be routed to.
+pub(super) fn unicast(v: &DeValue<'_>) -> Result<Ipv6Addr, String> {
+    let text = string(v)?;
+    let address: Ipv6Addr = text.parse().map_err(|_| format!("{text:?} is not an IPv6 address"))?;
+    if address.is_unicast_link_local() {
+        return Err(format!("{address} is link-local: packets cannot be routed to it"));
+    }
+    routable(address)
+}
+
+fn routable(address: Ipv6Addr) -> Result<Ipv6Addr, String> {
+    let what = if address.is_unspecified() {
+        "the unspecified address"
+    } else if address.is_loopback() {
+        "the loopback address"
+    } else if address.is_multicast() {
+        "a multicast address"
+    } else if address.to_ipv4_mapped().is_some() {
+        "an IPv4-mapped address"
+    } else {
+        return Ok(address);
+    };
+    Err(format!("{address} is {what}, not one of an interface"))
+}
+
+/// A prefix of global or unique local unicast addresses.
+pub(super) fn global_prefix(v: &DeValue<'_>) -> Result<HomePrefix, String> {
+    unicast_prefix(&string(v)?)
+}
+
+/// The same, of a text.
+pub(super) fn unicast_prefix(text: &str) -> Result<HomePrefix, String> {
+    let prefix: HomePrefix = text.parse().map_err(|e: crate::addr::PrefixError| e.to_string())?;
+    let first = prefix.addr().segments()[0];
+    // RFC 4291 section 2.4: 2000::/3; RFC 4193: fc00::/7.
+    if prefix.len() >= 3 && first & 0xe000 == 0x2000
+        || prefix.len() >= 7 && first & 0xfe00 == 0xfc00
+    {
+        return Ok(prefix);
+    }
+    Err(format!("{prefix} is not inside 2000::/3 (global) or fc00::/7 (unique local)"))
+}
+
+/// A pattern for node identifiers.
+pub(super) fn pattern(v: &DeValue<'_>) -> Result<String, String> {
+    let text = string(v)?;
+    if text.is_empty() || text.len() > crate::addr::MnId::MAX_LEN {
+        return Err(format!("{text:?} matches no node: 1 to 254 bytes, * for any run of them"));
+    }
+    Ok(text)
+}
+
+/// A binding lifetime that the wire can carry: 4 s to 65535 units of 4 s.
+pub(super) fn lifetime(v: &DeValue<'_>) -> Result<Duration, String> {
+    span(v, Lifetime(1).duration()..=Lifetime(u16::MAX).duration())
+}
+
+/// A duration in `range`.
+pub(super) fn span(v: &DeValue<'_>, range: RangeInclusive<Duration>) -> Result<Duration, String> {
+    within(duration::parse(&string(v)?)?, &range)
+}
+
+/// `d` if it lies in `range`.
+pub(super) fn within(d: Duration, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
+    let text = duration::render;
+    if d < *range.start() {
+        return Err(format!("{} is below {}", text(d), text(*range.start())));
+    }
+    if d > *range.end() {
+        return Err(format!("{} is above {}", text(d), text(*range.end())));
+    }
+    Ok(d)
+}
+
+/// A path from the root.
+pub(super) fn absolute(v: &DeValue<'_>) -> Result<PathBuf, String> {
+    let path = PathBuf::from(string(v)?);
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    Err(format!("{:?} is not an absolute path", path.display().to_string()))
+}
+
+fn hex(text: &str, len: usize) -> bool {
+    text.len() == len && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+fn arguments_fit(device: &str) -> bool {
+    let mut arguments = device.split(',').skip(1);
+    arguments.all(|a| a.split_once('=').is_some_and(|(k, v)| !k.is_empty() && !v.is_empty()))
+}
