@@ -160,8 +160,8 @@ impl fmt::Display for MnId {
         match core::str::from_utf8(&self.bytes) {
             Ok(s) if self.subtype == Self::NAI && s.chars().all(|c| !c.is_control()) => f.pad(s),
             _ => {
-                let hex: String = self.bytes.iter().map(|b| format!("{b:02x}")).collect();
-                f.pad(&format!("{}:{hex}", self.subtype))
+                let hex: Vec<_> = self.bytes.iter().map(|b| format!("{b:02x}")).collect();
+                f.pad(&format!("{}:{}", self.subtype, hex.concat()))
             }
         }
     }
@@ -235,8 +235,8 @@ pub struct MacAddr(pub [u8; 6]);
 
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        f.pad(&format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}"))
+        let hex = self.0.map(|b| format!("{b:02x}"));
+        f.pad(&hex.join(":"))
     }
 }
 

@@ -1,15 +1,75 @@
 //! Messages as the pure core sees them: owned, serialisable, with the addresses they came with.
 
-use crate::wire::mh::{BindingAck, BindingUpdate};
+use crate::wire;
+use crate::wire::mh::option::OptionIter;
+use crate::wire::mh::{BindingAck, BindingUpdate, MobilityOption, OptionList, Options};
+use core::borrow::Borrow;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
 /// The options of a message, in the order of the wire, without padding.
 ///
 /// Owned and serialisable so that a recorded stream replays. Bounded by the Mobility Header itself
-/// (at most 2 KiB). The encoding is the wire's own (type, length, data); `wire::mh::Options` reads it.
+/// (at most 2 KiB). The encoding is the wire's own: type, length, data.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct OwnedOptions(pub Vec<u8>);
+#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
+pub struct OwnedOptions(Vec<u8>);
+
+impl OwnedOptions {
+    /// Builds them. Fails with `Length` if an option's data passes its length field: never for
+    /// what was parsed, nor for a [`crate::addr::MnId`].
+    pub fn from_options<'o>(options: impl OptionList<'o>) -> wire::Result<Self> {
+        let mut bytes = Vec::new();
+        for option in options {
+            let at = bytes.len();
+            bytes.resize(at + option.borrow().buffer_len(), 0);
+            if let Some(buf) = bytes.get_mut(at..) {
+                option.borrow().emit(buf)?;
+            }
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The options as [`crate::wire::mh::MessageData::emit`] takes them.
+    #[must_use]
+    pub fn options(&self) -> Options<'_> {
+        Options::from_validated(&self.0)
+    }
+
+    /// Iterates over them.
+    #[must_use]
+    pub fn iter(&self) -> OptionIter<'_> {
+        self.options().iter()
+    }
+}
+
+impl From<Options<'_>> for OwnedOptions {
+    fn from(options: Options<'_>) -> Self {
+        Self(options.encoded().flatten().copied().collect())
+    }
+}
+
+impl<'a> IntoIterator for &'a OwnedOptions {
+    type Item = MobilityOption<'a>;
+    type IntoIter = OptionIter<'a>;
+    fn into_iter(self) -> OptionIter<'a> {
+        self.iter()
+    }
+}
+
+impl TryFrom<Vec<u8>> for OwnedOptions {
+    type Error = wire::Error;
+    fn try_from(bytes: Vec<u8>) -> wire::Result<Self> {
+        Options::parse(&bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl From<OwnedOptions> for Vec<u8> {
+    fn from(options: OwnedOptions) -> Self {
+        options.0
+    }
+}
 
 /// A Binding Update as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,4 +95,41 @@ pub struct AckMsg {
     pub ack: BindingAck,
     /// Its options.
     pub options: OwnedOptions,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::mh::MessageData;
+
+    #[test]
+    fn owned_options_hold_what_was_on_the_wire_without_padding() {
+        let options = [
+            MobilityOption::MnId(1, b"mn1@example.org"),
+            MobilityOption::LinkLocal(Ipv6Addr::LOCALHOST),
+            MobilityOption::Unknown(200, b"survives"),
+        ];
+        let built = OwnedOptions::from_options(&options).expect("fits");
+        assert!(built.iter().eq(options));
+
+        let mut bytes = [0; 128];
+        let (src, dst) = (Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+        let update = BindingUpdate::default();
+        update.emit(&options, src, dst, &mut bytes).expect("fits");
+        let message = wire::mh::Message::parse(&bytes, src, dst).expect("valid");
+        assert_eq!(OwnedOptions::from(message.options()), built);
+    }
+
+    #[test]
+    fn option_over_its_length_field_cannot_be_owned() {
+        assert!(OwnedOptions::from_options(&[MobilityOption::MnId(1, &[0; 255])]).is_err());
+    }
+
+    #[test]
+    fn recorded_options_are_validated_when_read() {
+        let json = serde_json::to_string(&OwnedOptions(vec![24, 2, 0, 4])).expect("serialises");
+        assert_eq!(json, "[24,2,0,4]");
+        assert!(serde_json::from_str::<OwnedOptions>(&json).is_ok());
+        assert!(serde_json::from_str::<OwnedOptions>("[24,2,0]").is_err());
+    }
 }

@@ -1,116 +1,57 @@
 //! The Mobility Header (RFC 6275 section 6.1) and its messages.
 //!
 //! ```text
-//!  | Payload Proto | Header Len | MH Type | Reserved | Checksum | message data, options ... |
+//!  0               1               2               3
+//!  +---------------+---------------+---------------+---------------+
+//!  | Payload Proto |  Header Len   |    MH Type    |   Reserved    |
+//!  +---------------+---------------+---------------+---------------+
+//!  |           Checksum            |  message data, mobility       |
+//!  +---------------+---------------+  options, padding ...         |
 //! ```
-//! `parse` checks everything that RFC 6275 section 9.2 asks for before it looks at the message.
-//! Options are validated while parsing, so iterating over [`Options`] cannot fail.
+//! `Header Len` counts units of 8 octets beyond the first. [`Message::parse`] checks all that
+//! RFC 6275 section 9.2 asks for before it looks at the message. Options are validated while
+//! parsing, so iterating over [`Options`] cannot fail.
 
+mod ba;
+mod be;
+mod brr;
+mod bu;
 pub mod option;
+mod status;
 
-use crate::time::Lifetime;
-use serde::{Deserialize, Serialize};
+#[cfg(test)]
+mod tests;
 
-pub use option::{MobilityOption, Options};
+use super::checksum::Checksum;
+use super::{Error, ErrorKind, Result, Writer, octet};
+use std::net::Ipv6Addr;
+
+pub use ba::{BaFlags, BindingAck};
+pub use be::BindingError;
+pub use brr::BindingRefreshRequest;
+pub use bu::{BindingUpdate, BuFlags, SeqNo};
+pub use option::{AccessTech, HandoffIndicator, MobilityOption, OptionList, Options};
+pub use status::Status;
 
 /// IPv6 next header number of the Mobility Header.
 pub const NEXT_HEADER: u8 = 135;
 
-/// A sequence number, compared modulo 2^16 (RFC 6275 section 9.5.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct SeqNo(pub u16);
+/// The longest Mobility Header: what an 8-bit Header Len can say, in bytes.
+pub const MAX_LEN: usize = (u8::MAX as usize + 1) * UNIT;
 
-/// Flags of a Binding Update, as the 16 bits stand on the wire (RFC 6275 6.1.7, RFC 5213 8.1,
-/// IANA registry): A 8000, H 4000, L 2000, K 1000, M 0800, R 0400, P 0200, F 0100, T 0080, B 0040.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct BuFlags(pub u16);
+/// Payload Proto: nothing follows (IPPROTO_NONE).
+const NO_NEXT_HEADER: u8 = 59;
 
-/// Flags of a Binding Acknowledgement, as the 8 bits stand on the wire (RFC 6275 6.1.8, RFC 5213
-/// 8.2): K 80, R 40, P 20, T 10, B 08.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct BaFlags(pub u8);
+/// Bytes before the message data.
+const PREAMBLE_LEN: usize = 6;
 
-/// Status of a Binding Acknowledgement. Below 128 the update was accepted (RFC 6275 6.1.8, RFC 5213 8.9).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-pub struct Status(pub u8);
+/// Header Len counts these, in bytes.
+const UNIT: usize = 8;
 
-impl Status {
-    /// The update was accepted.
-    pub const ACCEPTED: Self = Self(0);
-    /// Reason unspecified.
-    pub const REASON_UNSPECIFIED: Self = Self(128);
-    /// Administratively prohibited.
-    pub const ADMINISTRATIVELY_PROHIBITED: Self = Self(129);
-    /// Insufficient resources.
-    pub const INSUFFICIENT_RESOURCES: Self = Self(130);
-    /// Sequence number out of window (RFC 6275 9.5.1).
-    pub const SEQUENCE_OUT_OF_WINDOW: Self = Self(135);
-    /// Proxy registration not enabled for the mobile node.
-    pub const PROXY_REG_NOT_ENABLED: Self = Self(152);
-    /// Not local mobility anchor for this mobile node.
-    pub const NOT_LMA_FOR_THIS_MOBILE_NODE: Self = Self(153);
-    /// The gateway is not authorized to send proxy binding updates.
-    pub const MAG_NOT_AUTHORIZED_FOR_PROXY_REG: Self = Self(154);
-    /// The node is not authorized for one or more of the requested home network prefixes.
-    pub const NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX: Self = Self(155);
-    /// Invalid timestamp value: the clocks are out of sync.
-    pub const TIMESTAMP_MISMATCH: Self = Self(156);
-    /// The timestamp is lower than the previously accepted one.
-    pub const TIMESTAMP_LOWER_THAN_PREV_ACCEPTED: Self = Self(157);
-    /// No Home Network Prefix option.
-    pub const MISSING_HOME_NETWORK_PREFIX_OPTION: Self = Self(158);
-    /// The prefixes of the binding and those of the update are not the same set.
-    pub const BCE_PBU_PREFIX_SET_DO_NOT_MATCH: Self = Self(159);
-    /// No Mobile Node Identifier option.
-    pub const MISSING_MN_IDENTIFIER_OPTION: Self = Self(160);
-    /// No Handoff Indicator option.
-    pub const MISSING_HANDOFF_INDICATOR_OPTION: Self = Self(161);
-    /// No Access Technology Type option.
-    pub const MISSING_ACCESS_TECH_TYPE_OPTION: Self = Self(162);
-    /// The care-of address is not one that packets can be sent to (RFC 6275 6.1.8).
-    pub const INVALID_CARE_OF_ADDRESS: Self = Self(174);
-
-    /// Whether the update was accepted.
-    #[must_use]
-    pub const fn is_accepted(self) -> bool {
-        self.0 < 128
-    }
-}
-
-/// A Binding Update without its options; a *Proxy* Binding Update when the P flag is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct BindingUpdate {
-    /// Sequence number.
-    pub seq: SeqNo,
-    /// Flags.
-    pub flags: BuFlags,
-    /// Requested lifetime; zero deregisters.
-    pub lifetime: Lifetime,
-}
-
-/// A Binding Acknowledgement without its options; *Proxy* when the P flag is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct BindingAck {
-    /// Outcome.
-    pub status: Status,
-    /// Flags.
-    pub flags: BaFlags,
-    /// Sequence number, copied from the update.
-    pub seq: SeqNo,
-    /// Granted lifetime.
-    pub lifetime: Lifetime,
-}
-
-/// A Binding Error (RFC 6275 section 6.1.9). Status 1: no binding; 2: unrecognized MH type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BindingError {
-    /// 1 or 2.
-    pub status: u8,
-    /// The home address that was contained in the Home Address option, or `::`.
-    pub home_address: std::net::Ipv6Addr,
-}
+const PAYLOAD_PROTO_AT: usize = 0;
+const HEADER_LEN_AT: usize = 1;
+const TYPE_AT: usize = 2;
+const CHECKSUM_AT: usize = 4;
 
 /// A message of the Mobility Header, its options still on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,4 +64,120 @@ pub enum Message<'a> {
     Ba(BindingAck, Options<'a>),
     /// Binding Error, MH type 7.
     Be(BindingError, Options<'a>),
+}
+
+impl<'a> Message<'a> {
+    /// Parses a Mobility Header that came from `src` (the home address, if a Home Address option
+    /// named one) to `dst`. Bytes behind the header are ignored.
+    ///
+    /// The checks of RFC 6275 section 9.2, in its order, and what it wants done when one fails:
+    ///
+    /// | [`ErrorKind`] | then |
+    /// |---|---|
+    /// | `Truncated` | discard: Header Len says more than there is |
+    /// | `Checksum` | discard in silence |
+    /// | `UnknownType` | Binding Error with status 2 |
+    /// | `PayloadProto`, `HeaderLen` | ICMPv6 Parameter Problem, code 0, pointing at `offset` |
+    /// | `Length`, `Value` | discard: an option is cut or contradicts itself |
+    pub fn parse(bytes: &'a [u8], src: Ipv6Addr, dst: Ipv6Addr) -> Result<Self> {
+        let truncated = Error::new(ErrorKind::Truncated, HEADER_LEN_AT);
+        let len = (usize::from(octet(bytes, HEADER_LEN_AT)?) + 1) * UNIT;
+        let bytes = bytes.get(..len).ok_or(truncated)?;
+
+        if checksum(bytes, src, dst) != 0 {
+            return Err(Error::new(ErrorKind::Checksum, CHECKSUM_AT));
+        }
+        match octet(bytes, TYPE_AT)? {
+            BindingRefreshRequest::MH_TYPE => {
+                parts::<BindingRefreshRequest>(bytes).map(|(_, o)| Self::Brr(o))
+            }
+            BindingUpdate::MH_TYPE => parts(bytes).map(|(m, o)| Self::Bu(m, o)),
+            BindingAck::MH_TYPE => parts(bytes).map(|(m, o)| Self::Ba(m, o)),
+            BindingError::MH_TYPE => parts(bytes).map(|(m, o)| Self::Be(m, o)),
+            _ => Err(Error::new(ErrorKind::UnknownType, TYPE_AT)),
+        }
+    }
+
+    /// The message's options.
+    #[must_use]
+    pub const fn options(&self) -> Options<'a> {
+        match self {
+            Self::Brr(o) | Self::Bu(_, o) | Self::Ba(_, o) | Self::Be(_, o) => *o,
+        }
+    }
+}
+
+/// The fixed part of a message: its Message Data without options.
+pub trait MessageData: Sized {
+    /// The MH Type.
+    const MH_TYPE: u8;
+    /// Length in bytes, from the end of the Checksum field to the first option.
+    const LEN: usize;
+
+    /// Reads the fixed part.
+    fn parse_data(data: &[u8]) -> Result<Self>;
+
+    /// The fixed part as it stands on the wire: `data` has [`Self::LEN`] bytes, all zero.
+    fn emit_data(&self, data: &mut [u8]);
+
+    /// Length of the whole Mobility Header with these options, in bytes; a multiple of 8.
+    fn buffer_len<'o>(&self, options: impl OptionList<'o>) -> usize {
+        option::padded_end(options, PREAMBLE_LEN + Self::LEN).next_multiple_of(UNIT)
+    }
+
+    /// Writes the whole Mobility Header with these options into the front of `buf`, each option
+    /// aligned as its RFC asks, checksum included; returns its length.
+    ///
+    /// Fails with `Truncated` if `buf` is shorter than [`Self::buffer_len`], with `Length` if the
+    /// header would pass [`MAX_LEN`] or an option's data its length field.
+    fn emit<'o>(
+        &self,
+        options: impl OptionList<'o>,
+        src: Ipv6Addr,
+        dst: Ipv6Addr,
+        buf: &mut [u8],
+    ) -> Result<usize> {
+        let len = self.buffer_len(options.clone());
+        let header_len = u8::try_from(len / UNIT - 1)
+            .map_err(|_| Error::new(ErrorKind::Length, HEADER_LEN_AT))?;
+        let short = Error::new(ErrorKind::Truncated, buf.len());
+        let buf = buf.get_mut(..len).ok_or(short)?;
+        buf.fill(0);
+
+        let mut w = Writer::new(buf);
+        w.put(&[NO_NEXT_HEADER, header_len, Self::MH_TYPE, 0, 0, 0])?;
+        let data_end = w.at + Self::LEN;
+        self.emit_data(w.buf.get_mut(w.at..data_end).ok_or(short)?);
+        w.at = data_end;
+        option::emit_padded(options, &mut w)?;
+
+        let sum = checksum(buf, src, dst);
+        let mut w = Writer { buf, at: CHECKSUM_AT };
+        w.put(&sum.to_be_bytes())?;
+        Ok(len)
+    }
+}
+
+/// The rest of section 9.2 for a known MH Type; then its fixed part and its options.
+fn parts<M: MessageData>(bytes: &[u8]) -> Result<(M, Options<'_>)> {
+    if octet(bytes, PAYLOAD_PROTO_AT)? != NO_NEXT_HEADER {
+        return Err(Error::new(ErrorKind::PayloadProto, PAYLOAD_PROTO_AT));
+    }
+    let options_at = PREAMBLE_LEN + M::LEN;
+    let (fixed, options) = bytes
+        .split_at_checked(options_at)
+        .ok_or(Error::new(ErrorKind::HeaderLen, HEADER_LEN_AT))?;
+    let data = fixed.get(PREAMBLE_LEN..).unwrap_or_default();
+    let message = M::parse_data(data).map_err(|e| e.shifted(PREAMBLE_LEN))?;
+    let options = Options::parse(options).map_err(|e| e.shifted(options_at))?;
+    Ok((message, options))
+}
+
+/// Over a header whose Checksum field is zero: the checksum. Over a whole one: zero if intact.
+fn checksum(header: &[u8], src: Ipv6Addr, dst: Ipv6Addr) -> u16 {
+    // At most MAX_LEN, so the length always fits.
+    let len = u32::try_from(header.len()).unwrap_or(u32::MAX);
+    let mut c = Checksum::pseudo(src, dst, NEXT_HEADER, len);
+    c.add(header);
+    c.value()
 }
