@@ -1,0 +1,77 @@
+/* See headers.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "headers.h"
+
+uint16_t shim_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t n)
+{
+	return rte_eth_rx_burst(port, queue, frames, n);
+}
+
+uint16_t shim_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t n)
+{
+	return rte_eth_tx_burst(port, queue, frames, n);
+}
+
+struct rte_mbuf *shim_mbuf_alloc(struct rte_mempool *pool)
+{
+	return rte_pktmbuf_alloc(pool);
+}
+
+void shim_mbuf_free(struct rte_mbuf *frame)
+{
+	rte_pktmbuf_free(frame);
+}
+
+uint64_t shim_rdtsc(void)
+{
+	return rte_rdtsc();
+}
+
+int shim_errno(void)
+{
+	return rte_errno;
+}
+
+/* Here because struct rte_eth_link changed its shape after 22.11. */
+int shim_link_up(uint16_t port)
+{
+	struct rte_eth_link link;
+	int ret = rte_eth_link_get_nowait(port, &link);
+
+	return ret < 0 ? ret : link.link_status == RTE_ETH_LINK_UP;
+}
+
+/* Here because the IPv6 header's address type changed after 22.11. */
+int shim_flow_to_queue(uint16_t port, uint8_t proto, const uint8_t *dst, uint16_t queue, char *why,
+		       size_t why_size)
+{
+	const struct rte_flow_attr attr = { .ingress = 1 };
+	struct rte_flow_item_ipv6 spec, mask;
+	const struct rte_flow_item pattern[] = {
+		{ .type = RTE_FLOW_ITEM_TYPE_ETH },
+		{ .type = RTE_FLOW_ITEM_TYPE_IPV6, .spec = &spec, .mask = &mask },
+		{ .type = RTE_FLOW_ITEM_TYPE_END },
+	};
+	const struct rte_flow_action_queue to = { .index = queue };
+	const struct rte_flow_action actions[] = {
+		{ .type = RTE_FLOW_ACTION_TYPE_QUEUE, .conf = &to },
+		{ .type = RTE_FLOW_ACTION_TYPE_END },
+	};
+	struct rte_flow_error error = { 0 };
+	int ret;
+
+	memset(&spec, 0, sizeof(spec));
+	memset(&mask, 0, sizeof(mask));
+	spec.hdr.proto = proto;
+	mask.hdr.proto = 0xff;
+	memcpy(&spec.hdr.dst_addr, dst, 16);
+	memset(&mask.hdr.dst_addr, 0xff, 16);
+
+	ret = rte_flow_validate(port, &attr, pattern, actions, &error);
+	if (ret == 0 && rte_flow_create(port, &attr, pattern, actions, &error) == NULL)
+		ret = -rte_errno;
+	snprintf(why, why_size, "%s", ret != 0 && error.message != NULL ? error.message : "");
+	return ret;
+}

@@ -1,0 +1,171 @@
+//! One frame in a DPDK buffer.
+//!
+//! ```text
+//!   buf_addr            + data_off            + data_len          + buf_len
+//!   |      headroom      |  first segment      |     tailroom      |
+//!                        ^ Ethernet header        (further segments hang on `next`)
+//! ```
+//!
+//! Fields are read and written at the offsets that the C compiler gave (`dpdk_sys::MBUF_*`): no call
+//! per packet. Freeing is a call; forwarded frames are not freed by us, the driver frees them.
+
+use crate::addr::PortId;
+use crate::nic::Frame;
+use core::ptr::NonNull;
+use core::{fmt, slice};
+use dpdk_sys::{
+    MBUF_BUF_ADDR, MBUF_BUF_LEN, MBUF_DATA_LEN, MBUF_DATA_OFF, MBUF_NB_SEGS, MBUF_PKT_LEN,
+    MBUF_PORT, rte_mbuf,
+};
+
+/// An owned buffer chain that nobody else refers to. Dropping it frees it.
+///
+/// Invariant, kept by DPDK's drivers and by every method here: the first segment's
+/// `data_off + data_len` is at most its `buf_len`, and its bytes are initialised memory of a pool.
+#[repr(transparent)]
+pub struct Mbuf(NonNull<rte_mbuf>);
+
+// A burst of frames is handed to DPDK as an array of pointers.
+const _: () = assert!(size_of::<Mbuf>() == size_of::<*mut rte_mbuf>());
+
+// SAFETY: an mbuf belongs to no thread; pools take buffers back from any.
+unsafe impl Send for Mbuf {}
+
+impl Mbuf {
+    /// Takes ownership of what DPDK handed out; `None` for a null pointer.
+    ///
+    /// # Safety
+    /// `mbuf` is null or a chain that nobody else frees or writes.
+    pub(super) unsafe fn from_raw(mbuf: *mut rte_mbuf) -> Option<Self> {
+        NonNull::new(mbuf).map(Self)
+    }
+
+    pub(super) fn set_port(&mut self, port: PortId) {
+        self.write::<{ MBUF_PORT as usize }, u16>(port.0);
+    }
+
+    /// Bytes before the first segment's data.
+    fn data_off(&self) -> u16 {
+        self.read::<{ MBUF_DATA_OFF as usize }, _>()
+    }
+
+    /// Bytes of the first segment.
+    fn data_len(&self) -> u16 {
+        self.read::<{ MBUF_DATA_LEN as usize }, _>()
+    }
+
+    /// Bytes over all segments.
+    fn pkt_len(&self) -> u32 {
+        self.read::<{ MBUF_PKT_LEN as usize }, _>()
+    }
+
+    fn single(&self) -> bool {
+        self.read::<{ MBUF_NB_SEGS as usize }, u16>() == 1
+    }
+
+    fn start(&self) -> *mut u8 {
+        let buf: *mut u8 = self.read::<{ MBUF_BUF_ADDR as usize }, _>();
+        // SAFETY: data_off is inside the buffer (invariant).
+        unsafe { buf.add(usize::from(self.data_off())) }
+    }
+
+    /// Moves the front and the end of the data. Callers have checked both against the buffer.
+    fn set_bounds(&mut self, data_off: u16, data_len: u16) {
+        let pkt_len = self.pkt_len() - u32::from(self.data_len()) + u32::from(data_len);
+        self.write::<{ MBUF_DATA_OFF as usize }, _>(data_off);
+        self.write::<{ MBUF_DATA_LEN as usize }, _>(data_len);
+        self.write::<{ MBUF_PKT_LEN as usize }, _>(pkt_len);
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // a load
+    fn read<const OFFSET: usize, T: Copy>(&self) -> T {
+        // SAFETY: private, and every use names a field's offset with that field's type; the mbuf is
+        // ours, so nobody writes it now.
+        unsafe { self.0.as_ptr().byte_add(OFFSET).cast::<T>().read() }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // a store
+    fn write<const OFFSET: usize, T: Copy>(&mut self, value: T) {
+        // SAFETY: as in `read`; `&mut self` is the only access.
+        unsafe { self.0.as_ptr().byte_add(OFFSET).cast::<T>().write(value) }
+    }
+}
+
+impl Frame for Mbuf {
+    #[inline]
+    fn data(&self) -> &[u8] {
+        // SAFETY: the invariant; the borrow of self keeps the buffer.
+        unsafe { slice::from_raw_parts(self.start(), usize::from(self.data_len())) }
+    }
+
+    #[inline]
+    fn data_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the invariant; the borrow of self is exclusive, and the buffer is not shared.
+        unsafe { slice::from_raw_parts_mut(self.start(), usize::from(self.data_len())) }
+    }
+
+    #[inline]
+    fn frame_len(&self) -> usize {
+        self.pkt_len() as usize
+    }
+
+    #[inline]
+    fn prepend(&mut self, n: usize) -> bool {
+        let Ok(n) = u16::try_from(n) else { return false };
+        let (off, len) = (self.data_off(), self.data_len());
+        let (Some(off), Some(len)) = (off.checked_sub(n), len.checked_add(n)) else { return false };
+        self.set_bounds(off, len);
+        true
+    }
+
+    #[inline]
+    fn trim_front(&mut self, n: usize) -> bool {
+        let (off, len) = (self.data_off(), self.data_len());
+        let Some((n, left)) = u16::try_from(n).ok().and_then(|n| Some((n, len.checked_sub(n)?)))
+        else {
+            return false;
+        };
+        self.set_bounds(off + n, left);
+        true
+    }
+
+    fn truncate(&mut self, len: usize) -> bool {
+        let Ok(len) = u16::try_from(len) else { return false };
+        if !self.single() || len > self.data_len() {
+            return false;
+        }
+        self.set_bounds(self.data_off(), len);
+        true
+    }
+
+    fn append(&mut self, n: usize) -> bool {
+        let room =
+            self.read::<{ MBUF_BUF_LEN as usize }, u16>() - self.data_off() - self.data_len();
+        let Ok(n) = u16::try_from(n) else { return false };
+        if !self.single() || n > room {
+            return false;
+        }
+        self.set_bounds(self.data_off(), self.data_len() + n);
+        true
+    }
+
+    #[inline]
+    fn port(&self) -> PortId {
+        PortId(self.read::<{ MBUF_PORT as usize }, _>())
+    }
+}
+
+impl Drop for Mbuf {
+    fn drop(&mut self) {
+        // SAFETY: ours, and gone after this.
+        unsafe { dpdk_sys::shim_mbuf_free(self.0.as_ptr()) }
+    }
+}
+
+impl fmt::Debug for Mbuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mbuf({:?}, {} bytes)", self.port(), self.frame_len())
+    }
+}

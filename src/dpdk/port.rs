@@ -1,0 +1,461 @@
+//! Ports: found by their device, set up, started, asked, closed.
+//!
+//! Each worker gets a transmit queue of its own, and a receive queue as far as the port has them.
+//! What the hardware can do beyond that is asked here, once, and named for the operator:
+//!
+//! - [`Signaling`]: whether Mobility Headers come on a queue of their own.
+//! - [`Steering`]: whether frames come to the worker that owns their subscriber.
+
+use super::Eal;
+use super::eal::Alive;
+use super::errno::Errno;
+use super::flow;
+use super::mempool::Mempool;
+use super::queue::{RxQueue, TxQueue};
+use crate::addr::{MacAddr, PortId};
+use core::ffi::{CStr, c_int};
+use core::ptr;
+use dpdk_sys::{
+    RTE_ETH_MQ_RX_RSS, RTE_ETH_RETA_GROUP_SIZE, RTE_MAX_ETHPORTS, rte_eth_conf, rte_eth_dev_info,
+    rte_eth_rss_reta_entry64, rte_eth_stats,
+};
+use std::ffi::CString;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How a port is to be set up.
+#[derive(Debug, Clone)]
+pub struct PortConfig<'a> {
+    /// What its frames will carry.
+    pub id: PortId,
+    /// A PCI address, or an EAL `--vdev` argument (of which the name counts).
+    pub device: &'a str,
+    /// In bytes, without the Ethernet header.
+    pub mtu: u16,
+    /// Descriptors of each receive queue; rounded to what the device can.
+    pub rx_desc: u16,
+    /// Descriptors of each transmit queue; rounded likewise.
+    pub tx_desc: u16,
+    /// How many workers share it, at least one. A `net_af_packet` device needs as many `qpairs`: the
+    /// kernel spreads frames over all of them, asked or not.
+    pub workers: u16,
+    /// Where signaling comes to: wanted on a queue of its own.
+    pub anchor: Ipv6Addr,
+    /// How the workers share the subscribers.
+    pub spread: Spread<'a>,
+}
+
+/// Who owns a subscriber: `table[toeplitz(key, first 64 bits of the prefix) % table.len()]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Spread<'a> {
+    /// Key of the Toeplitz hash, at least 12 bytes.
+    pub key: &'a [u8],
+    /// Worker numbers.
+    pub table: &'a [u16],
+    /// Where in a frame the prefix is.
+    pub by: SpreadBy,
+}
+
+/// Which address names the subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpreadBy {
+    /// The destination: downlink, on core ports.
+    Destination,
+    /// The source inside the tunnel: uplink, on access ports.
+    InnerSource,
+}
+
+/// How signaling reaches the control core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signaling {
+    /// A flow rule puts it on a queue of its own.
+    FlowRule,
+    /// Workers recognise and punt it.
+    PuntRing,
+}
+
+/// How a frame reaches the worker that owns its subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steering {
+    /// There is one worker.
+    Single,
+    /// The hardware hashes as the workers do.
+    Rss,
+    /// Whoever received it passes it on.
+    HandOff,
+}
+
+impl Signaling {
+    /// As in `anchorctl port show`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FlowRule => "flow-rule",
+            Self::PuntRing => "punt-ring",
+        }
+    }
+}
+
+impl Steering {
+    /// As in `anchorctl port show`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Rss => "rss",
+            Self::HandOff => "hand-off",
+        }
+    }
+}
+
+/// Why a port cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// EAL has no such port: the device is absent, or its driver failed (EAL then logged why).
+    #[error("EAL found no device `{0}`: see its log above for why it was not probed")]
+    NotFound(String),
+    /// Two ports of the configuration name one device.
+    #[error("device `{0}` is in use by another port")]
+    InUse(String),
+    /// The device cannot serve so many workers.
+    #[error(
+        "device `{device}` has {max} transmit queues, one for each of {workers} workers needed"
+    )]
+    TooFewQueues {
+        /// As configured.
+        device: String,
+        /// What was wanted.
+        workers: u16,
+        /// What there is.
+        max: u16,
+    },
+    /// A step of the set-up failed.
+    #[error("device `{device}`: {step}: {errno}")]
+    Setup {
+        /// As configured.
+        device: String,
+        /// What was tried.
+        step: &'static str,
+        /// What DPDK answered.
+        errno: Errno,
+    },
+}
+
+/// A started port. It is stopped and closed when this and all its queues are gone.
+#[derive(Debug)]
+pub struct Port {
+    opened: Arc<Opened>,
+    driver: String,
+    mac: MacAddr,
+    signaling: Signaling,
+    steering: Steering,
+}
+
+/// The queues of a port.
+#[derive(Debug)]
+pub struct Queues {
+    /// Queue `i` is worker `i`'s; workers beyond the end receive nothing from this port themselves.
+    pub rx: Vec<RxQueue>,
+    /// One a worker.
+    pub tx: Vec<TxQueue>,
+    /// Signaling, and nothing else, if the port steers it.
+    pub signaling: Option<RxQueue>,
+}
+
+/// What a port has counted since its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct PortStats {
+    pub rx_packets: u64,
+    pub tx_packets: u64,
+    /// Lost because nobody took them in time, or because no buffer was free.
+    pub rx_missed: u64,
+    pub tx_errors: u64,
+}
+
+impl Port {
+    /// Finds, sets up and starts a port. Receive queues take their buffers from `pool`.
+    pub fn open(
+        eal: &Eal,
+        config: &PortConfig<'_>,
+        pool: &Mempool,
+    ) -> Result<(Self, Queues), PortError> {
+        let device = config.device;
+        let setup = |(step, errno)| PortError::Setup { device: device.into(), step, errno };
+
+        let raw = find(device).ok_or_else(|| PortError::NotFound(device.into()))?;
+        let opened = Opened::claim(eal, config.id, raw, pool)
+            .ok_or_else(|| PortError::InUse(device.into()))?;
+        let info = info(raw).map_err(setup)?;
+        let workers = config.workers.max(1);
+        if info.max_tx_queues < workers {
+            let max = info.max_tx_queues;
+            return Err(PortError::TooFewQueues { device: device.into(), workers, max });
+        }
+
+        let rx_count = workers.min(info.max_rx_queues);
+        let plan = Plan::new(config, &info, rx_count, workers);
+        let mut signaling = Signaling::PuntRing;
+        if info.max_rx_queues > rx_count {
+            // Asked with the queue in place: drivers check that it exists.
+            opened.start(&plan, rx_count + 1, pool).map_err(setup)?;
+            match flow::steer_signaling(raw, config.anchor, rx_count) {
+                Ok(()) => signaling = Signaling::FlowRule,
+                Err(refused) => {
+                    tracing::debug!(device, %refused, "no flow rule for signaling");
+                    opened.stop().map_err(setup)?;
+                }
+            }
+        }
+        if signaling == Signaling::PuntRing {
+            opened.start(&plan, rx_count, pool).map_err(setup)?;
+        }
+
+        let queues = Queues {
+            rx: (0..rx_count).map(|q| RxQueue::new(&opened, q)).collect(),
+            tx: (0..workers).map(|q| TxQueue::new(&opened, q)).collect(),
+            signaling: (signaling == Signaling::FlowRule).then(|| RxQueue::new(&opened, rx_count)),
+        };
+        let mac = mac(raw).map_err(setup)?;
+        let steering = plan.steering;
+        Ok((Self { opened, driver: driver(&info), mac, signaling, steering }, queues))
+    }
+
+    /// The driver's name, for instance `net_ixgbe`.
+    #[must_use]
+    pub fn driver(&self) -> &str {
+        &self.driver
+    }
+
+    /// Its own address.
+    #[must_use]
+    pub fn mac(&self) -> MacAddr {
+        self.mac
+    }
+
+    /// How signaling comes from this port.
+    #[must_use]
+    pub fn signaling(&self) -> Signaling {
+        self.signaling
+    }
+
+    /// How frames of this port find their worker.
+    #[must_use]
+    pub fn steering(&self) -> Steering {
+        self.steering
+    }
+
+    /// Whether there is a link now.
+    #[must_use]
+    pub fn link_up(&self) -> bool {
+        // SAFETY: a port that exists while we share it.
+        unsafe { dpdk_sys::shim_link_up(self.opened.raw) == 1 }
+    }
+
+    /// The driver's counters; zeros if it has none.
+    #[must_use]
+    pub fn stats(&self) -> PortStats {
+        let mut s = rte_eth_stats::default();
+        // SAFETY: a port that exists while we share it; `s` is written whole.
+        if unsafe { dpdk_sys::rte_eth_stats_get(self.opened.raw, &raw mut s) } != 0 {
+            return PortStats::default();
+        }
+        PortStats {
+            rx_packets: s.ipackets,
+            tx_packets: s.opackets,
+            rx_missed: s.imissed + s.rx_nombuf,
+            tx_errors: s.oerrors,
+        }
+    }
+}
+
+/// A failed step and DPDK's answer.
+type Failed = (&'static str, Errno);
+
+/// What is asked of the device whatever the number of receive queues.
+struct Plan<'a> {
+    config: &'a PortConfig<'a>,
+    conf: rte_eth_conf,
+    key: Vec<u8>,
+    /// Entries of the device's redirection table to write; zero for none.
+    reta_size: u16,
+    workers: u16,
+    rx_workers: u16,
+    steering: Steering,
+}
+
+impl<'a> Plan<'a> {
+    fn new(config: &'a PortConfig<'a>, info: &rte_eth_dev_info, rx: u16, workers: u16) -> Self {
+        let mut conf = rte_eth_conf::default();
+        conf.rxmode.mtu = u32::from(config.mtu);
+        let (spread, can) = (&config.spread, info.flow_type_rss_offloads);
+        let exact = dpdk_sys::RSS_IPV6
+            | match spread.by {
+                SpreadBy::Destination => dpdk_sys::RSS_DST_64,
+                SpreadBy::InnerSource => dpdk_sys::RSS_INNER_SRC_64,
+            };
+        // The device's table must repeat ours.
+        let fits = !spread.table.is_empty()
+            && info.reta_size > 0
+            && usize::from(info.reta_size) % spread.table.len() == 0;
+        let steering = match workers {
+            1 => Steering::Single,
+            n if rx == n && can & exact == exact && fits => Steering::Rss,
+            _ => Steering::HandOff,
+        };
+        // Without the exact hash the load is still spread; the workers pass on what is not theirs.
+        let hash = if steering == Steering::Rss { exact } else { can & dpdk_sys::RSS_IPV6 };
+        let rss = rx > 1 && hash != 0;
+        if rss {
+            conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+            conf.rx_adv_conf.rss_conf.rss_hf = hash;
+        }
+        // The hash of 64 bits uses the first 12 bytes of the key; devices want their own length.
+        let key_len = usize::from(info.hash_key_size);
+        let key = spread.key.iter().copied().cycle().take(key_len).collect();
+        let reta_size = if rss && fits { info.reta_size } else { 0 };
+        Self { config, conf, key, reta_size, workers, rx_workers: rx, steering }
+    }
+}
+
+/// A port that is ours. Queues share it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) id: PortId,
+    /// DPDK's own number.
+    pub(super) raw: u16,
+    /// Receive queues hold buffers of it.
+    _pool: Mempool,
+    _alive: Arc<Alive>,
+}
+
+static IN_USE: [AtomicBool; RTE_MAX_ETHPORTS as usize] =
+    [const { AtomicBool::new(false) }; RTE_MAX_ETHPORTS as usize];
+
+impl Opened {
+    fn claim(eal: &Eal, id: PortId, raw: u16, pool: &Mempool) -> Option<Arc<Self>> {
+        if IN_USE[usize::from(raw)].swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        Some(Arc::new(Self { id, raw, _pool: pool.clone(), _alive: eal.share() }))
+    }
+
+    fn start(&self, plan: &Plan<'_>, rx_count: u16, pool: &Mempool) -> Result<(), Failed> {
+        let (raw, config) = (self.raw, plan.config);
+        let mut conf = plan.conf;
+        let mut key = plan.key.clone();
+        if !key.is_empty() {
+            conf.rx_adv_conf.rss_conf.rss_key = key.as_mut_ptr();
+            conf.rx_adv_conf.rss_conf.rss_key_len = u8::try_from(key.len()).unwrap_or(u8::MAX);
+        }
+        // SAFETY: the port is ours and stopped; `conf`, with the key that it points to, and the
+        // descriptor counts outlive the calls, which copy them. The pool outlives the port (`_pool`).
+        unsafe {
+            let ret = dpdk_sys::rte_eth_dev_configure(raw, rx_count, plan.workers, &raw const conf);
+            step("configure its queues and MTU", ret)?;
+            let ret = dpdk_sys::rte_eth_dev_set_mtu(raw, config.mtu);
+            if ret != -libc::ENOTSUP {
+                step("set the MTU", ret)?;
+            }
+            let (mut rx_desc, mut tx_desc) = (config.rx_desc, config.tx_desc);
+            let ret =
+                dpdk_sys::rte_eth_dev_adjust_nb_rx_tx_desc(raw, &raw mut rx_desc, &raw mut tx_desc);
+            step("adjust the number of descriptors", ret)?;
+            let node = dpdk_sys::rte_eth_dev_socket_id(raw).cast_unsigned();
+            for q in 0..rx_count {
+                let pool = pool.as_ptr();
+                let ret =
+                    dpdk_sys::rte_eth_rx_queue_setup(raw, q, rx_desc, node, ptr::null(), pool);
+                step("set up a receive queue", ret)?;
+            }
+            for q in 0..plan.workers {
+                let ret = dpdk_sys::rte_eth_tx_queue_setup(raw, q, tx_desc, node, ptr::null());
+                step("set up a transmit queue", ret)?;
+            }
+            step("start", dpdk_sys::rte_eth_dev_start(raw))?;
+        }
+        self.write_reta(plan)?;
+        // Neighbour discovery comes as multicast. A port without such a filter takes all anyway.
+        // SAFETY: the port is ours and started.
+        if unsafe { dpdk_sys::rte_eth_allmulticast_enable(raw) } != 0 {
+            // SAFETY: as above.
+            let _ = unsafe { dpdk_sys::rte_eth_promiscuous_enable(raw) };
+        }
+        Ok(())
+    }
+
+    /// Fills the device's redirection table by repeating ours: queue `i` is worker `i`'s, and the
+    /// queue for signaling gets nothing.
+    fn write_reta(&self, plan: &Plan<'_>) -> Result<(), Failed> {
+        const GROUP: usize = RTE_ETH_RETA_GROUP_SIZE as usize;
+        if plan.reta_size == 0 {
+            return Ok(());
+        }
+        let mut groups = vec![
+            rte_eth_rss_reta_entry64 { mask: u64::MAX, ..Default::default() };
+            usize::from(plan.reta_size).div_ceil(GROUP)
+        ];
+        let workers = plan.config.spread.table.iter().cycle();
+        for (i, worker) in (0..usize::from(plan.reta_size)).zip(workers) {
+            groups[i / GROUP].reta[i % GROUP] = worker % plan.rx_workers;
+        }
+        // SAFETY: the port is ours; the array holds reta_size entries in groups of 64.
+        let ret = unsafe {
+            dpdk_sys::rte_eth_dev_rss_reta_update(self.raw, groups.as_mut_ptr(), plan.reta_size)
+        };
+        step("write the redirection table", ret)
+    }
+
+    fn stop(&self) -> Result<(), Failed> {
+        // SAFETY: the port is ours; no queue has been handed out, or all are gone.
+        step("stop", unsafe { dpdk_sys::rte_eth_dev_stop(self.raw) })
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let _ = self.stop(); // closing is the answer to that, too
+        // SAFETY: the port is ours and no queue is left, for each shares this.
+        let closed = unsafe { dpdk_sys::rte_eth_dev_close(self.raw) };
+        if let Err(errno) = Errno::check(closed) {
+            tracing::warn!(port = self.id.0, %errno, "port did not close");
+        }
+        IN_USE[usize::from(self.raw)].store(false, Ordering::Relaxed);
+    }
+}
+
+fn step(name: &'static str, ret: c_int) -> Result<(), Failed> {
+    Errno::check(ret).map(drop).map_err(|errno| (name, errno))
+}
+
+/// DPDK's number of a device that was probed.
+fn find(device: &str) -> Option<u16> {
+    let name = device.split(',').next().unwrap_or(device);
+    let name = CString::new(name).ok()?;
+    let mut raw = 0;
+    // SAFETY: a string that ends with zero; `raw` is written on success.
+    let ret = unsafe { dpdk_sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &raw mut raw) };
+    (ret == 0 && u32::from(raw) < RTE_MAX_ETHPORTS).then_some(raw)
+}
+
+fn info(raw: u16) -> Result<rte_eth_dev_info, Failed> {
+    let mut info = rte_eth_dev_info::default();
+    // SAFETY: a port that exists; `info` is written whole.
+    step("ask", unsafe { dpdk_sys::rte_eth_dev_info_get(raw, &raw mut info) }).map(|()| info)
+}
+
+fn driver(info: &rte_eth_dev_info) -> String {
+    if info.driver_name.is_null() {
+        return String::new();
+    }
+    // SAFETY: a static string of the driver.
+    unsafe { CStr::from_ptr(info.driver_name) }.to_string_lossy().into_owned()
+}
+
+fn mac(raw: u16) -> Result<MacAddr, Failed> {
+    let mut mac = dpdk_sys::rte_ether_addr::default();
+    // SAFETY: a port that exists; `mac` is written on success.
+    let ret = unsafe { dpdk_sys::rte_eth_macaddr_get(raw, &raw mut mac) };
+    step("ask its address", ret).map(|()| MacAddr(mac.addr_bytes))
+}
