@@ -1,0 +1,109 @@
+//! What can happen to the gateway's pure core.
+
+use crate::addr::{AnchorAddr, HomePrefix, MnId};
+use crate::mobility::message::AckMsg;
+use crate::wire::mh::SeqNo;
+use serde::{Deserialize, Serialize};
+use std::net::Ipv6Addr;
+
+/// The if-id of a point-to-point access link (RFC 5213 6.1); the kernel's interface index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LinkId(pub u32);
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A node is there: it solicited a router, or the access network or the operator says so.
+    Attach(Box<Attachment>),
+    /// The node left the link.
+    Detach {
+        /// Which link.
+        link: LinkId,
+        /// The node is still there, and its session is ended by us: its prefixes are withdrawn.
+        terminate: bool,
+    },
+    /// The answer to `Action::Probe`: the node is still there.
+    Present(LinkId),
+    /// The administrative action that some refusals wait for (RFC 5213 6.9.1.2 (6), (7)).
+    Retry(LinkId),
+    /// A Binding Acknowledgement arrived and its header passed RFC 6275 section 9.2.
+    Pba(AckMsg),
+    /// The path to an anchor carries packets of this size, in bytes.
+    PathMtu {
+        /// Which anchor.
+        lma: AnchorAddr,
+        /// The outer packet's size.
+        mtu: u16,
+    },
+}
+
+/// A node on a link, and what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Where.
+    pub link: Link,
+    /// Who, from the policy store.
+    pub node: NodeProfile,
+    /// Link-layer identifier of its interface; `None` where it is not known.
+    pub mn_ll_id: Option<Box<[u8]>>,
+    /// What is known of the handoff.
+    pub hint: HandoffHint,
+    /// The last sequence number of the session, by context transfer (RFC 5213 5.5); used without
+    /// timestamps only.
+    pub last_seq: Option<SeqNo>,
+    /// The node's own link-local address, once it was heard from.
+    pub node_link_local: Option<Ipv6Addr>,
+}
+
+/// A point-to-point access link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Which.
+    pub id: LinkId,
+    /// Its MTU in bytes.
+    pub mtu: u16,
+    /// A link-local address of ours, derived from the interface, for when the anchor gives none.
+    pub link_local: Ipv6Addr,
+}
+
+/// A node's policy profile (RFC 5213 6.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeProfile {
+    /// Its identifier.
+    pub mn_id: MnId,
+    /// Its anchor.
+    pub lma: AnchorAddr,
+    /// Its prefixes, if the policy store knows them; the anchor assigns them if empty.
+    pub prefixes: Vec<HomePrefix>,
+    /// Access Technology Type (RFC 5213 8.5).
+    pub att: u8,
+}
+
+/// What an attachment says about handoff: the values of RFC 5213 8.4 that it may take. (5 is the
+/// re-registration's own.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HandoffHint {
+    /// 1: attachment over a new interface.
+    NewInterface,
+    /// 2: handoff between two interfaces of the node.
+    BetweenInterfaces,
+    /// 3: handoff between gateways for the same interface.
+    SameInterface,
+    /// 4: not known.
+    #[default]
+    Unknown,
+}
+
+impl HandoffHint {
+    /// The Handoff Indicator on the wire.
+    #[must_use]
+    pub const fn indicator(self) -> u8 {
+        match self {
+            Self::NewInterface => 1,
+            Self::BetweenInterfaces => 2,
+            Self::SameInterface => 3,
+            Self::Unknown => 4,
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! The session's state machine: one `match (state, input)`.
+//!
+//! ```text
+//!   Attach --> Registering --accepted--> Bound(Steady) --refresh time--> Bound(Probing)
+//!                 |    ^                    ^   |                            | Present
+//!         refused |    | Retry, timer       |   |                            v
+//!                 v    |                    |   |  <------accepted------ Bound(Refreshing)
+//!               Denied-+                    |   |                            |
+//!                 ^                         |   | Detach, no answer to probes| echo differs
+//!                 +---------refused---------+   v                            v
+//!                                         Deregistering --> Gone        Bound(Suspended)
+//! ```
+
+use crate::mobility::mag::Shared;
+use crate::mobility::mag::ack::Verdict;
+use crate::mobility::mag::action::{Action, Audit, AuditKind, PbaFault};
+use crate::mobility::mag::event::Attachment;
+use crate::mobility::mag::exchange::{
+    Ask, Exchange, INITIAL_BINDACK_TIMEOUT, MAX_BINDACK_TIMEOUT, Sent, UpdateRate,
+};
+use crate::mobility::mag::session::{
+    Binding, Care, ClockOffset, Denial, Input, Session, State, Until,
+};
+use crate::mobility::mag::update::{HANDOFF_UNCHANGED, UpdateContents};
+use crate::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
+use crate::wire::mh::{BindingAck, SeqNo, Status};
+use std::net::Ipv6Addr;
+
+/// `MAX_UNICAST_SOLICIT` (RFC 4861 section 10): probes before a node is taken for gone.
+const PROBES: u8 = 3;
+/// `RETRANS_TIMER` (RFC 4861 section 10).
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a gateway whose clock the anchor refused looks whether it was set.
+const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A session at one moment, with what a transition may touch.
+pub(super) struct Cx<'a> {
+    pub(super) s: &'a mut Session,
+    pub(super) now: Now,
+    pub(super) shared: &'a mut Shared,
+    pub(super) actions: &'a mut Vec<Action>,
+}
+
+impl Session {
+    /// A node attached: creates the entry and sends the first update (RFC 5213 6.9.1.1).
+    pub(super) fn register(
+        at: Attachment,
+        now: Now,
+        shared: &mut Shared,
+        actions: &mut Vec<Action>,
+    ) -> Self {
+        let mut session = Self {
+            wanted: at.node.prefixes.clone(),
+            seq: at.last_seq.unwrap_or_default(),
+            attachment: at,
+            state: State::Gone,
+            rate: UpdateRate::default(),
+            last_timestamp: MobTimestamp::default(),
+            indexed: None,
+        };
+        let mut cx = Cx { s: &mut session, now, shared, actions };
+        let state = cx.registering();
+        session.state = state;
+        session
+    }
+}
+
+/// Takes one input; the session is gone if its state says so afterwards.
+pub(super) fn step(
+    s: &mut Session,
+    input: Input,
+    now: Now,
+    shared: &mut Shared,
+    actions: &mut Vec<Action>,
+) {
+    let state = core::mem::replace(&mut s.state, State::Gone);
+    let mut cx = Cx { s, now, shared, actions };
+    let next = cx.next(state, input);
+    s.state = next;
+}
+
+impl Cx<'_> {
+    fn next(&mut self, state: State, input: Input) -> State {
+        match (state, input) {
+            (State::Registering(x), Input::Answer(v)) => self.registration_answered(x, v),
+            (State::Registering(mut x), Input::Timeout) => {
+                self.transmit_if_due(&mut x);
+                State::Registering(x)
+            }
+            // The anchor may have accepted, and only its answer was lost: it has to know.
+            (State::Registering(_), Input::Detach { .. }) => self.deregistering(),
+            (State::Registering(x), Input::Seen { link_local }) => {
+                self.note(link_local);
+                State::Registering(x)
+            }
+            (State::Registering(x), Input::Present | Input::Retry | Input::MtuChanged) => {
+                State::Registering(x)
+            }
+
+            (State::Bound(b, Care::Refreshing(x)), Input::Answer(v)) => {
+                self.refresh_answered(b, x, v)
+            }
+            (State::Bound(b, care), Input::Timeout) => self.bound_timeout(b, care),
+            (State::Bound(b, _), Input::Detach { terminate }) => {
+                self.unbind(b, terminate);
+                self.deregistering()
+            }
+            (State::Bound(b, _), Input::Moved) => {
+                self.unbind(b, false);
+                self.audit(AuditKind::Moved);
+                State::Gone
+            }
+            (State::Bound(b, care), Input::Seen { link_local }) => {
+                self.note(link_local);
+                self.seen_while_bound(b, care)
+            }
+            (State::Bound(b, Care::Probing { .. }), Input::Present) => self.refreshing(b, None),
+            // An operator's retry also refreshes what needs no repair.
+            (State::Bound(b, Care::Steady | Care::Suspended), Input::Retry) => {
+                self.refreshing(b, None)
+            }
+            (State::Bound(mut b, care), Input::MtuChanged) => {
+                self.advertise(&mut b);
+                State::Bound(b, care)
+            }
+            (State::Bound(b, care), Input::Present | Input::Retry | Input::Answer(_)) => {
+                State::Bound(b, care)
+            }
+
+            (State::Deregistering { .. }, Input::Answer(Verdict::Accepted(_))) => {
+                self.audit(AuditKind::Deregistered);
+                State::Gone
+            }
+            (State::Deregistering { exchange, until }, Input::Answer(v)) => {
+                self.audit_unaccepted(&v);
+                State::Deregistering { exchange, until }
+            }
+            (State::Deregistering { exchange, until }, Input::Timeout) => {
+                self.deregistration_timeout(exchange, until)
+            }
+            (
+                s @ State::Deregistering { .. },
+                Input::Seen { .. }
+                | Input::Present
+                | Input::Detach { .. }
+                | Input::Moved
+                | Input::Retry
+                | Input::MtuChanged,
+            ) => s,
+
+            (State::Denied(_), Input::Retry) => self.registering(),
+            (State::Denied(d), Input::Timeout) => self.denial_timeout(d),
+            // Nothing of it is left at the anchor.
+            (State::Denied(_) | State::Registering(_), Input::Moved)
+            | (State::Denied(_), Input::Detach { .. })
+            | (State::Gone, _) => State::Gone,
+            (State::Denied(d), Input::Seen { link_local }) => {
+                self.note(link_local);
+                State::Denied(d)
+            }
+            (State::Denied(d), Input::Present | Input::MtuChanged | Input::Answer(_)) => {
+                State::Denied(d)
+            }
+        }
+    }
+
+    fn registration_answered(&mut self, x: Exchange, verdict: Verdict) -> State {
+        match verdict {
+            Verdict::Accepted(grant) => {
+                self.audit(AuditKind::Registered);
+                self.bind(None, grant)
+            }
+            Verdict::Refused(ack) => self.refused(x, ack),
+            Verdict::EchoDiffers => {
+                self.audit(AuditKind::PbaIgnored(PbaFault::EchoDiffers));
+                // RFC 5213 6.9.1.2 (6)
+                State::Denied(Denial { status: None, until: Until::Admin })
+            }
+            Verdict::Ignored(why) => {
+                self.audit(AuditKind::PbaIgnored(why));
+                State::Registering(x)
+            }
+        }
+    }
+
+    fn refresh_answered(
+        &mut self,
+        b: Binding,
+        x: Exchange,
+        verdict: Verdict,
+    ) -> State {
+        match verdict {
+            Verdict::Accepted(grant) => {
+                self.audit(AuditKind::Refreshed);
+                self.bind(Some(b), grant)
+            }
+            Verdict::Refused(ack) if self.is_sequence_advice(&ack) => {
+                let x = self.follow_sequence_advice(x, ack.seq);
+                State::Bound(b, Care::Refreshing(x))
+            }
+            Verdict::Refused(ack) => {
+                // RFC 5213 6.9.1.2 (11)
+                self.unbind(b, true);
+                self.refused(x, ack)
+            }
+            Verdict::EchoDiffers => {
+                self.audit(AuditKind::PbaIgnored(PbaFault::EchoDiffers));
+                State::Bound(b, Care::Suspended)
+            }
+            Verdict::Ignored(why) => {
+                self.audit(AuditKind::PbaIgnored(why));
+                State::Bound(b, Care::Refreshing(x))
+            }
+        }
+    }
+
+    /// The reactions of RFC 5213 6.9.1.2 (7) to (11), each status where it belongs.
+    fn refused(&mut self, mut x: Exchange, ack: BindingAck) -> State {
+        if self.is_sequence_advice(&ack) {
+            return State::Registering(self.follow_sequence_advice(x, ack.seq));
+        }
+        self.audit(AuditKind::Refused(ack.status.0));
+        let until = match ack.status {
+            // (8): register again, to reassert the node's presence; at the pace of retransmissions,
+            // for the anchor may have accepted a later update of another gateway.
+            Status::TIMESTAMP_LOWER_THAN_PREV_ACCEPTED => {
+                if x.ask.handoff == HANDOFF_UNCHANGED {
+                    x.ask = self.registration();
+                }
+                return State::Registering(x);
+            }
+            // (9): only after the clock was set; not from the anchor's timestamp.
+            Status::TIMESTAMP_MISMATCH => Until::ClockSet {
+                offset: ClockOffset::of(self.now),
+                check_at: self.now.mono + CLOCK_CHECK_INTERVAL,
+            },
+            // (10): not the same prefixes again, but any. A set that does not match the anchor's is
+            // no better known.
+            Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX
+            | Status::BCE_PBU_PREFIX_SET_DO_NOT_MATCH
+                if !self.s.wanted.is_empty() =>
+            {
+                self.s.wanted.clear();
+                return self.registering();
+            }
+            // It may pass: the anchor is short of something, or does not say what.
+            Status::REASON_UNSPECIFIED | Status::INSUFFICIENT_RESOURCES => {
+                Until::At(self.now.mono + MAX_BINDACK_TIMEOUT)
+            }
+            // (7) and every other: nothing that we could send again would be better.
+            _ => Until::Admin,
+        };
+        State::Denied(Denial { status: Some(ack.status), until })
+    }
+
+    /// Status 135 under sequence numbers: not the binding is refused, but the number.
+    fn is_sequence_advice(&self, ack: &BindingAck) -> bool {
+        ack.status == Status::SEQUENCE_OUT_OF_WINDOW && !self.shared.config.timestamps
+    }
+
+    /// RFC 6275 11.7.3: go on from the number that the anchor has.
+    fn follow_sequence_advice(&mut self, x: Exchange, last: SeqNo) -> Exchange {
+        self.audit(AuditKind::Refused(Status::SEQUENCE_OUT_OF_WINDOW.0));
+        self.s.seq = last;
+        let mut next = Exchange::new(x.ask, self.now.mono);
+        self.transmit_if_due(&mut next);
+        next
+    }
+
+    fn denial_timeout(&mut self, d: Denial) -> State {
+        match d.until {
+            Until::At(at) if at <= self.now.mono => self.registering(),
+            Until::ClockSet { offset, check_at } if check_at <= self.now.mono => {
+                if ClockOffset::of(self.now).was_set_since(offset) {
+                    return self.registering();
+                }
+                let check_at = self.now.mono + CLOCK_CHECK_INTERVAL;
+                State::Denied(Denial { until: Until::ClockSet { offset, check_at }, ..d })
+            }
+            Until::Admin | Until::At(_) | Until::ClockSet { .. } => State::Denied(d),
+        }
+    }
+
+    fn bound_timeout(&mut self, mut b: Binding, care: Care) -> State {
+        let now = self.now.mono;
+        if b.expires_at <= now {
+            return self.expired(b, care);
+        }
+        if b.advert.next_at() <= now {
+            self.advertise(&mut b);
+        }
+        match care {
+            Care::Steady if b.refresh_at <= now => {
+                self.probe();
+                let care = Care::Probing { left: PROBES - 1, at: now + PROBE_INTERVAL };
+                State::Bound(b, care)
+            }
+            Care::Probing { left: 0, at } if at <= now => {
+                // RFC 5213 6.13: its presence cannot be told, so its binding is ended.
+                self.audit(AuditKind::Unreachable);
+                self.unbind(b, false);
+                self.deregistering()
+            }
+            Care::Probing { left, at } if at <= now => {
+                self.probe();
+                State::Bound(b, Care::Probing { left: left - 1, at: now + PROBE_INTERVAL })
+            }
+            Care::Refreshing(mut x) => {
+                self.transmit_if_due(&mut x);
+                State::Bound(b, Care::Refreshing(x))
+            }
+            Care::Steady | Care::Probing { .. } | Care::Suspended => State::Bound(b, care),
+        }
+    }
+
+    /// The binding ended while its re-registration had no answer.
+    fn expired(&mut self, b: Binding, care: Care) -> State {
+        self.audit(AuditKind::Expired);
+        self.unbind(b, true);
+        match care {
+            Care::Suspended => State::Denied(Denial { status: None, until: Until::Admin }),
+            // RFC 5213 6.9.4 (2), (3): on at the slower rate, now as a first registration.
+            Care::Refreshing(mut x) => {
+                x.ask = self.registration();
+                self.transmit_if_due(&mut x);
+                State::Registering(x)
+            }
+            Care::Steady | Care::Probing { .. } => self.deregistering(),
+        }
+    }
+
+    fn deregistration_timeout(&mut self, mut x: Exchange, until: Instant) -> State {
+        if until <= self.now.mono {
+            // RFC 5213 6.9.1.4: after INITIAL_BINDACK_TIMEOUT the entry goes, answered or not.
+            self.audit(AuditKind::DeregistrationUnanswered);
+            return State::Gone;
+        }
+        if !x.is_retransmission() {
+            self.transmit_if_due(&mut x);
+        }
+        State::Deregistering { exchange: x, until }
+    }
+
+    fn registering(&mut self) -> State {
+        let mut x = Exchange::new(self.registration(), self.now.mono);
+        self.transmit_if_due(&mut x);
+        State::Registering(x)
+    }
+
+    fn registration(&self) -> Ask {
+        Ask {
+            handoff: self.s.attachment.hint.indicator(),
+            lifetime: self.shared.config.lifetime,
+            upload: None,
+        }
+    }
+
+    pub(super) fn refreshing(
+        &mut self,
+        b: Binding,
+        upload: Option<Ipv6Addr>,
+    ) -> State {
+        // RFC 5213 6.9.1.3
+        let lifetime = self.shared.config.lifetime;
+        let ask = Ask { handoff: HANDOFF_UNCHANGED, lifetime, upload };
+        let mut x = Exchange::new(ask, self.now.mono);
+        self.transmit_if_due(&mut x);
+        State::Bound(b, Care::Refreshing(x))
+    }
+
+    fn deregistering(&mut self) -> State {
+        // RFC 5213 6.9.1.4 (3): handoff state unknown.
+        let ask = Ask { handoff: 4, lifetime: Lifetime::ZERO, upload: None };
+        let mut x = Exchange::new(ask, self.now.mono);
+        self.transmit_if_due(&mut x);
+        let until = x.next_at().max(self.now.mono + INITIAL_BINDACK_TIMEOUT);
+        State::Deregistering { exchange: x, until }
+    }
+
+    /// Sends the request if its time has come and `MAX_UPDATE_RATE` lets it.
+    ///
+    /// RFC 5213 6.9.4 (2): the node is still attached, for a link that goes down detaches it.
+    fn transmit_if_due(&mut self, x: &mut Exchange) {
+        let now = self.now.mono;
+        x.postpone(self.s.rate.earliest(x.next_at()));
+        if x.next_at() > now {
+            return;
+        }
+        if x.is_retransmission() {
+            self.audit(AuditKind::Retransmitted);
+        }
+        let (seq, timestamp) = self.order();
+        let sent = Sent { seq, timestamp, at: now };
+        let node = &self.s.attachment.node;
+        let fixed = self.shared.config.fixed_link_local.is_some();
+        let contents = UpdateContents {
+            proxy_coa: self.shared.config.proxy_coa,
+            lma: node.lma,
+            mn_id: &node.mn_id,
+            prefixes: &self.s.wanted,
+            handoff: x.ask.handoff,
+            att: node.att,
+            mn_ll_id: self.s.attachment.mn_ll_id.as_deref(),
+            // RFC 5213 6.9.1.1 (9)
+            link_local: (!fixed).then(|| x.ask.upload.unwrap_or(Ipv6Addr::UNSPECIFIED)),
+            timestamp,
+            seq,
+            lifetime: x.ask.lifetime,
+        };
+        self.actions.push(Action::SendPbu(contents.message()));
+        x.record(sent);
+        self.s.rate.record(now);
+    }
+
+    /// A new sequence number, and a new timestamp if they are in use, for every transmission
+    /// (RFC 5213 6.9.4 (4)).
+    fn order(&mut self) -> (SeqNo, Option<MobTimestamp>) {
+        if !self.shared.config.timestamps {
+            self.s.seq = SeqNo(self.s.seq.0.wrapping_add(1));
+            return (self.s.seq, None);
+        }
+        self.shared.seq = SeqNo(self.shared.seq.0.wrapping_add(1));
+        // The clock's grain is 15 us; what it cannot tell apart still has to increase. A clock that
+        // was set back is believed.
+        let wall = self.now.wall;
+        let at = if wall == self.s.last_timestamp { MobTimestamp(wall.0 + 1) } else { wall };
+        self.s.last_timestamp = at;
+        (self.shared.seq, Some(at))
+    }
+
+    fn probe(&mut self) {
+        self.actions.push(Action::Probe {
+            link: self.s.attachment.link.id,
+            node_link_local: self.s.attachment.node_link_local,
+        });
+    }
+
+    fn note(&mut self, node_link_local: Option<Ipv6Addr>) {
+        if node_link_local.is_some() {
+            self.s.attachment.node_link_local = node_link_local;
+        }
+    }
+
+    pub(super) fn audit(&mut self, kind: AuditKind) {
+        self.actions.push(Action::Audit(Audit {
+            kind,
+            link: Some(self.s.attachment.link.id),
+            mn_id: Some(self.s.attachment.node.mn_id.clone()),
+        }));
+    }
+
+    fn audit_unaccepted(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Accepted(_) => {}
+            Verdict::Refused(ack) => self.audit(AuditKind::Refused(ack.status.0)),
+            Verdict::EchoDiffers => self.audit(AuditKind::PbaIgnored(PbaFault::EchoDiffers)),
+            Verdict::Ignored(why) => self.audit(AuditKind::PbaIgnored(*why)),
+        }
+    }
+}
