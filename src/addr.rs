@@ -29,6 +29,9 @@ pub enum PrefixError {
 }
 
 impl HomePrefix {
+    /// `::/0`: in an update it asks for an assignment (RFC 5213 6.9.1.1 (3)).
+    pub const ALL_ZERO: Self = Self { bits: 0, len: 0 };
+
     /// A prefix whose host bits must be zero.
     pub fn new(addr: Ipv6Addr, len: u8) -> Result<Self, PrefixError> {
         let p = Self::truncating(addr, len)?;

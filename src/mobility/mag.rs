@@ -30,11 +30,6 @@ mod exchange;
 mod session;
 mod transition;
 
-#[cfg(test)]
-mod property;
-#[cfg(test)]
-mod tests;
-
 use crate::addr::{AnchorAddr, MnId, ProxyCoa};
 use crate::mobility::message::AckMsg;
 use crate::time::{Duration, Instant, Lifetime, Now};
@@ -217,7 +212,7 @@ impl Mag {
             }
         };
         let verdict = match self.sessions.get(&link) {
-            Some(session) if echo == Match::Echoed => session.judge(&msg.ack, options, timestamps),
+            Some(session) if echo == Match::Echoed => session.judge(msg.ack, options, timestamps),
             _ => Verdict::EchoDiffers,
         };
         if let Verdict::Accepted(grant) = &verdict {
@@ -245,12 +240,8 @@ impl Mag {
             let found = self.sessions.get(&link)?.matches(msg, options, timestamps);
             (found != Match::No).then_some((link, found))
         };
-        let named: Vec<_> = options
-            .mn_id
-            .iter()
-            .flat_map(|id| self.links_of(id))
-            .filter_map(answers)
-            .collect();
+        let named: Vec<_> =
+            options.mn_id.iter().flat_map(|id| self.links_of(id)).filter_map(answers).collect();
         let best = named.iter().find(|(_, m)| *m == Match::Echoed).or(named.first());
         // The identifier is absent, or is not what we sent. With timestamps the sequence number is
         // the gateway's own counter and still tells which update it was.
@@ -308,8 +299,8 @@ impl Mag {
         let Some(session) = self.sessions.get_mut(&link) else {
             return;
         };
-        let before = core::mem::replace(&mut session.indexed, session.deadline());
-        let after = session.indexed;
+        let after = session.deadline();
+        let before = core::mem::replace(&mut session.indexed, after);
         if let Some(at) = before {
             self.deadlines.remove(&(at, link));
         }

@@ -3,4 +3,5 @@
 
 pub mod action;
 pub mod event;
+pub mod mag;
 pub mod message;

@@ -5,6 +5,7 @@ use crate::mobility::mag::action::PbaFault;
 use crate::mobility::mag::exchange::Sent;
 use crate::mobility::message::AckMsg;
 use crate::time::{Instant, Lifetime, MobTimestamp};
+use crate::wire::mh::option::{AccessTech, HandoffIndicator};
 use crate::wire::mh::{BaFlags, BindingAck, MobilityOption, Status};
 use std::net::Ipv6Addr;
 
@@ -14,8 +15,8 @@ pub(super) struct AckOptions {
     /// Empty (zero length) when the anchor missed it in the update (RFC 5213 5.3.1 (4)).
     pub(super) mn_id: Option<MnId>,
     pub(super) prefixes: Vec<HomePrefix>,
-    pub(super) handoff: Option<u8>,
-    pub(super) att: Option<u8>,
+    pub(super) handoff: Option<HandoffIndicator>,
+    pub(super) att: Option<AccessTech>,
     pub(super) mn_ll_id: Option<Box<[u8]>>,
     pub(super) link_local: Option<Ipv6Addr>,
     pub(super) timestamp: Option<MobTimestamp>,
@@ -62,11 +63,11 @@ pub(super) struct Grant {
 impl AckOptions {
     /// Reads the options of a message with the P flag.
     pub(super) fn read(msg: &AckMsg) -> Result<Self, PbaFault> {
-        if msg.ack.flags.0 & BaFlags::PROXY == 0 {
+        if !msg.ack.flags.contains(BaFlags::P) {
             return Err(PbaFault::NotProxy);
         }
         let mut out = Self::default();
-        for option in msg.options.iter() {
+        for option in &msg.options {
             match option {
                 MobilityOption::MnId(subtype, id) => {
                     let id = MnId::new(subtype, id).ok_or(PbaFault::Malformed)?;
@@ -96,13 +97,13 @@ impl AckOptions {
     /// update was a de-registration.
     pub(super) fn judge(
         self,
-        ack: &BindingAck,
+        ack: BindingAck,
         sent: Sent,
         timestamps: bool,
         registers: bool,
     ) -> Verdict {
         if !ack.status.is_accepted() {
-            return Verdict::Refused(*ack);
+            return Verdict::Refused(ack);
         }
         // RFC 5213 5.5 (1), (7): an accepting answer returns our own value.
         if timestamps && self.timestamp != sent.timestamp {

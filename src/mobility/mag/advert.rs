@@ -63,8 +63,7 @@ impl AdvertTo {
 
     /// These prefixes are gone (RFC 5213 6.12), and `router_lifetime_s` says whether we are too.
     pub(super) fn withdrawing(self, prefixes: &[HomePrefix], router_lifetime_s: u16) -> Advert {
-        let gone =
-            |&prefix| AdvertPrefix { prefix, valid_lifetime_s: 0, preferred_lifetime_s: 0 };
+        let gone = |&prefix| AdvertPrefix { prefix, valid_lifetime_s: 0, preferred_lifetime_s: 0 };
         self.advert(router_lifetime_s, prefixes.iter().map(gone).collect())
     }
 

@@ -83,11 +83,11 @@ impl Cx<'_> {
 
     /// Takes back what [`Self::bind`] put in place. `withdraw` if the node is still on the link, and
     /// has to learn that its prefixes are not served there.
-    pub(super) fn unbind(&mut self, b: Binding, withdraw: bool) {
+    pub(super) fn unbind(&mut self, b: &Binding, withdraw: bool) {
         let lma = self.s.attachment.node.lma;
         let link = self.s.attachment.link.id;
         if withdraw {
-            let advert = self.advert_to(&b).withdrawing(&b.prefixes, 0);
+            let advert = self.advert_to(b).withdrawing(&b.prefixes, 0);
             self.actions.push(Action::Advertise(advert));
         }
         for &prefix in &b.prefixes {

@@ -3,6 +3,7 @@
 use crate::addr::{AnchorAddr, HomePrefix, MnId};
 use crate::mobility::message::AckMsg;
 use crate::wire::mh::SeqNo;
+use crate::wire::mh::option::{AccessTech, HandoffIndicator};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
@@ -45,7 +46,7 @@ pub struct Attachment {
     /// Who, from the policy store.
     pub node: NodeProfile,
     /// Link-layer identifier of its interface; `None` where it is not known.
-    pub mn_ll_id: Option<Box<[u8]>>,
+    pub mn_ll_id: Option<LinkLayerId>,
     /// What is known of the handoff.
     pub hint: HandoffHint,
     /// The last sequence number of the session, by context transfer (RFC 5213 5.5); used without
@@ -53,6 +54,43 @@ pub struct Attachment {
     pub last_seq: Option<SeqNo>,
     /// The node's own link-local address, once it was heard from.
     pub node_link_local: Option<Ipv6Addr>,
+}
+
+/// The link-layer identifier of a node's interface (RFC 5213 8.6): known, so not `ALL_ZERO`, and not
+/// longer than its option can carry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
+pub struct LinkLayerId(Box<[u8]>);
+
+impl LinkLayerId {
+    /// The longest that the option can carry.
+    pub const MAX_LEN: usize = 253;
+
+    /// `None` if it is longer than [`Self::MAX_LEN`], or says nothing (RFC 5213 6.9.1.1 (7)).
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        let told = bytes.len() <= Self::MAX_LEN && bytes.iter().any(|&b| b != 0);
+        told.then(|| Self(bytes.into()))
+    }
+
+    /// The identifier, as it stands on the wire.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl TryFrom<Vec<u8>> for LinkLayerId {
+    type Error = &'static str;
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
+        Self::new(&bytes).ok_or("a link-layer identifier has 1 to 253 bytes, not all zero")
+    }
+}
+
+impl From<LinkLayerId> for Vec<u8> {
+    fn from(id: LinkLayerId) -> Self {
+        id.0.into()
+    }
 }
 
 /// A point-to-point access link.
@@ -76,7 +114,7 @@ pub struct NodeProfile {
     /// Its prefixes, if the policy store knows them; the anchor assigns them if empty.
     pub prefixes: Vec<HomePrefix>,
     /// Access Technology Type (RFC 5213 8.5).
-    pub att: u8,
+    pub att: AccessTech,
 }
 
 /// What an attachment says about handoff: the values of RFC 5213 8.4 that it may take. (5 is the
@@ -98,12 +136,12 @@ pub enum HandoffHint {
 impl HandoffHint {
     /// The Handoff Indicator on the wire.
     #[must_use]
-    pub const fn indicator(self) -> u8 {
+    pub const fn indicator(self) -> HandoffIndicator {
         match self {
-            Self::NewInterface => 1,
-            Self::BetweenInterfaces => 2,
-            Self::SameInterface => 3,
-            Self::Unknown => 4,
+            Self::NewInterface => HandoffIndicator::NEW_INTERFACE,
+            Self::BetweenInterfaces => HandoffIndicator::BETWEEN_INTERFACES,
+            Self::SameInterface => HandoffIndicator::SAME_INTERFACE,
+            Self::Unknown => HandoffIndicator::UNKNOWN,
         }
     }
 }

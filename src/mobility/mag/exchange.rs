@@ -2,6 +2,7 @@
 
 use crate::time::{Duration, Instant, Lifetime, MobTimestamp};
 use crate::wire::mh::SeqNo;
+use crate::wire::mh::option::HandoffIndicator;
 use arrayvec::ArrayVec;
 use std::net::Ipv6Addr;
 
@@ -18,7 +19,7 @@ const SENT_MAX: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ask {
     /// Handoff Indicator.
-    pub(super) handoff: u8,
+    pub(super) handoff: HandoffIndicator,
     /// Zero de-registers.
     pub(super) lifetime: Lifetime,
     /// The link-local address that we chose ourselves, to be uploaded (RFC 5213 6.9.1.2 (15)).
@@ -55,7 +56,7 @@ impl Exchange {
     }
 
     /// Whether it was sent before.
-    pub(super) fn is_retransmission(&self) -> bool {
+    pub(super) fn was_sent(&self) -> bool {
         !self.sent.is_empty()
     }
 

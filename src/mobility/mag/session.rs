@@ -151,7 +151,7 @@ impl Session {
 
     /// Whether a message answers our request (RFC 5213 6.9.1.2 (5), (6)).
     pub(super) fn matches(&self, msg: &AckMsg, ack: &AckOptions, timestamps: bool) -> Match {
-        if msg.src != self.attachment.node.lma.0 || self.sent(&msg.ack, timestamps).is_none() {
+        if msg.src != self.attachment.node.lma.0 || self.sent(msg.ack, timestamps).is_none() {
             return Match::No;
         }
         let Some(exchange) = self.exchange() else {
@@ -163,12 +163,15 @@ impl Session {
         let echoed = same_id
             && ack.handoff.is_none_or(|v| v == exchange.ask.handoff)
             && ack.att.is_none_or(|v| v == at.node.att)
-            && ack.mn_ll_id.as_ref().is_none_or(|id| Some(id) == at.mn_ll_id.as_ref());
+            && ack
+                .mn_ll_id
+                .as_deref()
+                .is_none_or(|id| at.mn_ll_id.as_ref().is_some_and(|own| own.bytes() == id));
         if echoed { Match::Echoed } else { Match::Differs }
     }
 
     /// What a message that [`Self::matches`] means.
-    pub(super) fn judge(&self, ack: &BindingAck, options: AckOptions, timestamps: bool) -> Verdict {
+    pub(super) fn judge(&self, ack: BindingAck, options: AckOptions, timestamps: bool) -> Verdict {
         match (self.sent(ack, timestamps), self.exchange()) {
             (Some(sent), Some(exchange)) => {
                 let registers = exchange.ask.lifetime.0 != 0;
@@ -179,10 +182,10 @@ impl Session {
     }
 
     /// The transmission that is answered.
-    fn sent(&self, ack: &BindingAck, timestamps: bool) -> Option<Sent> {
+    fn sent(&self, ack: BindingAck, timestamps: bool) -> Option<Sent> {
         let exchange = self.exchange()?;
         // RFC 6275 11.7.3: status 135 carries the anchor's number, not ours.
-        if ack.status == Status::SEQUENCE_OUT_OF_WINDOW && !timestamps {
+        if ack.status == Status::SEQUENCE_NUMBER_OUT_OF_WINDOW && !timestamps {
             return exchange.latest();
         }
         exchange.find(ack.seq)
@@ -201,11 +204,9 @@ impl Session {
                 };
                 Some(own.min(b.expires_at).min(b.advert.next_at()))
             }
-            State::Deregistering { exchange, until } => Some(if exchange.is_retransmission() {
-                *until
-            } else {
-                exchange.next_at().min(*until)
-            }),
+            State::Deregistering { exchange, until } => {
+                Some(if exchange.was_sent() { *until } else { exchange.next_at().min(*until) })
+            }
             State::Denied(d) => match d.until {
                 Until::Admin => None,
                 Until::At(at) | Until::ClockSet { check_at: at, .. } => Some(at),

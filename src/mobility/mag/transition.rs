@@ -21,8 +21,9 @@ use crate::mobility::mag::exchange::{
 use crate::mobility::mag::session::{
     Binding, Care, ClockOffset, Denial, Input, Session, State, Until,
 };
-use crate::mobility::mag::update::{HANDOFF_UNCHANGED, UpdateContents};
+use crate::mobility::mag::update::UpdateContents;
 use crate::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
+use crate::wire::mh::option::HandoffIndicator;
 use crate::wire::mh::{BindingAck, SeqNo, Status};
 use std::net::Ipv6Addr;
 
@@ -102,11 +103,11 @@ impl Cx<'_> {
             }
             (State::Bound(b, care), Input::Timeout) => self.bound_timeout(b, care),
             (State::Bound(b, _), Input::Detach { terminate }) => {
-                self.unbind(b, terminate);
+                self.unbind(&b, terminate);
                 self.deregistering()
             }
             (State::Bound(b, _), Input::Moved) => {
-                self.unbind(b, false);
+                self.unbind(&b, false);
                 self.audit(AuditKind::Moved);
                 State::Gone
             }
@@ -183,24 +184,19 @@ impl Cx<'_> {
         }
     }
 
-    fn refresh_answered(
-        &mut self,
-        b: Binding,
-        x: Exchange,
-        verdict: Verdict,
-    ) -> State {
+    fn refresh_answered(&mut self, b: Binding, x: Exchange, verdict: Verdict) -> State {
         match verdict {
             Verdict::Accepted(grant) => {
                 self.audit(AuditKind::Refreshed);
                 self.bind(Some(b), grant)
             }
-            Verdict::Refused(ack) if self.is_sequence_advice(&ack) => {
-                let x = self.follow_sequence_advice(x, ack.seq);
+            Verdict::Refused(ack) if self.is_sequence_advice(ack) => {
+                let x = self.follow_sequence_advice(&x, ack.seq);
                 State::Bound(b, Care::Refreshing(x))
             }
             Verdict::Refused(ack) => {
                 // RFC 5213 6.9.1.2 (11)
-                self.unbind(b, true);
+                self.unbind(&b, true);
                 self.refused(x, ack)
             }
             Verdict::EchoDiffers => {
@@ -216,15 +212,15 @@ impl Cx<'_> {
 
     /// The reactions of RFC 5213 6.9.1.2 (7) to (11), each status where it belongs.
     fn refused(&mut self, mut x: Exchange, ack: BindingAck) -> State {
-        if self.is_sequence_advice(&ack) {
-            return State::Registering(self.follow_sequence_advice(x, ack.seq));
+        if self.is_sequence_advice(ack) {
+            return State::Registering(self.follow_sequence_advice(&x, ack.seq));
         }
         self.audit(AuditKind::Refused(ack.status.0));
         let until = match ack.status {
             // (8): register again, to reassert the node's presence; at the pace of retransmissions,
             // for the anchor may have accepted a later update of another gateway.
             Status::TIMESTAMP_LOWER_THAN_PREV_ACCEPTED => {
-                if x.ask.handoff == HANDOFF_UNCHANGED {
+                if x.ask.handoff == HandoffIndicator::NOT_CHANGED {
                     x.ask = self.registration();
                 }
                 return State::Registering(x);
@@ -254,13 +250,13 @@ impl Cx<'_> {
     }
 
     /// Status 135 under sequence numbers: not the binding is refused, but the number.
-    fn is_sequence_advice(&self, ack: &BindingAck) -> bool {
-        ack.status == Status::SEQUENCE_OUT_OF_WINDOW && !self.shared.config.timestamps
+    fn is_sequence_advice(&self, ack: BindingAck) -> bool {
+        ack.status == Status::SEQUENCE_NUMBER_OUT_OF_WINDOW && !self.shared.config.timestamps
     }
 
     /// RFC 6275 11.7.3: go on from the number that the anchor has.
-    fn follow_sequence_advice(&mut self, x: Exchange, last: SeqNo) -> Exchange {
-        self.audit(AuditKind::Refused(Status::SEQUENCE_OUT_OF_WINDOW.0));
+    fn follow_sequence_advice(&mut self, x: &Exchange, last: SeqNo) -> Exchange {
+        self.audit(AuditKind::Refused(Status::SEQUENCE_NUMBER_OUT_OF_WINDOW.0));
         self.s.seq = last;
         let mut next = Exchange::new(x.ask, self.now.mono);
         self.transmit_if_due(&mut next);
@@ -284,7 +280,7 @@ impl Cx<'_> {
     fn bound_timeout(&mut self, mut b: Binding, care: Care) -> State {
         let now = self.now.mono;
         if b.expires_at <= now {
-            return self.expired(b, care);
+            return self.expired(&b, care);
         }
         if b.advert.next_at() <= now {
             self.advertise(&mut b);
@@ -298,7 +294,7 @@ impl Cx<'_> {
             Care::Probing { left: 0, at } if at <= now => {
                 // RFC 5213 6.13: its presence cannot be told, so its binding is ended.
                 self.audit(AuditKind::Unreachable);
-                self.unbind(b, false);
+                self.unbind(&b, false);
                 self.deregistering()
             }
             Care::Probing { left, at } if at <= now => {
@@ -314,7 +310,7 @@ impl Cx<'_> {
     }
 
     /// The binding ended while its re-registration had no answer.
-    fn expired(&mut self, b: Binding, care: Care) -> State {
+    fn expired(&mut self, b: &Binding, care: Care) -> State {
         self.audit(AuditKind::Expired);
         self.unbind(b, true);
         match care {
@@ -335,7 +331,7 @@ impl Cx<'_> {
             self.audit(AuditKind::DeregistrationUnanswered);
             return State::Gone;
         }
-        if !x.is_retransmission() {
+        if !x.was_sent() {
             self.transmit_if_due(&mut x);
         }
         State::Deregistering { exchange: x, until }
@@ -355,14 +351,10 @@ impl Cx<'_> {
         }
     }
 
-    pub(super) fn refreshing(
-        &mut self,
-        b: Binding,
-        upload: Option<Ipv6Addr>,
-    ) -> State {
+    pub(super) fn refreshing(&mut self, b: Binding, upload: Option<Ipv6Addr>) -> State {
         // RFC 5213 6.9.1.3
         let lifetime = self.shared.config.lifetime;
-        let ask = Ask { handoff: HANDOFF_UNCHANGED, lifetime, upload };
+        let ask = Ask { handoff: HandoffIndicator::NOT_CHANGED, lifetime, upload };
         let mut x = Exchange::new(ask, self.now.mono);
         self.transmit_if_due(&mut x);
         State::Bound(b, Care::Refreshing(x))
@@ -370,10 +362,13 @@ impl Cx<'_> {
 
     fn deregistering(&mut self) -> State {
         // RFC 5213 6.9.1.4 (3): handoff state unknown.
-        let ask = Ask { handoff: 4, lifetime: Lifetime::ZERO, upload: None };
+        let ask =
+            Ask { handoff: HandoffIndicator::UNKNOWN, lifetime: Lifetime::ZERO, upload: None };
         let mut x = Exchange::new(ask, self.now.mono);
         self.transmit_if_due(&mut x);
-        let until = x.next_at().max(self.now.mono + INITIAL_BINDACK_TIMEOUT);
+        // MAX_UPDATE_RATE may hold it back: the wait begins when it leaves.
+        let sent = x.was_sent();
+        let until = x.next_at() + if sent { Duration::ZERO } else { INITIAL_BINDACK_TIMEOUT };
         State::Deregistering { exchange: x, until }
     }
 
@@ -386,7 +381,7 @@ impl Cx<'_> {
         if x.next_at() > now {
             return;
         }
-        if x.is_retransmission() {
+        if x.was_sent() {
             self.audit(AuditKind::Retransmitted);
         }
         let (seq, timestamp) = self.order();
@@ -400,7 +395,7 @@ impl Cx<'_> {
             prefixes: &self.s.wanted,
             handoff: x.ask.handoff,
             att: node.att,
-            mn_ll_id: self.s.attachment.mn_ll_id.as_deref(),
+            mn_ll_id: self.s.attachment.mn_ll_id.as_ref(),
             // RFC 5213 6.9.1.1 (9)
             link_local: (!fixed).then(|| x.ask.upload.unwrap_or(Ipv6Addr::UNSPECIFIED)),
             timestamp,
@@ -416,14 +411,18 @@ impl Cx<'_> {
     /// (RFC 5213 6.9.4 (4)).
     fn order(&mut self) -> (SeqNo, Option<MobTimestamp>) {
         if !self.shared.config.timestamps {
-            self.s.seq = SeqNo(self.s.seq.0.wrapping_add(1));
+            self.s.seq = self.s.seq.next();
             return (self.s.seq, None);
         }
-        self.shared.seq = SeqNo(self.shared.seq.0.wrapping_add(1));
+        self.shared.seq = self.shared.seq.next();
         // The clock's grain is 15 us; what it cannot tell apart still has to increase. A clock that
         // was set back is believed.
         let wall = self.now.wall;
-        let at = if wall == self.s.last_timestamp { MobTimestamp(wall.0 + 1) } else { wall };
+        let at = if wall == self.s.last_timestamp {
+            MobTimestamp(wall.0.saturating_add(1))
+        } else {
+            wall
+        };
         self.s.last_timestamp = at;
         (self.shared.seq, Some(at))
     }

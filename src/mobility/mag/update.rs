@@ -1,13 +1,17 @@
 //! A Proxy Binding Update as RFC 5213 6.9.1.5 wants it: the one place that decides its options.
 
 use crate::addr::{AnchorAddr, HomePrefix, MnId, ProxyCoa};
+use crate::mobility::mag::event::LinkLayerId;
 use crate::mobility::message::{OwnedOptions, UpdateMsg};
 use crate::time::{Lifetime, MobTimestamp};
+use crate::wire::mh::option::{AccessTech, HandoffIndicator};
 use crate::wire::mh::{BindingUpdate, BuFlags, MobilityOption, SeqNo};
+use arrayvec::ArrayVec;
+use core::iter;
 use std::net::Ipv6Addr;
 
-/// Handoff Indicator of a re-registration (RFC 5213 6.9.1.3 (3)).
-pub const HANDOFF_UNCHANGED: u8 = 5;
+/// Options of an update besides the identifier and the prefixes.
+const OTHER_OPTIONS_MAX: usize = 5;
 
 /// What an update says.
 #[derive(Debug, Clone, Copy)]
@@ -21,11 +25,11 @@ pub struct UpdateContents<'a> {
     /// Its prefixes; one option with `ALL_ZERO` asks for an assignment if empty.
     pub prefixes: &'a [HomePrefix],
     /// Handoff Indicator.
-    pub handoff: u8,
+    pub handoff: HandoffIndicator,
     /// Access Technology Type.
-    pub att: u8,
+    pub att: AccessTech,
     /// Link-layer identifier, if it is known.
-    pub mn_ll_id: Option<&'a [u8]>,
+    pub mn_ll_id: Option<&'a LinkLayerId>,
     /// `::` asks for one; no option if `None`.
     pub link_local: Option<Ipv6Addr>,
     /// No option if `None`: sequence numbers are in use.
@@ -40,37 +44,30 @@ impl UpdateContents<'_> {
     /// The message.
     #[must_use]
     pub fn message(&self) -> UpdateMsg {
-        let mut options = OwnedOptions::default();
-        options.push(MobilityOption::MnId(self.mn_id.subtype(), self.mn_id.bytes()));
-        if self.prefixes.is_empty() {
-            // RFC 5213 6.9.1.1 (3): one instance, ALL_ZERO.
-            options.push(MobilityOption::HomeNetworkPrefix(HomePrefix::ALL_ZERO));
-        }
-        for &prefix in self.prefixes {
-            options.push(MobilityOption::HomeNetworkPrefix(prefix));
-        }
+        let mut options = ArrayVec::<MobilityOption<'_>, OTHER_OPTIONS_MAX>::new();
         options.push(MobilityOption::HandoffIndicator(self.handoff));
         options.push(MobilityOption::AccessTech(self.att));
-        if let Some(at) = self.timestamp {
-            options.push(MobilityOption::Timestamp(at));
-        }
-        // RFC 5213 6.9.1.1 (7): not when unknown, and not when ALL_ZERO.
-        if let Some(id) = self.mn_ll_id.filter(|id| id.iter().any(|&b| b != 0)) {
-            options.push(MobilityOption::MnLinkLayerId(id));
-        }
-        if let Some(address) = self.link_local {
-            options.push(MobilityOption::LinkLocal(address));
-        }
+        options.extend(self.timestamp.map(MobilityOption::Timestamp));
+        // RFC 5213 6.9.1.1 (7): absent when unknown.
+        options.extend(self.mn_ll_id.map(|id| MobilityOption::MnLinkLayerId(id.bytes())));
+        options.extend(self.link_local.map(MobilityOption::LinkLocal));
+        // RFC 5213 6.9.1.1 (3): without prefixes one instance, ALL_ZERO.
+        let assign = self.prefixes.is_empty().then_some(HomePrefix::ALL_ZERO);
+        let prefixes = self.prefixes.iter().copied().chain(assign);
+        let all = iter::once(MobilityOption::MnId(self.mn_id.subtype(), self.mn_id.bytes()))
+            .chain(prefixes.map(MobilityOption::HomeNetworkPrefix))
+            .chain(options);
         UpdateMsg {
             src: self.proxy_coa.0,
             dst: self.lma.0,
             update: BindingUpdate {
                 seq: self.seq,
                 // RFC 5213 6.9.1.5: P and A.
-                flags: BuFlags(BuFlags::ACK | BuFlags::PROXY),
+                flags: BuFlags::A | BuFlags::P,
                 lifetime: self.lifetime,
             },
-            options,
+            // Cannot fail: the types of the identifiers bound their lengths.
+            options: OwnedOptions::from_options(all).unwrap_or_default(),
         }
     }
 }
