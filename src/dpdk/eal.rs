@@ -95,9 +95,9 @@ impl Drop for Eal {
 
 fn hint(errno: Errno) -> &'static str {
     match errno.0 {
-        libc::EACCES | libc::EPERM => "; it wants to run as root, or with hugepages it may use",
-        libc::ENOMEM | libc::ENOENT => {
-            "; there may be too few free hugepages (`eal.hugepages = false` runs without them)"
+        // Also what EAL returns when it finds no hugepages, or none that it may use.
+        libc::EACCES | libc::EPERM | libc::ENOMEM | libc::ENOENT => {
+            "; are there free hugepages that this user may use? (`--no-huge` runs without any)"
         }
         libc::EINVAL => "; an argument is wrong: see what EAL logged above",
         libc::EAGAIN | libc::EBUSY => "; another process may use this file prefix",
