@@ -11,6 +11,7 @@
 mod check;
 mod duration;
 mod fault;
+mod nodes;
 mod reader;
 mod render;
 mod section;
@@ -20,6 +21,7 @@ mod value;
 mod tests;
 
 pub use fault::{Fault, Faults};
+pub use nodes::load_nodes;
 pub use render::render;
 
 use crate::addr::{AnchorAddr, HomePrefix};
@@ -29,7 +31,8 @@ use std::path::{Path, PathBuf};
 
 /// Reads and validates a whole file.
 ///
-/// A relative `policy.nodes_file` is taken from the directory of `path`.
+/// A relative `policy.nodes_file` is taken from the directory of `path`; what it holds is read by
+/// [`load_nodes`].
 pub fn load(path: &Path) -> Result<Config, Faults> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Faults::one(path, "", &format!("cannot be read: {e}")))?;

@@ -174,11 +174,23 @@ fn policy(s: &Section<'_, '_>, dir: &Path) -> Policy {
 }
 
 fn profile(s: &Section<'_, '_>) -> Profile {
+    let default = default_profile();
     Profile {
-        enabled: s.or("enabled", true, &boolean),
+        enabled: s.or("enabled", default.enabled, &boolean),
         pool: s.get("pool", &label),
-        prefixes: s.integer("prefixes", 1, 1..=PREFIXES_MAX),
-        max_lifetime: s.or("max_lifetime", Duration::from_secs(3600), &lifetime),
+        prefixes: s.integer("prefixes", default.prefixes, 1..=PREFIXES_MAX),
+        max_lifetime: s.or("max_lifetime", default.max_lifetime, &lifetime),
+        static_prefixes: default.static_prefixes,
+    }
+}
+
+/// What nodes may do where neither `[policy.default]` nor their own line says.
+pub(super) fn default_profile() -> Profile {
+    Profile {
+        enabled: true,
+        pool: None,
+        prefixes: 1,
+        max_lifetime: Duration::from_secs(3600),
         static_prefixes: Vec::new(),
     }
 }

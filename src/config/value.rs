@@ -172,7 +172,12 @@ pub(super) fn pattern(v: &DeValue<'_>) -> Result<String, String> {
 
 /// A binding lifetime that the wire can carry: 4 s to 65535 units of 4 s.
 pub(super) fn lifetime(v: &DeValue<'_>) -> Result<Duration, String> {
-    span(v, Lifetime(1).duration()..=Lifetime(u16::MAX).duration())
+    lifetime_of(&string(v)?)
+}
+
+/// The same, of a text.
+pub(super) fn lifetime_of(text: &str) -> Result<Duration, String> {
+    within(duration::parse(text)?, &(Lifetime(1).duration()..=Lifetime(u16::MAX).duration()))
 }
 
 /// A duration in `range`.
@@ -180,8 +185,7 @@ pub(super) fn span(v: &DeValue<'_>, range: RangeInclusive<Duration>) -> Result<D
     within(duration::parse(&string(v)?)?, &range)
 }
 
-/// `d` if it lies in `range`.
-pub(super) fn within(d: Duration, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
+fn within(d: Duration, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
     let text = duration::render;
     if d < *range.start() {
         return Err(format!("{} is below {}", text(d), text(*range.start())));

@@ -1,0 +1,254 @@
+//! The file of nodes: what each node may do, one a line, up to millions of lines.
+//!
+//! ```text
+//! # mn_id, enabled, pool, prefixes, max_lifetime, static prefixes
+//! mn1@example.org
+//! mn2@example.org, yes, business, 2, 8h
+//! mn3@example.org, yes, , , , 2001:db8:4000:7::/64 2001:db8:4000:8::/64
+//! mn4@example.org, no
+//! ```
+//! A field that is empty or left out is that of `[policy.default]`. Nothing is kept here: each node
+//! is handed on as it is read, so that the only table of a million nodes is that of its user.
+
+use super::check;
+use super::section::PREFIXES_MAX;
+use super::value::{lifetime_of, unicast_prefix};
+use super::{Config, Fault, Faults, Profile};
+use crate::addr::{HomePrefix, MnId};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Reads `policy.nodes_file`, if there is one, and hands each node and its profile to `each`.
+/// Returns how many there were.
+///
+/// `each` has seen the nodes of the good lines also when faults are returned.
+pub fn load_nodes(config: &Config, each: impl FnMut(MnId, &Profile)) -> Result<usize, Faults> {
+    let Some(path) = &config.policy.nodes_file else { return Ok(0) };
+    let bytes =
+        std::fs::read(path).map_err(|e| Faults::one(path, "", &format!("cannot be read: {e}")))?;
+    read(&bytes, path, config, each)
+}
+
+/// The same, of the bytes that stand for the file `path`.
+fn read(
+    bytes: &[u8],
+    path: &Path,
+    config: &Config,
+    mut each: impl FnMut(MnId, &Profile),
+) -> Result<usize, Faults> {
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        let line = 1 + bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count();
+        Faults::new(path, vec![fault(line, "is not UTF-8 text".into())])
+    })?;
+    let default = config.policy.default.clone().unwrap_or_else(super::section::default_profile);
+    let mut report = Report::default();
+    let mut lines: HashMap<&str, usize> = HashMap::new();
+    let mut owners: Vec<(HomePrefix, usize)> = Vec::new();
+    let mut profile = default.clone();
+    for (line, entry) in text.lines().enumerate().map(|(i, l)| (i + 1, l.trim())) {
+        if entry.is_empty() || entry.starts_with('#') {
+            continue;
+        }
+        let name = entry.split(',').next().unwrap_or_default().trim_end();
+        if let Some(first) = lines.insert(name, line) {
+            report.note(line, format!("{name} stands in line {first} already"));
+        }
+        match parse_entry(entry, &default, &mut profile).and_then(|mn_id| {
+            check::profile(&profile, config)?;
+            Ok(mn_id)
+        }) {
+            Ok(mn_id) => {
+                owners.extend(profile.static_prefixes.iter().map(|p| (*p, line)));
+                each(mn_id, &profile);
+            }
+            Err(what) => report.note(line, what),
+        }
+    }
+    report.shared(owners);
+    report.finish(path).map(|()| lines.len())
+}
+
+/// Reads one line into `profile`.
+fn parse_entry(entry: &str, default: &Profile, profile: &mut Profile) -> Result<MnId, String> {
+    let mut fields = entry.split(',').map(str::trim);
+    let name = fields.next().unwrap_or_default();
+    let mn_id: MnId = name.parse().map_err(|e: crate::addr::MnIdError| e.to_string())?;
+    let canonical = mn_id.to_string();
+    if canonical != name {
+        // One identifier, one spelling: else the same node could stand here twice.
+        return Err(format!("{name:?} must be written as {canonical:?}"));
+    }
+    profile.clone_from(default);
+    match fields.next().unwrap_or_default() {
+        "" => {}
+        "yes" => profile.enabled = true,
+        "no" => profile.enabled = false,
+        other => return Err(format!("enabled: {other:?} is neither yes nor no")),
+    }
+    match fields.next().unwrap_or_default() {
+        "" => {}
+        pool => profile.pool = Some(pool.into()),
+    }
+    match fields.next().unwrap_or_default() {
+        "" => {}
+        n => {
+            profile.prefixes = (n.parse().ok().filter(|n| (1..=PREFIXES_MAX).contains(n)))
+                .ok_or_else(|| format!("prefixes: {n:?} is not 1 to {PREFIXES_MAX}"))?;
+        }
+    }
+    match fields.next().unwrap_or_default() {
+        "" => {}
+        time => {
+            profile.max_lifetime = lifetime_of(time).map_err(|e| format!("max_lifetime: {e}"))?;
+        }
+    }
+    for prefix in fields.next().unwrap_or_default().split_whitespace() {
+        let prefix = unicast_prefix(prefix)?;
+        if prefix.len() < 48 {
+            return Err(format!("static prefix {prefix} is larger than a /48"));
+        }
+        profile.static_prefixes.push(prefix);
+    }
+    if profile.static_prefixes.len() > usize::from(PREFIXES_MAX) {
+        return Err(format!("has more than {PREFIXES_MAX} static prefixes"));
+    }
+    match fields.next() {
+        None => Ok(mn_id),
+        Some(_) => Err("has more than 6 fields (static prefixes are parted by blanks)".into()),
+    }
+}
+
+/// The first faults, and how many there were.
+#[derive(Default)]
+struct Report {
+    first: Vec<Fault>,
+    count: usize,
+}
+
+impl Report {
+    /// The most faults that are reported with their line.
+    const MAX: usize = 50;
+
+    fn note(&mut self, line: usize, what: String) {
+        self.count += 1;
+        if self.first.len() < Self::MAX {
+            self.first.push(fault(line, what));
+        }
+    }
+
+    /// Notes each static prefix that overlaps another node's.
+    fn shared(&mut self, mut owners: Vec<(HomePrefix, usize)>) {
+        // Sorted by first address, then by length: a prefix comes right before those it covers.
+        owners.sort_unstable();
+        let mut wide: Option<(HomePrefix, usize)> = None;
+        for (prefix, line) in owners {
+            match wide {
+                Some((other, first)) if other.covers(prefix) => {
+                    let (line, first) = (line.max(first), line.min(first));
+                    let what = format!("static prefix {prefix} overlaps {other} of line {first}");
+                    self.note(line, what);
+                }
+                _ => wide = Some((prefix, line)),
+            }
+        }
+    }
+
+    fn finish(mut self, path: &Path) -> Result<(), Faults> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        let more = self.count - self.first.len();
+        if more > 0 {
+            self.first.push(fault(usize::MAX, format!("{more} more faults")));
+        }
+        Err(Faults::new(path, self.first))
+    }
+}
+
+fn fault(line: usize, what: String) -> Fault {
+    Fault { line, path: String::new(), what }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Duration;
+    use std::fmt::Write;
+
+    fn lab() -> Config {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("dpdk-config/lab.toml");
+        super::super::load(&path).unwrap_or_else(|f| panic!("{f}"))
+    }
+
+    fn nodes(text: &str) -> Result<Vec<(String, Profile)>, String> {
+        let mut found = Vec::new();
+        let each = |id: MnId, p: &Profile| found.push((id.to_string(), p.clone()));
+        read(text.as_bytes(), Path::new("n.csv"), &lab(), each).map_err(|f| f.to_string())?;
+        Ok(found)
+    }
+
+    #[test]
+    fn empty_fields_are_those_of_the_default_profile() {
+        let text = "# who may\n\n mn1@example.org \nmn2, no,lab, 2, 8h\n\
+                    2:fe80, yes,,,,2001:db8:4000:7::/64 2001:db8:7777::/56\n";
+        let nodes = nodes(text).expect("valid");
+        let default = lab().policy.default.expect("the lab has one");
+        assert_eq!(nodes[0], ("mn1@example.org".into(), default.clone()));
+        let second = &nodes[1].1;
+        assert!(!second.enabled && second.prefixes == 2);
+        assert_eq!(second.max_lifetime, Duration::from_secs(8 * 3600));
+        assert_eq!(nodes[2].0, "2:fe80");
+        assert_eq!(nodes[2].1.static_prefixes.len(), 2);
+        assert_eq!(nodes[2].1.max_lifetime, default.max_lifetime);
+    }
+
+    #[test]
+    fn every_faulty_line_is_reported_with_its_number() {
+        let text = "mn1\nmn1,yes\nmn2,maybe\nmn3,,nowhere\nmn4,,,0\nmn5,,,,soon\n\
+                    mn6,,,,,2001:db8:4000::/60\nmn7,,,,,2001:db8:4000:1::/64\n\
+                    mn8,,,,,2001:db8:4000:1::/64\n1:6d6e39\n,yes\nmn9,,,,,,x\n\
+                    mn10,,,,,2001:db8:5::/64 2001:db8:5::/56\nmn11,,,,,fe80::/64\n";
+        let report = nodes(text).expect_err("faults");
+        let expected = "\
+n.csv:2: mn1 stands in line 1 already
+n.csv:3: enabled: \"maybe\" is neither yes nor no
+n.csv:4: \"nowhere\" is no pool (there is: lab)
+n.csv:5: prefixes: \"0\" is not 1 to 16
+n.csv:6: max_lifetime: \"soon\" is not a duration: a whole number with a unit (d, h, min, s, ms, us, ns), for instance \"1500ms\"
+n.csv:7: static prefix 2001:db8:4000::/60 lies in pool lab (2001:db8:4000::/48), whose prefixes are /64
+n.csv:9: static prefix 2001:db8:4000:1::/64 overlaps 2001:db8:4000:1::/64 of line 8
+n.csv:10: \"1:6d6e39\" must be written as \"mn9\"
+n.csv:11: \"\" is no node identifier (a NAI, or subtype:hex, of 1 to 254 octets)
+n.csv:12: has more than 6 fields (static prefixes are parted by blanks)
+n.csv:13: its static prefixes 2001:db8:5::/64 and 2001:db8:5::/56 overlap
+n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
+        assert_eq!(report, expected);
+    }
+
+    #[test]
+    fn report_of_many_faults_is_bounded() {
+        let text = "bad,perhaps\n".repeat(1000);
+        let report = nodes(&text).expect_err("faults");
+        assert_eq!(report.lines().count(), Report::MAX + 1);
+        assert!(report.ends_with("1949 more faults"), "{report}");
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_with_its_line() {
+        let each = |_: MnId, _: &Profile| ();
+        let faults = read(b"mn1\nmn\xff2\n", Path::new("n.csv"), &lab(), each);
+        assert_eq!(faults.expect_err("not text").to_string(), "n.csv:2: is not UTF-8 text");
+    }
+
+    #[test]
+    fn a_million_lines_are_read_one_at_a_time() {
+        let mut text = String::new();
+        for n in 0..1_000_000 {
+            writeln!(text, "mn{n}@example.org,yes,lab,1,1h").expect("a string takes all");
+        }
+        let mut seen = 0;
+        let each = |_: MnId, _: &Profile| seen += 1;
+        let count = read(text.as_bytes(), Path::new("n.csv"), &lab(), each);
+        assert_eq!((count.map_err(|f| f.to_string()), seen), (Ok(1_000_000), 1_000_000));
+    }
+}
