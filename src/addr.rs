@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::net::Ipv6Addr;
 
 /// A network prefix with its host bits zero. A *home network prefix* (RFC 5213 section 2.2) when it
@@ -119,8 +119,9 @@ impl From<HomePrefix> for String {
     }
 }
 
-/// A mobile node's identifier with its subtype (RFC 4283). Subtype 1 is the NAI.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A mobile node's identifier with its subtype (RFC 4283). Subtype 1 is the NAI. Serialised as its
+/// text for people (JSON, TOML), as its fields in binary formats.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MnId {
     subtype: u8,
     bytes: Box<[u8]>,
@@ -142,6 +143,21 @@ impl MnId {
     #[must_use]
     pub fn nai(s: &str) -> Option<Self> {
         Self::new(Self::NAI, s.as_bytes())
+    }
+
+    /// The inverse of `Display`. `subtype:hex` cannot be taken for a NAI, which has no unquoted
+    /// colon (RFC 4282 section 2.1).
+    fn from_text(s: &str) -> Option<Self> {
+        let coded = s.split_once(':').and_then(|(subtype, hex)| {
+            let digit = |c: char| c.to_digit(16).and_then(|d| u8::try_from(d).ok());
+            let digits: Vec<u8> = hex.chars().map(digit).collect::<Option<_>>()?;
+            let bytes = digits.chunks(2).map(|d| Some(d[0] << 4 | d.get(1)?)).collect();
+            Some((subtype.parse().ok()?, bytes))
+        });
+        match coded {
+            Some((subtype, Some::<Vec<u8>>(bytes))) => Self::new(subtype, &bytes),
+            _ => Self::nai(s),
+        }
     }
 
     /// The subtype of RFC 4283 and its registry.
@@ -177,22 +193,9 @@ pub struct MnIdError(String);
 
 impl FromStr for MnId {
     type Err = MnIdError;
-    /// The inverse of `Display`. `subtype:hex` cannot be taken for a NAI, which has no unquoted
-    /// colon (RFC 4282 section 2.1).
+    /// The inverse of `Display`, for what people write: an empty identifier is refused.
     fn from_str(s: &str) -> Result<Self, MnIdError> {
-        let coded = s.split_once(':').and_then(|(subtype, hex)| {
-            let subtype: u8 = subtype.parse().ok()?;
-            let digits: Option<Vec<u8>> =
-                hex.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
-            let pairs = digits.filter(|d| d.len() % 2 == 0)?;
-            let bytes: Vec<u8> = pairs.chunks_exact(2).map(|d| d[0] << 4 | d[1]).collect();
-            Some((subtype, bytes))
-        });
-        let id = match coded {
-            Some((subtype, bytes)) => Self::new(subtype, &bytes),
-            None => Self::nai(s),
-        };
-        id.filter(|id| !id.bytes.is_empty()).ok_or_else(|| MnIdError(s.into()))
+        Self::from_text(s).filter(|id| !id.bytes.is_empty()).ok_or_else(|| MnIdError(s.into()))
     }
 }
 
@@ -232,9 +235,61 @@ address_newtype! {
     AnchorAddr
 }
 
-/// An Ethernet address.
+impl Serialize for MnId {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() {
+            s.collect_str(self)
+        } else {
+            (self.subtype, &self.bytes).serialize(s)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for MnId {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        if d.is_human_readable() {
+            let text = String::deserialize(d)?;
+            let long = || de::Error::invalid_length(text.len(), &"at most 254 octets");
+            return Self::from_text(&text).ok_or_else(long);
+        }
+        let (subtype, bytes) = <(u8, Box<[u8]>)>::deserialize(d)?;
+        Self::new(subtype, &bytes)
+            .ok_or_else(|| de::Error::invalid_length(bytes.len(), &"at most 254 octets"))
+    }
+}
+
+/// An Ethernet address. Serialised as text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct MacAddr(pub [u8; 6]);
+
+/// Text that is no Ethernet address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no Ethernet address (like 02:00:00:00:00:01)")]
+pub struct MacError(String);
+
+impl FromStr for MacAddr {
+    type Err = MacError;
+    fn from_str(s: &str) -> Result<Self, MacError> {
+        let octet = |o: &str| (o.len() == 2).then(|| u8::from_str_radix(o, 16).ok()).flatten();
+        let octets: Option<Vec<u8>> = s.split(':').map(octet).collect();
+        let octets = octets.and_then(|o| o.try_into().ok());
+        octets.map(Self).ok_or_else(|| MacError(s.into()))
+    }
+}
+
+impl TryFrom<String> for MacAddr {
+    type Error = MacError;
+    fn try_from(s: String) -> Result<Self, MacError> {
+        s.parse()
+    }
+}
+
+impl From<MacAddr> for String {
+    fn from(m: MacAddr) -> Self {
+        m.to_string()
+    }
+}
 
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -290,10 +345,30 @@ mod tests {
     }
 
     #[test]
+    fn identifiers_are_text_in_json_and_fields_in_postcard() {
+        let id = MnId::new(1, b"a\0b").expect("short");
+        assert_eq!(serde_json::to_string(&id).expect("text"), "\"1:610062\"");
+        let bytes = postcard::to_allocvec(&id).expect("bytes");
+        assert_eq!(bytes, [1, 3, b'a', 0, b'b']);
+        assert_eq!(postcard::from_bytes(&bytes), Ok(id));
+        // The length of 255 is refused as on the wire.
+        assert!(
+            postcard::from_bytes::<MnId>(&[[1, 255, 1].as_slice(), &[0; 255]].concat()).is_err()
+        );
+        let mac: MacAddr = serde_json::from_str("\"02:00:00:00:00:0a\"").expect("an address");
+        assert_eq!(mac, MacAddr([2, 0, 0, 0, 0, 10]));
+        assert!("02:00:00:00:00".parse::<MacAddr>().is_err());
+    }
+
+    #[test]
     fn identifier_is_parsed_back_from_its_rendering() {
         for id in [MnId::nai("mn1@example.org"), MnId::new(1, b"a\0b"), MnId::new(2, &[0xfe; 9])] {
             let id = id.expect("short");
             assert_eq!(id.to_string().parse(), Ok(id));
+        }
+        for id in [MnId::nai(""), MnId::new(2, b""), MnId::nai("2:abc")] {
+            let json = serde_json::to_string(&id).expect("text");
+            assert_eq!(serde_json::from_str::<Option<MnId>>(&json).ok(), Some(id));
         }
         assert!("".parse::<MnId>().is_err() && "2:".parse::<MnId>().is_err());
         assert!("a".repeat(255).parse::<MnId>().is_err());

@@ -18,7 +18,7 @@ pub const PAGE_MAX: usize = 512;
 #[allow(missing_docs)]
 pub enum Request {
     BindingShow { filter: BindingFilter, cursor: u64, limit: usize, counters: bool },
-    BindingDel { mn_id: String, prefix: Option<HomePrefix> },
+    BindingDel { mn_id: MnId, prefix: Option<HomePrefix> },
     MagShow,
     MagAdd { address: Ipv6Addr, name: String },
     MagDel { address: Ipv6Addr },
@@ -35,7 +35,7 @@ pub enum Request {
 #[serde(default, deny_unknown_fields)]
 pub struct BindingFilter {
     /// Exactly this identifier.
-    pub mn_id: Option<String>,
+    pub mn_id: Option<MnId>,
     /// Served by this gateway.
     pub mag: Option<Ipv6Addr>,
     /// Holding a prefix that this one covers, or that covers it.
