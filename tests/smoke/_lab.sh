@@ -1,18 +1,21 @@
 # shellcheck shell=bash disable=SC2034 # variables are used where this is sourced
-# The lab: six network namespaces of this run and the links between them. Sourced.
+# The lab: network namespaces of this run and the links between them. Sourced.
 #
-#     mn            switch             mag1/mag2         switch           anchor                cn
-#           +- cell1 ------- access [mag1] transit -+
-#   eth0 ---+  or                                   +- transit - access-dpdk  core-dpdk ------ eth0
-#   eth1 ---+- cell2 ------- access [mag2] transit -+              (anchord's ports)
+#   mn, mn2        switch                mag1, mag2          switch          anchor             cn
+#             +- cell1a --- access0 [mag1] transit -+
+#   eth0 -----+- cell1b --- access1 [mag1]          |
+#   eth1       \            (anchor-mag)            +- transit - access-dpdk  core-dpdk --- eth0
+#              +- cell2a -- access0 [mag2] transit -+          (anchord's ports)
+#              +- cell2b -- access1 [mag2]
 #
-# `cell1`, `cell2` and `transit` are bridges in `switch`. The node moves when its port is put into
-# the other cell. The kernel has no addresses on the two veths that anchord's ports drive; it has
-# them on anchord's TAPs, `access` and `core`.
+# The cells and `transit` are bridges in `switch`. A node moves when its port is put into another
+# cell: `plug 2a`. An access link has one node (RFC 5213 6.3), hence the second one for `mn2`. The
+# kernel has no addresses on the two veths that anchord's ports drive; it has them on anchord's
+# TAPs, `access` and `core`.
 
 LAB=${LAB:-lab$$}
 export LAB
-lab_namespaces=(mn mag1 mag2 anchor cn switch)
+lab_namespaces=(mn mn2 mag1 mag2 anchor cn switch)
 
 # Addresses, from the documentation prefix.
 LMA=2001:db8:a::1          # anchord, where tunnels end
@@ -66,23 +69,22 @@ lab_up() {
     done
     in_ns cn sysctl -qw net.ipv6.conf.{all,default}.{accept_ra,accept_dad}=0
     # RFC 6543: every gateway has the same link-layer address on its access links.
-    link mag1 access switch mag1a 00:00:5e:00:52:13
-    link mag2 access switch mag2a 00:00:5e:00:52:13
-    link mag1 transit switch mag1t
-    link mag2 transit switch mag2t
+    for m in 1 2; do
+        link mag$m access0 switch mag${m}a 00:00:5e:00:52:13
+        link mag$m access1 switch mag${m}b 00:00:5e:00:52:13
+        link mag$m transit switch mag${m}t
+    done
     in_ns anchor sysctl -qw net.ipv6.conf.{all,default}.accept_dad=0
     in_ns anchor sysctl -qw net.ipv6.conf.default.disable_ipv6=1 # the veths; TAPs come later
     link anchor access-dpdk switch anchor0
     link anchor core-dpdk cn eth0
     in_ns anchor sysctl -qw net.ipv6.conf.default.disable_ipv6=0
-    link mn eth0 switch mn0
-    link mn eth1 switch mn1
-    in_ns mn ip link set eth1 down
+    link mn eth0 switch mn-eth0
+    link mn eth1 switch mn-eth1
+    link mn2 eth0 switch mn2-eth0
+    for m in mn-eth0 mn-eth1 mn2-eth0; do in_ns switch ip link set $m down; done
     bridge transit mag1t mag2t anchor0
-    bridge cell1 mag1a
-    bridge cell2 mag2a
-    in_ns switch ip link set mn0 down
-    in_ns switch ip link set mn1 down
+    for m in 1a 1b 2a 2b; do bridge cell$m mag$m; done
     address mag1 transit $MAG1/64
     address mag2 transit $MAG2/64
     address cn eth0 $CN_LINK/64
@@ -121,15 +123,13 @@ poll() { # poll tries command ...
     done
 }
 
-# Puts the node's interface into a cell, or takes it out of both.
-plug() { # plug 1 [eth0|eth1]
-    local port=${2:-eth0}
-    port=mn${port#eth}
-    in_ns switch ip link set "$port" down
+# Puts a node's interface into a cell, or takes it out of all. The node sees its link go down and up.
+plug() { # plug 1a [mn] [eth0]
+    local port=${2:-mn}-${3:-eth0}
+    unplug "${2:-mn}" "${3:-eth0}"
     in_ns switch ip link set "$port" master "cell$1" up
 }
 
-unplug() { # unplug [eth0|eth1]
-    local port=${1:-eth0}
-    in_ns switch ip link set "mn${port#eth}" nomaster down
+unplug() { # unplug [mn] [eth0]
+    in_ns switch ip link set "${1:-mn}-${2:-eth0}" nomaster down
 }

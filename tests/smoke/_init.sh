@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# What every smoke test begins with: . "$(dirname "$0")/_init.sh"
+# Sources the lab, keeps daemons by name, asserts. When the test ends, in whatever way, everything
+# that it started is removed; if it failed, the logs are shown.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=tests/smoke/_lab.sh
+. tests/smoke/_lab.sh
+
+BIN=${BIN:-target/debug}
+WORKERS=${WORKERS:-1}
+LAB_HUGEPAGES=${LAB_HUGEPAGES:-false}
+MN_ID=mn1@example.org
+RUN=$(mktemp -d "/tmp/$LAB.XXXX") # configurations, logs, captures, sockets
+declare -A daemon=()              # name -> process id of what must be running
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+skip() {
+    echo "$*"
+    exit 77
+}
+
+finish() {
+    local status=$?
+    trap - EXIT
+    trap '' INT TERM
+    ((status != 0)) || { captures_are_sound && daemons_run; } || status=1
+    if ((status != 0 && status != 77)); then
+        local log
+        for log in "$RUN"/*.log; do
+            [[ ! -s $log ]] || { echo "--- ${log##*/}" && tail -60 "$log"; } >&2
+        done
+    fi
+    lab_down
+    [[ -n ${KEEP:-} ]] || rm -rf "$RUN"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- daemons
+
+start() { # start name namespace command ...
+    ip netns exec "$LAB-$2" "${@:3}" >>"$RUN/$1.log" 2>&1 </dev/null &
+    daemon[$1]=$!
+}
+
+# Ends one and returns its exit status.
+stop() { # stop name [signal]
+    local pid=${daemon[$1]}
+    unset "daemon[$1]"
+    kill "-${2:-TERM}" "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null
+}
+
+daemons_run() {
+    local name
+    for name in "${!daemon[@]}"; do
+        kill -0 "${daemon[$name]}" 2>/dev/null || { echo "$name died" >&2 && return 1; }
+    done
+}
+
+# --- assertions
+
+# Waits until a command succeeds; fails after some 20 s, or at once when a daemon has died.
+eventually() { # eventually "what should be" command ...
+    local deadline=$((SECONDS + 20))
+    until "${@:2}" &>/dev/null; do
+        daemons_run || fail "while waiting until $1"
+        ((SECONDS < deadline)) || fail "it did not come true in 20 s: $1"
+        sleep 0.1
+    done
+}
+
+expect() { # expect "what should be" command ...
+    "${@:2}" || fail "$1 (${*:2})"
+}
+
+equal() { # equal "what" found wanted
+    [[ $2 == "$3" ]] || fail "$1 is '$2', not '$3'"
+}
+
+at_least() { # at_least "what" found wanted
+    (($2 >= $3)) || fail "$1 is $2, less than $3"
+}
+
+# --- captures
+
+capture() { # capture name namespace interface [filter ...]
+    start "tcpdump-$1" "$2" tcpdump -U --immediate-mode -s 300 -i "$3" -w "$RUN/$1.pcap" "${@:4}"
+    eventually "tcpdump listens" grep -q 'listening on' "$RUN/tcpdump-$1.log"
+}
+
+# Ends a capture and makes its file complete.
+captured() { # captured name
+    stop "tcpdump-$1" INT || true
+}
+
+# What tshark shows of the frames of a capture that pass a filter, a line a frame.
+frames() { # frames name filter [field ...]
+    local field fields=()
+    for field in "${@:3}"; do fields+=(-e "$field"); done
+    ((${#fields[@]} > 0)) || fields=(-e frame.number)
+    tshark -n -r "$RUN/$1.pcap" -Y "$2" -T fields "${fields[@]}" 2>/dev/null
+}
+
+count_frames() { # count_frames name filter
+    frames "$1" "$2" | wc -l
+}
+
+captures_are_sound() {
+    local pcap bad
+    for pcap in "$RUN"/*.pcap; do
+        [[ -e $pcap ]] || continue
+        bad=$(tshark -n -r "$pcap" -Y "_ws.malformed || icmpv6.checksum.status == 0 || udp.checksum.status == 0" \
+            -o udp.check_checksum:TRUE 2>/dev/null | head -3)
+        [[ -z $bad ]] || { echo "tshark finds fault with $pcap: $bad" >&2 && return 1; }
+    done
+}
+
+# shellcheck source=tests/smoke/_anchor.sh
+. tests/smoke/_anchor.sh
