@@ -82,6 +82,8 @@ pub enum Ignored {
     NotServing,
     /// A de-registration for which there is no session (RFC 5213 5.4.1).
     NoSession,
+    /// The source is not a unicast address (RFC 6275 9.5.4).
+    NotUnicast,
     /// Held until `MaxDelayBeforeNewBCEAssign` has passed (RFC 5213 5.4.1.2, 5.4.1.3); answered then.
     Waiting,
 }

@@ -1,7 +1,31 @@
 //! The pure core: a function of (state, event, now). No sockets, no clock, no randomness, no
 //! threads, no logging, no hash-map order in what it says. Decisions come back as data.
+//!
+//! ```text
+//!   UpdateMsg -> request  -> authorize -> freshness -> lookup  -> transition -> lma -> ack, actions
+//!                options     who may      in order?    5.4.1      5.3.1 (13)    does it
+//! ```
 
+mod ack;
 pub mod action;
+mod assign;
+mod authorize;
+pub mod binding;
+pub mod cache;
+pub mod config;
+mod digest;
 pub mod event;
+mod freshness;
+mod lifetime;
+mod lma;
+mod lookup;
 pub mod mag;
 pub mod message;
+mod prefix_pool;
+mod request;
+mod transition;
+mod waiting;
+
+pub use authorize::{MagState, MagUsage};
+pub use lma::{Lma, RestoreError};
+pub use prefix_pool::PoolUsage;

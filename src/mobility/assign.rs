@@ -1,0 +1,102 @@
+//! Which prefixes a new session gets, RFC 5213 5.3.2 (1) to (3).
+
+use crate::addr::{HomePrefix, ProxyCoa};
+use crate::mobility::authorize::MagTable;
+use crate::mobility::cache::BindingCache;
+use crate::mobility::config::Profile;
+use crate::mobility::prefix_pool::PrefixPools;
+use crate::mobility::request::is_all_zero;
+use crate::wire::mh::Status;
+
+/// The most prefixes that one session may hold.
+pub(crate) const PREFIXES_MAX: usize = 8;
+
+/// What the decision rests on.
+#[derive(Debug)]
+pub(crate) struct Assignment<'a> {
+    pub(crate) profile: Profile,
+    /// The node's own.
+    pub(crate) static_prefixes: &'a [HomePrefix],
+    pub(crate) cache: &'a BindingCache,
+    pub(crate) mags: &'a MagTable,
+    pub(crate) pools: &'a mut PrefixPools,
+}
+
+impl Assignment<'_> {
+    /// Prefixes for a session that asks for `requested` (some or all of them `ALL_ZERO`), served by
+    /// `coa`. They are taken from their pools, unless the request is refused.
+    pub(crate) fn choose(
+        &mut self,
+        requested: &[HomePrefix],
+        coa: ProxyCoa,
+    ) -> Result<Box<[HomePrefix]>, Status> {
+        let mut taken = Vec::new();
+        let outcome = self.fill(requested, &mut taken).and_then(|()| {
+            // RFC 5213 section 4: gateways and prefixes are authorized in combination.
+            if self.mags.may_serve(coa, &taken) {
+                Ok(())
+            } else {
+                Err(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX)
+            }
+        });
+        if let Err(status) = outcome {
+            for prefix in taken {
+                self.pools.release(prefix);
+            }
+            return Err(status);
+        }
+        Ok(taken.into())
+    }
+
+    /// Takes what was named, then what is to be allocated.
+    fn fill(
+        &mut self,
+        requested: &[HomePrefix],
+        taken: &mut Vec<HomePrefix>,
+    ) -> Result<(), Status> {
+        for &prefix in requested.iter().filter(|p| !is_all_zero(**p)) {
+            if taken.contains(&prefix) {
+                continue; // named twice
+            }
+            if taken.len() == PREFIXES_MAX {
+                return Err(Status::INSUFFICIENT_RESOURCES);
+            }
+            // RFC 5213 5.3.2 (3): ours, and the node's to use; 5.2: of no other session.
+            let free = self.cache.by_hnp(prefix).is_none();
+            let own = free && self.static_prefixes.contains(&prefix);
+            if !own && !(free && self.pools.take(self.profile.pool, prefix)) {
+                return Err(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX);
+            }
+            taken.push(prefix);
+        }
+        if requested.iter().any(|p| is_all_zero(*p)) {
+            self.allocate(taken);
+        }
+        // RFC 5213 5.3.2 (2)
+        if taken.is_empty() { Err(Status::INSUFFICIENT_RESOURCES) } else { Ok(()) }
+    }
+
+    /// RFC 5213 5.3.2 (1): the node's own prefixes if a session of its does not hold them already,
+    /// else as many of the pool as its profile says, at least one.
+    fn allocate(&mut self, taken: &mut Vec<HomePrefix>) {
+        let named = taken.len();
+        let own = self.static_prefixes.iter().filter(|p| self.cache.by_hnp(**p).is_none());
+        for &prefix in own {
+            if taken.len() < PREFIXES_MAX && !taken.contains(&prefix) {
+                taken.push(prefix);
+            }
+        }
+        if taken.len() > named {
+            return;
+        }
+        let wanted =
+            usize::from(self.profile.prefixes).clamp(named + 1, PREFIXES_MAX.max(named + 1));
+        while taken.len() < wanted.min(PREFIXES_MAX) {
+            let Some(prefix) = self.pools.allocate(self.profile.pool) else { return };
+            // A binding restored from an older configuration may hold it.
+            if self.cache.by_hnp(prefix).is_none() {
+                taken.push(prefix);
+            }
+        }
+    }
+}

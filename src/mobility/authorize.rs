@@ -1,0 +1,170 @@
+//! Who may register whom (RFC 5213 section 4 and 5.3.1 (5), (6)): gateways, nodes, prefixes.
+
+use crate::addr::{HomePrefix, MnId, ProxyCoa};
+use crate::mobility::config::MagConfig;
+use crate::wire::mh::Status;
+use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
+
+/// The gateways that we know, by address.
+#[derive(Debug, Default)]
+pub(crate) struct MagTable(BTreeMap<Ipv6Addr, Mag>);
+
+/// One gateway: what it may do and what it did.
+#[derive(Debug, Default)]
+struct Mag {
+    authorized: bool,
+    prefixes: Vec<HomePrefix>,
+    nodes: Vec<NodePattern>,
+    usage: MagUsage,
+}
+
+/// What a gateway did since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MagUsage {
+    /// Sessions that it serves now, those in the delete delay included.
+    pub bindings: usize,
+    /// PBUs that came from it.
+    pub pbu_received: u64,
+    /// PBAs to it that accept.
+    pub pba_accepted: u64,
+    /// PBAs to it that refuse.
+    pub pba_refused: u64,
+}
+
+/// A gateway as it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MagState {
+    /// Its Proxy-CoA.
+    pub address: Ipv6Addr,
+    /// Whether it may register nodes.
+    pub authorized: bool,
+    /// What it did.
+    pub usage: MagUsage,
+}
+
+impl MagTable {
+    pub(crate) fn new(mags: &[MagConfig]) -> Self {
+        let table = mags.iter().map(|m| {
+            let nodes = m.nodes.iter().map(|p| NodePattern(p.as_bytes().into())).collect();
+            let mag = Mag {
+                authorized: m.authorized,
+                prefixes: m.prefixes.clone(),
+                nodes,
+                usage: MagUsage::default(),
+            };
+            (m.address, mag)
+        });
+        Self(table.collect())
+    }
+
+    /// The operator authorizes a gateway; one that we do not know yet may serve every node.
+    pub(crate) fn add(&mut self, address: Ipv6Addr) {
+        self.0.entry(address).or_default().authorized = true;
+    }
+
+    /// The operator withdraws a gateway's authorization.
+    pub(crate) fn withdraw(&mut self, address: Ipv6Addr) {
+        if let Some(mag) = self.0.get_mut(&address) {
+            mag.authorized = false;
+        }
+    }
+
+    /// Whether the sender, and the gateway whose address the tunnel would have, may register this
+    /// node. The tunnel's address is checked as well: a gateway must not steer a node's traffic to
+    /// just any host by an Alternate Care-of Address.
+    pub(crate) fn check(&self, src: Ipv6Addr, coa: ProxyCoa, mn_id: &MnId) -> Result<(), Status> {
+        let may = |address| {
+            let mag = self.0.get(&address)?;
+            let node = mag.nodes.is_empty() || mag.nodes.iter().any(|p| p.matches(mn_id.bytes()));
+            (mag.authorized && node).then_some(())
+        };
+        // RFC 5213 5.3.1 (6)
+        may(src).and_then(|()| may(coa.0)).ok_or(Status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG)
+    }
+
+    /// Whether a gateway may serve all these prefixes (RFC 5213 section 4).
+    pub(crate) fn may_serve(&self, coa: ProxyCoa, hnp: &[HomePrefix]) -> bool {
+        self.0.get(&coa.0).is_some_and(|mag| {
+            mag.prefixes.is_empty()
+                || hnp.iter().all(|p| mag.prefixes.iter().any(|allowed| allowed.covers(*p)))
+        })
+    }
+
+    /// Changes what a gateway is known to have done; nothing happens if we do not know it, so
+    /// strangers cost no memory.
+    pub(crate) fn count(&mut self, address: Ipv6Addr, change: impl FnOnce(&mut MagUsage)) {
+        if let Some(mag) = self.0.get_mut(&address) {
+            change(&mut mag.usage);
+        }
+    }
+
+    /// All gateways, by address.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = MagState> + '_ {
+        self.0.iter().map(|(&address, mag)| MagState {
+            address,
+            authorized: mag.authorized,
+            usage: mag.usage,
+        })
+    }
+}
+
+/// A pattern for identifiers, where `*` is any run of bytes.
+#[derive(Debug)]
+struct NodePattern(Box<[u8]>);
+
+impl NodePattern {
+    /// Whether the whole identifier matches. Linear but for one step back a star, so that a long
+    /// identifier cannot make it slow.
+    fn matches(&self, id: &[u8]) -> bool {
+        let (mut p, mut i) = (0, 0);
+        let mut star: Option<(usize, usize)> = None;
+        while i < id.len() {
+            match self.0.get(p) {
+                Some(b'*') => {
+                    star = Some((p, i));
+                    p += 1;
+                }
+                Some(b) if Some(b) == id.get(i) => {
+                    p += 1;
+                    i += 1;
+                }
+                // Let the last star swallow one byte more.
+                _ => match star {
+                    Some((at, from)) => {
+                        star = Some((at, from + 1));
+                        p = at + 1;
+                        i = from + 1;
+                    }
+                    None => return false,
+                },
+            }
+        }
+        self.0.get(p..).is_some_and(|rest| rest.iter().all(|b| *b == b'*'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, id: &str) -> bool {
+        NodePattern(pattern.as_bytes().into()).matches(id.as_bytes())
+    }
+
+    #[test]
+    fn star_is_any_run_of_bytes() {
+        assert!(matches("*@example.org", "mn1@example.org"));
+        assert!(matches("mn*@*.org", "mn1@a.b.org"));
+        assert!(matches("*", "") && matches("a**", "a"));
+        assert!(!matches("*@example.org", "mn1@example.org.evil"));
+        assert!(!matches("mn1", "mn12") && !matches("mn12", "mn1") && !matches("", "a"));
+    }
+
+    #[test]
+    fn strangers_are_not_counted() {
+        let mut table = MagTable::default();
+        table.count(Ipv6Addr::LOCALHOST, |u| u.pbu_received += 1);
+        assert_eq!(table.iter().count(), 0);
+    }
+}

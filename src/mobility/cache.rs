@@ -1,0 +1,209 @@
+//! The Binding Cache: every session, found by its id, by any of its prefixes, or by its node.
+//!
+//! ```text
+//!   by_id     id      -> slot        slots:  [ Bce | Bce |  -  | Bce ]      free: [2]
+//!   by_hnp    prefix  -> slot                  |            ^
+//!   by_node   MN-ID   -> newest slot           +-- older ---+   (sessions of one node)
+//! ```
+//! The indexes hold slot numbers, not keys: the key is read from the entry itself, so a prefix or
+//! an identifier stands in memory once. Nothing here depends on the order of a hash table.
+
+use crate::addr::{HomePrefix, MnId};
+use crate::mobility::action::BindingId;
+use crate::mobility::binding::Bce;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use std::hash::{BuildHasher, Hash};
+
+/// Every mobility session that the anchor knows.
+#[derive(Debug, Default)]
+pub struct BindingCache {
+    slots: Vec<Option<Slot>>,
+    free: Vec<u32>,
+    by_id: HashMap<BindingId, u32>,
+    by_hnp: HashTable<(u32, u32)>,
+    by_node: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    last_id: u64,
+}
+
+/// An entry, and the slot of the next older session of the same node.
+#[derive(Debug)]
+struct Slot {
+    bce: Bce,
+    older: Option<u32>,
+}
+
+impl BindingCache {
+    /// How many sessions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// One session; `None` when it is gone.
+    #[must_use]
+    pub fn get(&self, id: BindingId) -> Option<&Bce> {
+        self.at(*self.by_id.get(&id)?)
+    }
+
+    /// The session that holds exactly this prefix.
+    #[must_use]
+    pub fn by_hnp(&self, hnp: HomePrefix) -> Option<&Bce> {
+        let hash = self.hasher.hash_one(hnp);
+        let entry = self.by_hnp.find(hash, |&e| self.hnp_of(e) == Some(hnp))?;
+        self.at(entry.0)
+    }
+
+    /// The sessions of a node, newest first.
+    pub fn of_node(&self, mn_id: &MnId) -> impl Iterator<Item = &Bce> {
+        let hash = self.hasher.hash_one(mn_id);
+        let mut next = self.by_node.find(hash, |&s| self.node_of(s) == Some(mn_id)).copied();
+        std::iter::from_fn(move || {
+            let slot = self.slot(next?)?;
+            next = slot.older;
+            Some(&slot.bce)
+        })
+    }
+
+    /// Some sessions in a stable order, for listings: at most `slots_max` slots from `cursor` on
+    /// are looked at. Also where the next page begins; `None` if that was all.
+    pub fn page(
+        &self,
+        cursor: u64,
+        slots_max: usize,
+    ) -> (impl Iterator<Item = (u64, &Bce)>, Option<u64>) {
+        let start = usize::try_from(cursor).unwrap_or(usize::MAX).min(self.slots.len());
+        let end = start.saturating_add(slots_max.max(1)).min(self.slots.len());
+        let rows = self.slots[start..end].iter().zip(start as u64..);
+        let rows = rows.filter_map(|(s, n)| s.as_ref().map(|s| (n + 1, &s.bce)));
+        (rows, (end < self.slots.len()).then_some(end as u64))
+    }
+
+    /// An id that was never used.
+    pub(crate) fn next_id(&mut self) -> BindingId {
+        self.last_id += 1;
+        BindingId(self.last_id)
+    }
+
+    /// Never gives out `id`, nor one before it.
+    pub(crate) fn skip_id(&mut self, id: BindingId) {
+        self.last_id = self.last_id.max(id.0);
+    }
+
+    /// Adds a session whose id and prefixes are not in the cache.
+    pub(crate) fn insert(&mut self, bce: Bce) {
+        self.skip_id(bce.id);
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        self.by_id.insert(bce.id, slot);
+        let hnps = bce.hnp.len();
+        let node_hash = self.hasher.hash_one(&bce.mn_id);
+        let place = self.by_node.find(node_hash, |&s| self.node_of(s) == Some(&bce.mn_id)).copied();
+        if let Some(s) = self.slots.get_mut(slot as usize) {
+            *s = Some(Slot { bce, older: place });
+        }
+        self.set_newest(node_hash, place, Some(slot));
+        for n in 0..hnps {
+            let entry = (slot, u32::try_from(n).unwrap_or(u32::MAX));
+            let Some(hnp) = self.hnp_of(entry) else { continue };
+            let hash = self.hasher.hash_one(hnp);
+            let (slots, hasher) = (&self.slots, &self.hasher);
+            self.by_hnp.insert_unique(hash, entry, |&e| hash_hnp(slots, hasher, e));
+        }
+    }
+
+    /// Changes a session in place; its id, node and prefixes stay.
+    pub(crate) fn get_mut(&mut self, id: BindingId) -> Option<&mut Bce> {
+        let slot = *self.by_id.get(&id)?;
+        self.slots.get_mut(slot as usize)?.as_mut().map(|s| &mut s.bce)
+    }
+
+    /// Takes a session out.
+    pub(crate) fn remove(&mut self, id: BindingId) -> Option<Bce> {
+        let slot = self.by_id.remove(&id)?;
+        for n in 0..self.at(slot)?.hnp.len() {
+            let entry = (slot, u32::try_from(n).unwrap_or(u32::MAX));
+            let hash = self.hasher.hash_one(self.hnp_of(entry)?);
+            if let Ok(found) = self.by_hnp.find_entry(hash, |&e| e == entry) {
+                found.remove();
+            }
+        }
+        self.unlink(slot);
+        let taken = self.slots.get_mut(slot as usize)?.take()?;
+        self.free.push(slot);
+        Some(taken.bce)
+    }
+
+    /// Takes `slot` out of its node's chain.
+    fn unlink(&mut self, slot: u32) {
+        let Some(s) = self.slot(slot) else { return };
+        let older = s.older;
+        let hash = self.hasher.hash_one(&s.bce.mn_id);
+        let newest = self.by_node.find(hash, |&n| self.node_of(n) == Some(&s.bce.mn_id)).copied();
+        if newest == Some(slot) {
+            return self.set_newest(hash, newest, older);
+        }
+        let mut at = newest;
+        while let Some(n) = at {
+            let Some(Some(s)) = self.slots.get_mut(n as usize) else { return };
+            if s.older == Some(slot) {
+                s.older = older;
+                return;
+            }
+            at = s.older;
+        }
+    }
+
+    /// Replaces what `by_node` says of a node.
+    fn set_newest(&mut self, hash: u64, old: Option<u32>, new: Option<u32>) {
+        match (old.map(|o| self.by_node.find_entry(hash, |&s| s == o)), new) {
+            (Some(Ok(mut found)), Some(new)) => *found.get_mut() = new,
+            (Some(Ok(found)), None) => drop(found.remove()),
+            (_, Some(new)) => {
+                let (slots, hasher) = (&self.slots, &self.hasher);
+                self.by_node.insert_unique(hash, new, |&s| hash_node(slots, hasher, s));
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn slot(&self, slot: u32) -> Option<&Slot> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    fn at(&self, slot: u32) -> Option<&Bce> {
+        self.slot(slot).map(|s| &s.bce)
+    }
+
+    fn node_of(&self, slot: u32) -> Option<&MnId> {
+        self.at(slot).map(|b| &b.mn_id)
+    }
+
+    fn hnp_of(&self, (slot, n): (u32, u32)) -> Option<HomePrefix> {
+        self.at(slot)?.hnp.get(n as usize).copied()
+    }
+}
+
+/// Rehashes an entry of `by_hnp` when that table grows.
+fn hash_hnp(slots: &[Option<Slot>], hasher: &DefaultHashBuilder, (slot, n): (u32, u32)) -> u64 {
+    let bce = slots.get(slot as usize).and_then(Option::as_ref).map(|s| &s.bce);
+    hash_or_zero(hasher, bce.and_then(|b| b.hnp.get(n as usize)))
+}
+
+/// Rehashes an entry of `by_node` when that table grows.
+fn hash_node(slots: &[Option<Slot>], hasher: &DefaultHashBuilder, slot: u32) -> u64 {
+    let bce = slots.get(slot as usize).and_then(Option::as_ref).map(|s| &s.bce);
+    hash_or_zero(hasher, bce.map(|b| &b.mn_id))
+}
+
+fn hash_or_zero<T: Hash>(hasher: &DefaultHashBuilder, key: Option<&T>) -> u64 {
+    key.map_or(0, |k| hasher.hash_one(k))
+}

@@ -1,0 +1,247 @@
+//! Prefix pools: which home network prefixes are free.
+//!
+//! ```text
+//!   pool  2001:db8:a000::/40, delegated /64
+//!         |--- used or released ---|------------ never used ------------|
+//!                                  ^ next
+//! ```
+//! A pool of any size costs memory only for the prefixes that it has given out. New prefixes come
+//! from `next`; when those run out, the one that was released longest ago comes back first, so a
+//! prefix that somebody just lost stays unused as long as possible. Allocation and release are O(1)
+//! amortized, except beside reserved ranges (logarithmic in their number).
+
+use crate::addr::HomePrefix;
+use crate::mobility::config::PoolConfig;
+use hashbrown::HashMap;
+use std::collections::{BTreeMap, VecDeque};
+
+/// All pools, in the order of the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct PrefixPools(Vec<PrefixPool>);
+
+/// How full a pool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUsage {
+    /// The whole pool.
+    pub prefix: HomePrefix,
+    /// Length of each home network prefix.
+    pub delegated_len: u8,
+    /// Home network prefixes in all.
+    pub capacity: u64,
+    /// Held by sessions, those that belong to a node by configuration left out.
+    pub used: u64,
+    /// Belonging to a node by configuration, whether it is attached or not.
+    pub reserved: u64,
+}
+
+impl PrefixPools {
+    /// Empty pools in which `reserved` prefixes are never given out.
+    pub(crate) fn new(pools: &[PoolConfig], reserved: impl Iterator<Item = HomePrefix>) -> Self {
+        let mut all = Self(pools.iter().copied().map(PrefixPool::new).collect());
+        for prefix in reserved {
+            for pool in &mut all.0 {
+                pool.reserve(prefix);
+            }
+        }
+        all
+    }
+
+    /// A free prefix of the pool with this number.
+    pub(crate) fn allocate(&mut self, pool: usize) -> Option<HomePrefix> {
+        self.0.get_mut(pool)?.allocate()
+    }
+
+    /// Takes this very prefix if it is one of the pool's and free.
+    pub(crate) fn take(&mut self, pool: usize, prefix: HomePrefix) -> bool {
+        self.0.get_mut(pool).is_some_and(|p| p.take(prefix))
+    }
+
+    /// Takes a prefix that a restored binding holds, whichever pool it is from. What fits no pool
+    /// as it is configured now, is kept from being given out.
+    pub(crate) fn restore(&mut self, prefix: HomePrefix) {
+        for pool in &mut self.0 {
+            if !pool.take(prefix) {
+                pool.reserve(prefix);
+            }
+        }
+    }
+
+    /// Gives a prefix back. One that is no pool's, or reserved, stays as it is.
+    pub(crate) fn release(&mut self, prefix: HomePrefix) {
+        for pool in &mut self.0 {
+            pool.release(prefix);
+        }
+    }
+
+    /// How full each pool is.
+    pub(crate) fn usage(&self) -> impl Iterator<Item = PoolUsage> + '_ {
+        self.0.iter().map(PrefixPool::usage)
+    }
+}
+
+/// One pool. Prefixes are numbered from zero.
+#[derive(Debug)]
+struct PrefixPool {
+    config: PoolConfig,
+    capacity: u64,
+    /// The first that was never looked at.
+    next: u64,
+    /// Those below `next` or asked for by name, unless they are free and never were released.
+    slots: HashMap<u64, Slot>,
+    /// Released, oldest first; some were taken again by name meanwhile.
+    released: VecDeque<u64>,
+    /// First to last number of ranges that are not given out; they do not touch each other.
+    reserved: BTreeMap<u64, u64>,
+    used: u64,
+}
+
+/// A prefix that has a history. Each stands in `released` at most once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    Used,
+    UsedAndQueued,
+    Queued,
+}
+
+impl PrefixPool {
+    fn new(config: PoolConfig) -> Self {
+        let bits = u32::from(config.delegated_len.saturating_sub(config.prefix.len()));
+        Self {
+            config,
+            capacity: 1_u64.checked_shl(bits).unwrap_or(u64::MAX),
+            next: 0,
+            slots: HashMap::new(),
+            released: VecDeque::new(),
+            reserved: BTreeMap::new(),
+            used: 0,
+        }
+    }
+
+    fn allocate(&mut self) -> Option<HomePrefix> {
+        while self.next < self.capacity {
+            let n = self.next;
+            if let Some(last) = self.reserved_until(n) {
+                self.next = last.saturating_add(1);
+                continue;
+            }
+            self.next += 1;
+            if !self.slots.contains_key(&n) {
+                return self.mark_used(n);
+            }
+        }
+        while let Some(n) = self.released.pop_front() {
+            match self.slots.get(&n) {
+                Some(Slot::UsedAndQueued) => drop(self.slots.insert(n, Slot::Used)),
+                // Reserved since it was released: forget it.
+                _ if self.reserved_until(n).is_some() => drop(self.slots.remove(&n)),
+                _ => return self.mark_used(n),
+            }
+        }
+        None
+    }
+
+    fn mark_used(&mut self, n: u64) -> Option<HomePrefix> {
+        self.slots.insert(n, Slot::Used);
+        self.used += 1;
+        self.prefix(n)
+    }
+
+    fn take(&mut self, prefix: HomePrefix) -> bool {
+        let Some(n) = self.number(prefix) else { return false };
+        if self.reserved_until(n).is_some() {
+            return false;
+        }
+        let slot = match self.slots.get(&n) {
+            Some(Slot::Used | Slot::UsedAndQueued) => return false,
+            Some(Slot::Queued) => Slot::UsedAndQueued,
+            None => Slot::Used,
+        };
+        self.slots.insert(n, slot);
+        self.used += 1;
+        true
+    }
+
+    fn release(&mut self, prefix: HomePrefix) {
+        let Some(n) = self.number(prefix) else { return };
+        match self.slots.get(&n) {
+            // Above `next` it is found again without being queued.
+            Some(Slot::Used) if n >= self.next => drop(self.slots.remove(&n)),
+            Some(Slot::Used) => {
+                self.slots.insert(n, Slot::Queued);
+                self.released.push_back(n);
+            }
+            Some(Slot::UsedAndQueued) => drop(self.slots.insert(n, Slot::Queued)),
+            Some(Slot::Queued) | None => return,
+        }
+        self.used -= 1;
+    }
+
+    /// Keeps every prefix that overlaps `prefix` from being given out.
+    fn reserve(&mut self, prefix: HomePrefix) {
+        let pool = self.config.prefix;
+        if !pool.covers(prefix) && !prefix.covers(pool) {
+            return;
+        }
+        let inside = if pool.covers(prefix) { prefix } else { pool };
+        let first = self.number_of_bits(inside.bits());
+        let last = self.number_of_bits(inside.bits() | !HomePrefix::mask(inside.len()));
+        self.insert_range(first, last);
+    }
+
+    /// Adds a range to `reserved`, joined with those that it overlaps or touches.
+    fn insert_range(&mut self, mut first: u64, mut last: u64) {
+        while let Some((&f, &l)) = self
+            .reserved
+            .range(..=last.saturating_add(1))
+            .next_back()
+            .filter(|r| r.1.saturating_add(1) >= first)
+        {
+            first = first.min(f);
+            last = last.max(l);
+            self.reserved.remove(&f);
+        }
+        self.reserved.insert(first, last);
+    }
+
+    /// The end of the reserved range in which `n` lies.
+    fn reserved_until(&self, n: u64) -> Option<u64> {
+        let (_, &last) = self.reserved.range(..=n).next_back()?;
+        (last >= n).then_some(last)
+    }
+
+    /// The prefix with this number.
+    fn prefix(&self, n: u64) -> Option<HomePrefix> {
+        let shift = 128 - u32::from(self.config.delegated_len);
+        let bits = self.config.prefix.bits() | u128::from(n).checked_shl(shift).unwrap_or(0);
+        HomePrefix::new(bits.into(), self.config.delegated_len).ok()
+    }
+
+    /// The number of a prefix that is one of this pool's.
+    fn number(&self, prefix: HomePrefix) -> Option<u64> {
+        let ours = prefix.len() == self.config.delegated_len && self.config.prefix.covers(prefix);
+        let n = ours.then(|| self.number_of_bits(prefix.bits()))?;
+        (n < self.capacity).then_some(n)
+    }
+
+    /// The number of the prefix in which an address of the pool lies.
+    fn number_of_bits(&self, bits: u128) -> u64 {
+        let offset = bits & !HomePrefix::mask(self.config.prefix.len());
+        let n = offset.checked_shr(128 - u32::from(self.config.delegated_len)).unwrap_or(0);
+        u64::try_from(n).unwrap_or(u64::MAX)
+    }
+
+    fn usage(&self) -> PoolUsage {
+        let reserved = self.reserved.iter();
+        PoolUsage {
+            prefix: self.config.prefix,
+            delegated_len: self.config.delegated_len,
+            capacity: self.capacity,
+            used: self.used,
+            reserved: reserved
+                .fold(0, |sum, (f, l)| u64::saturating_add(sum, (l - f).saturating_add(1))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
