@@ -4,15 +4,14 @@ use std::net::Ipv6Addr;
 
 /// A running one's complement sum. Feed it, then take the [`Checksum::value`].
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Checksum {
+pub(super) struct Checksum {
     // Sums of 16-bit words: 2^48 of them fit before this can overflow.
     sum: u64,
 }
 
 impl Checksum {
     /// Starts with the pseudo-header of an upper-layer packet of `len` bytes.
-    #[must_use]
-    pub fn pseudo(src: Ipv6Addr, dst: Ipv6Addr, next_header: u8, len: u32) -> Self {
+    pub(super) fn pseudo(src: Ipv6Addr, dst: Ipv6Addr, next_header: u8, len: u32) -> Self {
         let mut c = Self::default();
         c.add(&src.octets());
         c.add(&dst.octets());
@@ -22,7 +21,7 @@ impl Checksum {
     }
 
     /// Adds bytes; an odd last byte counts as if a zero followed, so only the last call may have one.
-    pub fn add(&mut self, bytes: &[u8]) {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
         let words = bytes.chunks_exact(2);
         if let [last] = words.remainder() {
             self.sum += u64::from(u16::from_be_bytes([*last, 0]));
@@ -36,9 +35,8 @@ impl Checksum {
 
     /// The checksum of what was added, to be stored in a field that counted as zero. Over bytes
     /// that carry their own checksum it is zero if they are intact.
-    #[must_use]
     #[allow(clippy::cast_possible_truncation)] // folded below 2^16 first
-    pub const fn value(self) -> u16 {
+    pub(super) const fn value(self) -> u16 {
         let mut sum = self.sum;
         while sum > 0xffff {
             sum = (sum & 0xffff) + (sum >> 16);

@@ -4,7 +4,10 @@
 //! which offset. Code points that we do not know survive a round trip. `emit` writes every byte of
 //! exactly `buffer_len()` bytes, padding included.
 
-pub mod checksum;
+mod checksum;
+pub mod ether;
+pub mod icmpv6;
+pub mod ipv6;
 pub mod mh;
 
 /// Why bytes were refused, and where.
