@@ -2,7 +2,7 @@
 //! test runs in a process of its own, one at a time.
 #![cfg(feature = "dpdk")]
 
-use anchord::addr::PortId;
+use anchord::addr::{PortId, WorkerId};
 use anchord::dpdk::port::{Queues, Signaling, Spread, SpreadBy, Steering};
 use anchord::dpdk::{Eal, EalError, Mbuf, Mempool, Port, PortConfig, PortError, TscClock};
 use anchord::nic::{Burst, Frame, FramePool, RxQueue, TxQueue};
@@ -49,7 +49,11 @@ fn config(device: &str, workers: u16) -> PortConfig<'_> {
         tx_desc: 64,
         workers,
         anchor: Ipv6Addr::LOCALHOST,
-        spread: Spread { key: &[0x6d; 40], table: &[0, 1], by: SpreadBy::Destination },
+        spread: Spread {
+            key: &[0x6d; 40],
+            table: &[WorkerId(0), WorkerId(1)],
+            by: SpreadBy::Destination,
+        },
     }
 }
 

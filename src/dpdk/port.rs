@@ -1,6 +1,6 @@
 //! Ports: found by their device, set up, started, asked, closed.
 //!
-//! Each worker gets a transmit queue of its own, and a receive queue as far as the port has them.
+//! Each worker gets a receive and a transmit queue of its own.
 //! What the hardware can do beyond that is asked here, once, and named for the operator:
 //!
 //! - [`Signaling`]: whether Mobility Headers come on a queue of their own.
@@ -12,7 +12,7 @@ use super::errno::Errno;
 use super::flow;
 use super::mempool::Mempool;
 use super::queue::{RxQueue, TxQueue};
-use crate::addr::{MacAddr, PortId};
+use crate::addr::{MacAddr, PortId, WorkerId};
 use core::ffi::{CStr, c_int};
 use core::ptr;
 use dpdk_sys::{
@@ -51,8 +51,8 @@ pub struct PortConfig<'a> {
 pub struct Spread<'a> {
     /// Key of the Toeplitz hash, at least 12 bytes.
     pub key: &'a [u8],
-    /// Worker numbers.
-    pub table: &'a [u16],
+    /// Whose each slot is.
+    pub table: &'a [WorkerId],
     /// Where in a frame the prefix is.
     pub by: SpreadBy,
 }
@@ -155,7 +155,7 @@ pub struct Port {
 /// The queues of a port.
 #[derive(Debug)]
 pub struct Queues {
-    /// Queue `i` is worker `i`'s; workers beyond the end receive nothing from this port themselves.
+    /// One a worker.
     pub rx: Vec<RxQueue>,
     /// One a worker.
     pub tx: Vec<TxQueue>,
@@ -189,18 +189,17 @@ impl Port {
             .ok_or_else(|| PortError::InUse(device.into()))?;
         let info = info(raw).map_err(setup)?;
         let workers = config.workers.max(1);
-        if info.max_tx_queues < workers {
-            let max = info.max_tx_queues;
+        let max = info.max_tx_queues.min(info.max_rx_queues);
+        if max < workers {
             return Err(PortError::TooFewQueues { device: device.into(), workers, max });
         }
 
-        let rx_count = workers.min(info.max_rx_queues);
-        let plan = Plan::new(config, &info, rx_count, workers);
+        let plan = Plan::new(config, &info, workers);
         let mut signaling = Signaling::PuntRing;
-        if info.max_rx_queues > rx_count {
+        if info.max_rx_queues > workers {
             // Asked with the queue in place: drivers check that it exists.
-            opened.start(&plan, rx_count + 1, pool).map_err(setup)?;
-            match flow::steer_signaling(raw, config.anchor, rx_count) {
+            opened.start(&plan, workers + 1, pool).map_err(setup)?;
+            match flow::steer_signaling(raw, config.anchor, workers) {
                 Ok(()) => signaling = Signaling::FlowRule,
                 Err(refused) => {
                     tracing::debug!(device, %refused, "no flow rule for signaling");
@@ -209,13 +208,13 @@ impl Port {
             }
         }
         if signaling == Signaling::PuntRing {
-            opened.start(&plan, rx_count, pool).map_err(setup)?;
+            opened.start(&plan, workers, pool).map_err(setup)?;
         }
 
         let queues = Queues {
-            rx: (0..rx_count).map(|q| RxQueue::new(&opened, q)).collect(),
+            rx: (0..workers).map(|q| RxQueue::new(&opened, q)).collect(),
             tx: (0..workers).map(|q| TxQueue::new(&opened, q)).collect(),
-            signaling: (signaling == Signaling::FlowRule).then(|| RxQueue::new(&opened, rx_count)),
+            signaling: (signaling == Signaling::FlowRule).then(|| RxQueue::new(&opened, workers)),
         };
         let mac = mac(raw).map_err(setup)?;
         let steering = plan.steering;
@@ -281,12 +280,11 @@ struct Plan<'a> {
     /// Entries of the device's redirection table to write; zero for none.
     reta_size: u16,
     workers: u16,
-    rx_workers: u16,
     steering: Steering,
 }
 
 impl<'a> Plan<'a> {
-    fn new(config: &'a PortConfig<'a>, info: &rte_eth_dev_info, rx: u16, workers: u16) -> Self {
+    fn new(config: &'a PortConfig<'a>, info: &rte_eth_dev_info, workers: u16) -> Self {
         let mut conf = rte_eth_conf::default();
         conf.rxmode.mtu = u32::from(config.mtu);
         let (spread, can) = (&config.spread, info.flow_type_rss_offloads);
@@ -301,12 +299,12 @@ impl<'a> Plan<'a> {
             && usize::from(info.reta_size) % spread.table.len() == 0;
         let steering = match workers {
             1 => Steering::Single,
-            n if rx == n && can & exact == exact && fits => Steering::Rss,
+            _ if can & exact == exact && fits => Steering::Rss,
             _ => Steering::HandOff,
         };
         // Without the exact hash the load is still spread; the workers pass on what is not theirs.
         let hash = if steering == Steering::Rss { exact } else { can & dpdk_sys::RSS_IPV6 };
-        let rss = rx > 1 && hash != 0;
+        let rss = workers > 1 && hash != 0;
         if rss {
             conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
             conf.rx_adv_conf.rss_conf.rss_hf = hash;
@@ -315,7 +313,7 @@ impl<'a> Plan<'a> {
         let key_len = usize::from(info.hash_key_size);
         let key = spread.key.iter().copied().cycle().take(key_len).collect();
         let reta_size = if rss && fits { info.reta_size } else { 0 };
-        Self { config, conf, key, reta_size, workers, rx_workers: rx, steering }
+        Self { config, conf, key, reta_size, workers, steering }
     }
 }
 
@@ -398,7 +396,7 @@ impl Opened {
         ];
         let workers = plan.config.spread.table.iter().cycle();
         for (i, worker) in (0..usize::from(plan.reta_size)).zip(workers) {
-            groups[i / GROUP].reta[i % GROUP] = worker % plan.rx_workers;
+            groups[i / GROUP].reta[i % GROUP] = worker.0 % plan.workers;
         }
         // SAFETY: the port is ours; the array holds reta_size entries in groups of 64.
         let ret = unsafe {
