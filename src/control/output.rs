@@ -1,0 +1,160 @@
+//! Frames that the control core sends: its own messages, the kernel's frames, and frames that
+//! waited for a neighbour. They leave by a worker's transmit queue (see ADR 0006).
+//!
+//! ```text
+//!   message --route--> port, next hop --neighbor--> Ethernet header --> inject ring --> worker
+//!                                         |unknown
+//!                                         +--> held, kernel asked, sent when it answers
+//! ```
+
+use super::PortInfo;
+use super::counters::{Counter, Counters};
+use super::mirror::{Neighbor, NeighborRequest};
+use super::neighbor::{NeighborKey, NeighborTable};
+use super::next_hop::RouteTable;
+use crate::addr::{MacAddr, PortId};
+use crate::dataplane::update::{Inject, NextHop};
+use crate::nic::{Frame, FramePool};
+use crate::sync::ring::Producer;
+use crate::time::Instant;
+use crate::wire::ether;
+use crossbeam::channel::Sender;
+use std::net::Ipv6Addr;
+
+/// Everything that sending needs.
+pub(super) struct Output<P: FramePool> {
+    pool: P,
+    ports: Vec<PortInfo>,
+    /// By worker.
+    injects: Vec<Producer<Inject<P::Frame>>>,
+    pub(super) routes: RouteTable,
+    pub(super) neighbors: NeighborTable<P::Frame>,
+    requests: Sender<NeighborRequest>,
+}
+
+impl<P: FramePool> Output<P> {
+    pub(super) fn new(
+        pool: P,
+        ports: Vec<PortInfo>,
+        injects: Vec<Producer<Inject<P::Frame>>>,
+        requests: Sender<NeighborRequest>,
+    ) -> Self {
+        let (routes, neighbors) = (RouteTable::default(), NeighborTable::default());
+        Self { pool, ports, injects, routes, neighbors, requests }
+    }
+
+    pub(super) fn ports(&self) -> &[PortInfo] {
+        &self.ports
+    }
+
+    /// Sends an IPv6 packet of at most `len_max` bytes that `write` puts into its buffer; `write`
+    /// returns the packet's length, or `None` if it cannot be written. Whether it left, or waits
+    /// for its next hop.
+    pub(super) fn send_packet(
+        &mut self,
+        dst: Ipv6Addr,
+        len_max: usize,
+        now: Instant,
+        counters: &mut Counters,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        let (port, hop) = match self.routes.lookup(dst) {
+            Some(NextHop::Gateway(port, gateway)) => (port, gateway),
+            Some(NextHop::OnLink(port)) => (port, dst),
+            Some(NextHop::Unreachable | NextHop::Blackhole | NextHop::Local) | None => {
+                counters[Counter::NoRoute] += 1;
+                return false;
+            }
+        };
+        let Some(mut frame) = self.alloc(port, ether::HEADER_LEN + len_max) else {
+            counters[Counter::NoBuffer] += 1;
+            return false;
+        };
+        let written = frame.data_mut().get_mut(ether::HEADER_LEN..).and_then(write);
+        let Some(len) = written.filter(|&len| frame.truncate(ether::HEADER_LEN + len)) else {
+            return false;
+        };
+        debug_assert_eq!(frame.data().len(), ether::HEADER_LEN + len);
+        self.send_to_neighbor((port, hop), frame, now, counters);
+        true
+    }
+
+    /// Sends a frame whose Ethernet addresses are still to be written, or holds it until its
+    /// neighbour is resolved.
+    pub(super) fn send_to_neighbor(
+        &mut self,
+        key: NeighborKey,
+        mut frame: P::Frame,
+        now: Instant,
+        counters: &mut Counters,
+    ) {
+        if let Some(mac) = self.neighbors.mac(key) {
+            self.address(key.0, &mut frame, mac);
+            self.inject(key.0, frame, counters);
+            return;
+        }
+        counters[Counter::NeighborHeld] += 1;
+        let held = self.neighbors.hold(key, frame, now);
+        counters[Counter::NeighborHeldDropped] += held.dropped;
+        if held.ask {
+            self.ask(key, false, counters);
+        }
+    }
+
+    /// Asks the kernel to resolve a neighbour; with `keep`, to keep it resolved.
+    pub(super) fn ask(&self, (port, addr): NeighborKey, keep: bool, counters: &mut Counters) {
+        // A full channel drops the question: the next frame asks again.
+        if self.requests.try_send(NeighborRequest { port, addr, keep }).is_ok() {
+            counters[Counter::NeighborAsked] += 1;
+        }
+    }
+
+    /// Takes in what the kernel says of a neighbour, and sends what waited for it.
+    pub(super) fn learned(
+        &mut self,
+        key: NeighborKey,
+        neighbor: Neighbor,
+        counters: &mut Counters,
+    ) {
+        let waiting = self.neighbors.learned(key, neighbor);
+        let Some(mac) = neighbor.mac else { return };
+        for mut frame in waiting {
+            self.address(key.0, &mut frame, mac);
+            self.inject(key.0, frame, counters);
+        }
+    }
+
+    /// Sends a frame of the kernel as it is.
+    pub(super) fn send_from_kernel(&mut self, port: PortId, bytes: &[u8], counters: &mut Counters) {
+        match self.alloc(port, bytes.len()) {
+            Some(mut frame) => {
+                frame.data_mut().copy_from_slice(bytes);
+                counters[Counter::KernelRx] += 1;
+                self.inject(port, frame, counters);
+            }
+            None => counters[Counter::KernelRxDropped] += 1,
+        }
+    }
+
+    /// A frame of `len` bytes.
+    fn alloc(&self, port: PortId, len: usize) -> Option<P::Frame> {
+        let mut frame = self.pool.alloc(port)?;
+        frame.append(len).then_some(frame)
+    }
+
+    fn address(&self, port: PortId, frame: &mut P::Frame, dst: MacAddr) {
+        if let Some(info) = self.ports.get(usize::from(port.0)) {
+            ether::emit(frame.data_mut(), dst, info.mac, ether::ETHERTYPE_IPV6);
+        }
+    }
+
+    /// A port's frames all take the same worker: they keep their order.
+    fn inject(&mut self, port: PortId, frame: P::Frame, counters: &mut Counters) {
+        let worker = usize::from(port.0) % self.injects.len().max(1);
+        let refused = match self.injects.get_mut(worker) {
+            Some(ring) => ring.push(Inject { port, frame }).is_err(),
+            None => true,
+        };
+        counters[Counter::InjectDropped] += u64::from(refused);
+    }
+}
