@@ -90,6 +90,8 @@ counters! {
     NeighborAsked => "neighbor_asked",
     /// Updates queued because a worker's ring was full.
     UpdateBacklogged => "update_backlogged",
+    /// Signaling frames dropped because too many waited.
+    SignalingOverflow => "signaling_overflow",
     /// Polls in which signaling waited for workers or the journal to catch up.
     SignalingPaused => "signaling_paused",
     /// Bindings restored at start.

@@ -1,8 +1,576 @@
 //! The loop around the pure core.
+//!
+//! ```text
+//!   signaling queues --+                                +--> publish --> update rings --> workers
+//!   report rings ------+--> signaling --> Lma::handle --+--> journal thread
+//!   admin questions ---+         actions, in order      +--> held replies --(applied, durable)--+
+//!   timers ------------+                                                                        |
+//!   kernel events --> routes, neighbours --> workers          inject rings <-- output <---------+
+//!   TAPs <--> exception path <--> report and inject rings
+//! ```
+//! [`Control::poll`] never blocks and makes no syscall: what does lives on ordinary threads behind
+//! bounded channels. Every source has its budget a turn. When workers or the journal fall behind,
+//! signaling waits (bounded, then dropped and counted: gateways send again); forwarding, the
+//! exception path and neighbours go on.
+
 pub mod counters;
 pub mod exception;
+mod held;
+pub mod journal;
 pub mod mirror;
 mod neighbor;
 mod netlink;
 mod next_hop;
+mod output;
+mod publish;
+mod query;
 mod rate;
+mod signaling;
+
+use crate::addr::{AnchorAddr, HomePrefix, MacAddr, PortId};
+use crate::admin::channel::{Asked, Questions};
+use crate::config::PortRole;
+use crate::dataplane::counters::WorkerCounters;
+use crate::dataplane::steer::Steering;
+use crate::dataplane::update::{Change, Inject, NextHop, PuntReason, Report, Update};
+use crate::mobility::action::{Action, Audit, AuditKind};
+use crate::mobility::event::Event;
+use crate::mobility::lma::Lma;
+use crate::mobility::message::AckMsg;
+use crate::nic::{BURST_MAX, Burst, Frame, FramePool, RxQueue};
+use crate::sync::ring::{Consumer, Producer};
+use crate::sync::seq::AppliedReader;
+use crate::time::{Duration, Instant, Now};
+use crate::wire::{ether, icmpv6, ipv6, mh};
+use counters::{Counter, Counters};
+use exception::KernelPath;
+use hashbrown::HashMap;
+use held::{Barrier, HeldReplies};
+use journal::Journal;
+use mirror::{KernelEvent, KernelMirror};
+use output::Output;
+use publish::{Lane, Publisher, TunnelMtu};
+use query::Queries;
+use rate::RateLimit;
+use signaling::Signal;
+use std::collections::VecDeque;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+/// The control core's ends of the rings to one worker.
+pub struct WorkerLink<F: Frame> {
+    /// Changes for it.
+    pub updates: Producer<Update>,
+    /// Frames that it is to send.
+    pub injects: Producer<Inject<F>>,
+    /// What it says.
+    pub reports: Consumer<Report<F>>,
+    /// How far it has applied the changes.
+    pub applied: AppliedReader,
+    /// What it counts.
+    pub counters: Arc<WorkerCounters>,
+    /// The CPU that it runs on, for people.
+    pub cpu: u16,
+}
+
+/// A port, as the control core and the operator see it.
+pub struct PortInfo {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub role: PortRole,
+    /// Its device, as configured.
+    pub device: String,
+    /// The device's driver.
+    pub driver: String,
+    /// Its address: the source of what we send.
+    pub mac: MacAddr,
+    /// In bytes, without the Ethernet header.
+    pub mtu: u16,
+    /// How signaling comes from it.
+    pub signaling: &'static str,
+    /// How its frames find their worker.
+    pub steering: &'static str,
+    /// Asks the device.
+    pub status: Box<dyn Fn() -> PortStatus>,
+}
+
+/// What a device says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct PortStatus {
+    pub link_up: bool,
+    pub rx_packets: u64,
+    pub tx_packets: u64,
+    pub rx_missed: u64,
+    pub tx_errors: u64,
+}
+
+/// A gateway, as the operator named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MagInfo {
+    /// For people.
+    pub name: String,
+    /// Its Proxy-CoA.
+    pub address: Ipv6Addr,
+    /// Largest outer packet on the way to it, in bytes.
+    pub tunnel_mtu: u16,
+}
+
+/// A prefix pool, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolInfo {
+    /// Its name.
+    pub name: String,
+    /// The whole pool.
+    pub prefix: HomePrefix,
+    /// Length of each home network prefix.
+    pub delegated_len: u8,
+}
+
+/// Everything that a control core is made of.
+pub struct Parts<P: FramePool> {
+    /// Where tunnels end and signaling arrives.
+    pub lma_address: AnchorAddr,
+    /// The pure core, bindings restored.
+    pub lma: Lma,
+    /// What the pure core decided while they were restored.
+    pub restored: Vec<Action>,
+    /// For frames of our own.
+    pub pool: P,
+    /// In the order of their ids.
+    pub ports: Vec<PortInfo>,
+    /// In the order of their ids.
+    pub workers: Vec<WorkerLink<P::Frame>>,
+    /// Who owns what; the same as the workers'.
+    pub steering: Steering,
+    /// Most gateways with a binding at a time.
+    pub tunnels_max: usize,
+    /// Queues on which only signaling arrives.
+    pub signaling: Vec<Box<dyn RxQueue<Frame = P::Frame>>>,
+    /// The way to and from the kernel's TAPs.
+    pub kernel: KernelPath<P::Frame>,
+    /// What the kernel knows.
+    pub mirror: KernelMirror,
+    /// Where bindings are made durable.
+    pub journal: Journal,
+    /// What operators ask.
+    pub questions: Questions,
+    /// The configured gateways.
+    pub mags: Vec<MagInfo>,
+    /// The configured pools, in the order of the pure core's.
+    pub pools: Vec<PoolInfo>,
+    /// Tunnel MTU of gateways that are not configured, in bytes.
+    pub tunnel_mtu: u16,
+}
+
+/// The control core. Owned and polled by one thread.
+pub struct Control<P: FramePool> {
+    lma_address: AnchorAddr,
+    lma: Lma,
+    publisher: Publisher,
+    journal: Journal,
+    held: HeldReplies,
+    output: Output<P>,
+    workers: Vec<WorkerEnds<P::Frame>>,
+    signaling: Vec<Box<dyn RxQueue<Frame = P::Frame>>>,
+    /// Signaling that waits for its turn.
+    inbox: VecDeque<P::Frame>,
+    kernel: KernelPath<P::Frame>,
+    mirror: KernelMirror,
+    /// The kernel's tables have been read once.
+    synced: bool,
+    questions: Questions,
+    queries: Queries,
+    mags: HashMap<Ipv6Addr, MagInfo>,
+    pools: Vec<PoolInfo>,
+    tunnels_max: usize,
+    counters: Counters,
+    error_limit: RateLimit,
+    log_limit: RateLimit,
+    /// Scratch: empty between events.
+    actions: Vec<Action>,
+}
+
+/// What of a [`WorkerLink`] the publisher and the output do not hold.
+struct WorkerEnds<F: Frame> {
+    reports: Consumer<Report<F>>,
+    counters: Arc<WorkerCounters>,
+    cpu: u16,
+}
+
+impl<P: FramePool> Control<P> {
+    /// Puts the parts together, and queues the publication of what was restored.
+    pub fn new(parts: Parts<P>) -> Self {
+        let (mut lanes, mut injects, mut workers) = (Vec::new(), Vec::new(), Vec::new());
+        for link in parts.workers {
+            lanes.push(Lane::new(link.updates, link.applied));
+            injects.push(link.injects);
+            let WorkerLink { reports, counters, cpu, .. } = link;
+            workers.push(WorkerEnds { reports, counters, cpu });
+        }
+        let by_mag = parts.mags.iter().map(|m| (m.address, m.tunnel_mtu)).collect();
+        let mtu = TunnelMtu { by_mag, default: parts.tunnel_mtu };
+        let requests = parts.mirror.requests.clone();
+        let mut this = Self {
+            lma_address: parts.lma_address,
+            lma: parts.lma,
+            publisher: Publisher::new(lanes, parts.steering, mtu),
+            journal: parts.journal,
+            held: HeldReplies::default(),
+            output: Output::new(parts.pool, parts.ports, injects, requests),
+            workers,
+            signaling: parts.signaling,
+            inbox: VecDeque::new(),
+            kernel: parts.kernel,
+            mirror: parts.mirror,
+            synced: false,
+            questions: parts.questions,
+            queries: Queries::default(),
+            mags: parts.mags.into_iter().map(|m| (m.address, m)).collect(),
+            pools: parts.pools,
+            tunnels_max: parts.tunnels_max,
+            counters: Counters::default(),
+            error_limit: RateLimit::new(ERROR_BURST, ERROR_INTERVAL),
+            log_limit: RateLimit::new(LOG_BURST, LOG_INTERVAL),
+            actions: Vec::new(),
+        };
+        for pool in &this.pools {
+            this.publisher.broadcast(Change::PoolSet(pool.prefix));
+        }
+        this.counters[Counter::BindingRestored] = this.lma.cache().len() as u64;
+        this.actions = parts.restored;
+        this.perform(Now::default());
+        this
+    }
+
+    /// One turn: a bounded piece of work of each kind. Returns how much was done; zero: idle.
+    pub fn poll(&mut self, now: Now) -> usize {
+        let mut work = self.settle(now);
+        work += self.run_timers(now);
+        work += self.follow_kernel(now);
+        work += self.drain_reports(now);
+        work += self.take_signaling(now);
+        work += self.take_from_kernel();
+        work += self.answer(now);
+        work
+    }
+
+    /// Whether workers have applied, and the journal has confirmed, all there was so far, and the
+    /// kernel's tables are known: what a start waits for before ports come up.
+    pub fn is_settled(&self) -> bool {
+        self.synced && self.publisher.in_force(self.publisher.last_seq()) && self.is_durable()
+    }
+
+    /// Whether the journal has confirmed every record: what a stop waits for.
+    pub fn is_durable(&self) -> bool {
+        self.journal.confirmed() >= self.journal.last_seq() && self.held.len() == 0
+    }
+
+    /// The part of a turn that only brings to an end what was begun: hands on updates and records,
+    /// sends replies whose time has come, gives up frames that waited too long.
+    pub fn settle(&mut self, now: Now) -> usize {
+        self.publisher.flush();
+        self.journal.flush();
+        let mut work = 0;
+        let (publisher, confirmed) = (&self.publisher, self.journal.confirmed());
+        let is_down = |b: Barrier| publisher.in_force(b.published) && confirmed >= b.persisted;
+        while let Some(ack) = self.held.pop_ready(is_down) {
+            send_ack(&mut self.output, &mut self.counters, &ack, now.mono);
+            work += 1;
+        }
+        self.counters[Counter::NeighborHeldDropped] += self.output.neighbors.expire(now.mono);
+        work
+    }
+
+    /// Whether workers or the journal are so far behind that new events must wait.
+    fn is_paused(&self) -> bool {
+        self.publisher.is_backlogged()
+            || self.journal.is_backlogged()
+            || self.held.len() >= HELD_REPLIES_MAX
+    }
+
+    fn run_timers(&mut self, now: Now) -> usize {
+        let mut work = 0;
+        while work < TIMER_BUDGET
+            && !self.is_paused()
+            && self.lma.poll_timeout().is_some_and(|t| t <= now.mono)
+        {
+            self.lma.handle_timeout(now, &mut self.actions);
+            self.perform(now);
+            work += 1;
+        }
+        work
+    }
+
+    fn follow_kernel(&mut self, now: Now) -> usize {
+        let mut work = 0;
+        while work < KERNEL_EVENT_BUDGET && !self.publisher.is_backlogged() {
+            let Ok(event) = self.mirror.events.try_recv() else { break };
+            self.handle_kernel(event, now);
+            work += 1;
+        }
+        work
+    }
+
+    fn handle_kernel(&mut self, event: KernelEvent, now: Now) {
+        match event {
+            KernelEvent::RouteSet(prefix, hop) => {
+                self.output.routes.set(prefix, hop);
+                self.publisher.broadcast(Change::RouteSet(prefix, hop));
+                if let NextHop::Gateway(port, gateway) = hop {
+                    self.output.keep((port, gateway), &mut self.counters);
+                }
+            }
+            KernelEvent::RouteDel(prefix) => {
+                self.output.routes.remove(prefix);
+                self.publisher.broadcast(Change::RouteDel(prefix));
+            }
+            KernelEvent::Neighbor(port, addr, neighbor) => {
+                let known = self.output.neighbors.mac((port, addr));
+                match neighbor.mac {
+                    Some(mac) if known != Some(mac) => {
+                        self.publisher.broadcast(Change::NeighborSet(port, addr, mac));
+                    }
+                    None if known.is_some() => {
+                        self.publisher.broadcast(Change::NeighborDel(port, addr));
+                    }
+                    _ => {}
+                }
+                self.output.learned((port, addr), neighbor, &mut self.counters);
+                if neighbor.state == mirror::FAILED {
+                    let dropped = self.output.neighbors.failed((port, addr));
+                    self.counters[Counter::NeighborHeldDropped] += dropped;
+                }
+            }
+            KernelEvent::NeighborDel(port, addr) => {
+                if self.output.neighbors.mac((port, addr)).is_some() {
+                    self.publisher.broadcast(Change::NeighborDel(port, addr));
+                }
+                self.output.neighbors.forget((port, addr));
+            }
+            KernelEvent::Synced => {
+                self.synced = true;
+                let mags: Vec<Ipv6Addr> = self.mags.keys().copied().collect();
+                for mag in mags {
+                    self.output.keep_if_on_link(mag, &mut self.counters);
+                }
+                tracing::info!(after = ?now.mono, "the kernel's tables are mirrored");
+            }
+        }
+    }
+
+    /// Signaling goes to the inbox; the rest is dealt with at once.
+    fn drain_reports(&mut self, now: Now) -> usize {
+        let mut work = 0;
+        for worker in 0..self.workers.len() {
+            for _ in 0..REPORT_BUDGET {
+                let Some(report) = self.workers.get_mut(worker).and_then(|w| w.reports.pop())
+                else {
+                    break;
+                };
+                work += 1;
+                match report {
+                    Report::Punt(PuntReason::Signaling, frame) => self.receive(frame),
+                    Report::Punt(PuntReason::Exception, frame) => self.give_to_kernel(frame),
+                    Report::Punt(PuntReason::Unresolved(port, addr), frame) => {
+                        let key = (port, addr);
+                        self.output.send_to_neighbor(key, frame, now.mono, &mut self.counters);
+                    }
+                    Report::Counters(token, values) => self.queries.counted(token, values),
+                }
+            }
+        }
+        work
+    }
+
+    fn receive(&mut self, frame: P::Frame) {
+        if self.inbox.len() < INBOX_MAX {
+            self.inbox.push_back(frame);
+        } else {
+            self.counters[Counter::SignalingOverflow] += 1;
+        }
+    }
+
+    fn give_to_kernel(&mut self, frame: P::Frame) {
+        let whole = frame.data().len() == frame.frame_len();
+        let port = frame.port();
+        if whole && self.kernel.to_kernel.try_send((port, frame)).is_ok() {
+            self.counters[Counter::KernelTx] += 1;
+        } else {
+            self.counters[Counter::KernelTxDropped] += 1;
+        }
+    }
+
+    fn take_from_kernel(&mut self) -> usize {
+        let mut work = 0;
+        while work < KERNEL_FRAME_BUDGET
+            && let Ok((port, bytes)) = self.kernel.from_kernel.try_recv()
+        {
+            self.output.send_from_kernel(port, &bytes, &mut self.counters);
+            work += 1;
+        }
+        work
+    }
+
+    fn take_signaling(&mut self, now: Now) -> usize {
+        let mut burst: Burst<P::Frame> = Burst::new();
+        for queue in 0..self.signaling.len() {
+            // What does not fit in the inbox is better left to the NIC's queue.
+            if self.inbox.len() + BURST_MAX <= INBOX_MAX
+                && let Some(queue) = self.signaling.get_mut(queue)
+            {
+                queue.recv(&mut burst);
+                self.inbox.extend(burst.drain(..));
+            }
+        }
+        let mut work = 0;
+        while work < SIGNALING_BUDGET && !self.inbox.is_empty() {
+            if self.is_paused() {
+                self.counters[Counter::SignalingPaused] += 1;
+                break;
+            }
+            let Some(frame) = self.inbox.pop_front() else { break };
+            self.handle_signaling(frame.data(), now);
+            work += 1;
+        }
+        work
+    }
+
+    fn handle_signaling(&mut self, frame: &[u8], now: Now) {
+        match signaling::read(frame, self.lma_address.0) {
+            Signal::Pbu(message) => {
+                self.counters[Counter::PbuReceived] += 1;
+                self.handle_event(Event::Pbu(message), now);
+            }
+            Signal::Bu(message) => {
+                self.counters[Counter::BuWithoutProxyFlag] += 1;
+                if let Some(ack) = signaling::refuse_home_registration(&message)
+                    && self.admit_error(now)
+                {
+                    send_ack(&mut self.output, &mut self.counters, &ack, now.mono);
+                }
+            }
+            Signal::Discard(counter) => self.counters[counter] += 1,
+            Signal::BindingError { to, from } => {
+                self.counters[Counter::SignalingUnknownType] += 1;
+                if self.admit_error(now) {
+                    let write = |buf: &mut [u8]| signaling::write_binding_error(from, to, buf);
+                    let output = &mut self.output;
+                    let len_max = signaling::BINDING_ERROR_LEN;
+                    if output.send_packet(to, len_max, now.mono, &mut self.counters, write) {
+                        self.counters[Counter::BindingErrorSent] += 1;
+                    }
+                }
+            }
+            Signal::ParameterProblem { to, pointer } => {
+                self.counters[Counter::SignalingRefused] += 1;
+                if self.admit_error(now) {
+                    let packet = frame.get(ether::HEADER_LEN..).unwrap_or_default();
+                    let from = self.lma_address.0;
+                    let write = |buf: &mut [u8]| {
+                        signaling::write_parameter_problem(from, to, pointer, packet, buf)
+                    };
+                    let output = &mut self.output;
+                    let len_max = signaling::PARAMETER_PROBLEM_LEN_MAX;
+                    if output.send_packet(to, len_max, now.mono, &mut self.counters, write) {
+                        self.counters[Counter::ParameterProblemSent] += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// RFC 4443 2.4 (f), RFC 6275 9.3.3: what strangers provoke is limited in its rate.
+    fn admit_error(&mut self, now: Now) -> bool {
+        let admitted = self.error_limit.admit(now.mono);
+        self.counters[Counter::ErrorRateLimited] += u64::from(!admitted);
+        admitted
+    }
+
+    fn handle_event(&mut self, event: Event, now: Now) {
+        self.lma.handle(event, now, &mut self.actions);
+        self.perform(now);
+    }
+
+    /// Carries out what the pure core decided, in its order.
+    fn perform(&mut self, now: Now) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::Publish(publication) => self.publisher.publish(publication),
+                Action::Persist(id) => self.journal.put(id, self.lma.cache().get(id).cloned()),
+                Action::Reply { ack, held: true } => {
+                    let published = self.publisher.last_seq();
+                    let persisted = self.journal.last_seq();
+                    self.held.push(Barrier { published, persisted }, ack);
+                }
+                Action::Reply { ack, held: false } => {
+                    send_ack(&mut self.output, &mut self.counters, &ack, now.mono);
+                }
+                Action::Audit(audit) => self.note(&audit, now),
+            }
+        }
+        self.actions = actions;
+        self.counters[Counter::UpdateBacklogged] += u64::from(self.publisher.is_backlogged());
+    }
+
+    fn note(&mut self, audit: &Audit, now: Now) {
+        let counter = match audit.kind {
+            AuditKind::Created => Counter::BindingCreated,
+            AuditKind::Refreshed => Counter::BindingRefreshed,
+            AuditKind::HandedOff => Counter::BindingHandedOff,
+            AuditKind::Deregistered => Counter::BindingDeregistered,
+            AuditKind::Revived => Counter::BindingRevived,
+            AuditKind::Expired => Counter::BindingExpired,
+            AuditKind::Deleted => Counter::BindingDeleted,
+            AuditKind::Duplicate => Counter::PbuDuplicate,
+            AuditKind::Refused(_) => Counter::PbuRefused,
+            AuditKind::Ignored(_) => Counter::PbuIgnored,
+        };
+        self.counters[counter] += 1;
+        // What a peer can trigger is limited: `stats show` has the whole count.
+        if self.log_limit.admit(now.mono) {
+            let mn_id = audit.mn_id.as_ref().map(tracing::field::display);
+            let mag = audit.proxy_coa.map(tracing::field::display);
+            tracing::info!(mn_id, mag, kind = ?audit.kind, "binding");
+        }
+    }
+}
+
+/// Sends an acknowledgement now.
+fn send_ack<P: FramePool>(
+    output: &mut Output<P>,
+    counters: &mut Counters,
+    ack: &AckMsg,
+    now: Instant,
+) {
+    let len_max = ipv6::HEADER_LEN + mh::MAX_LEN;
+    if output.send_packet(ack.dst, len_max, now, counters, |buf| signaling::write_ack(ack, buf)) {
+        counters[Counter::PbaSent] += 1;
+    }
+}
+
+/// Held replies at most, before signaling waits.
+const HELD_REPLIES_MAX: usize = 4096;
+/// Signaling frames at most that wait for their turn.
+const INBOX_MAX: usize = 1024;
+/// Reports taken from each worker a turn.
+const REPORT_BUDGET: usize = 2 * BURST_MAX;
+/// Messages handled a turn.
+const SIGNALING_BUDGET: usize = BURST_MAX;
+/// Calls of the pure core's timers a turn; each is bounded itself.
+const TIMER_BUDGET: usize = 4;
+/// Changes of the kernel's tables a turn.
+const KERNEL_EVENT_BUDGET: usize = 256;
+/// Frames of the kernel a turn.
+const KERNEL_FRAME_BUDGET: usize = BURST_MAX;
+/// Error messages: 100 a second, 20 at once.
+const ERROR_BURST: u32 = 20;
+const ERROR_INTERVAL: Duration = Duration::from_millis(10);
+/// Log lines about bindings: 20 a second, 100 at once.
+const LOG_BURST: u32 = 100;
+const LOG_INTERVAL: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ use crate::sync::ring::Producer;
 use crate::time::Instant;
 use crate::wire::ether;
 use crossbeam::channel::Sender;
+use hashbrown::HashSet;
 use std::net::Ipv6Addr;
 
 /// Everything that sending needs.
@@ -29,6 +30,9 @@ pub(super) struct Output<P: FramePool> {
     injects: Vec<Producer<Inject<P::Frame>>>,
     pub(super) routes: RouteTable,
     pub(super) neighbors: NeighborTable<P::Frame>,
+    /// Gateways that the kernel keeps resolved. Every later question must say so again: without
+    /// the flag it would stop.
+    kept: HashSet<NeighborKey>,
     requests: Sender<NeighborRequest>,
 }
 
@@ -40,7 +44,8 @@ impl<P: FramePool> Output<P> {
         requests: Sender<NeighborRequest>,
     ) -> Self {
         let (routes, neighbors) = (RouteTable::default(), NeighborTable::default());
-        Self { pool, ports, injects, routes, neighbors, requests }
+        let kept = HashSet::new();
+        Self { pool, ports, injects, routes, neighbors, kept, requests }
     }
 
     pub(super) fn ports(&self) -> &[PortInfo] {
@@ -97,15 +102,29 @@ impl<P: FramePool> Output<P> {
         let held = self.neighbors.hold(key, frame, now);
         counters[Counter::NeighborHeldDropped] += held.dropped;
         if held.ask {
-            self.ask(key, false, counters);
+            self.ask(key, counters);
         }
     }
 
-    /// Asks the kernel to resolve a neighbour; with `keep`, to keep it resolved.
-    pub(super) fn ask(&self, (port, addr): NeighborKey, keep: bool, counters: &mut Counters) {
+    fn ask(&self, (port, addr): NeighborKey, counters: &mut Counters) {
+        let keep = self.kept.contains(&(port, addr));
         // A full channel drops the question: the next frame asks again.
         if self.requests.try_send(NeighborRequest { port, addr, keep }).is_ok() {
             counters[Counter::NeighborAsked] += 1;
+        }
+    }
+
+    /// Has the kernel resolve a gateway, and keep it resolved.
+    pub(super) fn keep(&mut self, gateway: NeighborKey, counters: &mut Counters) {
+        if self.kept.insert(gateway) {
+            self.ask(gateway, counters);
+        }
+    }
+
+    /// The same for a destination, if it is on link.
+    pub(super) fn keep_if_on_link(&mut self, dst: Ipv6Addr, counters: &mut Counters) {
+        if let Some(NextHop::OnLink(port)) = self.routes.lookup(dst) {
+            self.keep((port, dst), counters);
         }
     }
 

@@ -11,7 +11,8 @@
 //! what a full ring refuses waits in the backlog, and whoever calls stops causing new changes
 //! until it has drained.
 
-use crate::addr::{AnchorAddr, HomePrefix, ProxyCoa, WorkerId};
+use crate::addr::{AnchorAddr, HomePrefix, ProxyCoa};
+use crate::dataplane::steer::{Owner, Steering};
 use crate::dataplane::update::{Change, Forward, Tunnel, TunnelId, Update};
 use crate::mobility::action::Publication;
 use crate::sync::ring::Producer;
@@ -72,9 +73,6 @@ struct TunnelSlot {
     entries: usize,
 }
 
-/// Which worker owns a prefix; `None`: all of them.
-pub(super) type OwnerOf = Box<dyn Fn(HomePrefix) -> Option<WorkerId> + Send>;
-
 /// Tunnel MTUs, in bytes: per gateway, and for those that are not configured.
 #[derive(Debug, Clone)]
 pub(super) struct TunnelMtu {
@@ -91,7 +89,7 @@ impl TunnelMtu {
 /// What the workers were told.
 pub(super) struct Publisher {
     lanes: Vec<Lane>,
-    owner_of: OwnerOf,
+    steering: Steering,
     mtu: TunnelMtu,
     last: Seq,
     entries: HashMap<HomePrefix, Option<(AnchorAddr, ProxyCoa)>>,
@@ -105,10 +103,10 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn new(lanes: Vec<Lane>, owner_of: OwnerOf, mtu: TunnelMtu) -> Self {
+    pub(super) fn new(lanes: Vec<Lane>, steering: Steering, mtu: TunnelMtu) -> Self {
         Self {
             lanes,
-            owner_of,
+            steering,
             mtu,
             last: Seq(0),
             entries: HashMap::new(),
@@ -199,15 +197,15 @@ impl Publisher {
 
     fn to_owners(&mut self, prefix: HomePrefix, change: Change) -> usize {
         let seq = self.next_seq();
-        match (self.owner_of)(prefix) {
-            Some(worker) => match self.lanes.get_mut(usize::from(worker.0)) {
+        match self.steering.owner(prefix) {
+            Owner::One(worker) => match self.lanes.get_mut(usize::from(worker.0)) {
                 Some(lane) => {
                     lane.push(Update { seq, change });
                     1
                 }
                 None => 0,
             },
-            None => {
+            Owner::All => {
                 for lane in &mut self.lanes {
                     lane.push(Update { seq, change });
                 }
