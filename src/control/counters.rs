@@ -80,6 +80,8 @@ counters! {
     InjectDropped => "inject_dropped",
     /// Frames of our own dropped because there was no buffer.
     NoBuffer => "no_buffer",
+    /// Messages of our own dropped because they exceed the MTU.
+    MessageTooLong => "message_too_long",
     /// Messages of our own dropped because no route leads to their destination.
     NoRoute => "no_route",
     /// Frames held until their next hop is resolved.

@@ -27,21 +27,21 @@ mod query;
 mod rate;
 mod signaling;
 
-use crate::addr::{AnchorAddr, HomePrefix, MacAddr, PortId};
-use crate::admin::channel::{Asked, Questions};
+use crate::addr::{AnchorAddr, HomePrefix, MacAddr};
+use crate::admin::channel::Questions;
 use crate::config::PortRole;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::steer::Steering;
 use crate::dataplane::update::{Change, Inject, NextHop, PuntReason, Report, Update};
+use crate::mobility::Lma;
 use crate::mobility::action::{Action, Audit, AuditKind};
 use crate::mobility::event::Event;
-use crate::mobility::lma::Lma;
 use crate::mobility::message::AckMsg;
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool, RxQueue};
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::seq::AppliedReader;
 use crate::time::{Duration, Instant, Now};
-use crate::wire::{ether, icmpv6, ipv6, mh};
+use crate::wire::ether;
 use counters::{Counter, Counters};
 use exception::KernelPath;
 use hashbrown::HashMap;
@@ -452,31 +452,35 @@ impl<P: FramePool> Control<P> {
                 }
             }
             Signal::Discard(counter) => self.counters[counter] += 1,
-            Signal::BindingError { to, from } => {
+            Signal::BindingError(to) => {
                 self.counters[Counter::SignalingUnknownType] += 1;
-                if self.admit_error(now) {
-                    let write = |buf: &mut [u8]| signaling::write_binding_error(from, to, buf);
-                    let output = &mut self.output;
-                    let len_max = signaling::BINDING_ERROR_LEN;
-                    if output.send_packet(to, len_max, now.mono, &mut self.counters, write) {
-                        self.counters[Counter::BindingErrorSent] += 1;
-                    }
-                }
+                let src = self.lma_address.0;
+                let write = |buf: &mut [u8]| signaling::write_binding_error(src, to, buf);
+                self.send_error(to, Counter::BindingErrorSent, now, write);
             }
-            Signal::ParameterProblem { to, pointer } => {
+            Signal::ParameterProblem(to, pointer) => {
                 self.counters[Counter::SignalingRefused] += 1;
-                if self.admit_error(now) {
-                    let packet = frame.get(ether::HEADER_LEN..).unwrap_or_default();
-                    let from = self.lma_address.0;
-                    let write = |buf: &mut [u8]| {
-                        signaling::write_parameter_problem(from, to, pointer, packet, buf)
-                    };
-                    let output = &mut self.output;
-                    let len_max = signaling::PARAMETER_PROBLEM_LEN_MAX;
-                    if output.send_packet(to, len_max, now.mono, &mut self.counters, write) {
-                        self.counters[Counter::ParameterProblemSent] += 1;
-                    }
-                }
+                let src = self.lma_address.0;
+                let packet = frame.get(ether::HEADER_LEN..).unwrap_or_default();
+                let write = |buf: &mut [u8]| {
+                    signaling::write_parameter_problem(src, to, pointer, packet, buf)
+                };
+                self.send_error(to, Counter::ParameterProblemSent, now, write);
+            }
+        }
+    }
+
+    fn send_error(
+        &mut self,
+        to: Ipv6Addr,
+        sent: Counter,
+        now: Now,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) {
+        if self.admit_error(now) {
+            let counters = &mut self.counters;
+            if self.output.send_packet(to, now.mono, counters, write) {
+                counters[sent] += 1;
             }
         }
     }
@@ -545,8 +549,7 @@ fn send_ack<P: FramePool>(
     ack: &AckMsg,
     now: Instant,
 ) {
-    let len_max = ipv6::HEADER_LEN + mh::MAX_LEN;
-    if output.send_packet(ack.dst, len_max, now, counters, |buf| signaling::write_ack(ack, buf)) {
+    if output.send_packet(ack.dst, now, counters, |buf| signaling::write_ack(ack, buf)) {
         counters[Counter::PbaSent] += 1;
     }
 }

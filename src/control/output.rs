@@ -17,7 +17,7 @@ use crate::dataplane::update::{Inject, NextHop};
 use crate::nic::{Frame, FramePool};
 use crate::sync::ring::Producer;
 use crate::time::Instant;
-use crate::wire::ether;
+use crate::wire::ether::{self, EtherHeader};
 use crossbeam::channel::Sender;
 use hashbrown::HashSet;
 use std::net::Ipv6Addr;
@@ -52,13 +52,12 @@ impl<P: FramePool> Output<P> {
         &self.ports
     }
 
-    /// Sends an IPv6 packet of at most `len_max` bytes that `write` puts into its buffer; `write`
-    /// returns the packet's length, or `None` if it cannot be written. Whether it left, or waits
+    /// Sends an IPv6 packet that `write` puts into a buffer as long as the port's MTU;
+    /// `write` returns the packet's length, or `None` if it does not fit. `true`: it left, or waits
     /// for its next hop.
     pub(super) fn send_packet(
         &mut self,
         dst: Ipv6Addr,
-        len_max: usize,
         now: Instant,
         counters: &mut Counters,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
@@ -71,15 +70,17 @@ impl<P: FramePool> Output<P> {
                 return false;
             }
         };
-        let Some(mut frame) = self.alloc(port, ether::HEADER_LEN + len_max) else {
+        let mtu = self.ports.get(usize::from(port.0)).map_or(0, |p| usize::from(p.mtu));
+        let len_max = (ether::HEADER_LEN + mtu).min(FRAME_LEN_MAX);
+        let Some(mut frame) = self.alloc(port, len_max) else {
             counters[Counter::NoBuffer] += 1;
             return false;
         };
         let written = frame.data_mut().get_mut(ether::HEADER_LEN..).and_then(write);
-        let Some(len) = written.filter(|&len| frame.truncate(ether::HEADER_LEN + len)) else {
+        if !written.is_some_and(|len| frame.truncate(ether::HEADER_LEN + len)) {
+            counters[Counter::MessageTooLong] += 1;
             return false;
-        };
-        debug_assert_eq!(frame.data().len(), ether::HEADER_LEN + len);
+        }
         self.send_to_neighbor((port, hop), frame, now, counters);
         true
     }
@@ -163,7 +164,9 @@ impl<P: FramePool> Output<P> {
 
     fn address(&self, port: PortId, frame: &mut P::Frame, dst: MacAddr) {
         if let Some(info) = self.ports.get(usize::from(port.0)) {
-            ether::emit(frame.data_mut(), dst, info.mac, ether::ETHERTYPE_IPV6);
+            let header = EtherHeader { dst, src: info.mac, ether_type: ether::IPV6 };
+            // A frame without room for it was never one: the port discards it.
+            let _ = header.emit(frame.data_mut());
         }
     }
 
@@ -177,3 +180,6 @@ impl<P: FramePool> Output<P> {
         counters[Counter::InjectDropped] += u64::from(refused);
     }
 }
+
+/// Room in a buffer of every pool, in bytes.
+const FRAME_LEN_MAX: usize = 2048;

@@ -115,7 +115,7 @@ impl<P: FramePool> Control<P> {
                 }
                 Reply::Bindings(page)
             }
-            Request::BindingDel { mn_id, prefix } => self.delete_bindings(&mn_id, prefix, now),
+            Request::BindingDel { mn_id, prefix } => self.delete_bindings(mn_id, prefix, now),
             Request::MagShow => Reply::Mags(self.mag_rows()),
             Request::MagAdd { address, name } => self.add_mag(address, name, now),
             Request::MagDel { address } => self.withdraw_mag(address, now),
@@ -138,13 +138,10 @@ impl<P: FramePool> Control<P> {
     ) -> Page<BindingRow> {
         let limit = limit.clamp(1, PAGE_MAX);
         let cache = self.lma.cache();
-        if let Some(wanted) = &filter.mn_id {
+        if let Some(mn_id) = &filter.mn_id {
             // By its index: the filter need not walk the table.
-            let mut rows = Vec::new();
-            if let Some(mn_id) = parse_mn_id(wanted) {
-                let sessions = cache.of_node(&mn_id).filter(|b| passes(b, filter));
-                rows.extend(sessions.take(PAGE_MAX).map(|b| row(b, now.mono)));
-            }
+            let sessions = cache.of_node(mn_id).filter(|b| passes(b, filter));
+            let rows = sessions.take(PAGE_MAX).map(|b| row(b, now.mono)).collect();
             return Page { rows, next: None };
         }
         let (slots, after) = cache.page(cursor, SLOTS_PER_PAGE);
@@ -173,18 +170,15 @@ impl<P: FramePool> Control<P> {
         self.queries.pending.push_back(pending);
     }
 
-    fn delete_bindings(&mut self, mn_id: &str, prefix: Option<HomePrefix>, now: Now) -> Reply {
-        let Some(id) = parse_mn_id(mn_id) else {
-            return Reply::Error(format!("{mn_id:?} is no node identifier"));
-        };
+    fn delete_bindings(&mut self, mn_id: MnId, prefix: Option<HomePrefix>, now: Now) -> Reply {
         let cache = self.lma.cache();
         let sessions =
-            cache.of_node(&id).filter(|b| prefix.is_none_or(|p| b.hnp.contains(&p))).count();
+            cache.of_node(&mn_id).filter(|b| prefix.is_none_or(|p| b.hnp.contains(&p))).count();
         if sessions == 0 {
             let what = prefix.map_or_else(String::new, |p| format!(" with prefix {p}"));
             return Reply::Error(format!("no binding of {mn_id}{what}: see `binding show`"));
         }
-        self.handle_event(Event::AdminDelete { mn_id: id, prefix }, now);
+        self.handle_event(Event::AdminDelete { mn_id, prefix }, now);
         Reply::Deleted { sessions }
     }
 
@@ -347,22 +341,6 @@ fn row(bce: &Bce, now: Instant) -> BindingRow {
         handoffs: bce.handoffs,
         counters: None,
     }
-}
-
-/// The inverse of [`MnId`]'s `Display`: an NAI as text, anything else as `subtype:hex`.
-fn parse_mn_id(text: &str) -> Option<MnId> {
-    if let Some((subtype, hex)) = text.split_once(':')
-        && let Ok(subtype) = subtype.parse()
-        && hex.len() % 2 == 0
-        && hex.bytes().all(|b| b.is_ascii_hexdigit())
-    {
-        let digits = hex.as_bytes().chunks_exact(2);
-        let bytes: Option<Vec<u8>> = digits
-            .map(|d| core::str::from_utf8(d).ok().and_then(|d| u8::from_str_radix(d, 16).ok()))
-            .collect();
-        return MnId::new(subtype, &bytes?);
-    }
-    MnId::nai(text)
 }
 
 /// Questions taken a turn.
