@@ -97,3 +97,60 @@ drops() { # drops reason: how many frames were dropped for it
 stat() { # stat name: a counter of the control plane
     ctl stats show | jq --arg n "$1" '[.[] | select(.name == $n) | .value] | add // 0'
 }
+
+no_binding() { # no_binding [mn_id]
+    [[ $(ctl binding show --mn-id "${1:-$MN_ID}" | jq length) == 0 ]]
+}
+
+binding_is() { # binding_is active|deleting [mn_id]
+    [[ $(binding .state "${2:-$MN_ID}") == "$1" ]]
+}
+
+binding_is_at() { # binding_is_at proxy-coa [mn_id]
+    [[ $(binding '"\(.state) \(.proxy_coa)"' "${2:-$MN_ID}") == "active $1" ]]
+}
+
+# --- the node: an unmodified host
+
+# Sends router solicitations until an advertisement comes, as a host does that changed its link
+# (the kernel itself does so only when the interface comes up for the first time).
+solicit() { # solicit [mn] [eth0]
+    in_ns "${1:-mn}" rdisc6 -1 -q -r 30 -w 500 "${2:-eth0}" >>"$RUN/${1:-mn}.log" 2>&1 ||
+        fail "${1:-mn} got no router advertisement on ${2:-eth0}"
+}
+
+node_address() { # node_address [mn] [eth0]
+    in_ns "${1:-mn}" ip -j -6 address show dev "${2:-eth0}" scope global |
+        jq -r '[.[0].addr_info[] | select(.tentative | not) | .local] | first // empty'
+}
+
+has_address() { [[ -n $(node_address "$@") ]]; }
+
+# Plugs, solicits, waits until the node is bound and has its address.
+attach() { # attach 1a [mn] [eth0]
+    plug "$@"
+    solicit "${@:2}"
+    eventually "${2:-mn} has an address" has_address "${@:2}"
+}
+
+# The node reaches the correspondent and is reached by it.
+reaches() { # reaches [mn]
+    in_ns "${1:-mn}" ping -c 1 -W 1 "$CN"
+}
+
+# One stream in each direction; what was lost and so on is in $RUN/stream.json.
+stream_start() { # stream_start seconds [packets a second]
+    [[ -n ${daemon[reflector]:-} ]] || start reflector cn "$BIN/lab-stream" reflect --listen "[$CN]:5213"
+    start stream mn "$BIN/lab-stream" run --to "[$CN]:5213" --from "[$(node_address)]:0" \
+        --seconds "$1" --rate "${2:-100}"
+}
+
+stream_end() {
+    wait "${daemon[stream]}" || fail "the stream did not end well"
+    unset "daemon[stream]"
+    tail -1 "$RUN/stream.log" >"$RUN/stream.json"
+}
+
+stream() { # stream uplink|downlink lost|received|sent ...
+    jq ".$1.$2" "$RUN/stream.json"
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+"""Sends one Proxy Binding Update built by scapy and prints the acknowledgement as JSON.
+
+An access gateway that shares no code with ours: the smoke tests use it as a rogue and where a test
+wants a Handoff Indicator, a lifetime or an identifier that anchor-mag would not send. Runs in a
+gateway's namespace. Without an answer in time it prints {"status": null}.
+
+    pbu.py --src 2001:db8:a::12 --dst 2001:db8:a::1 --mn-id mn1@example.org --handoff 4 --lifetime 60
+"""
+
+import argparse
+import ipaddress
+import json
+import logging
+import struct
+import time
+
+logging.getLogger("scapy").setLevel(logging.ERROR)
+from scapy.all import AsyncSniffer, IPv6, Raw, conf, raw, send  # noqa: E402
+from scapy.layers.inet6 import MIP6MH_BU, in6_chksum  # noqa: E402
+
+# Mobility options of RFC 4283 and RFC 5213 section 8.
+MN_ID, HNP, HANDOFF, ATT, LL_ID, LINK_LOCAL, TIMESTAMP = 8, 22, 23, 24, 25, 26, 27
+NH_MOBILITY, BU, BA = 135, 5, 6
+FLAG_A, FLAG_P = 0x8000, 0x0200
+
+
+def arguments():
+    p = argparse.ArgumentParser()
+    p.add_argument("--src", required=True)
+    p.add_argument("--dst", required=True)
+    p.add_argument("--mn-id", help="left out of the message if not given")
+    p.add_argument("--prefix", action="append", help="home network prefix, ::/0 asks for one")
+    p.add_argument("--handoff", type=int, default=1)
+    p.add_argument("--att", type=int, default=4)
+    p.add_argument("--ll-id", default="02000000ff01", help="hexadecimal; empty: left out")
+    p.add_argument("--lifetime", type=int, default=60, help="seconds")
+    p.add_argument("--seq", type=int, default=1)
+    p.add_argument("--age", type=float, default=0.0, help="seconds that the timestamp lies back")
+    p.add_argument("--wait", type=float, default=5.0, help="seconds to wait for the answer")
+    return p.parse_args()
+
+
+def option(kind, data, at, align=None):
+    """One option at offset `at` of the message; `align` is (n, y) of "nx + y"."""
+    pad = 0 if align is None else (align[1] - at) % align[0]
+    lead = b"" if pad == 0 else b"\0" if pad == 1 else bytes([1, pad - 2]) + bytes(pad - 2)
+    return lead + bytes([kind, len(data)]) + data
+
+
+def options(a):
+    at = 12  # the fixed part of a Binding Update, header included
+    out = b""
+
+    def add(kind, data, align=None):
+        nonlocal out
+        out += option(kind, data, at + len(out), align)
+
+    if a.mn_id is not None:
+        add(MN_ID, b"\x01" + a.mn_id.encode())
+    for prefix in a.prefix or ["::/0"]:
+        address, length = prefix.split("/")
+        packed = ipaddress.IPv6Address(address).packed
+        add(HNP, bytes([0, int(length)]) + packed, (8, 4))
+    add(HANDOFF, bytes([0, a.handoff]))
+    add(ATT, bytes([0, a.att]))
+    if a.ll_id:
+        add(LL_ID, b"\0\0" + bytes.fromhex(a.ll_id))
+    add(TIMESTAMP, struct.pack("!Q", int((time.time() - a.age) * 65536)), (8, 2))
+    tail = -(at + len(out)) % 8
+    return out + (b"" if tail == 0 else b"\0" if tail == 1 else bytes([1, tail - 2]) + bytes(tail - 2))
+
+
+def update(a):
+    body = options(a)
+    fixed = struct.pack("!HHH", a.seq, FLAG_A | FLAG_P, a.lifetime // 4)
+    header = struct.pack("!BBBBH", 59, (12 + len(body)) // 8 - 1, BU, 0, 0)
+    message = header + fixed + body
+    ip = IPv6(src=a.src, dst=a.dst, nh=NH_MOBILITY)
+    checksum = in6_chksum(NH_MOBILITY, ip / Raw(message), message)
+    message = message[:4] + struct.pack("!H", checksum) + message[6:]
+    assert MIP6MH_BU(message).mhtype == BU  # scapy's own reading of it
+    return ip / Raw(message)
+
+
+def acknowledgement(message):
+    """The fields of a Binding Acknowledgement and its options, by hand: no code of ours."""
+    status, _, seq, lifetime = struct.unpack("!BBHH", message[6:12])
+    found = {"status": status, "seq": seq, "lifetime": lifetime * 4, "prefixes": []}
+    at = 12
+    while at < len(message):
+        kind = message[at]
+        if kind == 0:
+            at += 1
+            continue
+        data = message[at + 2 : at + 2 + message[at + 1]]
+        at += 2 + message[at + 1]
+        if kind == MN_ID:
+            found["mn_id"] = data[1:].decode(errors="replace")
+        elif kind == HNP:
+            found["prefixes"].append(f"{ipaddress.IPv6Address(data[2:18])}/{data[1]}")
+        elif kind == HANDOFF:
+            found["handoff"] = data[1]
+        elif kind == ATT:
+            found["att"] = data[1]
+        elif kind == TIMESTAMP:
+            found["timestamp"] = struct.unpack("!Q", data)[0] / 65536
+    return found
+
+
+def main():
+    a = arguments()
+    conf.verb = 0
+    answers = []
+
+    def is_answer(p):
+        if IPv6 not in p or p[IPv6].nh != NH_MOBILITY or p[IPv6].dst != a.src:
+            return False
+        message = raw(p[IPv6].payload)
+        return len(message) >= 12 and message[2] == BA
+
+    sniffer = AsyncSniffer(
+        lfilter=is_answer,
+        prn=lambda p: answers.append(raw(p[IPv6].payload)),
+        stop_filter=lambda p: True,
+        started_callback=lambda: send(update(a)),
+        timeout=a.wait,
+    )
+    sniffer.start()
+    sniffer.join()
+    print(json.dumps(acknowledgement(answers[0]) if answers else {"status": None}))
+
+
+main()
