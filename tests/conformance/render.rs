@@ -1,0 +1,95 @@
+//! Actions as lines for people.
+
+use crate::case::{LMA, START};
+use anchord::addr::MnId;
+use anchord::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
+use anchord::mobility::message::AckMsg;
+use anchord::wire::mh::{BaFlags, MobilityOption};
+use std::fmt::Write as _;
+use std::net::Ipv6Addr;
+
+/// The gateways' addresses: `mag1` is `2001:db8:2::1`. Anything else is an address.
+pub(crate) fn mag(name: &str) -> Ipv6Addr {
+    match name.strip_prefix("mag") {
+        Some(n) => address(&format!("2001:db8:2::{n}")),
+        None => address(name),
+    }
+}
+
+pub(crate) fn address(text: &str) -> Ipv6Addr {
+    text.parse().unwrap_or_else(|_| panic!("{text:?} is no address"))
+}
+
+pub(crate) fn bytes_of_hex(text: &str) -> Vec<u8> {
+    let pair = |i| u8::from_str_radix(&text[i..i + 2], 16).expect("hexadecimal digits");
+    (0..text.len()).step_by(2).map(pair).collect()
+}
+
+/// One action.
+pub(crate) fn action(action: &Action) -> String {
+    match action {
+        Action::Publish(Publication::Forward(p, lma, coa)) => {
+            assert_eq!(lma.0, address(LMA));
+            format!("publish {p} through {}", name(coa.0))
+        }
+        Action::Publish(Publication::Hold(p)) => format!("publish {p} dropped"),
+        Action::Publish(Publication::Withdraw(p)) => format!("publish {p} withdrawn"),
+        Action::Persist(BindingId(id)) => format!("persist {id}"),
+        Action::Reply { ack, held } => {
+            format!("reply {} {}", if *held { "held" } else { "at once" }, reply(ack))
+        }
+        Action::Audit(Audit { kind, mn_id, proxy_coa }) => {
+            let kind = match kind {
+                AuditKind::Refused(status) => format!("refused {status}"),
+                AuditKind::Ignored(why) => format!("ignored {why:?}"),
+                other => format!("{other:?}").to_lowercase(),
+            };
+            let mn_id = mn_id.as_ref().map_or("?".into(), ToString::to_string);
+            let coa = proxy_coa.map_or("?".into(), |c| name(c.0));
+            format!("audit {kind}, {mn_id} at {coa}")
+        }
+    }
+}
+
+/// The name of a gateway, or its address.
+fn name(address: Ipv6Addr) -> String {
+    let named = (1..=3).map(|n| format!("mag{n}")).find(|m| mag(m) == address);
+    named.unwrap_or_else(|| address.to_string())
+}
+
+/// A PBA: its addresses, fixed fields, and options in their order.
+fn reply(msg: &AckMsg) -> String {
+    assert_eq!(msg.src, address(LMA), "5.3.6: from where the PBU was sent to");
+    assert_eq!(msg.ack.flags, BaFlags::P, "5.3.6: the P flag must be set");
+    let mut text = format!(
+        "to {}: {}, seq {}, {} s",
+        name(msg.dst),
+        msg.ack.status,
+        msg.ack.seq.0,
+        msg.ack.lifetime.duration().as_secs()
+    );
+    for option in msg.options.iter() {
+        let said = match option {
+            MobilityOption::MnId(_, []) => "mn_id -".into(),
+            MobilityOption::MnId(subtype, id) => {
+                format!("mn_id {}", MnId::new(subtype, id).expect("it fits"))
+            }
+            MobilityOption::HomeNetworkPrefix(p) => format!("hnp {p}"),
+            MobilityOption::HandoffIndicator(h) => format!("handoff {}", h.0),
+            MobilityOption::AccessTech(a) => format!("att {}", a.0),
+            MobilityOption::Timestamp(t) => {
+                let late = t.to_unix().as_secs_f64() - START.wall.to_unix().as_secs_f64();
+                format!("timestamp {late:+.3} s")
+            }
+            MobilityOption::MnLinkLayerId(id) => {
+                let mut hex = String::from("mn_ll_id ");
+                id.iter().for_each(|b| write!(hex, "{b:02x}").expect("a string takes it"));
+                hex
+            }
+            MobilityOption::LinkLocal(a) => format!("link_local {a}"),
+            other => panic!("5.3.6 does not name {other:?}"),
+        };
+        write!(text, ", {said}").expect("a string takes it");
+    }
+    text
+}
