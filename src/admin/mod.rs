@@ -7,3 +7,5 @@
 
 pub mod api;
 pub mod channel;
+mod peer;
+pub mod protocol;

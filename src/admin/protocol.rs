@@ -1,0 +1,450 @@
+//! JSON-RPC 2.0, one object a line: what a line asks for, and what is answered to it.
+//!
+//! Pure functions; any bytes give a call or a refusal. Requests are answered in the order in which
+//! they came. Batches are refused, and so are notifications: whoever asks is told what became of it.
+
+use super::api::{BindingFilter, PAGE_MAX, PROTOCOL_VERSION, Reply, Request};
+use crate::addr::{HomePrefix, MnId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::net::Ipv6Addr;
+
+/// The longest request, in bytes without its newline.
+pub const LINE_MAX: usize = 16 * 1024;
+
+/// The line was no JSON.
+pub const PARSE_ERROR: i32 = -32700;
+/// It was JSON, but no request.
+pub const INVALID_REQUEST: i32 = -32600;
+/// There is no such method.
+pub const METHOD_NOT_FOUND: i32 = -32601;
+/// The parameters are not those of the method.
+pub const INVALID_PARAMS: i32 = -32602;
+/// Understood, and refused by the anchor.
+pub const REFUSED: i32 = -32000;
+/// Too much is asked at once, or by too many: try again.
+pub const BUSY: i32 = -32001;
+/// The peer's user may not use this socket.
+pub const FORBIDDEN: i32 = -32002;
+
+/// A method with its parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// For the control core.
+    Control(Request),
+    /// The configuration in force, as the file that would give it.
+    ConfigShow,
+    /// Another filter for the log, until the next start.
+    LogSet {
+        /// Like `log.filter` of the configuration.
+        filter: String,
+    },
+    /// Who answers.
+    Version,
+}
+
+/// A call and the id that its answer carries: a number or a string.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incoming {
+    /// As it came.
+    pub id: Value,
+    /// What is asked.
+    pub call: Call,
+}
+
+/// An answer that says no.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// As it came; null if there was none to be read.
+    pub id: Value,
+    /// One of this module's codes.
+    pub code: i32,
+    /// A sentence that says what would be right.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal of the request with this id.
+    pub fn new(id: Value, code: i32, message: impl Into<String>) -> Self {
+        Self { id, code, message: message.into() }
+    }
+}
+
+/// What the server says first, as the parameters of a notification `hello`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// `anchord`.
+    pub program: String,
+    /// [`PROTOCOL_VERSION`] of the server.
+    pub protocol: u32,
+    /// The server's release.
+    pub version: String,
+    /// The commit that it was built from.
+    pub commit: String,
+    /// `node.name` of its configuration.
+    pub node: String,
+}
+
+impl Hello {
+    /// Of this build.
+    #[must_use]
+    pub fn of(node: &str) -> Self {
+        Self {
+            program: "anchord".into(),
+            protocol: PROTOCOL_VERSION,
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: env!("ANCHOR_COMMIT").into(),
+            node: node.into(),
+        }
+    }
+
+    /// As the first line.
+    #[must_use]
+    pub fn to_line(&self) -> Vec<u8> {
+        line(&json!({ "jsonrpc": "2.0", "method": "hello", "params": self }))
+    }
+}
+
+const METHODS: [&str; 14] = [
+    "binding.show",
+    "binding.del",
+    "mag.show",
+    "mag.add",
+    "mag.del",
+    "pool.show",
+    "port.show",
+    "worker.show",
+    "drop.show",
+    "stats.show",
+    "neighbor.show",
+    "config.show",
+    "log.set",
+    "version",
+];
+
+/// Reads a line, with or without its newline.
+pub fn parse_line(bytes: &[u8]) -> Result<Incoming, Refusal> {
+    let refuse = |code, message: String| Err(Refusal::new(Value::Null, code, message));
+    let object = match serde_json::from_slice(bytes) {
+        Ok(Value::Object(object)) => object,
+        Ok(Value::Array(_)) => {
+            return refuse(INVALID_REQUEST, "batches are not taken: one request a line".into());
+        }
+        Ok(_) => return refuse(INVALID_REQUEST, "a request is a JSON object".into()),
+        Err(e) => return refuse(PARSE_ERROR, format!("not JSON: {e}")),
+    };
+    parse_object(object)
+}
+
+fn parse_object(mut object: Map<String, Value>) -> Result<Incoming, Refusal> {
+    let id = match object.remove("id") {
+        Some(id @ (Value::Number(_) | Value::String(_))) => id,
+        None => {
+            let what = "notifications are not taken: give an id";
+            return Err(Refusal::new(Value::Null, INVALID_REQUEST, what));
+        }
+        Some(_) => {
+            let what = "the id must be a number or a string";
+            return Err(Refusal::new(Value::Null, INVALID_REQUEST, what));
+        }
+    };
+    let refuse = |code, message: String| Err(Refusal::new(id.clone(), code, message));
+    if object.remove("jsonrpc") != Some(Value::from("2.0")) {
+        return refuse(INVALID_REQUEST, "\"jsonrpc\" must be \"2.0\"".into());
+    }
+    let Some(Value::String(method)) = object.remove("method") else {
+        return refuse(INVALID_REQUEST, "\"method\" must be there, a string".into());
+    };
+    let params = match object.remove("params") {
+        None => Map::new(),
+        Some(Value::Object(params)) => params,
+        Some(_) => return refuse(INVALID_PARAMS, "\"params\" must be an object".into()),
+    };
+    if let Some(key) = object.keys().next() {
+        return refuse(INVALID_REQUEST, format!("a request has no {key:?}"));
+    }
+    match parse_call(&method, params) {
+        Ok(call) => Ok(Incoming { id, call }),
+        Err((code, message)) => refuse(code, message),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct BindingShow {
+    mn_id: Option<MnId>,
+    mag: Option<Ipv6Addr>,
+    prefix: Option<HomePrefix>,
+    cursor: u64,
+    limit: usize,
+    counters: bool,
+}
+
+impl Default for BindingShow {
+    fn default() -> Self {
+        Self { mn_id: None, mag: None, prefix: None, cursor: 0, limit: PAGE_MAX, counters: false }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BindingDel {
+    mn_id: MnId,
+    prefix: Option<HomePrefix>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MagAdd {
+    address: Ipv6Addr,
+    name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MagDel {
+    address: Ipv6Addr,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogSet {
+    filter: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+fn parse_call(method: &str, params: Map<String, Value>) -> Result<Call, (i32, String)> {
+    let bare = |request| read::<Nothing>(method, params.clone()).map(|_| Call::Control(request));
+    match method {
+        "binding.show" => {
+            let p: BindingShow = read(method, params)?;
+            if !(1..=PAGE_MAX).contains(&p.limit) {
+                let message = format!("binding.show: limit {} is not 1 to {PAGE_MAX}", p.limit);
+                return Err((INVALID_PARAMS, message));
+            }
+            let filter = BindingFilter { mn_id: p.mn_id, mag: p.mag, prefix: p.prefix };
+            let BindingShow { cursor, limit, counters, .. } = p;
+            Ok(Call::Control(Request::BindingShow { filter, cursor, limit, counters }))
+        }
+        "binding.del" => {
+            let BindingDel { mn_id, prefix } = read(method, params)?;
+            Ok(Call::Control(Request::BindingDel { mn_id, prefix }))
+        }
+        "mag.add" => {
+            let MagAdd { address, name } = read(method, params)?;
+            let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+            if name.is_empty() || name.len() > 63 || !name.chars().all(fits) {
+                let message = "mag.add: a name has 1 to 63 of a-z A-Z 0-9 . _ -";
+                return Err((INVALID_PARAMS, message.into()));
+            }
+            Ok(Call::Control(Request::MagAdd { address, name }))
+        }
+        "mag.del" => {
+            let MagDel { address } = read(method, params)?;
+            Ok(Call::Control(Request::MagDel { address }))
+        }
+        "mag.show" => bare(Request::MagShow),
+        "pool.show" => bare(Request::PoolShow),
+        "port.show" => bare(Request::PortShow),
+        "worker.show" => bare(Request::WorkerShow),
+        "drop.show" => bare(Request::DropShow),
+        "stats.show" => bare(Request::StatsShow),
+        "neighbor.show" => bare(Request::NeighborShow),
+        "config.show" => read::<Nothing>(method, params).map(|_| Call::ConfigShow),
+        "log.set" => {
+            let LogSet { filter } = read(method, params)?;
+            Ok(Call::LogSet { filter })
+        }
+        "version" => read::<Nothing>(method, params).map(|_| Call::Version),
+        _ => Err((METHOD_NOT_FOUND, unknown_method(method))),
+    }
+}
+
+fn read<T: DeserializeOwned>(method: &str, params: Map<String, Value>) -> Result<T, (i32, String)> {
+    serde_json::from_value(Value::Object(params))
+        .map_err(|e| (INVALID_PARAMS, format!("{method}: {e}")))
+}
+
+fn unknown_method(method: &str) -> String {
+    let shown: String = method.chars().take(40).collect();
+    let near = METHODS.iter().map(|m| (strsim::damerau_levenshtein(&shown, m), m)).min();
+    match near.filter(|(distance, _)| *distance <= 3) {
+        Some((_, meant)) => format!("there is no method {shown:?}; did you mean {meant:?}?"),
+        None => format!("there is no method {shown:?}; there is: {}", METHODS.join(", ")),
+    }
+}
+
+impl Call {
+    /// The request line of this call.
+    #[must_use]
+    pub fn to_line(&self, id: u64) -> Vec<u8> {
+        let (method, params) = self.encode();
+        line(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
+    }
+
+    fn encode(&self) -> (&'static str, Value) {
+        let none = || json!({});
+        match self.clone() {
+            Self::ConfigShow => ("config.show", none()),
+            Self::LogSet { filter } => ("log.set", json!(LogSet { filter })),
+            Self::Version => ("version", none()),
+            Self::Control(request) => match request {
+                Request::BindingShow { filter, cursor, limit, counters } => {
+                    let BindingFilter { mn_id, mag, prefix } = filter;
+                    let params = BindingShow { mn_id, mag, prefix, cursor, limit, counters };
+                    ("binding.show", json!(params))
+                }
+                Request::BindingDel { mn_id, prefix } => {
+                    ("binding.del", json!(BindingDel { mn_id, prefix }))
+                }
+                Request::MagAdd { address, name } => ("mag.add", json!(MagAdd { address, name })),
+                Request::MagDel { address } => ("mag.del", json!(MagDel { address })),
+                Request::MagShow => ("mag.show", none()),
+                Request::PoolShow => ("pool.show", none()),
+                Request::PortShow => ("port.show", none()),
+                Request::WorkerShow => ("worker.show", none()),
+                Request::DropShow => ("drop.show", none()),
+                Request::StatsShow => ("stats.show", none()),
+                Request::NeighborShow => ("neighbor.show", none()),
+            },
+        }
+    }
+}
+
+/// The line that answers with a result, or with the refusal.
+#[must_use]
+pub fn answer_line(answer: Result<(Value, Value), Refusal>) -> Vec<u8> {
+    line(&match answer {
+        Ok((id, result)) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+        Err(Refusal { id, code, message }) => {
+            json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
+        }
+    })
+}
+
+/// The result of a call that the control core answered.
+pub fn result(reply: Reply) -> Result<Value, String> {
+    Ok(match reply {
+        Reply::Bindings(page) => json!(page),
+        Reply::Deleted { sessions } => json!({ "sessions": sessions }),
+        Reply::Done => json!({}),
+        Reply::Mags(rows) => json!(rows),
+        Reply::Pools(rows) => json!(rows),
+        Reply::Ports(rows) => json!(rows),
+        Reply::Workers(rows) => json!(rows),
+        Reply::Drops(rows) => json!(rows),
+        Reply::Stats(rows) => json!(rows),
+        Reply::Neighbors(rows) => json!(rows),
+        Reply::Error(why) => return Err(why),
+    })
+}
+
+fn line(value: &Value) -> Vec<u8> {
+    let mut bytes = value.to_string().into_bytes();
+    bytes.push(b'\n');
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> (i32, String) {
+        let refusal = parse_line(text.as_bytes()).expect_err(text);
+        (refusal.code, refusal.message)
+    }
+
+    fn calls() -> Vec<Call> {
+        let address: Ipv6Addr = "2001:db8::1".parse().expect("an address");
+        let prefix = "2001:db8:1::/64".parse().ok();
+        let mn_id: MnId = "mn1@example.org".parse().expect("an identifier");
+        let filter = BindingFilter { mn_id: Some(mn_id.clone()), mag: Some(address), prefix };
+        let (cursor, limit, counters) = (u64::MAX, 7, true);
+        let control = [
+            Request::BindingShow { filter, cursor, limit, counters },
+            Request::BindingDel { mn_id: mn_id.clone(), prefix },
+            Request::BindingDel { mn_id, prefix: None },
+            Request::MagShow,
+            Request::MagAdd { address, name: "m".into() },
+            Request::MagDel { address },
+            Request::PoolShow,
+            Request::PortShow,
+            Request::WorkerShow,
+            Request::DropShow,
+            Request::StatsShow,
+            Request::NeighborShow,
+        ];
+        let own = [Call::ConfigShow, Call::LogSet { filter: "info".into() }, Call::Version];
+        control.map(Call::Control).into_iter().chain(own).collect()
+    }
+
+    #[test]
+    fn every_call_is_read_as_it_was_written() {
+        for call in calls() {
+            let id = Value::from(7);
+            assert_eq!(parse_line(&call.to_line(7)), Ok(Incoming { id, call }));
+        }
+    }
+
+    #[test]
+    fn every_method_of_the_table_has_a_call() {
+        let mut methods: Vec<_> = calls().iter().map(|c| c.encode().0).collect();
+        methods.dedup();
+        assert_eq!(methods, METHODS);
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_with_the_codes_of_json_rpc() {
+        assert_eq!(refusal("{").0, PARSE_ERROR);
+        assert_eq!(refusal("").0, PARSE_ERROR);
+        assert_eq!(refusal("[]").0, INVALID_REQUEST);
+        assert_eq!(refusal("7").0, INVALID_REQUEST);
+        assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"version"}"#).0, INVALID_REQUEST);
+        assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"version","id":null}"#).0, INVALID_REQUEST);
+        assert_eq!(refusal(r#"{"jsonrpc":"1.0","method":"version","id":1}"#).0, INVALID_REQUEST);
+        assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":1,"id":1}"#).0, INVALID_REQUEST);
+        let more = r#"{"jsonrpc":"2.0","method":"version","id":1,"more":1}"#;
+        assert_eq!(refusal(more), (INVALID_REQUEST, "a request has no \"more\"".into()));
+    }
+
+    #[test]
+    fn unknown_method_is_answered_with_the_nearest_one() {
+        let (code, message) = refusal(r#"{"jsonrpc":"2.0","method":"bindings.show","id":1}"#);
+        assert_eq!(code, METHOD_NOT_FOUND);
+        assert!(message.ends_with("did you mean \"binding.show\"?"), "{message}");
+        let (_, message) = refusal(r#"{"jsonrpc":"2.0","method":"reboot","id":1}"#);
+        assert!(message.contains("there is: binding.show, binding.del"), "{message}");
+    }
+
+    #[test]
+    fn wrong_parameters_are_refused_by_name() {
+        let call = |method: &str, params: &str| {
+            refusal(&format!(r#"{{"jsonrpc":"2.0","method":"{method}","id":1,"params":{params}}}"#))
+        };
+        for (method, params, part) in [
+            ("binding.show", r#"{"limit":0}"#, "limit 0 is not 1 to 512"),
+            ("binding.show", r#"{"limit":513}"#, "limit 513 is not 1 to 512"),
+            ("binding.show", r#"{"nai":"x"}"#, "unknown field `nai`"),
+            ("binding.show", r#"{"mag":"x"}"#, "invalid IPv6 address"),
+            ("binding.show", r#"{"prefix":"2001:db8::1/64"}"#, "bits set beyond"),
+            ("binding.del", "{}", "missing field `mn_id`"),
+            ("mag.add", r#"{"address":"::1","name":"a b"}"#, "a name has"),
+            ("mag.show", r#"{"x":1}"#, "unknown field `x`"),
+            ("version", "[]", "must be an object"),
+        ] {
+            let (code, message) = call(method, params);
+            assert_eq!(code, INVALID_PARAMS, "{method} {params}");
+            assert!(message.contains(part), "{method} {params}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_id_of_a_refused_request_comes_back() {
+        let refusal = parse_line(br#"{"jsonrpc":"2.0","method":"x","id":"abc"}"#).expect_err("x");
+        assert_eq!(refusal.id, Value::from("abc"));
+    }
+}
