@@ -14,7 +14,7 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub const PAGE_MAX: usize = 512;
 
 /// A question for the control core (what the admin thread can answer alone is not here).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Request {
     BindingShow { filter: BindingFilter, cursor: u64, limit: usize, counters: bool },
@@ -30,9 +30,16 @@ pub enum Request {
     NeighborShow,
 }
 
-/// Which bindings.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+impl Request {
+    /// Whether it changes anything, so that it is logged and not asked twice.
+    #[must_use]
+    pub const fn changes(&self) -> bool {
+        matches!(self, Self::BindingDel { .. } | Self::MagAdd { .. } | Self::MagDel { .. })
+    }
+}
+
+/// Which bindings: those to which everything that is named applies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BindingFilter {
     /// Exactly this identifier.
     pub mn_id: Option<MnId>,
@@ -42,8 +49,9 @@ pub struct BindingFilter {
     pub prefix: Option<HomePrefix>,
 }
 
-/// An answer of the control core.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// An answer of the control core. The variant is not written: who asked knows what comes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 #[allow(missing_docs)]
 pub enum Reply {
     Bindings(Page<BindingRow>),

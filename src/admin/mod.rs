@@ -7,5 +7,8 @@
 
 pub mod api;
 pub mod channel;
+pub mod client;
 mod peer;
 pub mod protocol;
+pub mod server;
+mod socket;

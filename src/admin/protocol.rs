@@ -3,7 +3,7 @@
 //! Pure functions; any bytes give a call or a refusal. Requests are answered in the order in which
 //! they came. Batches are refused, and so are notifications: whoever asks is told what became of it.
 
-use super::api::{BindingFilter, PAGE_MAX, PROTOCOL_VERSION, Reply, Request};
+use super::api::{BindingFilter, PAGE_MAX, PROTOCOL_VERSION, Request};
 use crate::addr::{HomePrefix, MnId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -315,36 +315,30 @@ impl Call {
     }
 }
 
-/// The line that answers with a result, or with the refusal.
+/// The line that answers with a result.
 #[must_use]
-pub fn answer_line(answer: Result<(Value, Value), Refusal>) -> Vec<u8> {
-    line(&match answer {
-        Ok((id, result)) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
-        Err(Refusal { id, code, message }) => {
-            json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
-        }
-    })
+pub fn result_line(id: &Value, result: &impl Serialize) -> Vec<u8> {
+    // Written straight to bytes: a page of bindings is too long to be made a `Value` first.
+    line(&Answer { jsonrpc: "2.0", id, result })
 }
 
-/// The result of a call that the control core answered.
-pub fn result(reply: Reply) -> Result<Value, String> {
-    Ok(match reply {
-        Reply::Bindings(page) => json!(page),
-        Reply::Deleted { sessions } => json!({ "sessions": sessions }),
-        Reply::Done => json!({}),
-        Reply::Mags(rows) => json!(rows),
-        Reply::Pools(rows) => json!(rows),
-        Reply::Ports(rows) => json!(rows),
-        Reply::Workers(rows) => json!(rows),
-        Reply::Drops(rows) => json!(rows),
-        Reply::Stats(rows) => json!(rows),
-        Reply::Neighbors(rows) => json!(rows),
-        Reply::Error(why) => return Err(why),
-    })
+/// The line that answers with a refusal.
+#[must_use]
+pub fn refusal_line(refusal: &Refusal) -> Vec<u8> {
+    let Refusal { id, code, message } = refusal;
+    line(&json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } }))
 }
 
-fn line(value: &Value) -> Vec<u8> {
-    let mut bytes = value.to_string().into_bytes();
+#[derive(Serialize)]
+struct Answer<'a, R: Serialize> {
+    jsonrpc: &'static str,
+    id: &'a Value,
+    result: &'a R,
+}
+
+fn line(value: &impl Serialize) -> Vec<u8> {
+    // Fails only for maps whose keys are no strings, and there are none here.
+    let mut bytes = serde_json::to_vec(value).unwrap_or_default();
     bytes.push(b'\n');
     bytes
 }
