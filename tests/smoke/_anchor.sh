@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash
 # anchord, the gateways and the node in the lab. Sourced by _init.sh.
 
 # --- anchord
@@ -94,8 +94,24 @@ drops() { # drops reason: how many frames were dropped for it
     ctl drop show | jq --arg r "$1" '[.[] | select(.reason == $r) | .packets] | add // 0'
 }
 
-stat() { # stat name: a counter of the control plane
+counter() { # counter name: a counter of the control plane
     ctl stats show | jq --arg n "$1" '[.[] | select(.name == $n) | .value] | add // 0'
+}
+
+counted() { (($(counter "$1") >= $2)); } # counted name times
+sessions_are() { [[ $(ctl binding show | jq length) == "$1" ]]; } # sessions_are number
+
+# The first answer in a capture came so many milliseconds after the first update.
+waited_ms() { # waited_ms capture at-least at-most
+    frames "$1" 'mipv6' frame.time_epoch mip6.mhtype | awk -v least="$2" -v most="$3" '
+        $2 == 5 && !asked { asked = $1 }
+        $2 == 6 && !answered { answered = $1 }
+        END { ms = (answered - asked) * 1000; exit !(answered && ms >= least && ms <= most) }'
+}
+
+# Downlink packets go out to this gateway now.
+traffic_at() { # traffic_at proxy-coa
+    in_ns anchor timeout 2 tcpdump -c 20 -i access-dpdk "ip6 dst $1 and ip6 proto 41"
 }
 
 no_binding() { # no_binding [mn_id]
@@ -108,6 +124,61 @@ binding_is() { # binding_is active|deleting [mn_id]
 
 binding_is_at() { # binding_is_at proxy-coa [mn_id]
     [[ $(binding '"\(.state) \(.proxy_coa)"' "${2:-$MN_ID}") == "active $1" ]]
+}
+
+# --- the gateways
+
+mag_config() { # mag_config 1
+    cat <<END
+[node]
+name = "mag$1"
+proxy_coa = "$([[ $1 == 1 ]] && echo $MAG1 || echo $MAG2)"
+lma_address = "$LMA"
+
+[binding]
+lifetime = "${MAG_LIFETIME:-1h}"
+handoff = "${MAG_HANDOFF:-unknown}"
+
+[tunnel]
+interface = "mag-tun"
+
+[[access]]
+interface = "access0"
+
+[[access]]
+interface = "access1"
+
+[[mobile_node]]
+mn_id = "$MN_ID"
+mac = "02:00:00:00:01:01"
+att = 4
+
+[[mobile_node]]
+mn_id = "$MN_ID"
+mac = "02:00:00:00:01:02"
+att = 5
+
+[[mobile_node]]
+mn_id = "$MN2_ID"
+mac = "02:00:00:00:02:01"
+att = 4
+
+[control]
+socket = "$RUN/mag$1.sock"
+
+[log]
+filter = "${MAG_LOG:-info}"
+END
+}
+
+mag_start() { # mag_start 1
+    mag_config "$1" >"$RUN/mag$1.toml"
+    start "mag$1" "mag$1" "$BIN/anchor-mag" --config "$RUN/mag$1.toml"
+    eventually "mag$1 answers on its socket" mag "$1" binding show
+}
+
+mag() { # mag 1 noun verb ...
+    "$BIN/anchor-mag" --socket "$RUN/mag$1.sock" "${@:2}"
 }
 
 # --- the node: an unmodified host
@@ -131,6 +202,20 @@ attach() { # attach 1a [mn] [eth0]
     plug "$@"
     solicit "${@:2}"
     eventually "${2:-mn} has an address" has_address "${@:2}"
+}
+
+# The node moves to another cell, whose gateway registers it; the old one notices it later.
+handoff() { # handoff from to proxy-coa
+    plug "$2"
+    solicit
+    eventually "the binding is at $3" binding_is_at "$3"
+    vacate "$1"
+}
+
+# The node leaves, and its gateway notices.
+detach() { # detach 1a [mn] [eth0]
+    unplug "${@:2}"
+    vacate "$1"
 }
 
 # The node reaches the correspondent and is reached by it.

@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 BIN=${BIN:-target/debug}
 WORKERS=${WORKERS:-1}
 LAB_HUGEPAGES=${LAB_HUGEPAGES:-false}
-MN_ID=mn1@example.org
+MN_ID=mn1@example.org MN2_ID=mn2@example.org
 RUN=$(mktemp -d "/tmp/$LAB.XXXX") # configurations, logs, captures, sockets
 declare -A daemon=()              # name -> process id of what must be running
 

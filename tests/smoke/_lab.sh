@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034 # variables are used where this is sourced
+# shellcheck shell=bash
 # The lab: network namespaces of this run and the links between them. Sourced.
 #
 #   mn, mn2        switch                mag1, mag2          switch          anchor             cn
@@ -9,7 +9,7 @@
 #              +- cell2b -- access1 [mag2]
 #
 # The cells and `transit` are bridges in `switch`. A node moves when its port is put into another
-# cell: `plug 2a`. An access link has one node (RFC 5213 6.3), hence the second one for `mn2`. The
+# cell: `plug 2a`, and later the old gateway notices: `vacate 1a`. An access link has one node (RFC 5213 6.3), hence the second one for `mn2`. The
 # kernel has no addresses on the two veths that anchord's ports drive; it has them on anchord's
 # TAPs, `access` and `core`.
 
@@ -79,12 +79,15 @@ lab_up() {
     link anchor access-dpdk switch anchor0
     link anchor core-dpdk cn eth0
     in_ns anchor sysctl -qw net.ipv6.conf.default.disable_ipv6=0
-    link mn eth0 switch mn-eth0
-    link mn eth1 switch mn-eth1
-    link mn2 eth0 switch mn2-eth0
+    link mn eth0 switch mn-eth0 02:00:00:00:01:01
+    link mn eth1 switch mn-eth1 02:00:00:00:01:02
+    link mn2 eth0 switch mn2-eth0 02:00:00:00:02:01
     for m in mn-eth0 mn-eth1 mn2-eth0; do in_ns switch ip link set $m down; done
     bridge transit mag1t mag2t anchor0
-    for m in 1a 1b 2a 2b; do bridge cell$m mag$m; done
+    for m in 1a 1b 2a 2b; do
+        bridge cell$m mag$m
+        vacate $m
+    done
     address mag1 transit $MAG1/64
     address mag2 transit $MAG2/64
     address cn eth0 $CN_LINK/64
@@ -123,13 +126,20 @@ poll() { # poll tries command ...
     done
 }
 
-# Puts a node's interface into a cell, or takes it out of all. The node sees its link go down and up.
+# Puts a node's interface into a cell, or takes it out of all. The node sees its link go down and up;
+# the gateway of the cell sees its link up.
 plug() { # plug 1a [mn] [eth0]
     local port=${2:-mn}-${3:-eth0}
     unplug "${2:-mn}" "${3:-eth0}"
+    in_ns switch ip link set "mag$1" up
     in_ns switch ip link set "$port" master "cell$1" up
 }
 
 unplug() { # unplug [mn] [eth0]
     in_ns switch ip link set "${1:-mn}-${2:-eth0}" nomaster down
+}
+
+# The gateway notices that nobody is in its cell any more: its link loses the carrier.
+vacate() { # vacate 1a
+    in_ns switch ip link set "mag$1" down
 }
