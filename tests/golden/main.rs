@@ -1,0 +1,260 @@
+//! Bytes that others made are understood, and what we make is understood by others.
+//! `README.md` beside this file says how the bytes were made.
+#![allow(missing_docs)]
+
+mod pcap;
+mod tshark;
+
+use anchord::addr::HomePrefix;
+use anchord::time::{Lifetime, MobTimestamp};
+use anchord::wire::ether::{self, EtherHeader};
+use anchord::wire::ipv6::{self, Ipv6Header};
+use anchord::wire::mh::{
+    AccessTech, BaFlags, BindingAck, BindingError, BindingRefreshRequest, BindingUpdate, BuFlags,
+    HandoffIndicator, Message, MessageData, MobilityOption, NEXT_HEADER, SeqNo, Status,
+};
+use std::ffi::OsString;
+use std::net::Ipv6Addr;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+const MAG: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 2);
+const MN: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x200, 0, 0, 0, 0, 9);
+const MAG_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+const NAI: MobilityOption<'_> = MobilityOption::MnId(1, b"mn1@example.org");
+const MAC: MobilityOption<'_> = MobilityOption::MnLinkLayerId(&[2, 0, 0, 0, 0, 1]);
+/// 2026-11-20 23:59:59.5 UTC.
+const WHEN: MobilityOption<'_> =
+    MobilityOption::Timestamp(MobTimestamp(1_795_219_199 << 16 | 0x8000));
+
+/// The fixed part of a message, whichever it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fixed {
+    Brr,
+    Bu(BindingUpdate),
+    Ba(BindingAck),
+    Be(BindingError),
+}
+
+/// A file of `messages/`, and what it says.
+struct Golden {
+    name: &'static str,
+    fixed: Fixed,
+    options: Vec<MobilityOption<'static>>,
+    /// Whether its padding is what we would write.
+    canonical: bool,
+}
+
+fn pbu(seq: u16, lifetime: u16) -> Fixed {
+    let flags = BuFlags::A | BuFlags::P;
+    Fixed::Bu(BindingUpdate { seq: SeqNo(seq), flags, lifetime: Lifetime(lifetime) })
+}
+
+fn pba(status: Status, seq: u16, lifetime: u16) -> Fixed {
+    let (seq, lifetime) = (SeqNo(seq), Lifetime(lifetime));
+    Fixed::Ba(BindingAck { status, flags: BaFlags::P, seq, lifetime })
+}
+
+fn hnp(prefix: &str) -> MobilityOption<'static> {
+    MobilityOption::HomeNetworkPrefix(prefix.parse::<HomePrefix>().expect("a prefix"))
+}
+
+const fn hi(value: HandoffIndicator) -> MobilityOption<'static> {
+    MobilityOption::HandoffIndicator(value)
+}
+
+const fn att(value: u8) -> MobilityOption<'static> {
+    MobilityOption::AccessTech(AccessTech(value))
+}
+
+/// What `make.py` says in its own words.
+fn goldens() -> Vec<Golden> {
+    use HandoffIndicator as Hi;
+    use MobilityOption as O;
+    let any = || hnp("::/0");
+    let first = || hnp("2001:db8:1::/64");
+    let golden = |name, fixed, options: &[MobilityOption<'static>]| Golden {
+        name,
+        fixed,
+        options: options.to_vec(),
+        canonical: true,
+    };
+    let foreign = |name, fixed, options: &[MobilityOption<'static>]| Golden {
+        canonical: false,
+        ..golden(name, fixed, options)
+    };
+    let bu = BindingUpdate {
+        seq: SeqNo(15),
+        flags: BuFlags::A | BuFlags::H | BuFlags::L | BuFlags::K,
+        lifetime: Lifetime(105),
+    };
+    let ba = BindingAck {
+        status: Status::ACCEPTED_PREFIX_DISCOVERY_NECESSARY,
+        flags: BaFlags::K,
+        seq: SeqNo(15),
+        lifetime: Lifetime(105),
+    };
+    let be =
+        BindingError { status: BindingError::UNKNOWN_MH_TYPE, home_address: Ipv6Addr::UNSPECIFIED };
+    let lla = |a| O::LinkLocal(a);
+    vec![
+        golden(
+            "pbu-attach",
+            pbu(1, 900),
+            &[NAI, any(), hi(Hi::NEW_INTERFACE), att(4), MAC, lla(Ipv6Addr::UNSPECIFIED), WHEN],
+        ),
+        golden(
+            "pba-accepted",
+            pba(Status::ACCEPTED, 1, 900),
+            &[NAI, first(), hi(Hi::NEW_INTERFACE), att(4), MAC, lla(MAG_LINK_LOCAL), WHEN],
+        ),
+        golden(
+            "pbu-handoff-two-prefixes",
+            pbu(0xffff, 900),
+            &[
+                NAI,
+                first(),
+                hnp("2001:db8:2:300::/56"),
+                hi(Hi::SAME_INTERFACE),
+                att(3),
+                O::MnLinkLayerId(&[2, 0, 0, 0xff, 0xfe, 0, 0, 1]),
+                WHEN,
+            ],
+        ),
+        golden("pbu-deregister-by-sequence", pbu(2, 0), &[NAI, first(), hi(Hi::UNKNOWN), att(1)]),
+        golden(
+            "pba-missing-mn-id",
+            pba(Status::MISSING_MN_IDENTIFIER_OPTION, 7, 0),
+            &[O::MnId(1, b"")],
+        ),
+        golden(
+            "pba-timestamp-mismatch",
+            pba(Status::TIMESTAMP_MISMATCH, 1, 0),
+            &[NAI, any(), hi(Hi::NEW_INTERFACE), att(4), WHEN],
+        ),
+        golden(
+            "pbu-vendor-and-unknown",
+            pbu(1, 900),
+            &[
+                NAI,
+                O::Vendor(32473, 1, b"abc"),
+                O::Unknown(200, b"xyz"),
+                O::Unknown(201, b""),
+                hi(HandoffIndicator(99)),
+                att(250),
+            ],
+        ),
+        golden("bu-home-registration", Fixed::Bu(bu), &[O::AlternateCoa(MN)]),
+        golden("ba-refresh-advice", Fixed::Ba(ba), &[O::RefreshAdvice(Lifetime(90))]),
+        golden("pbu-no-options", pbu(1, 900), &[]),
+        golden("brr", Fixed::Brr, &[]),
+        golden("be-unknown-mh-type", Fixed::Be(be), &[]),
+        golden(
+            "pbu-zero-nai-host-prefix",
+            pbu(1, 900),
+            &[O::MnId(1, &[0; 63]), hnp("2001:db8:1::1/128"), hi(Hi::SAME_INTERFACE), att(4), WHEN],
+        ),
+        foreign("pbu-unaligned-pad1", pbu(1, 900), &[NAI, first(), hi(Hi::UNKNOWN), att(0)]),
+        foreign("pbu-padn-with-data", pbu(1, 900), &[NAI]),
+    ]
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// The packet in a `.hex` file.
+fn packet(name: &str) -> Vec<u8> {
+    let path = directory().join("messages").join(name).with_extension("hex");
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    text.split_whitespace().map(|b| u8::from_str_radix(b, 16).expect("hex")).collect()
+}
+
+/// The IPv6 header of a packet and what its Mobility Header says.
+fn parse(packet: &[u8]) -> (Ipv6Header, Fixed, Vec<MobilityOption<'_>>) {
+    let header = Ipv6Header::parse(packet).expect("an IPv6 header");
+    assert_eq!((header.packet_len(), header.next_header), (packet.len(), NEXT_HEADER));
+    let message = Message::parse(&packet[ipv6::HEADER_LEN..], header.src, header.dst);
+    let message = message.expect("a valid Mobility Header");
+    let fixed = match message {
+        Message::Brr(_) => Fixed::Brr,
+        Message::Bu(m, _) => Fixed::Bu(m),
+        Message::Ba(m, _) => Fixed::Ba(m),
+        Message::Be(m, _) => Fixed::Be(m),
+    };
+    (header, fixed, message.options().iter().collect())
+}
+
+/// The Mobility Header that we make of this.
+fn emit(fixed: Fixed, options: &[MobilityOption<'_>], src: Ipv6Addr, dst: Ipv6Addr) -> Vec<u8> {
+    let mut buf = vec![0xa5; 2048];
+    let len = match fixed {
+        Fixed::Brr => BindingRefreshRequest.emit(options, src, dst, &mut buf),
+        Fixed::Bu(m) => m.emit(options, src, dst, &mut buf),
+        Fixed::Ba(m) => m.emit(options, src, dst, &mut buf),
+        Fixed::Be(m) => m.emit(options, src, dst, &mut buf),
+    };
+    buf.truncate(len.expect("fits"));
+    buf
+}
+
+// proves: PMIP6-8.1-2, PMIP6-8.3-2, PMIP6-8.4-2, PMIP6-8.5-2, PMIP6-8.6-2, MIP6-6.2.1-1
+// proves: MIP6-6.2.1-2, MIP6-6.2.3-1
+#[test]
+fn messages_made_by_scapy_mean_what_scapy_was_told() {
+    for golden in goldens() {
+        let packet = packet(golden.name);
+        let (_, fixed, options) = parse(&packet);
+        assert_eq!((fixed, options), (golden.fixed, golden.options), "{}", golden.name);
+    }
+}
+
+// proves: PMIP6-8.3-1, PMIP6-8.4-1, PMIP6-8.5-1, PMIP6-8.6-1, PMIP6-8.7-1, PMIP6-8.8-1
+// proves: MIP6-6.1.1-1, MIP6-6.1.1-2, MIP6-6.1.1-4, MIP6-6.1.1-5
+#[test]
+fn what_we_emit_is_byte_for_byte_what_scapy_emits() {
+    for golden in goldens().into_iter().filter(|g| g.canonical) {
+        let packet = packet(golden.name);
+        let header = Ipv6Header::parse(&packet).expect("an IPv6 header");
+        let made = emit(golden.fixed, &golden.options, header.src, header.dst);
+        assert_eq!(made, packet[ipv6::HEADER_LEN..], "{}", golden.name);
+    }
+}
+
+#[test]
+fn every_golden_message_has_its_meaning_written_down() {
+    let files = fs::read_dir(directory().join("messages")).expect("messages");
+    let stem = |e: fs::DirEntry| e.path().file_stem().expect("a name").to_owned();
+    let mut files: Vec<OsString> = files.map(|e| stem(e.expect("an entry"))).collect();
+    let mut named: Vec<OsString> = goldens().iter().map(|g| g.name.into()).collect();
+    files.sort();
+    named.sort();
+    assert_eq!(files, named);
+}
+
+#[test]
+fn every_signaling_message_of_another_implementation_is_understood() {
+    let (mut updates, mut acks) = (Vec::new(), Vec::new());
+    for frame in pcap::read(&directory().join("opmip-core.pcap")) {
+        let ethernet = EtherHeader::parse(&frame).expect("an Ethernet header");
+        let packet = &frame[ether::HEADER_LEN..];
+        let is_signaling = ethernet.ether_type == ether::IPV6
+            && Ipv6Header::parse(packet).is_ok_and(|h| h.next_header == NEXT_HEADER);
+        if !is_signaling {
+            continue;
+        }
+        let (header, fixed, options) = parse(packet);
+        // Its padding is not ours, so the bytes differ; the meaning must not.
+        let again = emit(fixed, &options, header.src, header.dst);
+        let again = Message::parse(&again, header.src, header.dst).expect("valid");
+        assert!(again.options().iter().eq(options.iter().copied()));
+        match fixed {
+            Fixed::Bu(update) => updates.push((header.src, update, options.len())),
+            Fixed::Ba(ack) => acks.push(ack),
+            Fixed::Brr | Fixed::Be(_) => panic!("neither update nor acknowledgement"),
+        }
+    }
+    assert_eq!((updates.len(), acks.len()), (92, 92));
+    assert!(updates.iter().all(|(src, u, _)| u.flags == BuFlags::A | BuFlags::P && *src == MAG));
+    assert!(acks.iter().all(|a| a.flags.contains(BaFlags::P) && a.status.is_accepted()));
+}
