@@ -8,15 +8,27 @@
 //! A frame is handed over at most once a stage, so at most twice: the receiver of a stage carries it
 //! out and never passes the same stage on.
 
-use crate::nic::Frame;
+use crate::addr::WorkerId;
+use crate::nic::{BURST_MAX, Frame};
+use crate::sync::ring::Producer;
+use arrayvec::ArrayVec;
 
 /// What the next worker has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// A tunnel packet as it was received: the receiver owns its inner source.
     Uplink,
-    /// A plain packet: the receiver owns its destination.
-    Downlink,
+    /// A plain packet, padding removed: the receiver owns its destination.
+    Downlink(Origin),
+}
+
+/// Who made a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Somebody else: forwarding costs it a hop.
+    Forwarded,
+    /// We did: an ICMPv6 error.
+    Ours,
 }
 
 /// A frame on its way between two workers.
@@ -24,4 +36,51 @@ pub(super) enum Stage {
 pub struct Handoff<F: Frame> {
     pub(super) stage: Stage,
     pub(super) frame: F,
+}
+
+/// The ways to all workers, with what has been staged for them in this burst.
+pub(super) struct Peers<F: Frame> {
+    peers: Vec<Peer<F>>,
+}
+
+struct Peer<F: Frame> {
+    staged: ArrayVec<Handoff<F>, BURST_MAX>,
+    ring: Option<Producer<Handoff<F>>>,
+}
+
+/// What became of frames for other workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct HandedOff {
+    pub(super) sent: u64,
+    pub(super) refused: u64,
+}
+
+impl<F: Frame> Peers<F> {
+    /// The rings to every worker, in the order of their ids.
+    pub(super) fn new(rings: Vec<Option<Producer<Handoff<F>>>>) -> Self {
+        let peer = |ring| Peer { staged: ArrayVec::new(), ring };
+        Self { peers: rings.into_iter().map(peer).collect() }
+    }
+
+    /// Adds a frame; gives it back if a whole burst is staged already or there is no such worker.
+    pub(super) fn push(&mut self, to: WorkerId, handoff: Handoff<F>) -> Result<(), F> {
+        match self.peers.get_mut(usize::from(to.0)) {
+            Some(peer) => peer.staged.try_push(handoff).map_err(|e| e.element().frame),
+            None => Err(handoff.frame),
+        }
+    }
+
+    /// Hands over what is staged.
+    pub(super) fn flush(&mut self) -> HandedOff {
+        let mut done = HandedOff::default();
+        for Peer { staged, ring } in &mut self.peers {
+            for handoff in staged.drain(..) {
+                match ring.as_mut().map(|ring| ring.push(handoff)) {
+                    Some(Ok(())) => done.sent += 1,
+                    Some(Err(_)) | None => done.refused += 1,
+                }
+            }
+        }
+        done
+    }
 }

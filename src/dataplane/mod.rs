@@ -3,18 +3,34 @@
 //!
 //! ```text
 //!  rx burst --> classify --> shard lookup --+--> forward --> encap --+--> egress --> tx burst
-//!     ^            |  |                     |      ^                 |       |
+//!     ^            |  |                     |       ^                |       |
 //!  hand-off in     |  +--> hand-off out     +--> admit --> decap ----+       +--> punt (unresolved)
-//!                  +-----> punt (signaling, exception)               route
+//!                  +-----> punt (signaling, exception)      route
 //! ```
 //!
 //! `forward` is the downlink (correspondent to node), `admit` and `decap` are the uplink (node to
 //! correspondent). A frame ends in exactly one of: sent, punted, handed to another worker, or
 //! dropped under one [`drop::DropReason`]; [`counters`] keep the books and a test balances them.
 
+pub mod classify;
 pub mod counters;
 pub mod drop;
 pub mod handoff;
 pub mod steer;
 pub mod update;
 pub mod worker;
+
+mod admit;
+mod burst;
+mod decap;
+mod egress;
+mod encap;
+mod fib;
+mod forward;
+mod hash;
+mod header;
+mod icmp;
+mod mtu;
+mod punt;
+mod shard;
+mod tunnel;

@@ -51,13 +51,15 @@ pub enum NextHop {
 pub enum Change {
     /// Creates or replaces a tunnel.
     TunnelSet(TunnelId, Tunnel),
-    /// Removes a tunnel; no entry names it any more.
+    /// Removes a tunnel; no entry names it any more. (If one did, its packets would be dropped.)
     TunnelDel(TunnelId),
     /// Creates the entry of a prefix, or moves it; its counters stay.
     EntrySet(HomePrefix, Forward),
     /// Removes the entry of a prefix and its counters.
     EntryDel(HomePrefix),
-    /// A prefix that the anchor's nodes live in: unassigned addresses inside are unreachable.
+    /// A prefix that the anchor's nodes live in. Addresses inside that no entry holds are
+    /// unreachable, and what nodes send into it stays in the anchor: every prefix that may ever have
+    /// an entry lies in a pool, on every worker.
     PoolSet(HomePrefix),
     /// No longer.
     PoolDel(HomePrefix),
@@ -101,7 +103,7 @@ pub enum PuntReason {
     /// For the host kernel: ND, ARP, anything to our own addresses, link-local, multicast.
     Exception,
     /// Ready to leave but for the link-layer address of this next hop; the control core holds it
-    /// until the kernel has resolved it. The Ethernet header's addresses are still to be written.
+    /// until the kernel has resolved it. The Ethernet header is complete but for the destination.
     Unresolved(PortId, Ipv6Addr),
 }
 

@@ -1,15 +1,18 @@
 //! A forwarding worker: polls its queues and rings, and runs every frame to its end.
 
+use super::burst::Lane;
 use super::counters::{Counter, CounterWriter, WorkerCounters};
 use super::drop::DropReason;
-use super::handoff::Handoff;
+use super::handoff::{Handoff, Peers};
+use super::punt::Reports;
 use super::steer::Steering;
-use super::update::{Inject, Report, Update};
-use crate::addr::{AnchorAddr, MacAddr, WorkerId};
-use crate::nic::{Burst, Frame, RxQueue, TxQueue};
+use super::update::{Change, Inject, Report, Update};
+use crate::addr::{AnchorAddr, MacAddr, PortId, WorkerId};
+use crate::nic::{BURST_MAX, Burst, Frame, RxQueue, TxQueue};
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::seq::AppliedWriter;
 use crate::time::Instant;
+use arrayvec::ArrayVec;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
@@ -79,15 +82,20 @@ pub struct WorkerRings<F: Frame> {
 
 /// A forwarding worker. Owns its part of the binding table, its queues and its counters.
 pub struct Worker<R: RxQueue, T: TxQueue<Frame = R::Frame>> {
-    config: WorkerConfig,
-    ports: Vec<WorkerPort<R, T>>,
-    rings: WorkerRings<R::Frame>,
+    lane: Lane<R::Frame>,
+    queues: Vec<(R, T)>,
+    updates: Consumer<Update>,
+    injects: Consumer<Inject<R::Frame>>,
+    handoffs: Vec<Consumer<Handoff<R::Frame>>>,
     applied: AppliedWriter,
-    counters: CounterWriter,
 }
 
+/// Updates applied at most between two bursts, so that a large change delays no packet for long.
+const UPDATES_MAX: usize = 512;
+
 impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
-    /// A worker with empty tables; allocates all that it will ever need for `config.limits`.
+    /// A worker with empty tables; allocates all that `config.limits` will ever need. (Routes and
+    /// neighbours allocate as they come: their number is the kernel's.)
     #[must_use]
     pub fn new(
         config: WorkerConfig,
@@ -96,28 +104,137 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
         applied: AppliedWriter,
         counters: Arc<WorkerCounters>,
     ) -> Self {
-        Self { config, ports, rings, applied, counters: CounterWriter::new(counters) }
+        let configs = ports.iter().map(|p| p.config).collect();
+        let peers = Peers::new(rings.handoff_out);
+        let reports = Reports::new(rings.reports);
+        Self {
+            lane: Lane::new(config, configs, peers, reports, CounterWriter::new(counters)),
+            queues: ports.into_iter().map(|p| (p.rx, p.tx)).collect(),
+            updates: rings.updates,
+            injects: rings.injects,
+            handoffs: rings.handoff_in,
+            applied,
+        }
     }
 
-    /// One turn: applies the updates that have come, then runs one burst of each port, of the
-    /// hand-off rings and of the injected frames to its end. Returns how many updates and frames
+    /// One turn: applies the updates that have come, then runs one burst of each port, of each
+    /// hand-off ring and of the injected frames to its end. Returns how many updates and frames
     /// that was; zero says that the worker is idle.
-    pub fn poll(&mut self, _now: Instant) -> usize {
-        let mut work = 0;
-        while let Some(update) = self.rings.updates.pop() {
-            self.applied.store(update.seq);
-            work += 1;
-        }
-        let mut burst = Burst::new();
-        while let Some(inject) = self.rings.injects.pop() {
-            self.counters.add(Counter::Injected, 1);
-            burst.push(inject.frame);
-            if let Some(port) = self.ports.get_mut(usize::from(inject.port.0)) {
-                port.tx.send(&mut burst);
-            }
-            self.counters.drop(DropReason::TxFull, burst.drain(..).len() as u64);
-            work += 1;
-        }
+    pub fn poll(&mut self, now: Instant) -> usize {
+        self.lane.now = now;
+        let work = self.apply() + self.receive() + self.take_over() + self.inject();
+        self.lane.counters.add(Counter::Polls, 1);
+        self.lane.counters.add(Counter::BusyPolls, u64::from(work > 0));
         work
+    }
+
+    /// Applies updates in order, then says so.
+    fn apply(&mut self) -> usize {
+        let mut last = None;
+        let mut applied = 0;
+        // An update may ask for an answer, so none is taken while the answer would have no room.
+        while applied < UPDATES_MAX && self.lane.reports.has_room() {
+            let Some(Update { seq, change }) = self.updates.pop() else { break };
+            self.lane.apply(change);
+            last = Some(seq);
+            applied += 1;
+        }
+        if let Some(seq) = last {
+            // Nothing of the old state is left here: each burst was sent before its turn ended.
+            self.applied.store(seq);
+            self.lane.counters.add(Counter::Updates, applied as u64);
+            self.lane.counters.set(Counter::Entries, self.lane.shard.len() as u64);
+        }
+        applied
+    }
+
+    fn receive(&mut self) -> usize {
+        let mut received = 0;
+        let mut burst = Burst::new();
+        for port in 0..self.queues.len() {
+            let n = self.queues[port].0.recv(&mut burst);
+            if n == 0 {
+                continue;
+            }
+            received += n;
+            let bytes: usize = burst.iter().map(Frame::frame_len).sum();
+            self.lane.counters.add(Counter::RxPackets, n as u64);
+            self.lane.counters.add(Counter::RxBytes, bytes as u64);
+            self.lane.receive(PortId(u16::try_from(port).unwrap_or(u16::MAX)), &mut burst);
+            self.flush();
+        }
+        received
+    }
+
+    fn take_over(&mut self) -> usize {
+        let mut taken = 0;
+        let mut burst = ArrayVec::new();
+        for ring in 0..self.handoffs.len() {
+            while let (false, Some(handoff)) = (burst.is_full(), self.handoffs[ring].pop()) {
+                burst.push(handoff);
+            }
+            if burst.is_empty() {
+                continue;
+            }
+            taken += burst.len();
+            self.lane.counters.add(Counter::HandoffReceived, burst.len() as u64);
+            self.lane.take_over(&mut burst);
+            self.flush();
+        }
+        taken
+    }
+
+    fn inject(&mut self) -> usize {
+        let mut injected = 0;
+        while injected < BURST_MAX {
+            let Some(Inject { port, frame }) = self.injects.pop() else { break };
+            self.lane.send(frame, port);
+            injected += 1;
+        }
+        if injected > 0 {
+            self.lane.counters.add(Counter::Injected, injected as u64);
+            self.flush();
+        }
+        injected
+    }
+
+    /// Sends what is staged for all ports.
+    fn flush(&mut self) {
+        for ((_, tx), staged) in self.queues.iter_mut().zip(&mut self.lane.staged) {
+            let sent = staged.flush(tx);
+            self.lane.counters.add(Counter::TxPackets, sent.packets);
+            self.lane.counters.add(Counter::TxBytes, sent.bytes);
+            self.lane.counters.drop(DropReason::TxFull, sent.refused);
+        }
+    }
+}
+
+impl<F: Frame> Lane<F> {
+    /// Carries out one change.
+    fn apply(&mut self, change: Change) {
+        let fits = match change {
+            Change::TunnelSet(id, tunnel) => self.tunnels.set(id, tunnel),
+            Change::EntrySet(prefix, forward) => self.shard.set(prefix, forward),
+            Change::CountersGet(prefix, token) => {
+                self.reports.answer(token, self.shard.counters(prefix))
+            }
+            other => {
+                match other {
+                    Change::TunnelDel(id) => self.tunnels.remove(id),
+                    Change::EntryDel(prefix) => self.shard.remove(prefix),
+                    Change::PoolSet(pool) => self.fib.set_pool(pool),
+                    Change::PoolDel(pool) => self.fib.remove_pool(pool),
+                    Change::RouteSet(prefix, next) => self.fib.set_route(prefix, next),
+                    Change::RouteDel(prefix) => self.fib.remove_route(prefix),
+                    Change::NeighborSet(port, addr, mac) => self.fib.set_neighbor(port, addr, mac),
+                    Change::NeighborDel(port, addr) => self.fib.remove_neighbor(port, addr),
+                    Change::TunnelSet(..) | Change::EntrySet(..) | Change::CountersGet(..) => {}
+                }
+                true
+            }
+        };
+        if !fits {
+            self.counters.add(Counter::UpdatesRefused, 1);
+        }
     }
 }

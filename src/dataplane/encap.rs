@@ -1,0 +1,97 @@
+//! IPv6 in IPv6 encapsulation (RFC 2473 sections 3.1, 4.1.1, 5.1 and 6).
+
+use super::hash::{high, low, mix};
+use super::header::{
+    ETHER_LEN, Header, Headers, IPV6_LEN, Ipv6, OPTION_ENCAP_LIMIT, protocol,
+};
+use super::mtu::overhead;
+use super::tunnel::HEAD_LEN;
+use crate::nic::Frame;
+
+/// What a tunnel header says about the packet behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outer {
+    /// Copied from the packet: DSCP (RFC 2983, uniform model) and ECN (RFC 6040 4.1, normal mode).
+    pub(super) traffic_class: u8,
+    /// The same for all packets of a flow, so that routers can balance (RFC 6438).
+    pub(super) flow_label: u32,
+    /// The limit to announce, if the packet came with one.
+    pub(super) encap_limit: Option<u8>,
+}
+
+/// A Tunnel Encapsulation Limit found in a packet: its value and the value's offset in the packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EncapLimit {
+    pub(super) value: u8,
+    pub(super) at: usize,
+}
+
+/// Replaces the Ethernet header of `frame` by `head`, which is one and a tunnel header. `false`, and
+/// no change, if the buffer has no room in front or the packet is too long for a length field.
+#[must_use]
+pub(super) fn encapsulate<F: Frame>(frame: &mut F, head: &[u8; HEAD_LEN], outer: Outer) -> bool {
+    let overhead = overhead(outer.encap_limit.is_some());
+    let payload = frame.frame_len() - ETHER_LEN + overhead - IPV6_LEN;
+    let Ok(payload) = u16::try_from(payload) else { return false };
+    if !frame.prepend(overhead) {
+        return false;
+    }
+    let bytes = frame.data_mut();
+    let Some((front, rest)) = bytes.split_first_chunk_mut::<HEAD_LEN>() else { return false };
+    *front = *head;
+    let word = 6 << 28 | u32::from(outer.traffic_class) << 20 | outer.flow_label;
+    front[14..18].copy_from_slice(&word.to_be_bytes());
+    front[18..20].copy_from_slice(&payload.to_be_bytes());
+    if let (Some(limit), Some(options)) = (outer.encap_limit, rest.first_chunk_mut::<8>()) {
+        front[20] = protocol::DESTINATION;
+        // Next header, length 8, the option, PadN of one byte.
+        *options = [protocol::IPV6, 0, OPTION_ENCAP_LIMIT, 1, limit, 1, 1, 0];
+    }
+    true
+}
+
+/// The packet's Tunnel Encapsulation Limit (RFC 2473 section 4.1.1 (a)): the first one, looked for
+/// up to the upper-layer header.
+pub(super) fn encap_limit(packet: &[u8], ip: Ipv6<'_>) -> Option<EncapLimit> {
+    let mut headers = Headers::of(packet, ip);
+    loop {
+        match headers.step() {
+            Ok(Header::Options(mut options)) => {
+                // An unreadable option ends the search as an unreadable header does (iv).
+                let found = options.find_map(|o| match o {
+                    Ok(o) if o.kind == OPTION_ENCAP_LIMIT => Some(Ok(o)),
+                    Ok(_) => None,
+                    Err(e) => Some(Err(e)),
+                });
+                match found {
+                    Some(Ok(o)) => {
+                        let value = *o.data.first()?;
+                        return Some(EncapLimit { value, at: o.at + 2 });
+                    }
+                    Some(Err(_)) => return None,
+                    None => {}
+                }
+            }
+            Ok(Header::Routing) => {}
+            Ok(Header::Fragment { .. } | Header::Upper { .. }) | Err(_) => return None,
+        }
+    }
+}
+
+/// A flow label for the tunnel header: a hash of the packet's addresses and its own flow label or,
+/// without one, its transport ports. Never zero, which would mean "no label" (RFC 6437).
+pub(super) fn flow_label(packet: &[u8], ip: Ipv6<'_>) -> u32 {
+    let entropy = match (ip.flow_label(), ip.next_header()) {
+        (0, protocol::TCP | protocol::UDP | protocol::SCTP) => {
+            packet[IPV6_LEN..].first_chunk().map_or(0, |ports| u32::from_be_bytes(*ports))
+        }
+        (label, _) => label,
+    };
+    let (src, dst) = (ip.src(), ip.dst());
+    let hash = mix(
+        mix(high(src), low(src)) ^ u64::from(entropy),
+        mix(high(dst), low(dst)) ^ u64::from(ip.next_header()),
+    );
+    let label = low(u128::from(hash >> 44));
+    u32::try_from(label).unwrap_or(1).max(1)
+}

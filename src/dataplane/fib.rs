@@ -1,0 +1,283 @@
+//! The mirrored FIB: where packets outside a tunnel go, tunnel packets themselves included.
+//!
+//! ```text
+//!   dst --> cache line (direct-mapped) --hit--> Route
+//!               | miss or stale
+//!               +--> pools: anchored?
+//!               +--> routes: longest match --> next hop --> neighbour --> Route
+//! ```
+//!
+//! Any change starts a new *generation*; cache lines and tunnels that were resolved in an older one
+//! are resolved again when they are used.
+
+use super::hash::{high, low, mix, slot};
+use super::update::NextHop;
+use crate::addr::{HomePrefix, MacAddr, PortId};
+use hashbrown::HashMap;
+use prefix_trie::{PrefixMap, PrefixSet};
+use std::net::Ipv6Addr;
+
+/// Where a packet goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    /// Into a pool: to the tunnel of the node that holds the address, if any does.
+    Anchored,
+    /// Out of this port to this link-layer address.
+    Send(PortId, MacAddr),
+    /// Out of this port to this next hop, whose link-layer address is not known.
+    Unresolved(PortId, Ipv6Addr),
+    /// Nowhere.
+    NoRoute,
+    /// Nowhere, and nobody is told.
+    Blackhole,
+    /// To ourselves.
+    Local,
+}
+
+/// Counts changes of the FIB. Never zero, so that zero is "never resolved".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Generation(pub(super) u32);
+
+/// A worker's copy of the kernel's routes and neighbours, and the pools.
+#[derive(Debug)]
+pub(super) struct Fib {
+    pools: PrefixSet<(u128, u8)>,
+    routes: PrefixMap<(u128, u8), NextHop>,
+    neighbors: HashMap<(PortId, Ipv6Addr), MacAddr>,
+    /// Ports are the numbers below it.
+    ports: u16,
+    generation: Generation,
+    cache: Box<[CacheLine]>,
+}
+
+/// A resolved destination: half a cache line of the CPU.
+#[derive(Debug, Clone, Copy)]
+struct CacheLine {
+    dst: u128,
+    generation: u32,
+    kind: Kind,
+    mac: MacAddr,
+    port: PortId,
+}
+
+/// [`Route`] without what is beside it in the line. An unresolved next hop is not cached: its
+/// packets are punted anyway.
+#[derive(Debug, Clone, Copy)]
+#[repr(u8)]
+enum Kind {
+    Anchored,
+    Send,
+    NoRoute,
+    Blackhole,
+    Local,
+}
+
+const _: () = assert!(size_of::<CacheLine>() == 32);
+
+/// Destinations that the cache holds: 256 KiB, a fraction of a core's second-level cache.
+const CACHE_LEN: usize = 8192;
+
+impl Fib {
+    /// Without routes, for ports `0..ports`.
+    pub(super) fn new(ports: u16) -> Self {
+        let empty = CacheLine {
+            dst: 0,
+            generation: 0,
+            kind: Kind::NoRoute,
+            mac: MacAddr([0; 6]),
+            port: PortId(0),
+        };
+        Self {
+            pools: PrefixSet::new(),
+            routes: PrefixMap::new(),
+            neighbors: HashMap::new(),
+            ports,
+            generation: Generation(1),
+            cache: vec![empty; CACHE_LEN].into_boxed_slice(),
+        }
+    }
+
+    pub(super) const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    pub(super) fn set_pool(&mut self, pool: HomePrefix) {
+        self.pools.insert(key(pool));
+        self.renew();
+    }
+
+    pub(super) fn remove_pool(&mut self, pool: HomePrefix) {
+        self.pools.remove(&key(pool));
+        self.renew();
+    }
+
+    pub(super) fn set_route(&mut self, prefix: HomePrefix, next: NextHop) {
+        self.routes.insert(key(prefix), next);
+        self.renew();
+    }
+
+    pub(super) fn remove_route(&mut self, prefix: HomePrefix) {
+        self.routes.remove(&key(prefix));
+        self.renew();
+    }
+
+    pub(super) fn set_neighbor(&mut self, port: PortId, addr: Ipv6Addr, mac: MacAddr) {
+        self.neighbors.insert((port, addr), mac);
+        self.renew();
+    }
+
+    pub(super) fn remove_neighbor(&mut self, port: PortId, addr: Ipv6Addr) {
+        self.neighbors.remove(&(port, addr));
+        self.renew();
+    }
+
+    /// Where a packet to `dst` goes. O(1) for destinations seen lately.
+    pub(super) fn resolve(&mut self, dst: u128) -> Route {
+        let at = slot(mix(high(dst), low(dst)), CACHE_LEN);
+        let line = &self.cache[at];
+        if line.dst == dst && line.generation == self.generation.0 {
+            return match line.kind {
+                Kind::Anchored => Route::Anchored,
+                Kind::Send => Route::Send(line.port, line.mac),
+                Kind::NoRoute => Route::NoRoute,
+                Kind::Blackhole => Route::Blackhole,
+                Kind::Local => Route::Local,
+            };
+        }
+        let route = self.lookup(dst);
+        let (kind, port, mac) = match route {
+            Route::Unresolved(..) => return route,
+            Route::Send(port, mac) => (Kind::Send, port, mac),
+            Route::Anchored => (Kind::Anchored, PortId(0), MacAddr::default()),
+            Route::NoRoute => (Kind::NoRoute, PortId(0), MacAddr::default()),
+            Route::Blackhole => (Kind::Blackhole, PortId(0), MacAddr::default()),
+            Route::Local => (Kind::Local, PortId(0), MacAddr::default()),
+        };
+        self.cache[at] = CacheLine { dst, generation: self.generation.0, kind, mac, port };
+        route
+    }
+
+    /// The same from the tables themselves.
+    pub(super) fn lookup(&self, dst: u128) -> Route {
+        let next = self.routes.get_lpm(&(dst, 128)).map(|(_, next)| *next);
+        if next == Some(NextHop::Local) {
+            return Route::Local; // an address of ours inside a pool is still ours
+        }
+        if self.pools.get_lpm(&(dst, 128)).is_some() {
+            return Route::Anchored;
+        }
+        let (port, hop) = match next {
+            Some(NextHop::Gateway(port, gateway)) => (port, gateway),
+            Some(NextHop::OnLink(port)) => (port, Ipv6Addr::from_bits(dst)),
+            Some(NextHop::Blackhole) => return Route::Blackhole,
+            Some(NextHop::Local) => return Route::Local,
+            Some(NextHop::Unreachable) | None => return Route::NoRoute,
+        };
+        if port.0 >= self.ports {
+            return Route::NoRoute; // a link that is not ours
+        }
+        match self.neighbors.get(&(port, hop)) {
+            Some(mac) => Route::Send(port, *mac),
+            None => Route::Unresolved(port, hop),
+        }
+    }
+
+    /// Starts a new generation.
+    fn renew(&mut self) {
+        let next = self.generation.0.wrapping_add(1);
+        if next == 0 {
+            // After 2^32 changes numbers come again: no line may still bear one.
+            for line in &mut self.cache {
+                line.generation = 0;
+            }
+        }
+        self.generation = Generation(next.max(1));
+    }
+}
+
+fn key(prefix: HomePrefix) -> (u128, u8) {
+    (prefix.bits(), prefix.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+
+    fn prefix(s: &str) -> HomePrefix {
+        s.parse().unwrap()
+    }
+
+    fn addr(s: &str) -> Ipv6Addr {
+        s.parse().unwrap()
+    }
+
+    fn resolve(fib: &mut Fib, dst: &str) -> Route {
+        let cold = fib.resolve(addr(dst).to_bits());
+        assert_eq!(fib.resolve(addr(dst).to_bits()), cold, "the cache agrees with the tables");
+        cold
+    }
+
+    #[test]
+    fn longest_route_wins_and_its_neighbour_is_asked() {
+        let mut fib = Fib::new(2);
+        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::NoRoute);
+        fib.set_route(prefix("::/0"), NextHop::Gateway(PortId(1), addr("fe80::1")));
+        assert_eq!(
+            resolve(&mut fib, "2001:db8::1"),
+            Route::Unresolved(PortId(1), addr("fe80::1"))
+        );
+        fib.set_neighbor(PortId(0), addr("fe80::1"), MacAddr([9; 6])); // the same address elsewhere
+        fib.set_neighbor(PortId(1), addr("fe80::1"), MAC);
+        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Send(PortId(1), MAC));
+        fib.set_route(prefix("2001:db8::/32"), NextHop::Unreachable);
+        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::NoRoute);
+        fib.set_route(prefix("2001:db8::/64"), NextHop::OnLink(PortId(0)));
+        assert_eq!(
+            resolve(&mut fib, "2001:db8::1"),
+            Route::Unresolved(PortId(0), addr("2001:db8::1"))
+        );
+        fib.set_route(prefix("2001:db8::2/128"), NextHop::Blackhole);
+        assert_eq!(resolve(&mut fib, "2001:db8::2"), Route::Blackhole);
+        fib.remove_route(prefix("2001:db8::/64"));
+        fib.remove_route(prefix("2001:db8::/32"));
+        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Send(PortId(1), MAC));
+        fib.remove_neighbor(PortId(1), addr("fe80::1"));
+        assert_eq!(
+            resolve(&mut fib, "2001:db8::1"),
+            Route::Unresolved(PortId(1), addr("fe80::1"))
+        );
+    }
+
+    #[test]
+    fn pool_wins_over_routes_but_not_over_our_own_addresses() {
+        let mut fib = Fib::new(1);
+        fib.set_pool(prefix("2001:db8:100::/40"));
+        fib.set_route(prefix("2001:db8:100::/40"), NextHop::Blackhole); // as BGP speakers hold it
+        fib.set_route(prefix("2001:db8:100::1/128"), NextHop::Local);
+        assert_eq!(resolve(&mut fib, "2001:db8:100::2"), Route::Anchored);
+        assert_eq!(resolve(&mut fib, "2001:db8:100::1"), Route::Local);
+        fib.remove_pool(prefix("2001:db8:100::/40"));
+        assert_eq!(resolve(&mut fib, "2001:db8:100::2"), Route::Blackhole);
+    }
+
+    #[test]
+    fn route_through_a_link_that_is_not_a_port_is_none() {
+        let mut fib = Fib::new(2);
+        fib.set_route(prefix("::/0"), NextHop::OnLink(PortId(2)));
+        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::NoRoute);
+    }
+
+    #[test]
+    fn generations_come_again_after_all_lines_were_forgotten() {
+        let mut fib = Fib::new(1);
+        let dst = addr("2001:db8::1").to_bits();
+        fib.set_pool(prefix("2001:db8::/32"));
+        assert_eq!((fib.generation(), fib.resolve(dst)), (Generation(2), Route::Anchored));
+        fib.generation = Generation(u32::MAX);
+        fib.remove_pool(prefix("2001:db8::/32"));
+        fib.renew();
+        assert_eq!((fib.generation(), fib.resolve(dst)), (Generation(2), Route::NoRoute));
+    }
+}
