@@ -14,7 +14,7 @@ use super::egress::{Staged, address};
 use super::fib::Fib;
 use super::handoff::{Handoff, Origin, Peers, Stage};
 use super::header::{ETHER_LEN, Ipv6};
-use super::icmp::{ErrorLimit, IcmpError};
+use super::icmp::ErrorLimit;
 use super::punt::Reports;
 use super::shard::{Shard, Slot};
 use super::steer::Steering;
@@ -24,6 +24,7 @@ use super::worker::{PortConfig, WorkerConfig};
 use crate::addr::{HomePrefix, MacAddr, PortId, WorkerId};
 use crate::nic::{BURST_MAX, Burst, Frame};
 use crate::time::Instant;
+use crate::wire::icmpv6::ErrorMessage;
 use arrayvec::ArrayVec;
 use std::net::Ipv6Addr;
 
@@ -74,8 +75,7 @@ impl<F: Frame> Lane<F> {
                 fib.set_route(host, super::update::NextHop::Local);
             }
         }
-        let ingress =
-            |p: &PortConfig| Ingress { mac: p.mac, access: p.access, lma: config.lma };
+        let ingress = |p: &PortConfig| Ingress { mac: p.mac, access: p.access, lma: config.lma };
         Self {
             id: config.id,
             lma: config.lma.0,
@@ -164,7 +164,7 @@ impl<F: Frame> Lane<F> {
             Class::Signaling => self.punt(frame, PuntReason::Signaling),
             Class::Exception => self.punt(frame, PuntReason::Exception),
             Class::BadOption { pointer } => {
-                self.refuse(frame, DropReason::OuterOption, IcmpError::UnknownOption(pointer));
+                self.refuse(frame, DropReason::OuterOption, ErrorMessage::UnrecognizedOption(pointer));
             }
             Class::Drop(reason) => self.drop(frame, reason),
         }
@@ -182,9 +182,7 @@ impl<F: Frame> Lane<F> {
         let (counter, full) = match reason {
             PuntReason::Signaling => (Counter::PuntSignaling, DropReason::SignalingPuntFull),
             PuntReason::Exception => (Counter::PuntException, DropReason::ExceptionPuntFull),
-            PuntReason::Unresolved(..) => {
-                (Counter::PuntUnresolved, DropReason::ExceptionPuntFull)
-            }
+            PuntReason::Unresolved(..) => (Counter::PuntUnresolved, DropReason::ExceptionPuntFull),
         };
         if self.reports.punt(reason, frame) {
             self.counters.add(counter, 1);

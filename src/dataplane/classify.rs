@@ -10,10 +10,10 @@
 
 use super::drop::DropReason;
 use super::header::{
-    ETHER_LEN, ETHERTYPE_IPV6, Header, Headers, IPV6_LEN, Ipv6, OPTION_ENCAP_LIMIT,
-    OPTION_HOME_ADDRESS, TlvOption, is_link_local, is_multicast, protocol,
+    ETHER_LEN, ETHERTYPE_IPV6, IPV6_LEN, Ipv6, is_link_local, is_multicast, protocol,
 };
 use crate::addr::{AnchorAddr, MacAddr};
+use crate::wire::ipv6::{UpperLayer, find_upper_layer};
 
 /// What classification must know of the place where a frame arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,66 +110,49 @@ fn classify_to_anchor(packet: &[u8], ip: Ipv6<'_>, ingress: &Ingress) -> Class {
         return classify_tunneled(packet, IPV6_LEN, end, ingress);
     }
     let whole = packet.get(..end).unwrap_or(packet);
-    let mut headers = Headers::of(whole, ip);
-    let mut refused = None;
-    loop {
-        match headers.step() {
-            Err(_) => return Class::Drop(DropReason::OuterHeader),
-            Ok(Header::Options(options)) => {
-                for option in options {
-                    match option {
-                        Err(_) => return Class::Drop(DropReason::OuterHeader),
-                        Ok(o) => refused = refused.or_else(|| refusal(&o)),
-                    }
-                }
-            }
-            Ok(Header::Fragment { next: protocol::MOBILITY, .. }) => {
-                return Class::Drop(DropReason::SignalingFragment);
-            }
-            Ok(Header::Fragment { next, .. }) => {
-                // Tunnel headers of ours may begin with options (RFC 2473 4.1.1). The kernel
-                // reassembles the rest.
-                return match next {
-                    protocol::IPV6 | protocol::DESTINATION | protocol::HOP_BY_HOP => {
-                        Class::Drop(DropReason::OuterFragment)
-                    }
-                    _ => Class::Exception,
-                };
-            }
-            Ok(Header::Upper { protocol: protocol::IPV6, at }) => {
-                return refused.map_or_else(
-                    || classify_tunneled(packet, at, end, ingress),
-                    |(_, refusal)| refusal,
-                );
-            }
-            Ok(Header::Upper { protocol: protocol::MOBILITY, .. }) => {
-                return match refused {
-                    // RFC 6275 6.3: it belongs before a Mobility Header; the control core judges it.
-                    None | Some((OPTION_HOME_ADDRESS, _)) if ingress.access => Class::Signaling,
-                    None | Some((OPTION_HOME_ADDRESS, _)) => {
-                        Class::Drop(DropReason::RoleSignaling)
-                    }
-                    Some((_, refusal)) => refusal,
-                };
-            }
-            Ok(Header::Routing | Header::Upper { .. }) => return Class::Exception,
+    let Ok(upper) = find_upper_layer(whole) else { return Class::Drop(DropReason::OuterHeader) };
+    if upper.is_fragment {
+        return classify_fragment(whole, &upper);
+    }
+    match (upper.next_header, refused_option(whole, &upper)) {
+        // RFC 6275 6.3: it stands before a Mobility Header; the control core judges it.
+        (protocol::MOBILITY, None | Some((OPTION_HOME_ADDRESS, _))) => {
+            if ingress.access { Class::Signaling } else { Class::Drop(DropReason::RoleSignaling) }
         }
+        (protocol::IPV6, None) => classify_tunneled(packet, upper.offset, end, ingress),
+        (protocol::MOBILITY | protocol::IPV6, Some((_, refusal))) => refusal,
+        _ => Class::Exception,
     }
 }
 
-/// What RFC 8200 section 4.2 asks for an option, by its two high bits: nothing, or its type and
-/// what becomes of the packet.
-fn refusal(option: &TlvOption<'_>) -> Option<(u8, Class)> {
-    match option.kind >> 6 {
-        _ if option.kind == OPTION_ENCAP_LIMIT => None,
-        0b00 => None,
-        0b01 => Some((option.kind, Class::Drop(DropReason::OuterOption))),
-        // 10 and 11 differ for multicast destinations only, and ours is unicast.
-        _ => {
-            let pointer = u32::try_from(option.at).unwrap_or(u32::MAX);
-            Some((option.kind, Class::BadOption { pointer }))
+/// A part of a packet. Tunnel packets and signaling are not reassembled; the kernel does the rest.
+fn classify_fragment(packet: &[u8], upper: &UpperLayer) -> Class {
+    let content = match upper.next_header {
+        // Not the first one: its header says what the first one begins with.
+        protocol::FRAGMENT => packet.get(upper.offset).copied().unwrap_or_default(),
+        first => first,
+    };
+    match content {
+        protocol::MOBILITY => Class::Drop(DropReason::SignalingFragment),
+        // A tunnel header may be followed by options (RFC 2473 4.1.1).
+        protocol::IPV6 | protocol::DESTINATION | protocol::HOP_BY_HOP => {
+            Class::Drop(DropReason::OuterFragment)
         }
+        _ => Class::Exception,
     }
+}
+
+/// The option that forbids processing, if there is one: its type, and what becomes of the packet by
+/// the type's two high bits (RFC 8200 section 4.2; the tunnel exit is the packet's destination).
+fn refused_option(packet: &[u8], upper: &UpperLayer) -> Option<(u8, Class)> {
+    let at = upper.unskippable_option?;
+    let kind = *packet.get(at)?;
+    let refusal = match kind >> 6 {
+        0b01 => Class::Drop(DropReason::OuterOption),
+        // 10 and 11 differ for multicast destinations only, and ours is unicast.
+        _ => Class::BadOption { pointer: u32::try_from(at).unwrap_or(u32::MAX) },
+    };
+    Some((kind, refusal))
 }
 
 /// The packet in the tunnel, from `at` on; the outer packet ends at `end`.
@@ -197,3 +180,6 @@ fn classify_tunneled(packet: &[u8], at: usize, end: usize, ingress: &Ingress) ->
 fn is_jumbogram(ip: Ipv6<'_>) -> bool {
     ip.packet_len() == IPV6_LEN && ip.next_header() == protocol::HOP_BY_HOP
 }
+
+/// Option type of the Home Address (RFC 6275 section 6.3).
+const OPTION_HOME_ADDRESS: u8 = 201;

@@ -1,12 +1,11 @@
 //! IPv6 in IPv6 encapsulation (RFC 2473 sections 3.1, 4.1.1, 5.1 and 6).
 
 use super::hash::{high, low, mix};
-use super::header::{
-    ETHER_LEN, Header, Headers, IPV6_LEN, Ipv6, OPTION_ENCAP_LIMIT, protocol,
-};
+use super::header::{ETHER_LEN, IPV6_LEN, Ipv6, protocol};
 use super::mtu::overhead;
 use super::tunnel::HEAD_LEN;
 use crate::nic::Frame;
+use crate::wire::ipv6::find_upper_layer;
 
 /// What a tunnel header says about the packet behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,37 +43,21 @@ pub(super) fn encapsulate<F: Frame>(frame: &mut F, head: &[u8; HEAD_LEN], outer:
     front[18..20].copy_from_slice(&payload.to_be_bytes());
     if let (Some(limit), Some(options)) = (outer.encap_limit, rest.first_chunk_mut::<8>()) {
         front[20] = protocol::DESTINATION;
-        // Next header, length 8, the option, PadN of one byte.
-        *options = [protocol::IPV6, 0, OPTION_ENCAP_LIMIT, 1, limit, 1, 1, 0];
+        // Next header, 8 bytes, Tunnel Encapsulation Limit (4) of one byte, PadN (1) of one byte.
+        *options = [protocol::IPV6, 0, 4, 1, limit, 1, 1, 0];
     }
     true
 }
 
-/// The packet's Tunnel Encapsulation Limit (RFC 2473 section 4.1.1 (a)): the first one, looked for
-/// up to the upper-layer header.
+/// The packet's Tunnel Encapsulation Limit (RFC 2473 section 4.1.1 (a)). A chain that cannot be
+/// walked has none (iv).
 pub(super) fn encap_limit(packet: &[u8], ip: Ipv6<'_>) -> Option<EncapLimit> {
-    let mut headers = Headers::of(packet, ip);
-    loop {
-        match headers.step() {
-            Ok(Header::Options(mut options)) => {
-                // An unreadable option ends the search as an unreadable header does (iv).
-                let found = options.find_map(|o| match o {
-                    Ok(o) if o.kind == OPTION_ENCAP_LIMIT => Some(Ok(o)),
-                    Ok(_) => None,
-                    Err(e) => Some(Err(e)),
-                });
-                match found {
-                    Some(Ok(o)) => {
-                        let value = *o.data.first()?;
-                        return Some(EncapLimit { value, at: o.at + 2 });
-                    }
-                    Some(Err(_)) => return None,
-                    None => {}
-                }
-            }
-            Ok(Header::Routing) => {}
-            Ok(Header::Fragment { .. } | Header::Upper { .. }) | Err(_) => return None,
+    match ip.next_header() {
+        protocol::HOP_BY_HOP | protocol::DESTINATION | protocol::ROUTING | protocol::FRAGMENT => {
+            let (value, at) = find_upper_layer(packet).ok()?.encapsulation_limit?;
+            Some(EncapLimit { value, at })
         }
+        _ => None,
     }
 }
 

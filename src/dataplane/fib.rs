@@ -224,10 +224,7 @@ mod tests {
         let mut fib = Fib::new(2);
         assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::NoRoute);
         fib.set_route(prefix("::/0"), NextHop::Gateway(PortId(1), addr("fe80::1")));
-        assert_eq!(
-            resolve(&mut fib, "2001:db8::1"),
-            Route::Unresolved(PortId(1), addr("fe80::1"))
-        );
+        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Unresolved(PortId(1), addr("fe80::1")));
         fib.set_neighbor(PortId(0), addr("fe80::1"), MacAddr([9; 6])); // the same address elsewhere
         fib.set_neighbor(PortId(1), addr("fe80::1"), MAC);
         assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Send(PortId(1), MAC));
@@ -244,10 +241,7 @@ mod tests {
         fib.remove_route(prefix("2001:db8::/32"));
         assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Send(PortId(1), MAC));
         fib.remove_neighbor(PortId(1), addr("fe80::1"));
-        assert_eq!(
-            resolve(&mut fib, "2001:db8::1"),
-            Route::Unresolved(PortId(1), addr("fe80::1"))
-        );
+        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Unresolved(PortId(1), addr("fe80::1")));
     }
 
     #[test]

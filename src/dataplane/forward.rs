@@ -15,16 +15,17 @@ use super::encap::{EncapLimit, Outer, encap_limit, encapsulate, flow_label};
 use super::fib::Route;
 use super::handoff::{Origin, Stage};
 use super::header::{ETHER_LEN, Ipv6, is_unforwardable};
-use super::icmp::{IcmpError, may_answer, rewrite};
+use super::icmp::rewrite;
 use super::mtu::{Fit, fit, overhead};
 use super::shard::Slot;
 use super::tunnel::{Path, TunnelSlot};
 use super::update::{Forward, PuntReason};
 use crate::nic::Frame;
+use crate::wire::icmpv6::{ErrorMessage, Unreachable};
 use std::net::Ipv6Addr;
 
 /// Why a packet goes nowhere, and what its sender is told.
-struct Refusal(DropReason, Option<IcmpError>);
+struct Refusal(DropReason, Option<ErrorMessage>);
 
 impl From<DropReason> for Refusal {
     fn from(reason: DropReason) -> Self {
@@ -77,7 +78,7 @@ impl<F: Frame> Lane<F> {
             Route::Local => self.punt(frame, PuntReason::Exception),
             // RFC 4443 3.1 code 3: the route ends here, the address does not answer.
             Route::Anchored => {
-                self.refuse(frame, DropReason::Unassigned, IcmpError::AddressUnreachable);
+                self.refuse(frame, DropReason::Unassigned, ErrorMessage::DestinationUnreachable(Unreachable::Address));
             }
             _ => self.drop(frame, DropReason::NotAnchored),
         }
@@ -93,17 +94,17 @@ impl<F: Frame> Lane<F> {
             Route::Anchored => return self.route_to_node(frame, dst, origin),
             Route::Send(port, mac) => (port, Ok(mac)),
             Route::Unresolved(port, gateway) => (port, Err(gateway)),
-            Route::NoRoute => return self.refuse(frame, DropReason::NoRoute, IcmpError::NoRoute),
+            Route::NoRoute => return self.refuse(frame, DropReason::NoRoute, ErrorMessage::DestinationUnreachable(Unreachable::NoRoute)),
             Route::Blackhole => return self.drop(frame, DropReason::Blackhole),
             // The anchor itself is no service for nodes.
-            Route::Local => return self.refuse(frame, DropReason::ToAnchor, IcmpError::Prohibited),
+            Route::Local => return self.refuse(frame, DropReason::ToAnchor, ErrorMessage::DestinationUnreachable(Unreachable::Prohibited)),
         };
         if hop_limit <= 1 && origin == Origin::Forwarded {
-            return self.refuse(frame, DropReason::HopLimit, IcmpError::HopLimitExceeded);
+            return self.refuse(frame, DropReason::HopLimit, ErrorMessage::HopLimitExceeded);
         }
         let mtu = self.ports.get(usize::from(port.0)).map_or(0, |p| p.mtu);
         if frame.frame_len() - ETHER_LEN > usize::from(mtu) {
-            let error = IcmpError::PacketTooBig(mtu.into());
+            let error = ErrorMessage::PacketTooBig(mtu.into());
             return self.refuse(frame, DropReason::EgressMtu, error);
         }
         spend_hop(&mut frame, origin);
@@ -133,11 +134,11 @@ impl<F: Frame> Lane<F> {
     }
 
     /// Drops a packet and, where that is allowed, sends it back inside an error.
-    pub(super) fn refuse(&mut self, mut frame: F, reason: DropReason, error: IcmpError) {
+    pub(super) fn refuse(&mut self, mut frame: F, reason: DropReason, error: ErrorMessage) {
         self.counters.drop(reason, 1);
         let packet = frame.data().get(ETHER_LEN..).unwrap_or_default();
         let source = Ipv6::of(packet).and_then(|ip| self.error_source(ip));
-        let (true, Some(source)) = (may_answer(packet), source) else {
+        let (true, Some(source)) = (error.may_answer(packet), source) else {
             self.counters.add(Counter::IcmpSuppressed, 1);
             return;
         };
@@ -146,7 +147,7 @@ impl<F: Frame> Lane<F> {
             return;
         }
         if rewrite(&mut frame, error, source) {
-            self.counters.add(Counter::IcmpErrors, 1);
+            self.counters.add(Counter::ErrorMessages, 1);
             self.route(frame, Origin::Ours);
         } else {
             self.counters.add(Counter::IcmpSuppressed, 1);
@@ -157,6 +158,9 @@ impl<F: Frame> Lane<F> {
     /// to, if that is ours; (b) else an address of the link by which the error leaves, the tunnel's
     /// for a node. `None`: it would go nowhere.
     fn error_source(&mut self, ip: Ipv6<'_>) -> Option<Ipv6Addr> {
+        if is_unforwardable(ip.src()) {
+            return None;
+        }
         if ip.dst() == self.lma.to_bits() {
             return Some(self.lma);
         }
@@ -185,23 +189,23 @@ fn enter<'t>(
         return Err(DropReason::SourceScope.into());
     }
     if ip.hop_limit() <= 1 && origin == Origin::Forwarded {
-        return Err(Refusal(DropReason::HopLimit, Some(IcmpError::HopLimitExceeded)));
+        return Err(Refusal(DropReason::HopLimit, Some(ErrorMessage::HopLimitExceeded)));
     }
     let limit = encap_limit(packet, ip);
     if let Some(EncapLimit { value: 0, at }) = limit {
         // RFC 2473 4.1.1 (b)
         let pointer = u32::try_from(at).unwrap_or(u32::MAX);
-        return Err(Refusal(DropReason::EncapLimit, Some(IcmpError::ErroneousField(pointer))));
+        return Err(Refusal(DropReason::EncapLimit, Some(ErrorMessage::ErroneousField(pointer))));
     }
     let Some(tunnel) = tunnel.filter(|t| t.path != Path::Unreachable) else {
         // RFC 2473 8.2: to the sender it looks like an address behind us that is not reachable.
-        let error = IcmpError::AddressUnreachable;
+        let error = ErrorMessage::DestinationUnreachable(Unreachable::Address);
         return Err(Refusal(DropReason::TunnelUnreachable, Some(error)));
     };
     match fit(frame_len - ETHER_LEN, overhead(limit.is_some()), tunnel.mtu) {
         Fit::Whole => {}
         Fit::TooBig(mtu) => {
-            return Err(Refusal(DropReason::TunnelMtu, Some(IcmpError::PacketTooBig(mtu))));
+            return Err(Refusal(DropReason::TunnelMtu, Some(ErrorMessage::PacketTooBig(mtu))));
         }
         Fit::Fragment => return Err(DropReason::TunnelFragment.into()),
     }

@@ -1,6 +1,7 @@
 //! Whether a packet fits a tunnel (RFC 2473 section 7.1).
 
-use super::header::{IPV6_LEN, IPV6_MTU_MIN};
+use super::header::IPV6_LEN;
+use crate::wire::ipv6::MIN_MTU;
 
 /// What to do with a packet at a tunnel's entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +19,10 @@ pub(super) enum Fit {
 pub(super) fn fit(packet_len: usize, overhead: usize, tunnel_mtu: u16) -> Fit {
     if packet_len + overhead <= usize::from(tunnel_mtu) {
         Fit::Whole
-    } else if packet_len > usize::from(IPV6_MTU_MIN) {
-        let room = u32::from(tunnel_mtu).saturating_sub(u32::try_from(overhead).unwrap_or(u32::MAX));
-        Fit::TooBig(room.max(u32::from(IPV6_MTU_MIN)))
+    } else if packet_len > usize::from(MIN_MTU) {
+        let room =
+            u32::from(tunnel_mtu).saturating_sub(u32::try_from(overhead).unwrap_or(u32::MAX));
+        Fit::TooBig(room.max(u32::from(MIN_MTU)))
     } else {
         Fit::Fragment
     }

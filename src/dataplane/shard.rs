@@ -222,7 +222,8 @@ mod tests {
 
     /// Few prefixes that nest and collide, so that random operations meet.
     fn any_prefix() -> impl Strategy<Value = HomePrefix> {
-        let len = prop_oneof![Just(48u8), Just(56), Just(64), Just(65), Just(127), Just(128), 0..=128u8];
+        let len =
+            prop_oneof![Just(48u8), Just(56), Just(64), Just(65), Just(127), Just(128), 0..=128u8];
         (0u128..4, 0u128..4, 0u128..3, len).prop_map(|(a, b, c, len)| {
             let bits = (0x2001_0db8_u128 << 96) | (a << 80) | (b << 64) | (b << 71) | c;
             HomePrefix::truncating(std::net::Ipv6Addr::from_bits(bits), len).unwrap()

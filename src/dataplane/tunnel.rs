@@ -105,7 +105,8 @@ impl TunnelTable {
     /// Removes a tunnel.
     pub(super) fn remove(&mut self, id: TunnelId) {
         let at = id.0 as usize;
-        if let (Some(slot), Some(published)) = (self.slots.get_mut(at), self.published.get_mut(at)) {
+        if let (Some(slot), Some(published)) = (self.slots.get_mut(at), self.published.get_mut(at))
+        {
             (*slot, *published) = (TunnelSlot::ABSENT, None);
         }
     }
