@@ -164,7 +164,11 @@ impl<F: Frame> Lane<F> {
             Class::Signaling => self.punt(frame, PuntReason::Signaling),
             Class::Exception => self.punt(frame, PuntReason::Exception),
             Class::BadOption { pointer } => {
-                self.refuse(frame, DropReason::OuterOption, ErrorMessage::UnrecognizedOption(pointer));
+                self.refuse(
+                    frame,
+                    DropReason::OuterOption,
+                    ErrorMessage::UnrecognizedOption(pointer),
+                );
             }
             Class::Drop(reason) => self.drop(frame, reason),
         }

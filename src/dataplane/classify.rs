@@ -117,7 +117,11 @@ fn classify_to_anchor(packet: &[u8], ip: Ipv6<'_>, ingress: &Ingress) -> Class {
     match (upper.next_header, refused_option(whole, &upper)) {
         // RFC 6275 6.3: it stands before a Mobility Header; the control core judges it.
         (protocol::MOBILITY, None | Some((OPTION_HOME_ADDRESS, _))) => {
-            if ingress.access { Class::Signaling } else { Class::Drop(DropReason::RoleSignaling) }
+            if ingress.access {
+                Class::Signaling
+            } else {
+                Class::Drop(DropReason::RoleSignaling)
+            }
         }
         (protocol::IPV6, None) => classify_tunneled(packet, upper.offset, end, ingress),
         (protocol::MOBILITY | protocol::IPV6, Some((_, refusal))) => refusal,

@@ -78,7 +78,11 @@ impl<F: Frame> Lane<F> {
             Route::Local => self.punt(frame, PuntReason::Exception),
             // RFC 4443 3.1 code 3: the route ends here, the address does not answer.
             Route::Anchored => {
-                self.refuse(frame, DropReason::Unassigned, ErrorMessage::DestinationUnreachable(Unreachable::Address));
+                self.refuse(
+                    frame,
+                    DropReason::Unassigned,
+                    ErrorMessage::DestinationUnreachable(Unreachable::Address),
+                );
             }
             _ => self.drop(frame, DropReason::NotAnchored),
         }
@@ -94,10 +98,22 @@ impl<F: Frame> Lane<F> {
             Route::Anchored => return self.route_to_node(frame, dst, origin),
             Route::Send(port, mac) => (port, Ok(mac)),
             Route::Unresolved(port, gateway) => (port, Err(gateway)),
-            Route::NoRoute => return self.refuse(frame, DropReason::NoRoute, ErrorMessage::DestinationUnreachable(Unreachable::NoRoute)),
+            Route::NoRoute => {
+                return self.refuse(
+                    frame,
+                    DropReason::NoRoute,
+                    ErrorMessage::DestinationUnreachable(Unreachable::NoRoute),
+                );
+            }
             Route::Blackhole => return self.drop(frame, DropReason::Blackhole),
             // The anchor itself is no service for nodes.
-            Route::Local => return self.refuse(frame, DropReason::ToAnchor, ErrorMessage::DestinationUnreachable(Unreachable::Prohibited)),
+            Route::Local => {
+                return self.refuse(
+                    frame,
+                    DropReason::ToAnchor,
+                    ErrorMessage::DestinationUnreachable(Unreachable::Prohibited),
+                );
+            }
         };
         if hop_limit <= 1 && origin == Origin::Forwarded {
             return self.refuse(frame, DropReason::HopLimit, ErrorMessage::HopLimitExceeded);
@@ -147,7 +163,7 @@ impl<F: Frame> Lane<F> {
             return;
         }
         if rewrite(&mut frame, error, source) {
-            self.counters.add(Counter::ErrorMessages, 1);
+            self.counters.add(Counter::IcmpErrors, 1);
             self.route(frame, Origin::Ours);
         } else {
             self.counters.add(Counter::IcmpSuppressed, 1);
