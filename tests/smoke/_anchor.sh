@@ -173,12 +173,12 @@ END
 
 mag_start() { # mag_start 1
     mag_config "$1" >"$RUN/mag$1.toml"
-    start "mag$1" "mag$1" "$BIN/anchor-mag" --config "$RUN/mag$1.toml"
-    eventually "mag$1 answers on its socket" mag "$1" binding show
+    start "mag$1" "mag$1" "$BIN/anchor-mag" run --config "$RUN/mag$1.toml"
+    eventually "mag$1 answers on its socket" mag "$1" show
 }
 
-mag() { # mag 1 noun verb ...
-    "$BIN/anchor-mag" --socket "$RUN/mag$1.sock" "${@:2}"
+mag() { # mag 1 show|attach|detach|retry ...
+    "$BIN/anchor-mag" "$2" --socket "$RUN/mag$1.sock" "${@:3}"
 }
 
 # --- the node: an unmodified host
