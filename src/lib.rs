@@ -28,3 +28,6 @@ pub mod mag;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)] // the one module that may: it wraps DPDK's C API
 pub mod dpdk;
+
+#[cfg(feature = "dpdk")]
+pub mod runtime;

@@ -22,6 +22,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
 /// What the TAP of a port looks like.
@@ -117,8 +118,9 @@ pub fn open(specs: &[TapSpec], lma_address: Ipv6Addr) -> Result<(Vec<Tap>, u32),
     Ok((taps, loopback))
 }
 
-/// Starts the threads that carry frames. They end with the process.
-pub fn start<F: Frame>(taps: &[Tap]) -> Result<KernelPath<F>, ExceptionError> {
+/// Starts the threads that carry frames. The one that writes ends, its queue emptied, when the
+/// [`KernelPath`] is dropped, the others with the process.
+pub fn start<F: Frame>(taps: &[Tap]) -> Result<(KernelPath<F>, JoinHandle<()>), ExceptionError> {
     let (to_kernel, to_kernel_rx) = bounded::<(PortId, F)>(CHANNEL_LEN);
     let (from_kernel_tx, from_kernel) = bounded(CHANNEL_LEN);
     for tap in taps {
@@ -129,10 +131,10 @@ pub fn start<F: Frame>(taps: &[Tap]) -> Result<KernelPath<F>, ExceptionError> {
             .spawn(move || read_from_kernel(&device, port, frame_max, &tx))?;
     }
     let devices: Vec<_> = taps.iter().map(|t| (t.port, Arc::clone(&t.device))).collect();
-    std::thread::Builder::new()
+    let writer = std::thread::Builder::new()
         .name("kernel-tx".into())
         .spawn(move || write_to_kernel(&devices, &to_kernel_rx))?;
-    Ok(KernelPath { to_kernel, from_kernel })
+    Ok((KernelPath { to_kernel, from_kernel }, writer))
 }
 
 fn open_tap(netlink: &mut RouteSocket, spec: &TapSpec) -> Result<Tap, ExceptionError> {

@@ -27,7 +27,7 @@ mod query;
 mod rate;
 mod signaling;
 
-use crate::addr::{AnchorAddr, HomePrefix, MacAddr};
+use crate::addr::{AnchorAddr, MacAddr};
 use crate::admin::channel::Questions;
 use crate::config::PortRole;
 use crate::dataplane::counters::WorkerCounters;
@@ -117,17 +117,6 @@ pub struct MagInfo {
     pub tunnel_mtu: u16,
 }
 
-/// A prefix pool, for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PoolInfo {
-    /// Its name.
-    pub name: String,
-    /// The whole pool.
-    pub prefix: HomePrefix,
-    /// Length of each home network prefix.
-    pub delegated_len: u8,
-}
-
 /// Everything that a control core is made of.
 pub struct Parts<P: FramePool> {
     /// Where tunnels end and signaling arrives.
@@ -158,8 +147,8 @@ pub struct Parts<P: FramePool> {
     pub questions: Questions,
     /// The configured gateways.
     pub mags: Vec<MagInfo>,
-    /// The configured pools, in the order of the pure core's.
-    pub pools: Vec<PoolInfo>,
+    /// Names of the configured pools, in the order of the pure core's.
+    pub pools: Vec<String>,
     /// Tunnel MTU of gateways that are not configured, in bytes.
     pub tunnel_mtu: u16,
 }
@@ -183,7 +172,8 @@ pub struct Control<P: FramePool> {
     questions: Questions,
     queries: Queries,
     mags: HashMap<Ipv6Addr, MagInfo>,
-    pools: Vec<PoolInfo>,
+    /// Names, in the order of the pure core's.
+    pools: Vec<String>,
     tunnels_max: usize,
     counters: Counters,
     error_limit: RateLimit,
@@ -235,7 +225,7 @@ impl<P: FramePool> Control<P> {
             log_limit: RateLimit::new(LOG_BURST, LOG_INTERVAL),
             actions: Vec::new(),
         };
-        for pool in &this.pools {
+        for pool in this.lma.pools() {
             this.publisher.broadcast(Change::PoolSet(pool.prefix));
         }
         this.counters[Counter::BindingRestored] = this.lma.cache().len() as u64;
@@ -256,8 +246,14 @@ impl<P: FramePool> Control<P> {
         work
     }
 
+    /// One turn of the start, before workers receive: what was restored is published, the kernel's
+    /// tables are read.
+    pub fn prepare(&mut self, now: Now) -> usize {
+        self.settle(now) + self.follow_kernel(now)
+    }
+
     /// Whether workers have applied, and the journal has confirmed, all there was so far, and the
-    /// kernel's tables are known: what a start waits for before ports come up.
+    /// kernel's tables are known: what a start waits for.
     pub fn is_settled(&self) -> bool {
         self.synced && self.publisher.in_force(self.publisher.last_seq()) && self.is_durable()
     }

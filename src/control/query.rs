@@ -223,8 +223,7 @@ impl<P: FramePool> Control<P> {
     }
 
     fn pool_rows(&self) -> Vec<PoolRow> {
-        let names = self.pools.iter().map(|p| p.name.clone());
-        let rows = self.lma.pools().zip(names).map(|(usage, name)| PoolRow {
+        let rows = self.lma.pools().zip(self.pools.clone()).map(|(usage, name)| PoolRow {
             name,
             prefix: usage.prefix,
             delegated_len: usage.delegated_len,

@@ -1,0 +1,459 @@
+//! The process: what is made, in which order, on which threads, and how it ends.
+//!
+//! ```text
+//!   start: bindings read -> EAL, ports, TAPs -> threads -> bindings published, kernel's tables read
+//!          -> workers receive -> signaling
+//!   stop:  signaling ends -> replies and records finished -> workers end -> ports closed -> exit
+//!
+//!   lcore 0        control core: Control::poll         ordinary threads: admin, journal, mirror,
+//!   lcore 1 ..     workers: Worker::poll               resolver, kernel-rx (one a port), kernel-tx,
+//!                                                      signals, log
+//! ```
+//! Clocks are read here and nowhere else.
+
+mod pace;
+mod pin;
+mod plan;
+
+use crate::addr::{PortId, WorkerId};
+use crate::admin::channel;
+use crate::admin::server::{Server, Setup};
+use crate::config::{self, Config, Faults};
+use crate::control::exception::{self, ExceptionError};
+use crate::control::journal::{JournalError, Store};
+use crate::control::mirror::{self, MirrorError};
+use crate::control::{Control, Parts, PortInfo, PortStatus, WorkerLink};
+use crate::dataplane::counters::WorkerCounters;
+use crate::dataplane::handoff::Handoff;
+use crate::dataplane::steer::{RSS_KEY, Steering};
+use crate::dataplane::worker::{self, Worker, WorkerConfig, WorkerPort, WorkerRings};
+use crate::dpdk::port::{Queues, Spread, SpreadBy};
+use crate::dpdk::{
+    self, Eal, EalError, Job, LcoreId, Mbuf, Mempool, Port, PortConfig, PortError, TscClock,
+};
+use crate::mobility::action::Action;
+use crate::mobility::{Lma, RestoreError};
+use crate::nic::RxQueue;
+use crate::sync::ring::ring;
+use crate::sync::seq::applied;
+use crate::telemetry::LogHandle;
+use crate::time::{Duration, Instant, MobTimestamp, Now};
+use pace::Pace;
+use pin::OrdinaryCpus;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Why the daemon could not run.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // each says what its message says
+pub enum RuntimeError {
+    #[error(transparent)]
+    Config(#[from] Faults),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    #[error(transparent)]
+    Eal(#[from] EalError),
+    #[error(transparent)]
+    Mempool(#[from] dpdk::mempool::MempoolError),
+    #[error("port {name}: {source}")]
+    Port { name: String, source: PortError },
+    #[error("worker {0}: {1}")]
+    Launch(u16, dpdk::lcore::LaunchError),
+    #[error(transparent)]
+    Worker(#[from] dpdk::lcore::Panicked),
+    #[error(transparent)]
+    Exception(#[from] ExceptionError),
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    #[error("admin socket {path}: {source}")]
+    Admin { path: String, source: io::Error },
+    #[error("{what}: {source}")]
+    Thread { what: &'static str, source: io::Error },
+    #[error("the kernel's tables could not be read within {0:?}")]
+    Kernel(Duration),
+}
+
+/// Runs the daemon until it is told to stop.
+pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
+    let ordinary = OrdinaryCpus::new(&config.cores).map_err(thread("CPU affinity"))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signal(&stop).map_err(thread("signals"))?;
+
+    // What can fail for the operator's fault comes first.
+    let mut lma = Lma::new(plan::lma_config(config)?);
+    let store = Store::open(&config.state.dir)?;
+    let restored = restore(&store, &mut lma)?;
+
+    let eal = Eal::init(&plan::eal_args(config))?;
+    let clock = Clock(TscClock::new(&eal));
+    let frame_len_max = config.ports.iter().map(|p| p.mtu).max().unwrap_or(0);
+    let frame_len_max = frame_len_max.saturating_add(ETHERNET_LEN_MAX);
+    let pool = Mempool::new(&eal, config.eal.mbuf_count, frame_len_max)?;
+    let workers = u16::try_from(config.cores.worker_cpus.len()).unwrap_or(u16::MAX);
+    let steering = Steering::new(workers);
+    let mut ports = Ports::open(&eal, config, &pool, &steering)?;
+
+    let specs = (0u16..).zip(&config.ports).zip(&ports.info);
+    let specs: Vec<_> =
+        specs.map(|((id, port), info)| plan::tap(PortId(id), port, info.mac)).collect();
+    let (taps, loopback) = exception::open(&specs, config.node.lma_address.0)?;
+    let (asker, questions) = channel::channel(QUESTIONS_MAX);
+    let threads = ordinary.while_on(|| -> Result<_, RuntimeError> {
+        let (kernel, kernel_tx) = exception::start(&taps)?;
+        let indexes: Vec<_> = taps.iter().map(|t| (t.ifindex(), t.port())).collect();
+        let mirror = mirror::start(&indexes, loopback)?;
+        let (journal, journal_thread) = store.start()?;
+        let admin = start_admin(config, log, asker)?;
+        Ok((kernel, kernel_tx, mirror, journal, journal_thread, admin))
+    });
+    let threads = threads.map_err(thread("CPU affinity"))??;
+    let (kernel, kernel_tx, mirror, journal, journal_thread, admin) = threads;
+
+    let gate = Arc::new(Gate::default());
+    let (links, jobs) = start_workers(&eal, config, &steering, &mut ports, clock, &gate)?;
+    let mut control = Control::new(Parts {
+        lma_address: config.node.lma_address,
+        lma,
+        restored,
+        pool,
+        ports: ports.info,
+        workers: links,
+        steering,
+        tunnels_max: plan::limits(config).tunnels_max,
+        signaling: ports.signaling,
+        kernel,
+        mirror,
+        journal,
+        questions,
+        mags: plan::mags(config),
+        pools: config.pools.iter().map(|p| p.name.clone()).collect(),
+        tunnel_mtu: plan::tunnel_mtu(config),
+    });
+
+    let outcome = serve(&mut control, config, clock, &gate, &stop);
+    drop(admin);
+    gate.stop();
+    for job in jobs {
+        job.wait()?;
+    }
+    drop(control);
+    // Both end when the control core's ends of their channels are gone.
+    for thread in [kernel_tx, journal_thread] {
+        if thread.join().is_err() {
+            tracing::error!("a thread had panicked");
+        }
+    }
+    tracing::info!("stopped");
+    outcome
+}
+
+/// The control core's life: prepare, serve, settle.
+fn serve(
+    control: &mut Control<Mempool>,
+    config: &Config,
+    clock: Clock,
+    gate: &Gate,
+    stop: &AtomicBool,
+) -> Result<(), RuntimeError> {
+    let mut pace = Pace::new(config.cores.polling);
+    let begun = clock.now().mono;
+    while !control.is_settled() {
+        let now = clock.now();
+        if stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if now.mono.since(begun) > PREPARE_MAX {
+            return Err(RuntimeError::Kernel(PREPARE_MAX));
+        }
+        pace.after(control.prepare(now));
+    }
+    gate.open();
+    tracing::info!(node = config.node.name, lma_address = %config.node.lma_address,
+        workers = config.cores.worker_cpus.len(), "serving");
+    while !stop.load(Ordering::Relaxed) {
+        pace.after(control.poll(clock.now()));
+    }
+    let asked = clock.now().mono;
+    while !control.is_durable() && clock.now().mono.since(asked) < SETTLE_MAX {
+        pace.after(control.settle(clock.now()));
+    }
+    Ok(())
+}
+
+/// Reads the bindings that were acknowledged before.
+fn restore(store: &Store, lma: &mut Lma) -> Result<Vec<Action>, RuntimeError> {
+    // The monotonic clock is not made yet: it starts at zero, soon.
+    let now = Now { mono: Instant(0), wall: wall_clock() };
+    let mut actions = Vec::new();
+    for bce in store.restore()? {
+        lma.restore(bce, now, &mut actions)?;
+    }
+    tracing::info!(bindings = lma.cache().len(), "restored");
+    Ok(actions)
+}
+
+/// The ports as they are made: for people, for the workers, for the control core.
+struct Ports {
+    info: Vec<PortInfo>,
+    /// By worker, then by port.
+    queues: Vec<Vec<WorkerPort<dpdk::RxQueue, dpdk::TxQueue>>>,
+    signaling: Vec<Box<dyn RxQueue<Frame = Mbuf>>>,
+}
+
+impl Ports {
+    fn open(
+        eal: &Eal,
+        config: &Config,
+        pool: &Mempool,
+        steering: &Steering,
+    ) -> Result<Self, RuntimeError> {
+        let queues = (0..steering.workers()).map(|_| Vec::new()).collect();
+        let mut this = Self { info: Vec::new(), queues, signaling: Vec::new() };
+        for (id, port) in (0u16..).zip(&config.ports) {
+            this.add(eal, PortId(id), port, config, pool, steering)
+                .map_err(|source| RuntimeError::Port { name: port.name.clone(), source })?;
+        }
+        Ok(this)
+    }
+
+    fn add(
+        &mut self,
+        eal: &Eal,
+        id: PortId,
+        port: &config::Port,
+        config: &Config,
+        pool: &Mempool,
+        steering: &Steering,
+    ) -> Result<(), PortError> {
+        let access = plan::is_access(port);
+        let by = if access { SpreadBy::InnerSource } else { SpreadBy::Destination };
+        let setup = PortConfig {
+            id,
+            device: plan::device(port),
+            mtu: port.mtu,
+            rx_desc: port.rx_desc,
+            tx_desc: port.tx_desc,
+            workers: steering.workers(),
+            anchor: config.node.lma_address.0,
+            spread: Spread { key: &RSS_KEY, table: steering.reta(), by },
+        };
+        let (opened, queues) = Port::open(eal, &setup, pool)?;
+        let Queues { rx, tx, signaling } = queues;
+        let mac = opened.mac();
+        let address = port.addresses.first().map(|&(a, _)| a);
+        let worker_port = worker::PortConfig { access, mac, mtu: port.mtu, address };
+        for (ports, (rx, tx)) in self.queues.iter_mut().zip(rx.into_iter().zip(tx)) {
+            ports.push(WorkerPort { config: worker_port, rx, tx });
+        }
+        if let Some(queue) = signaling {
+            self.signaling.push(Box::new(queue));
+        }
+        tracing::info!(port = port.name, %mac, driver = opened.driver(),
+            signaling = opened.signaling().as_str(), steering = opened.steering().as_str(),
+            "port open");
+        self.info.push(PortInfo {
+            name: port.name.clone(),
+            role: port.role,
+            device: plan::device(port).into(),
+            driver: opened.driver().into(),
+            mac,
+            mtu: port.mtu,
+            signaling: opened.signaling().as_str(),
+            steering: opened.steering().as_str(),
+            status: Box::new(move || status(&opened)),
+        });
+        Ok(())
+    }
+}
+
+fn status(port: &Port) -> PortStatus {
+    let stats = port.stats();
+    PortStatus {
+        link_up: port.link_up(),
+        rx_packets: stats.rx_packets,
+        tx_packets: stats.tx_packets,
+        rx_missed: stats.rx_missed,
+        tx_errors: stats.tx_errors,
+    }
+}
+
+/// Makes the workers with all rings between them and the control core, and puts each on its lcore.
+fn start_workers(
+    eal: &Eal,
+    config: &Config,
+    steering: &Steering,
+    ports: &mut Ports,
+    clock: Clock,
+    gate: &Arc<Gate>,
+) -> Result<(Vec<WorkerLink<Mbuf>>, Vec<Job>), RuntimeError> {
+    let len = config.cores.ring_len;
+    let count = usize::from(steering.workers());
+    let (mut outs, mut ins) = handoff_rings(count, len);
+    let local: Vec<_> =
+        config.ports.iter().flat_map(|p| p.addresses.iter().map(|&(a, _)| a)).collect();
+    let (mut links, mut jobs) = (Vec::new(), Vec::new());
+    for (id, cpu) in (0..steering.workers()).zip(&config.cores.worker_cpus) {
+        let (updates, updates_rx) = ring(len);
+        let (injects, injects_rx) = ring(len);
+        let (reports_tx, reports) = ring(len);
+        let (applied_writer, applied_reader) = applied();
+        let counters = Arc::new(WorkerCounters::default());
+        let worker_config = WorkerConfig {
+            id: WorkerId(id),
+            steering: steering.clone(),
+            lma: config.node.lma_address,
+            local: local.clone(),
+            limits: plan::limits(config),
+        };
+        let rings = WorkerRings {
+            updates: updates_rx,
+            injects: injects_rx,
+            reports: reports_tx,
+            handoff_in: std::mem::take(&mut ins[usize::from(id)]),
+            handoff_out: std::mem::take(&mut outs[usize::from(id)]),
+        };
+        let queues = std::mem::take(&mut ports.queues[usize::from(id)]);
+        let worker =
+            Worker::new(worker_config, queues, rings, applied_writer, Arc::clone(&counters));
+        let (gate, pace) = (Arc::clone(gate), Pace::new(config.cores.polling));
+        let job = eal
+            .launch(LcoreId(u32::from(id) + 1), move || run_worker(worker, clock, pace, &gate))
+            .map_err(|e| RuntimeError::Launch(id, e))?;
+        jobs.push(job);
+        let applied = applied_reader;
+        links.push(WorkerLink { updates, injects, reports, applied, counters, cpu: *cpu });
+    }
+    Ok((links, jobs))
+}
+
+type Outs = Vec<Option<crate::sync::ring::Producer<Handoff<Mbuf>>>>;
+type Ins = Vec<crate::sync::ring::Consumer<Handoff<Mbuf>>>;
+
+/// A ring from each worker to each other one.
+fn handoff_rings(count: usize, len: usize) -> (Vec<Outs>, Vec<Ins>) {
+    let mut outs: Vec<Outs> = (0..count).map(|_| Vec::new()).collect();
+    let mut ins: Vec<Ins> = (0..count).map(|_| Vec::new()).collect();
+    for (from, outs) in outs.iter_mut().enumerate() {
+        for (to, ins) in ins.iter_mut().enumerate() {
+            outs.push((from != to).then(|| {
+                let (tx, rx) = ring(len);
+                ins.push(rx);
+                tx
+            }));
+        }
+    }
+    (outs, ins)
+}
+
+type PortWorker = Worker<dpdk::RxQueue, dpdk::TxQueue>;
+
+/// A worker's life: tables first, packets when the gate is open, until it is told to stop.
+fn run_worker(mut worker: PortWorker, clock: Clock, mut pace: Pace, gate: &Gate) {
+    while gate.is_closed() {
+        pace.after(worker.apply_updates());
+    }
+    while !gate.is_stopped() {
+        pace.after(worker.poll(clock.mono()));
+    }
+}
+
+/// What the workers are allowed to do; written by the control core.
+#[derive(Debug, Default)]
+struct Gate {
+    open: AtomicBool,
+    stopped: AtomicBool,
+}
+
+impl Gate {
+    fn open(&self) {
+        self.open.store(true, Ordering::Release);
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    fn is_closed(&self) -> bool {
+        !self.open.load(Ordering::Acquire) && !self.is_stopped()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+}
+
+/// Both clocks. The monotonic one starts at zero when EAL is up.
+#[derive(Debug, Clone, Copy)]
+struct Clock(TscClock);
+
+impl Clock {
+    fn now(self) -> Now {
+        Now { mono: self.mono(), wall: wall_clock() }
+    }
+
+    fn mono(self) -> Instant {
+        Instant(self.0.now_ns())
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // the one place where the wall clock is read
+fn wall_clock() -> MobTimestamp {
+    let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    MobTimestamp::from_unix(unix.unwrap_or_default())
+}
+
+fn start_admin(
+    config: &Config,
+    log: LogHandle,
+    asker: channel::Asker,
+) -> Result<Server, RuntimeError> {
+    let setup = Setup {
+        socket: config.admin.socket.clone(),
+        group: config.admin.group.clone(),
+        node: config.node.name.clone(),
+        config: config::render(config),
+        set_log: Box::new(move |filter| log.set(filter)),
+    };
+    Server::start(setup, asker).map_err(|source| {
+        let path = config.admin.socket.display().to_string();
+        RuntimeError::Admin { path, source }
+    })
+}
+
+/// Sets `stop` on SIGTERM and SIGINT.
+fn stop_on_signal(stop: &Arc<AtomicBool>) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut term, mut int) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    let stop = Arc::clone(stop);
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+        });
+        tracing::info!("asked to stop");
+        stop.store(true, Ordering::Relaxed);
+    })?;
+    Ok(())
+}
+
+fn thread(what: &'static str) -> impl FnOnce(io::Error) -> RuntimeError {
+    move |source| RuntimeError::Thread { what, source }
+}
+
+/// Ethernet header and two VLAN tags, in bytes.
+const ETHERNET_LEN_MAX: u16 = 22;
+/// Questions of operators that wait at a time.
+const QUESTIONS_MAX: usize = 64;
+/// How long the start may wait for the kernel's tables and the restored bindings.
+const PREPARE_MAX: Duration = Duration::from_secs(60);
+/// How long a stop waits for the journal.
+const SETTLE_MAX: Duration = Duration::from_millis(500);
