@@ -60,7 +60,6 @@ fn main() -> ExitCode {
     match runtime::run(&config, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "anchord cannot run");
             complain(&error);
             match error {
                 RuntimeError::Config(_) => ExitCode::from(BAD_CONFIG),

@@ -414,7 +414,7 @@ fn start_admin(
         socket: config.admin.socket.clone(),
         group: config.admin.group.clone(),
         node: config.node.name.clone(),
-        config: config::render(config),
+        config: serde_json::to_value(config::render(config)).unwrap_or_default(),
         set_log: Box::new(move |filter| log.set(filter)),
     };
     Server::start(setup, asker).map_err(|source| {

@@ -1,14 +1,12 @@
 //! From the configuration to what each part is told: EAL's arguments, the pure core's
 //! configuration, TAPs, limits. Pure but for the file of nodes.
 
-use crate::config::{self, Config, Device, PortRole};
-use crate::control::exception::TapSpec;
-use crate::control::MagInfo;
 use crate::addr::{MacAddr, PortId};
+use crate::config::{self, Config, Device, PortRole};
+use crate::control::MagInfo;
+use crate::control::exception::TapSpec;
 use crate::dataplane::worker::Limits;
-use crate::mobility::config::{
-    LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile,
-};
+use crate::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
 
 /// EAL's arguments without the program's name. Lcore 0 is the control core, lcore `i + 1` worker `i`;
 /// several may float on one CPU.
@@ -37,9 +35,8 @@ pub(super) fn eal_args(config: &Config) -> Vec<String> {
     if !pci {
         args.push("--no-pci".into());
     }
-    if !config.eal.hugepages {
-        args.push("--no-huge".into());
-    }
+    // Without files, hugepages need no mounted hugetlbfs, and a killed process leaves nothing behind.
+    args.push(if config.eal.hugepages { "--in-memory" } else { "--no-huge" }.into());
     args.extend(config.eal.extra.iter().cloned());
     args
 }
@@ -104,7 +101,8 @@ pub(super) fn lma_config(config: &Config) -> Result<LmaConfig, config::Faults> {
 
 fn profile(config: &Config, profile: &config::Profile) -> Profile {
     // The configuration is valid: a pool that is named is there.
-    let pool = profile.pool.as_ref().and_then(|name| config.pools.iter().position(|p| p.name == *name));
+    let pool =
+        profile.pool.as_ref().and_then(|name| config.pools.iter().position(|p| p.name == *name));
     Profile {
         enabled: profile.enabled,
         pool: pool.unwrap_or(0),
@@ -160,6 +158,6 @@ mod tests {
         let carrier =
             config::load(Path::new("dpdk-config/carrier.toml")).expect("the sample is valid");
         let args = eal_args(&carrier).join(" ");
-        assert!(args.contains("-a 0000:3b:00.1") && !args.contains("--no-"), "{args}");
+        assert!(args.contains("-a 0000:3b:00.1") && args.ends_with("--in-memory"), "{args}");
     }
 }

@@ -15,7 +15,7 @@ file_prefix = "$LAB"
 hugepages = $LAB_HUGEPAGES
 memory_mib = 192
 mbuf_count = 16383
-extra = ["--in-memory", "--log-level=lib.eal:warning"]
+extra = ["--log-level=lib.eal:warning"]
 
 [[port]]
 name = "access"
