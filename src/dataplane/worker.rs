@@ -122,14 +122,15 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
     /// that was; zero says that the worker is idle.
     pub fn poll(&mut self, now: Instant) -> usize {
         self.lane.now = now;
-        let work = self.apply() + self.receive() + self.take_over() + self.inject();
+        let work = self.apply_updates() + self.receive() + self.take_over() + self.inject();
         self.lane.counters.add(Counter::Polls, 1);
         self.lane.counters.add(Counter::BusyPolls, u64::from(work > 0));
         work
     }
 
-    /// Applies updates in order, then says so.
-    fn apply(&mut self) -> usize {
+    /// Applies updates in order, then says so. Returns how many; by itself, it is all that a worker
+    /// does before it may receive.
+    pub fn apply_updates(&mut self) -> usize {
         let mut last = None;
         let mut applied = 0;
         // An update may ask for an answer, so none is taken while the answer would have no room.
