@@ -21,6 +21,8 @@ pub mod config;
 
 pub mod admin;
 
+pub mod ctl;
+
 pub mod telemetry;
 
 pub mod mag;

@@ -1,0 +1,246 @@
+//! The command line: noun first, then the verb.
+
+use super::list::List;
+use crate::addr::{HomePrefix, MnId};
+use crate::admin::api::{BindingFilter, Request};
+use crate::admin::protocol::Call;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::ffi::OsString;
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+
+/// Shows and changes the state of a running anchord.
+#[derive(Debug, Parser)]
+#[command(name = "anchorctl", version, infer_subcommands = false, after_help = AFTER_HELP)]
+pub(super) struct Cli {
+    /// Admin socket of anchord
+    #[arg(long, global = true, value_name = "PATH", default_value = "/run/anchord/admin.sock")]
+    pub(super) socket: PathBuf,
+    /// One JSON document instead of tables (an array for lists)
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+const AFTER_HELP: &str = "\
+Exit status: 0 done, 1 refused by anchord, 2 wrong command, 3 no connection to anchord.
+
+Examples:
+  anchorctl binding show --mag 2001:db8:a::11 --counters
+  anchorctl binding show --json | jq -r '.[].mn_id'
+  anchorctl drop show --watch";
+
+#[derive(Debug, Subcommand)]
+enum Noun {
+    /// Mobility sessions: which node holds which prefix behind which gateway
+    #[command(subcommand)]
+    Binding(BindingVerb),
+    /// Mobile access gateways
+    #[command(subcommand)]
+    Mag(MagVerb),
+    /// Pools of home network prefixes, and how full they are
+    #[command(subcommand)]
+    Pool(ShowVerb),
+    /// Ports: link, counters, how packets are steered
+    #[command(subcommand)]
+    Port(ShowVerb),
+    /// Forwarding workers and their load
+    #[command(subcommand)]
+    Worker(ShowVerb),
+    /// Discarded packets by reason
+    #[command(subcommand)]
+    Drop(DropVerb),
+    /// Counters of the control plane
+    #[command(subcommand)]
+    Stats(ShowVerb),
+    /// Neighbours as the kernel resolved them
+    #[command(subcommand)]
+    Neighbor(ShowVerb),
+    /// The configuration in force
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// The log
+    #[command(subcommand)]
+    Log(LogVerb),
+    /// Versions of anchorctl and of the running anchord
+    Version,
+    /// Completion script for a shell, on standard output
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Man pages, one a command
+    Man {
+        /// Directory to write them to
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum BindingVerb {
+    /// List bindings, all or filtered
+    Show {
+        /// Only this node (a NAI, or subtype:hex)
+        #[arg(long, value_name = "MN-ID")]
+        mn_id: Option<MnId>,
+        /// Only those served by this gateway
+        #[arg(long, value_name = "ADDRESS")]
+        mag: Option<Ipv6Addr>,
+        /// Only those holding a prefix inside this one, or around it
+        #[arg(long, value_name = "PREFIX")]
+        prefix: Option<HomePrefix>,
+        /// At most so many
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+        limit: Option<u64>,
+        /// With packets and bytes of each prefix, both ways
+        #[arg(long)]
+        counters: bool,
+        #[command(flatten)]
+        again: Again,
+    },
+    /// Delete the bindings of a node
+    Del {
+        /// Whose
+        mn_id: MnId,
+        /// Only the one that holds this prefix
+        #[arg(long, value_name = "PREFIX")]
+        prefix: Option<HomePrefix>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum MagVerb {
+    /// List gateways
+    Show(Again),
+    /// Authorize a gateway, until the next start
+    Add {
+        /// Its Proxy-CoA, the source of its PBUs
+        address: Ipv6Addr,
+        /// What to call it
+        #[arg(long)]
+        name: String,
+    },
+    /// Withdraw a gateway's authorization, until the next start; its bindings stay until they expire
+    Del {
+        /// Its Proxy-CoA
+        address: Ipv6Addr,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ShowVerb {
+    /// List them
+    Show(Again),
+}
+
+#[derive(Debug, Subcommand)]
+enum DropVerb {
+    /// List the reasons for which packets were discarded
+    Show {
+        /// Those also for which none was
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        again: Again,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigVerb {
+    /// Show it whole, defaults filled in, as TOML
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+enum LogVerb {
+    /// Put another filter in force, until the next start
+    Set {
+        /// For instance info, or info,anchord::control=debug
+        filter: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct Again {
+    /// Show it again every 2 (or so many) seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "2",
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    watch: Option<u64>,
+}
+
+/// What a command line asks for.
+pub(super) enum Action {
+    /// Show a list, once or again and again.
+    List {
+        list: List,
+        watch: Option<u64>,
+    },
+    /// Change something; `done` says what, for people.
+    Do {
+        call: Call,
+        done: String,
+    },
+    ConfigShow,
+    Version,
+    Completions(Shell),
+    Man(PathBuf),
+}
+
+impl Cli {
+    /// The command as a value.
+    pub(super) fn action(&self) -> Action {
+        let show = |list: List, again: &Again| Action::List { list, watch: again.watch };
+        let act =
+            |request: Request, done: String| Action::Do { call: Call::Control(request), done };
+        match &self.noun {
+            Noun::Binding(BindingVerb::Show { mn_id, mag, prefix, limit, counters, again }) => {
+                let filter = BindingFilter { mn_id: mn_id.clone(), mag: *mag, prefix: *prefix };
+                show(List::Bindings { filter, limit: *limit, counters: *counters }, again)
+            }
+            Noun::Binding(BindingVerb::Del { mn_id, prefix }) => act(
+                Request::BindingDel { mn_id: mn_id.clone(), prefix: *prefix },
+                format!("{mn_id} deleted"),
+            ),
+            Noun::Mag(MagVerb::Show(again)) => show(List::Mags, again),
+            Noun::Mag(MagVerb::Add { address, name }) => act(
+                Request::MagAdd { address: *address, name: name.clone() },
+                format!("gateway {address} authorized until the next start"),
+            ),
+            Noun::Mag(MagVerb::Del { address }) => act(
+                Request::MagDel { address: *address },
+                format!("gateway {address} no longer authorized, until the next start"),
+            ),
+            Noun::Pool(ShowVerb::Show(again)) => show(List::Pools, again),
+            Noun::Port(ShowVerb::Show(again)) => show(List::Ports, again),
+            Noun::Worker(ShowVerb::Show(again)) => show(List::Workers, again),
+            Noun::Drop(DropVerb::Show { all, again }) => show(List::Drops { all: *all }, again),
+            Noun::Stats(ShowVerb::Show(again)) => show(List::Stats, again),
+            Noun::Neighbor(ShowVerb::Show(again)) => show(List::Neighbors, again),
+            Noun::Config(ConfigVerb::Show) => Action::ConfigShow,
+            Noun::Log(LogVerb::Set { filter }) => Action::Do {
+                call: Call::LogSet { filter: filter.clone() },
+                done: format!("log filter is {filter} until the next start"),
+            },
+            Noun::Version => Action::Version,
+            Noun::Completions { shell } => Action::Completions(*shell),
+            Noun::Man { dir } => Action::Man(dir.clone()),
+        }
+    }
+}
+
+/// The right order of `show binding ..`, if that is what was typed.
+pub(super) fn noun_first(args: &[OsString]) -> Option<String> {
+    const VERBS: [&str; 5] = ["show", "del", "add", "set", "list"];
+    let mut words = args.iter().skip(1).filter_map(|a| a.to_str()).filter(|a| !a.starts_with('-'));
+    let verb = words.next().filter(|w| VERBS.contains(w))?;
+    let noun = words.next()?.trim_end_matches('s');
+    let verb = if verb == "list" { "show" } else { verb };
+    Some(if noun == "stat" { format!("stats {verb}") } else { format!("{noun} {verb}") })
+}
