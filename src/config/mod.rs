@@ -12,6 +12,7 @@ mod check;
 mod duration;
 mod fault;
 mod nodes;
+pub mod mag;
 mod reader;
 mod render;
 mod section;

@@ -22,7 +22,7 @@ use toml::de::DeValue;
 /// RFC 8200 section 5: no IPv6 link has less.
 pub(super) const MTU_MIN: u16 = 1280;
 /// What NICs offer as jumbo frames.
-const MTU_MAX: u16 = 9600;
+pub(super) const MTU_MAX: u16 = 9600;
 
 /// The whole file; `dir` is the directory that it lies in.
 pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
@@ -239,7 +239,7 @@ fn admin(s: &Section<'_, '_>) -> Admin {
     }
 }
 
-fn log(s: &Section<'_, '_>) -> Log {
+pub(super) fn log(s: &Section<'_, '_>) -> Log {
     let filter = |v: &DeValue<'_>| {
         let text = string(v)?;
         match tracing_subscriber::EnvFilter::try_new(&text) {

@@ -4,6 +4,7 @@ use crate::addr::{AnchorAddr, HomePrefix, MnId};
 use crate::mobility::message::AckMsg;
 use crate::wire::mh::SeqNo;
 use crate::wire::mh::option::{AccessTech, HandoffIndicator};
+use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
@@ -142,6 +143,21 @@ impl HandoffHint {
             Self::BetweenInterfaces => HandoffIndicator::BETWEEN_INTERFACES,
             Self::SameInterface => HandoffIndicator::SAME_INTERFACE,
             Self::Unknown => HandoffIndicator::UNKNOWN,
+        }
+    }
+}
+
+impl FromStr for HandoffHint {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "new-interface" => Ok(Self::NewInterface),
+            "between-interfaces" => Ok(Self::BetweenInterfaces),
+            "same-interface" => Ok(Self::SameInterface),
+            "unknown" => Ok(Self::Unknown),
+            other => Err(format!(
+                "{other:?} is not new-interface, between-interfaces, same-interface or unknown"
+            )),
         }
     }
 }
