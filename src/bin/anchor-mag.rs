@@ -1,2 +1,7 @@
 //! `anchor-mag`: the mobile access gateway of RFC 5213 section 6.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    anchord::mag::cli::main()
+}

@@ -11,8 +11,8 @@
 mod check;
 mod duration;
 mod fault;
-mod nodes;
 pub mod mag;
+mod nodes;
 mod reader;
 mod render;
 mod section;

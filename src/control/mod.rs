@@ -19,7 +19,7 @@ mod held;
 pub mod journal;
 pub mod mirror;
 mod neighbor;
-mod netlink;
+pub(crate) mod netlink;
 mod next_hop;
 mod output;
 mod publish;

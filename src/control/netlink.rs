@@ -13,15 +13,15 @@ use std::io;
 
 /// One message of a subscription: what happened, and whether it replaces what was there.
 #[derive(Debug)]
-pub(super) struct Notice {
+pub(crate) struct Notice {
     /// The message.
-    pub(super) message: RouteNetlinkMessage,
+    pub(crate) message: RouteNetlinkMessage,
     /// `NLM_F_REPLACE` was set.
-    pub(super) replace: bool,
+    pub(crate) replace: bool,
 }
 
 /// A socket to the kernel's routing netlink.
-pub(super) struct RouteSocket {
+pub(crate) struct RouteSocket {
     socket: Socket,
     buf: Vec<u8>,
     seq: u32,
@@ -29,7 +29,7 @@ pub(super) struct RouteSocket {
 
 impl RouteSocket {
     /// A socket for requests and dumps.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -37,7 +37,7 @@ impl RouteSocket {
     }
 
     /// A socket that receives what the kernel says to these groups.
-    pub(super) fn subscribe(groups: &[u32]) -> io::Result<Self> {
+    pub(crate) fn subscribe(groups: &[u32]) -> io::Result<Self> {
         let this = Self::open()?;
         for &group in groups {
             this.socket.add_membership(group)?;
@@ -48,7 +48,7 @@ impl RouteSocket {
     }
 
     /// Sends a request and waits for its acknowledgement. `flags` are added to REQUEST and ACK.
-    pub(super) fn request(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+    pub(crate) fn request(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
         let seq = self.send(message, NLM_F_REQUEST | NLM_F_ACK | flags)?;
         let mut outcome = Ok(());
         self.collect(seq, &mut |_| {}, &mut outcome)?;
@@ -57,7 +57,7 @@ impl RouteSocket {
 
     /// Sends a dump request and hands every answer to `each`. An interrupted dump is an error of
     /// kind [`io::ErrorKind::Interrupted`]: ask again.
-    pub(super) fn dump(
+    pub(crate) fn dump(
         &mut self,
         message: RouteNetlinkMessage,
         mut each: impl FnMut(RouteNetlinkMessage),
@@ -68,8 +68,20 @@ impl RouteSocket {
         outcome
     }
 
+    /// Sends a request that has one answer and hands that to `each`; its acknowledgement ends it.
+    pub(crate) fn query(
+        &mut self,
+        message: RouteNetlinkMessage,
+        mut each: impl FnMut(RouteNetlinkMessage),
+    ) -> io::Result<()> {
+        let seq = self.send(message, NLM_F_REQUEST | NLM_F_ACK)?;
+        let mut outcome = Ok(());
+        self.collect(seq, &mut each, &mut outcome)?;
+        outcome
+    }
+
     /// Waits for notices. `ENOBUFS` says that some were lost.
-    pub(super) fn notices(&mut self, mut each: impl FnMut(Notice)) -> io::Result<()> {
+    pub(crate) fn notices(&mut self, mut each: impl FnMut(Notice)) -> io::Result<()> {
         self.recv()?;
         for message in messages(&self.buf) {
             let replace = message.header.flags & NLM_F_REPLACE != 0;

@@ -119,7 +119,13 @@ impl Mag {
             Event::Detach { link, terminate } => {
                 self.step(link, Input::Detach { terminate }, now, actions);
             }
-            Event::Present(link) => self.step(link, Input::Present, now, actions),
+            Event::Present { link, node_link_local } => {
+                // Another node's word says nothing of ours.
+                let known = self.sessions.get(&link).and_then(|s| s.attachment.node_link_local);
+                if known == node_link_local {
+                    self.step(link, Input::Present, now, actions);
+                }
+            }
             Event::Retry(link) => self.step(link, Input::Retry, now, actions),
             Event::Pba(msg) => self.pba(&msg, now, actions),
             Event::PathMtu { lma, mtu } => self.path_mtu(lma, mtu, now, actions),

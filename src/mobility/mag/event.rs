@@ -24,8 +24,13 @@ pub enum Event {
         /// The node is still there, and its session is ended by us: its prefixes are withdrawn.
         terminate: bool,
     },
-    /// The answer to `Action::Probe`: the node is still there.
-    Present(LinkId),
+    /// The answer to `Action::Probe`: a node is still there.
+    Present {
+        /// Which link.
+        link: LinkId,
+        /// Which address answered; `None` if the link's own state did.
+        node_link_local: Option<Ipv6Addr>,
+    },
     /// The administrative action that some refusals wait for (RFC 5213 6.9.1.2 (6), (7)).
     Retry(LinkId),
     /// A Binding Acknowledgement arrived and its header passed RFC 6275 section 9.2.

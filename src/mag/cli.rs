@@ -1,0 +1,163 @@
+//! The command line of `anchor-mag`.
+
+use crate::config;
+use crate::mag::control::{self, Reply, Request, Shown};
+use crate::mag::gateway;
+use crate::mobility::mag::event::HandoffHint;
+use clap::{Args, Parser, Subcommand};
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A mobile access gateway of Proxy Mobile IPv6 (RFC 5213 section 6).
+#[derive(Debug, Parser)]
+#[command(name = "anchor-mag", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway in the foreground, until SIGTERM or SIGINT.
+    Run {
+        /// Its configuration.
+        #[arg(long)]
+        config: PathBuf,
+        /// Only validate the configuration.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Tell a running gateway that a node is on an access link.
+    Attach {
+        #[command(flatten)]
+        at: At,
+        /// The node, by the identifier of its [[mobile_node]]; else the link tells.
+        #[arg(long)]
+        mn_id: Option<String>,
+        /// What is known of the handoff: new-interface, between-interfaces, same-interface, unknown.
+        #[arg(long)]
+        handoff: Option<HandoffHint>,
+    },
+    /// Tell a running gateway that the node left an access link.
+    Detach {
+        #[command(flatten)]
+        at: At,
+        /// The node is still there: end its session, and withdraw its prefixes.
+        #[arg(long)]
+        terminate: bool,
+    },
+    /// Try again what the anchor refused, or refresh a binding at once.
+    Retry {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Show the Binding Update List and the counters of a running gateway.
+    Show {
+        /// The gateway's control socket.
+        #[arg(long)]
+        socket: PathBuf,
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct At {
+    /// The gateway's control socket.
+    #[arg(long)]
+    socket: PathBuf,
+    /// The access link.
+    #[arg(long)]
+    interface: String,
+}
+
+/// Runs the command; says on standard error why it failed.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            // Nowhere to say it if that fails too.
+            drop(writeln!(io::stderr(), "anchor-mag: {e}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
+    match command {
+        Command::Run { config, check } => {
+            let config = config::mag::load(&config)?;
+            if check {
+                return Ok(());
+            }
+            log(&config.log)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(gateway::run(config)).map_err(Into::into)
+        }
+        Command::Attach { at, mn_id, handoff } => {
+            let interface = at.interface;
+            ask(&at.socket, &Request::Attach { interface, mn_id, handoff }, false)
+        }
+        Command::Detach { at, terminate } => {
+            let interface = at.interface;
+            ask(&at.socket, &Request::Detach { interface, terminate }, false)
+        }
+        Command::Retry { at } => {
+            ask(&at.socket, &Request::Retry { interface: at.interface }, false)
+        }
+        Command::Show { socket, json } => ask(&socket, &Request::Show, json),
+    }
+}
+
+fn log(config: &config::Log) -> Result<(), Box<dyn std::error::Error>> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.filter)?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
+    if config.json {
+        log.json().init()
+    } else {
+        log.init()
+    }
+    Ok(())
+}
+
+fn ask(
+    socket: &std::path::Path,
+    request: &Request,
+    json: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let reply = control::ask(socket, request)
+        .map_err(|e| format!("{}: {e}; is the gateway running?", socket.display()))?;
+    match reply {
+        Reply::Done => Ok(()),
+        Reply::Error(e) => Err(e.into()),
+        Reply::Shown(shown) if json => {
+            Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&shown)?)?)
+        }
+        Reply::Shown(shown) => Ok(render(&shown, &mut io::stdout().lock())?),
+    }
+}
+
+fn render(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{:<12} {:<24} {:<14} {:<24} LIFETIME", "INTERFACE", "MN-ID", "STATE", "HNP")?;
+    for b in &shown.bindings {
+        let hnp: Vec<String> = b.binding.hnp.iter().map(ToString::to_string).collect();
+        let state = match b.binding.status {
+            Some(status) => format!("denied ({status})"),
+            None => format!("{:?}", b.binding.state).to_lowercase(),
+        };
+        let (interface, mn_id) = (&b.interface, &b.binding.mn_id);
+        let left = b.binding.lifetime_left_s;
+        writeln!(out, "{interface:<12} {mn_id:<24} {state:<14} {:<24} {left} s", hnp.join(","))?;
+    }
+    writeln!(out)?;
+    for (name, value) in shown.counters.iter().filter(|(_, v)| **v > 0) {
+        writeln!(out, "{name:<36} {value:>12}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! What the gateway counts besides the pure core's audits. Relaxed: each is only ever looked at.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// One counter.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Counter {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Counter {
+            const ALL: &[(Self, &str)] = &[$((Self::$name, $text),)*];
+        }
+
+        /// All of them.
+        #[derive(Debug, Default)]
+        pub(super) struct Counters([AtomicU64; [$($text,)*].len()]);
+    };
+}
+
+counters! {
+    /// Mobility Headers that were refused (RFC 6275 9.2).
+    MhMalformed = "mh_malformed",
+    /// Mobility Headers of a type that a gateway has no use for.
+    MhUnexpected = "mh_unexpected",
+    /// Router solicitations that were refused (RFC 4861 6.1.1).
+    NdMalformed = "nd_malformed",
+    /// Router solicitations of nodes that no configuration names.
+    NodeUnknown = "node_unknown",
+    /// Updates that the kernel did not take; they are sent again.
+    PbuSendFailed = "pbu_send_failed",
+    /// Advertisements and probes that the kernel did not take.
+    NdSendFailed = "nd_send_failed",
+    /// Routes, rules or addresses that the kernel refused.
+    KernelRefused = "kernel_refused",
+    /// Packets tunnelled to an anchor.
+    TunnelUplink = "tunnel_uplink",
+    /// Packets from an anchor to a node.
+    TunnelDownlink = "tunnel_downlink",
+    /// Not an IPv6 packet, or not a whole one.
+    TunnelMalformed = "tunnel_malformed",
+    /// No bound node has the address.
+    TunnelNoBinding = "tunnel_no_binding",
+    /// Tunnelled by another address than the node's anchor.
+    TunnelWrongAnchor = "tunnel_wrong_anchor",
+    /// Marked as congested, for a transport that cannot hear of it (RFC 3168 9.1.1).
+    TunnelCongested = "tunnel_congested",
+    /// The kernel did not take the tunnel packet.
+    TunnelSendFailed = "tunnel_send_failed",
+    /// The TUN did not take the packet.
+    TunnelTunRefused = "tunnel_tun_refused",
+}
+
+impl Counters {
+    /// Counts one.
+    pub(super) fn add(&self, counter: Counter) {
+        if let Some(cell) = self.0.get(counter as usize) {
+            cell.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// All, by name.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        Counter::ALL.iter().map(|(c, name)| {
+            (*name, self.0.get(*c as usize).map_or(0, |cell| cell.load(Ordering::Relaxed)))
+        })
+    }
+}
