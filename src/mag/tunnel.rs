@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn congestion_in_the_tunnel_reaches_the_node_if_its_transport_can_hear_of_it() {
-        let after = |inner_ecn, outer_ecn| {
+        let after = |inner_ecn: u8, outer_ecn| {
             let mut packet = inner(CN, MN, 0xb8 | inner_ecn);
             admit(&mut packet, LMA, outer_ecn, &table())?;
             Ok(Ipv6Header::parse(&packet).expect("header").traffic_class)
