@@ -1,0 +1,190 @@
+//! A real worker on real ports, with a harness at the other end of the wires.
+//!
+//! ```text
+//!              net_ring0 (access)                      net_ring1 (core)
+//!   harness ==tx 0===ring 0===rx 0== worker       harness ==tx 0===ring 0===rx 0== worker
+//!           ==rx 1===ring 1===tx 1==                      ==rx 1===ring 1===tx 1==
+//! ```
+//! A `net_ring` device returns on receive queue i what transmit queue i sent; with two queue pairs a
+//! port the worker and the harness take opposite ends.
+
+use crate::scene::{self, ACCESS, ACCESS_MTU, CORE, CORE_MTU, MAGS};
+use anchord::addr::{AnchorAddr, WorkerId};
+use anchord::dataplane::counters::{Snapshot, WorkerCounters};
+use anchord::dataplane::steer::{RSS_KEY, Steering};
+use anchord::dataplane::update::{Change, Inject, Report, Update};
+use anchord::dataplane::worker::{
+    Limits, PortConfig as WorkerPortConfig, Worker, WorkerConfig, WorkerPort, WorkerRings,
+};
+use anchord::dpdk::port::{Queues, Spread, SpreadBy};
+use anchord::dpdk::{Eal, Mbuf, Mempool, Port, PortConfig, RxQueue, TscClock, TxQueue};
+use anchord::nic::{Burst, TxQueue as _};
+use anchord::sync::ring::{Consumer, Producer, ring};
+use anchord::sync::seq::{AppliedReader, Seq, applied};
+use anchord::time::Instant;
+use std::sync::Arc;
+
+/// Buffers in the pool: more than the second-level cache holds.
+pub const MBUFS: u32 = 16_383;
+
+/// Frames that a `net_ring` device holds at most.
+pub const WIRE_LEN: usize = 1023;
+
+const RING_LEN: usize = 4096;
+
+/// The harness's ends of a port.
+pub struct Wire {
+    /// To the worker.
+    pub tx: TxQueue,
+    /// From the worker.
+    pub rx: RxQueue,
+    _port: Port,
+}
+
+/// The control core's ends of the rings.
+pub struct Links {
+    /// Changes for the worker.
+    pub updates: Producer<Update>,
+    /// Frames that it is to send.
+    pub injects: Producer<Inject<Mbuf>>,
+    /// What it says.
+    pub reports: Consumer<Report<Mbuf>>,
+    /// How far it has applied the changes.
+    pub applied: AppliedReader,
+}
+
+/// One worker between two ports.
+pub struct Rig {
+    /// The worker under test.
+    pub worker: Worker<RxQueue, TxQueue>,
+    /// Its counters.
+    pub counters: Arc<WorkerCounters>,
+    /// The harness's ends, by port number.
+    pub wires: [Wire; 2],
+    /// The control core's ends.
+    pub links: Links,
+    /// What the worker is told the time by.
+    pub clock: TscClock,
+    /// Where all frames come from.
+    pub pool: Mempool,
+    seq: u64,
+}
+
+/// EAL for this process: two looped devices, one CPU.
+pub fn eal(cpu: usize, huge: bool) -> Result<Eal, Box<dyn std::error::Error>> {
+    let lcores = format!("0@{cpu}");
+    let prefix = format!("--file-prefix=anchord-bench-{}", std::process::id());
+    let memory = if huge { "--in-memory" } else { "--no-huge" };
+    let common = ["-m", "256", "--no-pci", "--no-telemetry", "--log-level", "lib.*:warning"];
+    let devices = ["--vdev", "net_ring0", "--vdev", "net_ring1"];
+    let args = [&common[..], &devices, &[memory, &prefix, "--lcores", &lcores]].concat();
+    Ok(Eal::init(&args)?)
+}
+
+impl Rig {
+    /// A worker with tables for `entries_max` prefixes, gateways, routes and neighbours known.
+    pub fn new(eal: &Eal, entries_max: usize) -> Result<Self, Box<dyn std::error::Error>> {
+        let pool = Mempool::new(eal, MBUFS, 2048)?;
+        let (access, access_wire) = Self::port(eal, &pool, "net_ring0", true)?;
+        let (core, core_wire) = Self::port(eal, &pool, "net_ring1", false)?;
+
+        let (updates, worker_updates) = ring(RING_LEN);
+        let (injects, worker_injects) = ring(RING_LEN);
+        let (worker_reports, reports) = ring(RING_LEN);
+        let (applied_writer, applied_reader) = applied();
+        let counters = Arc::new(WorkerCounters::default());
+        let config = WorkerConfig {
+            id: WorkerId(0),
+            steering: Steering::new(1),
+            lma: AnchorAddr(scene::LMA),
+            local: Vec::new(),
+            limits: Limits { entries_max, tunnels_max: MAGS as usize },
+        };
+        let rings = WorkerRings {
+            updates: worker_updates,
+            injects: worker_injects,
+            reports: worker_reports,
+            handoff_in: Vec::new(),
+            handoff_out: vec![None],
+        };
+        let worker =
+            Worker::new(config, vec![access, core], rings, applied_writer, Arc::clone(&counters));
+        let mut rig = Self {
+            worker,
+            counters,
+            wires: [access_wire, core_wire],
+            links: Links { updates, injects, reports, applied: applied_reader },
+            clock: TscClock::new(eal),
+            pool,
+            seq: 0,
+        };
+        rig.apply(scene::network())?;
+        Ok(rig)
+    }
+
+    fn port(
+        eal: &Eal,
+        pool: &Mempool,
+        device: &str,
+        access: bool,
+    ) -> Result<(WorkerPort<RxQueue, TxQueue>, Wire), Box<dyn std::error::Error>> {
+        let (id, mac, mtu) = match access {
+            true => (ACCESS, scene::ACCESS_MAC, ACCESS_MTU),
+            false => (CORE, scene::CORE_MAC, CORE_MTU),
+        };
+        let config = PortConfig {
+            id,
+            device,
+            mtu,
+            rx_desc: 1024,
+            tx_desc: 1024,
+            workers: 2, // the worker and the harness
+            anchor: scene::LMA,
+            spread: Spread { key: &RSS_KEY, table: &[], by: SpreadBy::Destination },
+        };
+        let (port, Queues { mut rx, mut tx, .. }) = Port::open(eal, &config, pool)?;
+        let (Some(rx1), Some(rx0)) = (rx.pop(), rx.pop()) else { return Err("queues".into()) };
+        let (Some(tx1), Some(tx0)) = (tx.pop(), tx.pop()) else { return Err("queues".into()) };
+        let config = WorkerPortConfig { access, mac, mtu, address: None };
+        let worker_port = WorkerPort { config, rx: rx0, tx: tx1 };
+        Ok((worker_port, Wire { tx: tx0, rx: rx1, _port: port }))
+    }
+
+    /// Now, as the runtime tells it.
+    #[inline]
+    pub fn now(&self) -> Instant {
+        Instant(self.clock.now_ns())
+    }
+
+    /// Lets the worker apply changes.
+    pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Result<(), String> {
+        for change in changes {
+            self.seq += 1;
+            let mut update = Update { seq: Seq(self.seq), change };
+            while let Err(back) = self.links.updates.push(update) {
+                update = back;
+                self.worker.poll(Instant(self.clock.now_ns()));
+            }
+        }
+        while self.links.applied.load() < Seq(self.seq) {
+            if self.worker.poll(Instant(self.clock.now_ns())) == 0 {
+                return Err(format!(
+                    "the worker stopped at update {:?}",
+                    self.links.applied.load()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The worker's counters now.
+    pub fn counted(&self) -> Snapshot {
+        self.counters.snapshot()
+    }
+
+    /// Puts frames on the wire to the worker; there is room for them.
+    pub fn inject(wire: &mut Wire, burst: &mut Burst<Mbuf>) -> Result<(), String> {
+        wire.tx.send(burst);
+        if burst.is_empty() { Ok(()) } else { Err("the wire to the worker is full".into()) }
+    }
+}
