@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 const BATCH: usize = WIRE_LEN / BURST_MAX * BURST_MAX;
 
 /// A stream of packets to random bindings, and the buffers for it.
-pub struct Stream {
+pub(crate) struct Stream {
     direction: Direction,
     bindings: u32,
     random: u64,
@@ -24,7 +24,7 @@ pub struct Stream {
 
 impl Stream {
     /// Uniformly random over bindings `0..bindings`, the same sequence for the same seed.
-    pub fn new(rig: &Rig, direction: Direction, bindings: u32, seed: u64) -> Self {
+    pub(crate) fn new(rig: &Rig, direction: Direction, bindings: u32, seed: u64) -> Self {
         // Half of the pool: as far as the other half is concerned, its cache may keep it.
         let idle = (0..MBUFS / 2).map_while(|_| rig.pool.alloc(PortId(0))).collect();
         Self { direction, bindings, random: seed | 1, idle }
@@ -32,7 +32,7 @@ impl Stream {
 
     /// Forwards at least `packets` packets; returns cycles a packet. An error if what came out is not
     /// what had to.
-    pub fn run(&mut self, rig: &mut Rig, packets: u64) -> Result<f64, String> {
+    pub(crate) fn run(&mut self, rig: &mut Rig, packets: u64) -> Result<f64, String> {
         let before = rig.counted();
         let (mut cycles, mut sent) = (0, 0);
         while sent < packets {

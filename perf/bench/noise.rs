@@ -7,11 +7,11 @@ use std::hint::black_box;
 const WALK_LEN: usize = 16 << 20;
 
 /// A random cycle through 64 MB, for [`Walk::cycles_per_load`].
-pub struct Walk(Vec<u32>);
+pub(crate) struct Walk(Vec<u32>);
 
 impl Walk {
     /// Sattolo's shuffle: one cycle through all entries.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut next: Vec<u32> = (0..).take(WALK_LEN).collect();
         let mut random = 0x9e37_79b9_7f4a_7c15u64;
         for i in (1..WALK_LEN).rev() {
@@ -24,7 +24,7 @@ impl Walk {
 
     /// Cycles that a load which nothing foresees takes now.
     #[allow(clippy::cast_precision_loss)] // far below 2^52
-    pub fn cycles_per_load(&self) -> f64 {
+    pub(crate) fn cycles_per_load(&self) -> f64 {
         const LOADS: u32 = 1 << 20;
         let start = clock::tsc();
         let mut at = 0;
@@ -37,7 +37,7 @@ impl Walk {
 }
 
 /// The middle of the values, and the least and the greatest.
-pub fn spread(values: &[f64]) -> (f64, f64, f64) {
+pub(crate) fn spread(values: &[f64]) -> (f64, f64, f64) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (Some(least), Some(greatest)) = (sorted.first(), sorted.last()) else {

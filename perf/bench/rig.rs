@@ -25,68 +25,78 @@ use anchord::time::Instant;
 use std::sync::Arc;
 
 /// Buffers in the pool: more than the second-level cache holds.
-pub const MBUFS: u32 = 16_383;
+pub(crate) const MBUFS: u32 = 16_383;
 
 /// Frames that a `net_ring` device holds at most.
-pub const WIRE_LEN: usize = 1023;
+pub(crate) const WIRE_LEN: usize = 1023;
+
+/// Access and core port of each rig.
+pub(crate) const DEVICES: [[&str; 2]; 2] = [["net_ring0", "net_ring1"], ["net_ring2", "net_ring3"]];
 
 const RING_LEN: usize = 4096;
 
 /// The harness's ends of a port.
-pub struct Wire {
+pub(crate) struct Wire {
     /// To the worker.
-    pub tx: TxQueue,
+    pub(crate) tx: TxQueue,
     /// From the worker.
-    pub rx: RxQueue,
+    pub(crate) rx: RxQueue,
     _port: Port,
 }
 
 /// The control core's ends of the rings.
-pub struct Links {
+pub(crate) struct Links {
     /// Changes for the worker.
-    pub updates: Producer<Update>,
+    pub(crate) updates: Producer<Update>,
     /// Frames that it is to send.
-    pub injects: Producer<Inject<Mbuf>>,
+    pub(crate) injects: Producer<Inject<Mbuf>>,
     /// What it says.
-    pub reports: Consumer<Report<Mbuf>>,
+    pub(crate) reports: Consumer<Report<Mbuf>>,
     /// How far it has applied the changes.
-    pub applied: AppliedReader,
+    pub(crate) applied: AppliedReader,
 }
 
 /// One worker between two ports.
-pub struct Rig {
+pub(crate) struct Rig {
     /// The worker under test.
-    pub worker: Worker<RxQueue, TxQueue>,
+    pub(crate) worker: Worker<RxQueue, TxQueue>,
     /// Its counters.
-    pub counters: Arc<WorkerCounters>,
+    pub(crate) counters: Arc<WorkerCounters>,
     /// The harness's ends, by port number.
-    pub wires: [Wire; 2],
-    /// The control core's ends.
-    pub links: Links,
+    pub(crate) wires: [Wire; 2],
     /// What the worker is told the time by.
-    pub clock: TscClock,
+    pub(crate) clock: TscClock,
     /// Where all frames come from.
-    pub pool: Mempool,
+    pub(crate) pool: Mempool,
+}
+
+/// Changes for a worker, without a control core.
+pub(crate) struct Publisher {
+    links: Links,
     seq: u64,
 }
 
-/// EAL for this process: two looped devices, one CPU.
-pub fn eal(cpu: usize, huge: bool) -> Result<Eal, Box<dyn std::error::Error>> {
+/// EAL for this process, on one CPU.
+pub(crate) fn eal(cpu: usize, huge: bool) -> Result<Eal, Box<dyn std::error::Error>> {
     let lcores = format!("0@{cpu}");
     let prefix = format!("--file-prefix=anchord-bench-{}", std::process::id());
     let memory = if huge { "--in-memory" } else { "--no-huge" };
     let common = ["-m", "256", "--no-pci", "--no-telemetry", "--log-level", "lib.*:warning"];
-    let devices = ["--vdev", "net_ring0", "--vdev", "net_ring1"];
+    let devices: Vec<&str> = DEVICES.iter().flatten().flat_map(|d| ["--vdev", d]).collect();
     let args = [&common[..], &devices, &[memory, &prefix, "--lcores", &lcores]].concat();
     Ok(Eal::init(&args)?)
 }
 
 impl Rig {
-    /// A worker with tables for `entries_max` prefixes, gateways, routes and neighbours known.
-    pub fn new(eal: &Eal, entries_max: usize) -> Result<Self, Box<dyn std::error::Error>> {
+    /// A worker with empty tables for `entries_max` prefixes.
+    pub(crate) fn new(
+        eal: &Eal,
+        [access, core]: [&str; 2],
+        entries_max: usize,
+    ) -> Result<(Self, Links), Box<dyn std::error::Error>> {
         let pool = Mempool::new(eal, MBUFS, 2048)?;
-        let (access, access_wire) = Self::port(eal, &pool, "net_ring0", true)?;
-        let (core, core_wire) = Self::port(eal, &pool, "net_ring1", false)?;
+        let (access, access_wire) = Self::port(eal, &pool, access, true)?;
+        let (core, core_wire) = Self::port(eal, &pool, core, false)?;
 
         let (updates, worker_updates) = ring(RING_LEN);
         let (injects, worker_injects) = ring(RING_LEN);
@@ -109,17 +119,9 @@ impl Rig {
         };
         let worker =
             Worker::new(config, vec![access, core], rings, applied_writer, Arc::clone(&counters));
-        let mut rig = Self {
-            worker,
-            counters,
-            wires: [access_wire, core_wire],
-            links: Links { updates, injects, reports, applied: applied_reader },
-            clock: TscClock::new(eal),
-            pool,
-            seq: 0,
-        };
-        rig.apply(scene::network())?;
-        Ok(rig)
+        let wires = [access_wire, core_wire];
+        let rig = Self { worker, counters, wires, clock: TscClock::new(eal), pool };
+        Ok((rig, Links { updates, injects, reports, applied: applied_reader }))
     }
 
     fn port(
@@ -128,9 +130,10 @@ impl Rig {
         device: &str,
         access: bool,
     ) -> Result<(WorkerPort<RxQueue, TxQueue>, Wire), Box<dyn std::error::Error>> {
-        let (id, mac, mtu) = match access {
-            true => (ACCESS, scene::ACCESS_MAC, ACCESS_MTU),
-            false => (CORE, scene::CORE_MAC, CORE_MTU),
+        let (id, mac, mtu) = if access {
+            (ACCESS, scene::ACCESS_MAC, ACCESS_MTU)
+        } else {
+            (CORE, scene::CORE_MAC, CORE_MTU)
         };
         let config = PortConfig {
             id,
@@ -152,22 +155,44 @@ impl Rig {
 
     /// Now, as the runtime tells it.
     #[inline]
-    pub fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         Instant(self.clock.now_ns())
     }
 
+    /// The worker's counters now.
+    pub(crate) fn counted(&self) -> Snapshot {
+        self.counters.snapshot()
+    }
+
+    /// Puts frames on the wire to the worker; there is room for them.
+    pub(crate) fn inject(wire: &mut Wire, burst: &mut Burst<Mbuf>) -> Result<(), String> {
+        wire.tx.send(burst);
+        if burst.is_empty() { Ok(()) } else { Err("the wire to the worker is full".into()) }
+    }
+}
+
+impl Publisher {
+    /// The first to use these ends.
+    pub(crate) fn new(links: Links) -> Self {
+        Self { links, seq: 0 }
+    }
+
     /// Lets the worker apply changes.
-    pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Result<(), String> {
+    pub(crate) fn apply(
+        &mut self,
+        rig: &mut Rig,
+        changes: impl IntoIterator<Item = Change>,
+    ) -> Result<(), String> {
         for change in changes {
             self.seq += 1;
             let mut update = Update { seq: Seq(self.seq), change };
             while let Err(back) = self.links.updates.push(update) {
                 update = back;
-                self.worker.poll(Instant(self.clock.now_ns()));
+                rig.worker.poll(rig.now());
             }
         }
         while self.links.applied.load() < Seq(self.seq) {
-            if self.worker.poll(Instant(self.clock.now_ns())) == 0 {
+            if rig.worker.poll(rig.now()) == 0 {
                 return Err(format!(
                     "the worker stopped at update {:?}",
                     self.links.applied.load()
@@ -175,16 +200,5 @@ impl Rig {
             }
         }
         Ok(())
-    }
-
-    /// The worker's counters now.
-    pub fn counted(&self) -> Snapshot {
-        self.counters.snapshot()
-    }
-
-    /// Puts frames on the wire to the worker; there is room for them.
-    pub fn inject(wire: &mut Wire, burst: &mut Burst<Mbuf>) -> Result<(), String> {
-        wire.tx.send(burst);
-        if burst.is_empty() { Ok(()) } else { Err("the wire to the worker is full".into()) }
     }
 }

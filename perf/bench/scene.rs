@@ -11,51 +11,61 @@ use anchord::dataplane::update::{Change, Forward, NextHop, Tunnel, TunnelId};
 use std::net::Ipv6Addr;
 
 /// Towards the gateways.
-pub const ACCESS: PortId = PortId(0);
+pub(crate) const ACCESS: PortId = PortId(0);
 /// Towards the correspondents.
-pub const CORE: PortId = PortId(1);
+pub(crate) const CORE: PortId = PortId(1);
 /// Its address.
-pub const ACCESS_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+pub(crate) const ACCESS_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 /// Its address.
-pub const CORE_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
+pub(crate) const CORE_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
 /// 40 bytes more than the nodes' 1500.
-pub const ACCESS_MTU: u16 = 1540;
+pub(crate) const ACCESS_MTU: u16 = 1540;
 /// What a correspondent's packet may have.
-pub const CORE_MTU: u16 = 1500;
+pub(crate) const CORE_MTU: u16 = 1500;
 /// Gateways; binding i is at gateway i modulo this.
-pub const MAGS: u32 = 1000;
+pub(crate) const MAGS: u32 = 1000;
 /// The anchor.
-pub const LMA: Ipv6Addr = Ipv6Addr::new(0xfd01, 0, 0, 0, 0, 0, 0, 1);
+pub(crate) const LMA: Ipv6Addr = Ipv6Addr::new(0xfd01, 0, 0, 0, 0, 0, 0, 1);
 
 const PEER: Ipv6Addr = Ipv6Addr::new(0x2600, 0, 0, 0, 0, 0, 0, 1);
-const ACCESS_ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xa);
+/// The next hop to every gateway.
+pub(crate) const ACCESS_ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xa);
 const CORE_ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xc);
-const ACCESS_ROUTER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0xa];
+/// Its address.
+pub(crate) const ACCESS_ROUTER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0xa];
 const CORE_ROUTER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0xc];
 /// The pool is 2001:db8::/32: room for 2^32 home network prefixes of /64.
-const POOL: u128 = 0x2001_0db8 << 96;
+pub(crate) const POOL: u128 = 0x2001_0db8 << 96;
 const HOP_LIMIT: u8 = 64;
 /// IPv6, UDP, 16 bytes of payload: 64 bytes, or 78 with the Ethernet header.
 const PAYLOAD: usize = 16;
 
-const ETHER: usize = 14;
-const IPV6: usize = 40;
+/// Bytes of an Ethernet header.
+pub(crate) const ETHER: usize = 14;
+/// Bytes of an IPv6 header.
+pub(crate) const IPV6: usize = 40;
 /// Bytes of a packet without tunnel, Ethernet header included.
-pub const PLAIN_LEN: usize = ETHER + IPV6 + 8 + PAYLOAD;
+pub(crate) const PLAIN_LEN: usize = ETHER + IPV6 + 8 + PAYLOAD;
 /// Bytes of a packet in a tunnel.
-pub const TUNNELLED_LEN: usize = PLAIN_LEN + IPV6;
+pub(crate) const TUNNELLED_LEN: usize = PLAIN_LEN + IPV6;
 
 /// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// Correspondent to node.
     Downlink,
     /// Node to correspondent.
     Uplink,
 }
 
+impl std::fmt::Display for Direction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if *self == Self::Downlink { "downlink" } else { "uplink" })
+    }
+}
+
 /// What the worker must know before any binding: routes and neighbours.
-pub fn network() -> Vec<Change> {
+pub(crate) fn network() -> Vec<Change> {
     let route = |text: &str, port, router| {
         text.parse().ok().map(|p| Change::RouteSet(p, NextHop::Gateway(port, router)))
     };
@@ -73,32 +83,32 @@ pub fn network() -> Vec<Change> {
     network.into_iter().flatten().chain(tunnels).collect()
 }
 
-/// Bindings `0..n`.
-pub fn bindings(n: u32) -> impl Iterator<Item = Change> {
-    (0..n).filter_map(|i| {
+/// Bindings `from..to` come.
+pub(crate) fn bindings(from: u32, to: u32) -> impl Iterator<Item = Change> {
+    (from..to).filter_map(|i| {
         let prefix = HomePrefix::new(Ipv6Addr::from_bits(hnp(i)), 64).ok()?;
         Some(Change::EntrySet(prefix, Forward::Tunnel(TunnelId(i % MAGS))))
     })
 }
 
 /// Bindings `from..to` go.
-pub fn unbindings(from: u32, to: u32) -> impl Iterator<Item = Change> {
+pub(crate) fn unbindings(from: u32, to: u32) -> impl Iterator<Item = Change> {
     let prefix = |i| HomePrefix::new(Ipv6Addr::from_bits(hnp(i)), 64).ok();
     (from..to).filter_map(move |i| prefix(i).map(Change::EntryDel))
 }
 
 /// The address of gateway `i`.
-pub fn mag(i: u32) -> Ipv6Addr {
+pub(crate) fn mag(i: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits((0xfd01 << 112) | (0xa << 64) | u128::from(i))
 }
 
 /// The home network prefix of binding `i`.
-pub fn hnp(i: u32) -> u128 {
+pub(crate) fn hnp(i: u32) -> u128 {
     POOL | (u128::from(i) << 64)
 }
 
 /// The frame of binding `i` as the worker receives it. Returns its length.
-pub fn write_input(direction: Direction, i: u32, out: &mut [u8]) -> usize {
+pub(crate) fn write_input(direction: Direction, i: u32, out: &mut [u8]) -> usize {
     match direction {
         Direction::Downlink => {
             ether(out, CORE_MAC.0, CORE_ROUTER_MAC);
@@ -117,7 +127,7 @@ pub fn write_input(direction: Direction, i: u32, out: &mut [u8]) -> usize {
 
 /// Whether `frame` is what must leave the anchor for binding `i`: addresses, lengths, next headers and
 /// the packet inside to the byte, its hop limit one less. Free: the tunnel's hop limit and flow label.
-pub fn output_is_right(direction: Direction, i: u32, frame: &[u8]) -> bool {
+pub(crate) fn output_is_right(direction: Direction, i: u32, frame: &[u8]) -> bool {
     let mut want = [0; TUNNELLED_LEN];
     match direction {
         Direction::Downlink if frame.len() == TUNNELLED_LEN => {
@@ -138,13 +148,22 @@ pub fn output_is_right(direction: Direction, i: u32, frame: &[u8]) -> bool {
     }
 }
 
-fn ether(out: &mut [u8], dst: [u8; 6], src: [u8; 6]) {
+/// An Ethernet header of IPv6.
+pub(crate) fn ether(out: &mut [u8], dst: [u8; 6], src: [u8; 6]) {
     out[..6].copy_from_slice(&dst);
     out[6..12].copy_from_slice(&src);
     out[12..14].copy_from_slice(&[0x86, 0xdd]);
 }
 
-fn ipv6(out: &mut [u8], payload: usize, next: u8, hops: u8, src: Ipv6Addr, dst: Ipv6Addr) {
+/// An IPv6 header without traffic class and flow label.
+pub(crate) fn ipv6(
+    out: &mut [u8],
+    payload: usize,
+    next: u8,
+    hops: u8,
+    src: Ipv6Addr,
+    dst: Ipv6Addr,
+) {
     let payload = u16::try_from(payload).unwrap_or(0).to_be_bytes();
     out[..8].copy_from_slice(&[0x60, 0, 0, 0, payload[0], payload[1], next, hops]);
     out[8..24].copy_from_slice(&src.octets());

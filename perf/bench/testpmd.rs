@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// What testpmd does with a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Nothing: the cost of receiving and sending.
     Io,
     /// Swaps the MAC addresses: reads and writes the frame's first cache line.
@@ -16,7 +16,7 @@ pub enum Mode {
 
 impl Mode {
     /// As testpmd calls it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Io => "io",
             Self::MacSwap => "macswap",
@@ -28,7 +28,7 @@ impl Mode {
 const BURSTS: usize = 15;
 
 /// Runs it for a moment; cycles a packet.
-pub fn run(cpu: usize, huge: bool, mode: Mode) -> Result<f64, String> {
+pub(crate) fn run(cpu: usize, huge: bool, mode: Mode) -> Result<f64, String> {
     let lcores = format!("0@{cpu},1@{cpu}"); // the first only reads commands
     let prefix = format!("--file-prefix=anchord-testpmd-{}", std::process::id());
     let memory = if huge { "--in-memory" } else { "--no-huge" };

@@ -8,8 +8,8 @@ use crate::addr::PortId;
 use crate::nic::FramePool;
 use core::ptr::NonNull;
 use dpdk_sys::{RTE_PKTMBUF_HEADROOM, rte_mempool};
-use std::ffi::CString;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A fixed number of buffers in DPDK's memory. Clones share them.
 #[derive(Debug, Clone)]
@@ -43,14 +43,17 @@ impl Mempool {
     /// A pool of `mbufs` buffers for frames of up to `frame_len_max` bytes in one segment (2,048 at
     /// least), with DPDK's usual headroom. One less than a power of two uses memory best.
     pub fn new(eal: &Eal, mbufs: u32, frame_len_max: u16) -> Result<Self, MempoolError> {
+        /// DPDK wants a name of its own for each.
+        static POOLS: AtomicU32 = AtomicU32::new(0);
+
         let headroom = u16::try_from(RTE_PKTMBUF_HEADROOM).unwrap_or(u16::MAX);
         let buf_size = frame_len_max.max(2048).saturating_add(headroom);
         // DPDK refuses a cache of more than two thirds of the pool.
         let cache = CACHE_LEN.min(mbufs / 2);
-        let name = CString::from(c"frames");
-        // SAFETY: EAL is up; the name is copied; any memory node will do (-1).
+        let name = format!("frames{}\0", POOLS.fetch_add(1, Ordering::Relaxed));
+        // SAFETY: EAL is up; the name ends with a zero and is copied; any memory node will do (-1).
         let raw = unsafe {
-            dpdk_sys::rte_pktmbuf_pool_create(name.as_ptr(), mbufs, cache, 0, buf_size, -1)
+            dpdk_sys::rte_pktmbuf_pool_create(name.as_ptr().cast(), mbufs, cache, 0, buf_size, -1)
         };
         let raw = NonNull::new(raw).ok_or_else(|| MempoolError {
             mbufs,
