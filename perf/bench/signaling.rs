@@ -19,7 +19,7 @@ use anchord::config::PortRole;
 use anchord::control::exception::KernelPath;
 use anchord::control::journal::Store;
 use anchord::control::mirror::{KernelEvent, KernelMirror, Neighbor};
-use anchord::control::{Control, Parts, PoolInfo, PortInfo, PortStatus, WorkerLink};
+use anchord::control::{Control, Parts, PortInfo, PortStatus, WorkerLink};
 use anchord::dataplane::counters::Counter;
 use anchord::dataplane::steer::Steering;
 use anchord::dataplane::update::NextHop;
@@ -105,7 +105,7 @@ impl Anchor {
             journal,
             questions,
             mags: Vec::new(),
-            pools: vec![PoolInfo { name: "bench".into(), prefix: pool, delegated_len: 64 }],
+            pools: vec!["bench".into()],
             tunnel_mtu: ACCESS_MTU,
         });
         let hnps = vec![0; nodes as usize];
