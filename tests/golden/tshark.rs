@@ -130,7 +130,7 @@ fn meant(golden: &Golden) -> Vec<String> {
     };
     let option = |o: &O<'_>, field: &str| match (field, o) {
         // tshark shows text up to its first zero.
-        ("mnid.identifier", O::MnId(_, id)) if id.starts_with(&[0]) => None,
+        ("mnid.identifier", O::MnId(_, [0, ..])) => None,
         ("mnid.identifier", O::MnId(_, id)) => Some(String::from_utf8_lossy(id).into()),
         ("nemo.mnp.mnp", O::HomeNetworkPrefix(p)) => Some(p.addr().to_string()),
         ("nemo.mnp.pfl", O::HomeNetworkPrefix(p)) => Some(p.len().to_string()),
