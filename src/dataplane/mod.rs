@@ -34,3 +34,6 @@ mod mtu;
 mod punt;
 mod shard;
 mod tunnel;
+
+#[cfg(test)]
+mod tests;

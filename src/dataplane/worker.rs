@@ -171,7 +171,8 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
         let mut taken = 0;
         let mut burst = ArrayVec::new();
         for ring in 0..self.handoffs.len() {
-            while let (false, Some(handoff)) = (burst.is_full(), self.handoffs[ring].pop()) {
+            while !burst.is_full() {
+                let Some(handoff) = self.handoffs[ring].pop() else { break };
                 burst.push(handoff);
             }
             if burst.is_empty() {

@@ -1,0 +1,305 @@
+//! One way at least to each [`DropReason`], and none without one.
+
+use super::super::icmp::ERRORS_BURST;
+use super::*;
+use std::collections::BTreeSet;
+
+/// A rig, what goes wrong in it, and how many frames that costs.
+type Case = (DropReason, fn() -> Rig);
+
+fn rig_with(port: PortId, frame: &[u8]) -> Rig {
+    let mut rig = Rig::new(1);
+    rig.arrive(port, frame);
+    rig
+}
+
+fn from_core(packet: Packet) -> Rig {
+    rig_with(CORE, &packet.from_core())
+}
+
+fn from_access(packet: Packet) -> Rig {
+    rig_with(ACCESS, &packet.from_access())
+}
+
+fn from_tunnel(packet: Packet) -> Rig {
+    rig_with(ACCESS, &uplink(&packet))
+}
+
+/// A frame with these bytes of EtherType.
+fn ether(ether_type: [u8; 2]) -> Rig {
+    let mut frame = Packet::new(CN, MN1).from_core();
+    frame[12..14].copy_from_slice(&ether_type);
+    rig_with(CORE, &frame)
+}
+
+fn with_first_byte(mut frame: Vec<u8>, at: usize, byte: u8) -> Vec<u8> {
+    frame[at] = byte;
+    frame
+}
+
+fn small_rings() -> Sizes {
+    Sizes { report_ring_len: 8, handoff_ring_len: 1, ..SIZES }
+}
+
+#[allow(clippy::too_many_lines)] // a table
+fn cases() -> Vec<Case> {
+    use DropReason as D;
+    vec![
+        (D::FrameShort, || rig_with(CORE, &[2; 13])),
+        (D::FrameShort, || rig_with(CORE, &Packet::new(CN, MN1).from_core()[..53])),
+        (D::WrongMac, || rig_with(CORE, &Packet::new(CN, MN1).frame(ACCESS_MAC, GATEWAY_MAC))),
+        (D::GroupMac, || rig_with(CORE, &Packet::new(CN, MN1).frame(MacAddr([0xff; 6]), CORE_MAC))),
+        (D::Vlan, || ether([0x81, 0x00])),
+        (D::Vlan, || ether([0x88, 0xa8])),
+        (D::EtherType, || ether([0x88, 0xcc])),
+        (D::IpVersion, || {
+            rig_with(CORE, &with_first_byte(Packet::new(CN, MN1).from_core(), 14, 0x45))
+        }),
+        (D::Truncated, || {
+            let frame = Packet::new(CN, MN1).from_core();
+            rig_with(CORE, &frame[..frame.len() - 1])
+        }),
+        (D::Truncated, || from_core(Packet::new(CN, MN1).payload(0, &[]))), // a jumbogram
+        (D::Segmented, segmented_with_padding),
+        (D::Segmented, || {
+            let frame = uplink(&Packet::new(MN1, CN));
+            let mut rig = Rig::new(1);
+            let frame = rig.pool.frame_in_segments(ACCESS, &frame[..60], &frame[60..]).unwrap();
+            rig.workers[0].rx[0].inject(frame).unwrap();
+            rig.run();
+            rig
+        }),
+        (D::NoHeadroom, without_headroom),
+        (D::SourceScope, || from_core(Packet::new("fe80::9", MN1))),
+        (D::SourceScope, || from_core(Packet::new("ff02::9", MN1))),
+        (D::SourceScope, || from_core(Packet::new("::", MN1))),
+        (D::SourceScope, || from_core(Packet::new("::1", MN1))),
+        (D::SourceScope, || from_tunnel(Packet::new("fe80::11", CN))),
+        (D::DestinationScope, || from_core(Packet::new(CN, "::1"))),
+        (D::DestinationScope, || from_core(Packet::new(CN, "::"))),
+        (D::DestinationScope, || from_tunnel(Packet::new(MN1, "ff05::1"))),
+        (D::DestinationScope, || from_tunnel(Packet::new(MN1, "fe80::1"))),
+        (D::NotAnchored, || from_core(Packet::new(CN, "2001:db8:7::1"))),
+        (D::NotAnchored, || from_core(Packet::new(CN, MAG1))),
+        (D::Unassigned, || from_core(Packet::new(CN, NOBODY))),
+        (D::Unassigned, || from_core(Packet::new("fe80::1", NOBODY))),
+        (D::Held, || held(&Packet::new(CN, MN1).from_core(), CORE)),
+        (D::Held, || held(&uplink(&Packet::new(MN1, CN)), ACCESS)),
+        (D::HopLimit, || from_core(Packet::new(CN, MN1).hops(1))),
+        (D::HopLimit, || from_core(Packet::new(CN, MN1).hops(0))),
+        (D::HopLimit, || from_tunnel(Packet::new(MN1, CN).hops(1))),
+        (D::HopLimit, || from_tunnel(Packet::new(MN1, MN2).hops(1))),
+        (D::EncapLimit, || from_core(Packet::new(CN, MN1).payload(60, &[17, 0, 4, 1, 0, 1, 1, 0]))),
+        (D::TunnelMtu, || from_core(Packet::new(CN, MN1).len(1461))),
+        (D::TunnelFragment, || {
+            let mut rig = Rig::new(1);
+            let thin = Tunnel { local: addr(LMA), remote: addr(MAG1), mtu: 1300 };
+            rig.publish(Change::TunnelSet(TUNNEL1, thin));
+            rig.arrive(CORE, &Packet::new(CN, MN1).len(1280).from_core());
+            rig
+        }),
+        (D::TunnelUnreachable, || {
+            after(Change::RouteSet(prefix("2001:db8:a::/64"), NextHop::Unreachable))
+        }),
+        (D::TunnelUnreachable, || {
+            after(Change::RouteSet(prefix("2001:db8:a::1/128"), NextHop::Local))
+        }),
+        (D::TunnelUnreachable, || after(Change::PoolSet(prefix("2001:db8:a::/64")))),
+        (D::TunnelUnreachable, || after(Change::TunnelDel(TUNNEL1))),
+        (D::RoleTunnel, || rig_with(CORE, &Packet::new(MN1, CN).through(MAG1, LMA).from_core())),
+        (D::RoleSignaling, || from_core(Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]))),
+        (D::OuterHeader, || from_access(Packet::new(MAG1, LMA).payload(60, &[41, 9, 1, 4]))),
+        (D::OuterOption, || from_access(to_lma(&[41, 0, 0x41, 4, 0, 0, 0, 0]))),
+        (D::OuterOption, || from_access(to_lma(&[41, 0, 0x81, 4, 0, 0, 0, 0]))),
+        (D::OuterOption, || from_access(to_lma(&[41, 0, 0xc1, 4, 0, 0, 0, 0]))),
+        (D::OuterOption, || from_access(to_lma(&[135, 0, 0xc1, 4, 0, 0, 0, 0]))),
+        (D::OuterFragment, || from_access(fragment(41, 0, 1))),
+        (D::OuterFragment, || from_access(fragment(41, 185, 0))),
+        (D::OuterFragment, || from_access(fragment(60, 185, 0))),
+        (D::SignalingFragment, || from_access(fragment(135, 0, 1))),
+        (D::SignalingFragment, || from_access(fragment(135, 185, 0))),
+        (D::InnerVersion, || from_access(Packet::new(MAG1, LMA).payload(41, &[0x45; 20]))),
+        (D::InnerTruncated, || from_access(Packet::new(MAG1, LMA).payload(41, &[0x60; 39]))),
+        (D::InnerTruncated, || from_access(Packet::new(MAG1, LMA).payload(41, &[]))),
+        (D::InnerTruncated, || {
+            let inner = Packet::new(MN1, CN).bytes();
+            from_access(Packet::new(MAG1, LMA).payload(41, &inner[..inner.len() - 1]))
+        }),
+        (D::InnerSource, || from_tunnel(Packet::new("2001:db8:1:3::1", CN))),
+        (D::InnerSource, || from_tunnel(Packet::new("2001:db8:bad::1", CN))),
+        (D::NotServing, || from_access(Packet::new(MN1, CN).through(MAG2, LMA))),
+        (D::NotServing, || from_access(Packet::new(MN1, CN).through("2001:db8:bad::1", LMA))),
+        (D::NotServing, || from_tunnel(Packet::new(MN2, CN))),
+        (D::EcnCongestion, || {
+            from_access(Packet::new(MN1, CN).through(MAG1, LMA).traffic_class(0x03))
+        }),
+        (D::ToAnchor, || from_tunnel(Packet::new(MN1, LMA))),
+        (D::ToAnchor, || from_tunnel(Packet::new(MN1, "2001:db8:cc::ff"))),
+        // Signaling from inside a tunnel is nobody's.
+        (D::ToAnchor, || from_tunnel(Packet::new(MN1, LMA).payload(135, &[59, 1, 5, 0]))),
+        (D::NoRoute, || from_tunnel(Packet::new(MN1, "2001:db8:dead::1"))),
+        (D::Blackhole, || from_tunnel(Packet::new(MN1, "2001:db8:b1ac::1"))),
+        (D::EgressMtu, || from_tunnel(Packet::new(MN1, CN).len(1501))),
+        (D::SignalingPuntFull, || {
+            let mut rig = Rig::with(1, &small_rings());
+            let frame = Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]).from_access();
+            for _ in 0..8 {
+                rig.arrive(ACCESS, &frame); // one of eight places is kept for answers
+            }
+            rig
+        }),
+        (D::ExceptionPuntFull, || {
+            let mut rig = Rig::with(1, &small_rings());
+            for _ in 0..5 {
+                rig.arrive(CORE, &Packet::new(CN, "fe80::2").from_core()); // half is for exceptions
+            }
+            rig
+        }),
+        (D::HandoffFull, || {
+            let mut rig = Rig::with(2, &small_rings());
+            let frame = Packet::new(CN, MN1).from_core();
+            let other = usize::from(1 - rig.steering.owner_of(addr(MN1)).0);
+            rig.arrive_at(other, CORE, &frame);
+            rig.arrive_at(other, CORE, &frame);
+            rig.run();
+            rig
+        }),
+        (D::TxFull, || {
+            let mut rig = Rig::new(1);
+            rig.workers[0].tx[0].accept(0);
+            rig.arrive(CORE, &Packet::new(CN, MN1).from_core());
+            rig
+        }),
+        (D::UnknownPort, || {
+            let mut rig = Rig::new(1);
+            let frame = rig.pool.frame(ACCESS, &[0; 60]).unwrap();
+            rig.workers[0].injects.push(Inject { port: PortId(2), frame }).unwrap();
+            rig.run();
+            rig
+        }),
+    ]
+}
+
+/// A tunnel packet to the anchor with this Destination Options header in between.
+fn to_lma(options: &[u8]) -> Packet {
+    let inner = Packet::new(MN1, CN).bytes();
+    Packet::new(MAG1, LMA).payload(60, &[options, &inner].concat())
+}
+
+/// A fragment to the anchor, at an offset in units of eight bytes.
+fn fragment(next: u8, offset: u16, more: u16) -> Packet {
+    let field = (offset << 3 | more).to_be_bytes();
+    let header = [next, 0, field[0], field[1], 0, 0, 0, 1];
+    Packet::new(MAG1, LMA).payload(44, &[&header[..], &Packet::new(MN1, CN).bytes()].concat())
+}
+
+fn after(change: Change) -> Rig {
+    let mut rig = Rig::new(1);
+    rig.publish(change);
+    rig.arrive(CORE, &Packet::new(CN, MN1).from_core());
+    rig
+}
+
+fn held(frame: &[u8], port: PortId) -> Rig {
+    let mut rig = Rig::new(1);
+    rig.set(HNP1, Forward::Held);
+    rig.arrive(port, frame);
+    assert_eq!(rig.count(Counter::TxPackets), 0);
+    rig
+}
+
+fn segmented_with_padding() -> Rig {
+    let mut rig = Rig::new(1);
+    let mut frame = Packet::new(CN, MN1).from_core();
+    frame.extend([0; 4]);
+    let frame = rig.pool.frame_in_segments(CORE, &frame[..70], &frame[70..]).unwrap();
+    rig.workers[0].rx[1].inject(frame).unwrap();
+    rig.run();
+    rig
+}
+
+fn without_headroom() -> Rig {
+    let mut rig = Rig::new(1);
+    let bytes = Packet::new(CN, MN1).from_core();
+    let mut frame = rig.pool.frame(CORE, &[0]).unwrap();
+    assert!(frame.prepend(89) && frame.truncate(bytes.len())); // 39 bytes are left
+    frame.data_mut().copy_from_slice(&bytes);
+    rig.workers[0].rx[1].inject(frame).unwrap();
+    rig.run();
+    rig
+}
+
+// proves: PMIP6-5.3.5-5, MIP6-8.4-5, PMIP6-5.6.2-6
+#[test]
+fn every_case_is_dropped_once_under_its_own_reason() {
+    for (i, (reason, case)) in cases().into_iter().enumerate() {
+        let mut rig = case();
+        assert_eq!(rig.drops(), [(reason, 1)], "case {i}");
+        rig.balance();
+    }
+}
+
+#[test]
+fn no_reason_is_without_a_case() {
+    let tested: BTreeSet<_> = cases().iter().map(|(reason, _)| *reason).collect();
+    assert_eq!(tested, DropReason::ALL.iter().copied().collect());
+}
+
+/// Reasons that tell the sender, given an ordinary sender: the rest is silent.
+#[test]
+fn only_these_reasons_are_answered() {
+    use DropReason as D;
+    let answered = [
+        D::Unassigned,
+        D::HopLimit,
+        D::EncapLimit,
+        D::TunnelMtu,
+        D::TunnelUnreachable,
+        D::OuterOption,
+        D::ToAnchor,
+        D::NoRoute,
+        D::EgressMtu,
+    ];
+    let mut seen = BTreeSet::new();
+    for (reason, case) in cases() {
+        let rig = case();
+        if rig.count(Counter::IcmpErrors) > 0 {
+            seen.insert(reason);
+        }
+    }
+    assert_eq!(seen, answered.into_iter().collect());
+}
+
+// RFC 4443 2.4 (f)
+#[test]
+fn errors_are_limited_and_what_is_not_sent_is_counted() {
+    let mut rig = Rig::new(1);
+    let frame = Packet::new(CN, NOBODY).from_core();
+    for _ in 0..100 {
+        rig.arrive(CORE, &frame);
+    }
+    let sent = u64::from(ERRORS_BURST);
+    assert_eq!(rig.count(Counter::IcmpErrors), sent);
+    assert_eq!(rig.count(Counter::IcmpLimited), 100 - sent);
+    assert_eq!(rig.drops(), [(DropReason::Unassigned, 100)]);
+    rig.balance();
+}
+
+// RFC 4443 2.4 (e)
+#[test]
+fn no_error_about_an_error_or_to_a_sender_that_is_not_one() {
+    for frame in [
+        Packet::new(CN, NOBODY).payload(58, &[1, 3, 0, 0, 0, 0, 0, 0]),
+        Packet::new(CN, NOBODY).payload(58, &[137, 0, 0, 0]),
+        Packet::new("fe80::1", NOBODY),
+        Packet::new("ff02::1", NOBODY),
+        Packet::new("::", NOBODY),
+        Packet::new(LMA, NOBODY),                // our own address, forged
+        Packet::new("2001:db8:dead::1", NOBODY), // no way back
+    ] {
+        let mut rig = from_core(frame);
+        assert_eq!(rig.drops(), [(DropReason::Unassigned, 1)]);
+        assert_eq!((rig.count(Counter::IcmpErrors), rig.count(Counter::IcmpSuppressed)), (0, 1));
+        rig.balance();
+    }
+}

@@ -1,0 +1,145 @@
+//! What goes to the control core, and what comes from it.
+
+use super::super::update::PuntReason;
+use super::*;
+
+/// The one report, which must be a punt, with the frame's bytes.
+fn punted(rig: &mut Rig) -> (PuntReason, Vec<u8>) {
+    let mut reports = rig.reports();
+    assert_eq!(reports.len(), 1, "{:?}", rig.drops());
+    match reports.remove(0) {
+        Report::Punt(reason, frame) => (reason, frame.to_bytes()),
+        Report::Counters(..) => panic!("not a punt"),
+    }
+}
+
+#[test]
+fn mobility_headers_are_signaling_also_behind_options() {
+    for (next, rest) in [
+        (135, &[59, 1, 5, 0, 0, 0, 0, 0][..]),
+        (60, &[135, 0, 1, 4, 0, 0, 0, 0, 59, 1, 5, 0]),
+        (60, &[135, 2, 1, 2, 0, 0, 201, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 59, 1]),
+    ] {
+        let mut rig = Rig::new(1);
+        let mut frame = Packet::new(MAG1, LMA).payload(next, rest).from_access();
+        frame.extend([0; 6]); // padding stays: the control core parses lengths itself
+        rig.arrive(ACCESS, &frame);
+        assert_eq!(punted(&mut rig), (PuntReason::Signaling, frame));
+        assert_eq!(rig.count(Counter::PuntSignaling), 1);
+        rig.balance();
+    }
+}
+
+#[test]
+fn what_is_the_kernels_is_punted_as_it_came() {
+    let arp = [&[0xff; 6][..], &GATEWAY_MAC.0, &[0x08, 0x06], &[0; 46]].concat();
+    let ipv4 = [&CORE_MAC.0[..], &GATEWAY_MAC.0, &[0x08, 0x00], &[0x45; 46]].concat();
+    let to_group = Packet::new("fe80::9", "ff02::1:ff00:ff").payload(58, &[135, 0]);
+    for frame in [
+        arp,
+        ipv4,
+        to_group.frame(MacAddr([0x33, 0x33, 0xff, 0, 0, 0xff]), GATEWAY_MAC),
+        Packet::new("fe80::9", "fe80::c0").payload(58, &[136, 0]).from_core(),
+        Packet::new("fe80::9", "2001:db8:cc::ff").payload(58, &[136, 0]).from_core(),
+        Packet::new(CN, "2001:db8:cc::ff").payload(58, &[128, 0]).from_core(),
+        Packet::new(CN, LMA).payload(58, &[128, 0]).from_core(),
+        Packet::new(CN, LMA).payload(50, &[0; 24]).from_core(), // ESP
+        Packet::new(CN, LMA).payload(44, &[58, 0, 0, 1, 0, 0, 0, 1, 128, 0]).from_core(),
+        Packet::new(CN, LMA).payload(43, &[41, 2, 2, 1, 0, 0, 0, 0]).from_core(),
+    ] {
+        let mut rig = Rig::new(1);
+        rig.arrive(CORE, &frame);
+        assert_eq!(punted(&mut rig), (PuntReason::Exception, frame));
+        assert_eq!(rig.count(Counter::PuntException), 1);
+        rig.balance();
+    }
+}
+
+#[test]
+fn own_address_that_became_known_as_a_route_is_the_kernels() {
+    for workers in [1, 2] {
+        let mut rig = Rig::new(workers);
+        rig.publish(Change::RouteSet(prefix("2001:db8:1:abc::1/128"), NextHop::Local));
+        let frame = Packet::new(CN, "2001:db8:1:abc::1").from_core();
+        rig.arrive(CORE, &frame);
+        assert_eq!(punted(&mut rig), (PuntReason::Exception, frame));
+        rig.balance();
+    }
+}
+
+#[test]
+fn frame_for_an_unresolved_neighbour_is_complete_but_for_its_destination() {
+    let mut rig = Rig::new(1);
+    rig.publish(Change::NeighborDel(ACCESS, addr(MAG1)));
+    rig.publish(Change::NeighborDel(CORE, addr("fe80::1")));
+    rig.arrive(CORE, &Packet::new(CN, MN1).from_core());
+    let (reason, frame) = punted(&mut rig);
+    assert_eq!(reason, PuntReason::Unresolved(ACCESS, addr(MAG1)));
+    assert_eq!(frame[..14], [&[0; 6][..], &ACCESS_MAC.0, &[0x86, 0xdd]].concat());
+    assert_eq!(
+        (&frame[38..54], &frame[54..]),
+        (&addr(MAG1).octets()[..], &Packet::new(CN, MN1).hops(63).bytes()[..])
+    );
+    rig.arrive(ACCESS, &uplink(&Packet::new(MN1, CN)));
+    let expected = Packet::new(MN1, CN).hops(63).frame(MacAddr([0; 6]), CORE_MAC);
+    assert_eq!(punted(&mut rig), (PuntReason::Unresolved(CORE, addr("fe80::1")), expected));
+    assert_eq!(rig.count(Counter::PuntUnresolved), 2);
+    rig.balance();
+}
+
+#[test]
+fn flood_of_exceptions_leaves_room_for_signaling_and_both_for_answers() {
+    let mut rig = Rig::with(1, &Sizes { report_ring_len: 16, ..SIZES });
+    let signaling = Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]).from_access();
+    for _ in 0..100 {
+        rig.arrive(CORE, &Packet::new(CN, "fe80::2").from_core());
+    }
+    for _ in 0..100 {
+        rig.arrive(ACCESS, &signaling);
+    }
+    assert_eq!(
+        [Counter::PuntException, Counter::PuntSignaling].map(|c| rig.count(c)),
+        [8, 6],
+        "half, then up to seven eighths"
+    );
+    for token in 0..5 {
+        rig.publish(Change::CountersGet(prefix(HNP1), token));
+    }
+    rig.run();
+    let before = rig.reports().len();
+    rig.run();
+    let tokens: Vec<_> = rig
+        .reports()
+        .iter()
+        .filter_map(|r| if let Report::Counters(t, Some(_)) = r { Some(*t) } else { None })
+        .collect();
+    assert_eq!((before, tokens), (16, vec![2, 3, 4]), "what has no room waits, none is lost");
+    rig.balance();
+}
+
+#[test]
+fn injected_frames_leave_as_they_are() {
+    let mut rig = Rig::new(1);
+    for i in 0..100u8 {
+        let frame = rig.pool.frame(CORE, &[i; 60]).unwrap();
+        rig.workers[0].injects.push(Inject { port: ACCESS, frame }).unwrap();
+    }
+    rig.run();
+    assert_eq!(rig.sent(ACCESS), (0..100).map(|i| vec![i; 60]).collect::<Vec<_>>());
+    assert_eq!((rig.count(Counter::Injected), rig.count(Counter::TxBytes)), (100, 6000));
+    rig.balance();
+}
+
+#[test]
+fn idle_poll_says_so_and_a_busy_one_says_how_much() {
+    let mut rig = Rig::new(1);
+    let polls = rig.count(Counter::Polls);
+    let now = rig.now;
+    assert_eq!(rig.workers[0].worker.poll(now), 0);
+    let busy = rig.count(Counter::BusyPolls);
+    rig.arrive_at(0, CORE, &Packet::new(CN, MN1).from_core());
+    rig.set(HNP1, Forward::Held);
+    assert_eq!(rig.workers[0].worker.poll(now), 2);
+    assert_eq!((rig.count(Counter::Polls), rig.count(Counter::BusyPolls)), (polls + 2, busy + 1));
+    rig.balance();
+}
