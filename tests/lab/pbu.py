@@ -12,11 +12,12 @@ import argparse
 import ipaddress
 import json
 import logging
+import socket
 import struct
 import time
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
-from scapy.all import AsyncSniffer, IPv6, Raw, conf, raw, send  # noqa: E402
+from scapy.all import IPv6, Raw  # noqa: E402
 from scapy.layers.inet6 import MIP6MH_BU, in6_chksum  # noqa: E402
 
 # Mobility options of RFC 4283 and RFC 5213 section 8.
@@ -83,6 +84,26 @@ def update(a):
     return ip / Raw(message)
 
 
+def exchange(packet, wait):
+    """Sends the update as it is, and returns the acknowledgement's message or None."""
+    with (
+        socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as out,
+        socket.socket(socket.AF_INET6, socket.SOCK_RAW, NH_MOBILITY) as back,
+    ):
+        back.bind((packet.src, 0))
+        out.sendto(bytes(packet), (packet.dst, 0))  # the kernel finds the neighbour
+        end = time.monotonic() + wait
+        while (left := end - time.monotonic()) > 0:
+            back.settimeout(left)
+            try:
+                message, (source, *_) = back.recvfrom(2048)
+            except TimeoutError:
+                break
+            if source == packet.dst and len(message) >= 12 and message[2] == BA:
+                return message
+    return None
+
+
 def acknowledgement(message):
     """The fields of a Binding Acknowledgement and its options, by hand: no code of ours."""
     status, _, seq, lifetime = struct.unpack("!BBHH", message[6:12])
@@ -110,25 +131,8 @@ def acknowledgement(message):
 
 def main():
     a = arguments()
-    conf.verb = 0
-    answers = []
-
-    def is_answer(p):
-        if IPv6 not in p or p[IPv6].nh != NH_MOBILITY or p[IPv6].dst != a.src:
-            return False
-        message = raw(p[IPv6].payload)
-        return len(message) >= 12 and message[2] == BA
-
-    sniffer = AsyncSniffer(
-        lfilter=is_answer,
-        prn=lambda p: answers.append(raw(p[IPv6].payload)),
-        stop_filter=lambda p: True,
-        started_callback=lambda: send(update(a)),
-        timeout=a.wait,
-    )
-    sniffer.start()
-    sniffer.join()
-    print(json.dumps(acknowledgement(answers[0]) if answers else {"status": None}))
+    message = exchange(update(a), a.wait)
+    print(json.dumps(acknowledgement(message) if message else {"status": None}))
 
 
 main()

@@ -16,10 +16,13 @@ capture cn cn eth0 udp port 4444
 
 tunnel() { # tunnel magN outer-source inner-source count: sends UDP packets to cn in a tunnel
     in_ns "$1" /usr/bin/python3 - "$2" "$3" "$4" >>"$RUN/scapy.log" 2>&1 <<END
-import sys
-from scapy.all import IPv6, UDP, Raw, send
+import socket, sys
+from scapy.all import IPv6, UDP, Raw
 outer, inner, count = sys.argv[1:]
-send([IPv6(src=outer, dst="$LMA") / IPv6(src=inner, dst="$CN") / UDP(sport=4444, dport=4444) / Raw(b"x" * 64)] * int(count), verbose=0)
+packet = IPv6(src=outer, dst="$LMA") / IPv6(src=inner, dst="$CN") / UDP(sport=4444, dport=4444) / Raw(b"x" * 64)
+raw = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+for _ in range(int(count)):
+    raw.sendto(bytes(packet), ("$LMA", 0))
 END
 }
 tunnel mag2 $MAG2 "$node" 7             # a gateway that does not serve the node

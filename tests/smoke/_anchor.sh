@@ -20,13 +20,13 @@ extra = ["--log-level=lib.eal:warning"]
 [[port]]
 name = "access"
 role = "access"
-vdev = "net_af_packet0,iface=access-dpdk,qpairs=$WORKERS"
+vdev = "net_af_packet0,iface=access-dpdk,qpairs=$WORKERS,qdisc_bypass=0"
 addresses = ["$LMA/64"]
 
 [[port]]
 name = "core"
 role = "core"
-vdev = "net_af_packet1,iface=core-dpdk,qpairs=$WORKERS"
+vdev = "net_af_packet1,iface=core-dpdk,qpairs=$WORKERS,qdisc_bypass=0"
 addresses = ["$ANCHOR_CORE/64"]
 
 [worker]
