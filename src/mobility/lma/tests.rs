@@ -1,1 +1,249 @@
+//! Tests of [`super`] beyond the conformance cases: restart, bounds, listings.
 
+use super::*;
+use crate::addr::HomePrefix;
+use crate::mobility::action::Publication;
+use crate::mobility::binding::{Bce, BceState};
+use crate::mobility::config::{MagConfig, PoolConfig, Profile};
+use crate::mobility::message::OwnedOptions;
+use crate::time::{Duration, Lifetime, MobTimestamp};
+use crate::wire::mh::{
+    AccessTech, BindingUpdate, BuFlags, HandoffIndicator, MobilityOption, SeqNo,
+};
+use std::net::Ipv6Addr;
+
+const MAG: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 1);
+const LMA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1);
+
+fn lma() -> Lma {
+    let profile =
+        Profile { enabled: true, pool: 0, prefixes: 1, max_lifetime: Duration::from_secs(3600) };
+    let prefix = "2001:db8:a000::/48".parse().expect("a prefix");
+    let everything =
+        MagConfig { address: MAG, authorized: true, prefixes: Vec::new(), nodes: Vec::new() };
+    Lma::new(LmaConfig {
+        lma_address: AnchorAddr(LMA),
+        timers: LmaTimers::default(),
+        pools: vec![PoolConfig { prefix, delegated_len: 64 }],
+        mags: vec![everything],
+        policy: Policy::new(Some(profile)),
+        max_bindings: 100_000,
+    })
+}
+
+fn at(secs: u64) -> Now {
+    let wall = MobTimestamp::from_unix(Duration::from_secs(1_800_000_000 + secs));
+    Now { mono: Instant::default() + Duration::from_secs(secs), wall }
+}
+
+fn node(n: u32) -> MnId {
+    MnId::nai(&format!("mn{n}@example.org")).expect("short")
+}
+
+/// A registration of a new interface, or with a prefix the update of a session.
+fn pbu(n: u32, seq: u16, hnp: Option<HomePrefix>, lifetime: u16) -> Event {
+    let mn_id = node(n);
+    let all_zero = "::/0".parse().expect("a prefix");
+    let handoff = HandoffIndicator(if hnp.is_some() { 5 } else { 1 });
+    let options = [
+        MobilityOption::MnId(mn_id.subtype(), mn_id.bytes()),
+        MobilityOption::HomeNetworkPrefix(hnp.unwrap_or(all_zero)),
+        MobilityOption::HandoffIndicator(handoff),
+        MobilityOption::AccessTech(AccessTech(4)),
+    ];
+    Event::Pbu(UpdateMsg {
+        src: MAG,
+        dst: LMA,
+        update: BindingUpdate { seq: SeqNo(seq), flags: BuFlags::P, lifetime: Lifetime(lifetime) },
+        options: OwnedOptions::from_options(&options).expect("options that fit"),
+    })
+}
+
+fn handle(lma: &mut Lma, event: Event, now: Now) -> Vec<Action> {
+    let mut actions = Vec::new();
+    lma.handle(event, now, &mut actions);
+    actions
+}
+
+fn status(actions: &[Action]) -> Option<Status> {
+    actions.iter().find_map(|a| match a {
+        Action::Reply { ack, .. } => Some(ack.ack.status),
+        _ => None,
+    })
+}
+
+/// What would be on disk: every session, through the encoding used there.
+fn stored(lma: &Lma) -> Vec<Bce> {
+    let (rows, next) = lma.cache().page(0, usize::MAX);
+    let bytes: Vec<_> = rows.map(|(_, b)| postcard::to_stdvec(b).expect("encodes")).collect();
+    assert_eq!(next, None);
+    bytes.iter().map(|b| postcard::from_bytes(b).expect("decodes")).collect()
+}
+
+fn restore(bindings: Vec<Bce>, now: Now) -> (Lma, Vec<Action>) {
+    let (mut new, mut actions) = (lma(), Vec::new());
+    for bce in bindings {
+        new.restore(bce, now, &mut actions).expect("taken up");
+    }
+    (new, actions)
+}
+
+#[test]
+fn restart_publishes_sessions_again_and_goes_on_with_them() {
+    let mut old = lma();
+    handle(&mut old, pbu(1, 1, None, 100), at(0));
+    handle(&mut old, pbu(2, 1, None, 100), at(0));
+    let hnp = old.cache().of_node(&node(2)).next().expect("a session").hnp[0];
+    handle(&mut old, pbu(2, 2, Some(hnp), 0), at(10));
+
+    // Another monotonic clock, the same wall clock.
+    let now = Now { mono: Instant(7), ..at(15) };
+    let (mut new, actions) = restore(stored(&old), now);
+    let (one, two) = ("2001:db8:a000::/64".parse(), "2001:db8:a000:1::/64".parse());
+    let (one, two): (HomePrefix, HomePrefix) = (one.expect("a prefix"), two.expect("a prefix"));
+    assert_eq!(
+        actions,
+        [
+            Action::Publish(Publication::Forward(one, AnchorAddr(LMA), ProxyCoa(MAG))),
+            Action::Publish(Publication::Hold(two)),
+        ]
+    );
+    // The delete delay had 5 s to go, the lifetime 385 s.
+    assert_eq!(new.poll_timeout(), Some(now.mono + Duration::from_secs(5)));
+    let remaining: Vec<_> =
+        new.cache().page(0, 9).0.map(|(_, b)| b.remaining(now.mono).as_secs()).collect();
+    assert_eq!(remaining, [385, 5]);
+    // Same ordering, same prefixes in use, same count of the gateway, ids go on.
+    assert_eq!(status(&handle(&mut new, pbu(1, 1, Some(one), 9), now)), Some(Status(135)));
+    assert_eq!(new.pools().next().map(|p| p.used), Some(2));
+    assert_eq!(new.mags().next().map(|m| m.usage.bindings), Some(2));
+    handle(&mut new, pbu(3, 1, None, 100), now);
+    let third = new.cache().of_node(&node(3)).next().expect("a session");
+    assert_eq!((third.id, third.hnp[0].to_string()), (BindingId(3), "2001:db8:a000:2::/64".into()));
+}
+
+#[test]
+fn session_that_ended_while_we_were_down_is_forgotten() {
+    let mut old = lma();
+    handle(&mut old, pbu(1, 1, None, 10), at(0));
+    let (mut new, actions) = restore(stored(&old), at(40));
+    assert_eq!(actions, [Action::Persist(BindingId(1))]);
+    assert!(new.cache().is_empty() && new.poll_timeout().is_none());
+    // Its id is not given to another, which would overwrite what the disk is told to forget.
+    handle(&mut new, pbu(2, 1, None, 10), at(41));
+    assert_eq!(new.cache().of_node(&node(2)).next().map(|b| b.id), Some(BindingId(2)));
+}
+
+#[test]
+fn wall_clock_set_back_does_not_lengthen_a_lifetime() {
+    let mut old = lma();
+    handle(&mut old, pbu(1, 1, None, 10), at(5000));
+    let (new, _) = restore(stored(&old), at(0));
+    assert_eq!(new.poll_timeout(), Some(Instant::default() + Duration::from_secs(40)));
+}
+
+#[test]
+fn binding_without_a_prefix_of_its_own_is_not_restored() {
+    let mut old = lma();
+    handle(&mut old, pbu(1, 1, None, 100), at(0));
+    let bce = stored(&old).remove(0);
+    let (mut new, mut actions) = restore(vec![bce.clone()], at(1));
+    let again = new.restore(bce.clone(), at(1), &mut actions);
+    assert_eq!(again, Err(RestoreError::Id(BindingId(1))));
+    let other = Bce { id: BindingId(9), ..bce.clone() };
+    let again = new.restore(other, at(1), &mut actions);
+    assert_eq!(again, Err(RestoreError::Prefix(BindingId(9))));
+    let none = Bce { id: BindingId(9), hnp: [].into(), ..bce };
+    assert_eq!(new.restore(none, at(1), &mut actions), Err(RestoreError::Prefix(BindingId(9))));
+    assert_eq!(new.cache().len(), 1);
+}
+
+#[test]
+fn seventeenth_session_of_a_node_is_rejected_129() {
+    let mut lma = lma();
+    for seq in 1..=16 {
+        let actions = handle(&mut lma, pbu(1, seq, None, 100), at(0));
+        assert_eq!(status(&actions), Some(Status::ACCEPTED));
+    }
+    let actions = handle(&mut lma, pbu(1, 17, None, 100), at(0));
+    assert_eq!(status(&actions), Some(Status::ADMINISTRATIVELY_PROHIBITED));
+}
+
+#[test]
+fn mass_expiry_is_carried_out_in_bounded_steps_and_loses_nobody() {
+    let mut lma = lma();
+    for n in 0..1000 {
+        handle(&mut lma, pbu(n, 1, None, 10), at(0));
+    }
+    let (mut rounds, mut actions) = (0, Vec::new());
+    while lma.poll_timeout().is_some() {
+        let before = lma.cache().len();
+        lma.handle_timeout(at(40), &mut actions);
+        assert!(before - lma.cache().len() <= TIMEOUT_BURST);
+        rounds += 1;
+    }
+    assert_eq!((rounds, lma.cache().len()), (8, 0));
+    let expired = |a: &&Action| matches!(a, Action::Audit(a) if a.kind == AuditKind::Expired);
+    assert_eq!(actions.iter().filter(expired).count(), 1000);
+    assert_eq!(lma.pools().next().map(|p| p.used), Some(0));
+}
+
+#[test]
+fn pages_list_every_session_once_and_look_at_few_slots() {
+    let mut lma = lma();
+    for n in 0..100 {
+        handle(&mut lma, pbu(n, 1, None, 10), at(0));
+    }
+    for n in (0..100).filter(|n| n % 3 == 0) {
+        handle(&mut lma, Event::AdminDelete { mn_id: node(n), prefix: None }, at(1));
+    }
+    let (mut cursor, mut seen) = (Some(0), Vec::new());
+    while let Some(at) = cursor {
+        let (rows, next) = lma.cache().page(at, 7);
+        let page: Vec<_> = rows.map(|(after, b)| (after, b.id)).collect();
+        assert!(page.len() <= 7 && page.iter().all(|(after, _)| *after > at));
+        seen.extend(page.iter().map(|(_, id)| *id));
+        cursor = next;
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), lma.cache().len());
+    assert_eq!(lma.cache().page(u64::MAX, 7).0.count(), 0);
+}
+
+#[test]
+fn gateway_is_counted_by_what_it_serves_and_asks() {
+    let mut lma = lma();
+    handle(&mut lma, pbu(1, 1, None, 100), at(0));
+    handle(&mut lma, pbu(1, 1, None, 100), at(1));
+    handle(&mut lma, pbu(1, 0, "2001:db8:a000::/64".parse().ok(), 100), at(2));
+    let usage = lma.mags().next().expect("one gateway").usage;
+    assert_eq!((usage.bindings, usage.pbu_received), (1, 3));
+    assert_eq!((usage.pba_accepted, usage.pba_refused), (2, 1));
+    handle(&mut lma, Event::AdminDelete { mn_id: node(1), prefix: None }, at(3));
+    assert_eq!(lma.mags().next().map(|m| m.usage.bindings), Some(0));
+}
+
+#[test]
+fn waiting_updates_are_bounded_per_node_and_the_next_one_does_not_wait() {
+    let mut lma = lma();
+    handle(&mut lma, pbu(1, 1, None, 100), at(0));
+    let wait_at = |n: u16| {
+        let Event::Pbu(mut msg) = pbu(1, 1, None, 100) else { panic!("a PBU") };
+        let unknown = [MobilityOption::HandoffIndicator(HandoffIndicator::UNKNOWN)];
+        let others = msg.options.iter();
+        let others = others.filter(|o| !matches!(o, MobilityOption::HandoffIndicator(_)));
+        let options: Vec<_> = others.chain(unknown).collect();
+        msg.options = OwnedOptions::from_options(&options).expect("options that fit");
+        msg.src = Ipv6Addr::new(0x2001, 0xdb8, 3, 0, 0, 0, 0, n);
+        (msg.src, Event::Pbu(msg))
+    };
+    for n in 1..=5 {
+        let (src, event) = wait_at(n);
+        handle(&mut lma, Event::MagAdd(src), at(1));
+        let actions = handle(&mut lma, event, at(1));
+        assert_eq!(status(&actions), (n == 5).then_some(Status::ACCEPTED));
+    }
+    assert_eq!((lma.waiting(), lma.cache().len()), (4, 2));
+    assert_eq!(lma.cache().of_node(&node(1)).map(|b| b.state).next(), Some(BceState::Active));
+}

@@ -1,1 +1,116 @@
+//! Tests of [`super`].
 
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+fn prefix(text: &str) -> HomePrefix {
+    text.parse().expect("a prefix")
+}
+
+fn pools(pool: &str, delegated_len: u8, reserved: &[&str]) -> PrefixPools {
+    let config = PoolConfig { prefix: prefix(pool), delegated_len };
+    PrefixPools::new(&[config], reserved.iter().map(|p| prefix(p)))
+}
+
+fn usage(pools: &PrefixPools) -> (u64, u64, u64) {
+    let usage = pools.usage().next().expect("one pool");
+    (usage.capacity, usage.used, usage.reserved)
+}
+
+#[test]
+fn every_prefix_of_a_pool_is_given_out_once() {
+    let mut p = pools("2001:db8::/60", 64, &[]);
+    let given: BTreeSet<_> = std::iter::from_fn(|| p.allocate(0)).collect();
+    assert_eq!((given.len(), usage(&p)), (16, (16, 16, 0)));
+    assert!(given.iter().all(|g| g.len() == 64 && prefix("2001:db8::/60").covers(*g)));
+}
+
+#[test]
+fn prefix_that_was_released_longest_ago_comes_back_first() {
+    let mut p = pools("2001:db8::/62", 64, &[]);
+    let all: Vec<_> = std::iter::from_fn(|| p.allocate(0)).collect();
+    p.release(all[2]);
+    p.release(all[0]);
+    assert_eq!((p.allocate(0), p.allocate(0), p.allocate(0)), (Some(all[2]), Some(all[0]), None));
+}
+
+// proves: PMIP6-5.3.2-2
+#[test]
+fn reserved_prefixes_are_never_given_out_whatever_their_length() {
+    let mut p = pools("2001:db8::/60", 64, &["2001:db8:0:2::/63", "2001:db8:0:8::1/128"]);
+    assert_eq!(usage(&p), (16, 0, 3));
+    let given: Vec<_> = std::iter::from_fn(|| p.allocate(0)).collect();
+    assert_eq!(given.len(), 13);
+    for reserved in ["2001:db8:0:2::/64", "2001:db8:0:3::/64", "2001:db8:0:8::/64"] {
+        assert!(!given.contains(&prefix(reserved)) && !p.take(0, prefix(reserved)));
+    }
+    let mut covered = pools("2001:db8::/60", 64, &["2001:db8::/32"]);
+    assert_eq!(covered.allocate(0), None);
+}
+
+#[test]
+fn prefix_of_another_pool_or_length_is_not_taken() {
+    let mut p = pools("2001:db8::/60", 64, &[]);
+    for wrong in ["2001:db8::/63", "2001:db8::/65", "2001:db8:1::/64", "::/0"] {
+        assert!(!p.take(0, prefix(wrong)), "{wrong}");
+        p.release(prefix(wrong));
+    }
+    assert!(!p.take(1, prefix("2001:db8::/64")) && p.take(0, prefix("2001:db8::/64")));
+    assert_eq!(usage(&p), (16, 1, 0));
+}
+
+#[test]
+fn restored_prefix_that_fits_no_pool_keeps_what_it_overlaps() {
+    let mut p = pools("2001:db8::/60", 64, &[]);
+    p.restore(prefix("2001:db8:0:1::/64"));
+    p.restore(prefix("2001:db8:0:4::/62"));
+    let given: Vec<_> = std::iter::from_fn(|| p.allocate(0)).collect();
+    assert_eq!((given.len(), usage(&p)), (11, (16, 12, 4)));
+}
+
+#[test]
+fn pool_of_two_to_the_sixty_four_prefixes_costs_nothing_until_used() {
+    let mut p = pools("2001:db8::/64", 128, &[]);
+    assert_eq!(usage(&p), (u64::MAX, 0, 0));
+    assert_eq!(p.allocate(0), Some(prefix("2001:db8::/128")));
+}
+
+#[test]
+fn asking_for_a_released_prefix_again_and_again_does_not_grow_the_queue() {
+    let mut p = pools("2001:db8::/62", 64, &[]);
+    while p.allocate(0).is_some() {}
+    let one = prefix("2001:db8:0:1::/64");
+    p.release(one);
+    for _ in 0..1000 {
+        assert!(p.take(0, one));
+        p.release(one);
+    }
+    assert_eq!((p.0[0].released.len(), usage(&p)), (1, (4, 3, 0)));
+    assert_eq!((p.allocate(0), p.allocate(0)), (Some(one), None));
+}
+
+proptest! {
+    // proves: PMIP6-5.3.2-2
+    #[test]
+    fn pool_agrees_with_a_set(ops in prop::collection::vec((0..3_u8, 0..16_u128), 1..200)) {
+        let mut p = pools("2001:db8::/60", 64, &["2001:db8:0:5::/64"]);
+        let mut used = BTreeSet::new();
+        for (op, n) in ops {
+            let bits = prefix("2001:db8::/60").bits() | (n << 64);
+            let named = HomePrefix::new(bits.into(), 64).expect("a prefix");
+            match op {
+                0 => match p.allocate(0) {
+                    Some(new) => prop_assert!(used.insert(new), "{new} was in use"),
+                    None => prop_assert_eq!(used.len(), 15),
+                },
+                1 => prop_assert_eq!(p.take(0, named), n != 5 && used.insert(named)),
+                _ => {
+                    p.release(named);
+                    used.remove(&named);
+                }
+            }
+            prop_assert_eq!(usage(&p), (16, used.len() as u64, 1));
+        }
+    }
+}
