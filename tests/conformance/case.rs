@@ -167,7 +167,17 @@ fn shifted(clock: MobTimestamp, seconds: f64) -> MobTimestamp {
     MobTimestamp(if seconds < 0.0 { clock.0 - by } else { clock.0 + by })
 }
 
-fn mn_id(text: &str) -> MnId {
+/// The core's configuration from the `[config]` of a case.
+pub(crate) fn config(text: &str) -> LmaConfig {
+    toml::from_str::<Config>(text).expect("a configuration").lma()
+}
+
+/// The wall clock when the monotonic clock is `mono`.
+pub(crate) fn wall_at(mono: Instant) -> MobTimestamp {
+    MobTimestamp::from_unix(START.wall.to_unix() + mono.since(START.mono))
+}
+
+pub(crate) fn mn_id(text: &str) -> MnId {
     MnId::nai(text).expect("a short identifier")
 }
 

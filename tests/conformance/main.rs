@@ -6,7 +6,9 @@
 //! commit it.
 
 mod case;
+mod model;
 mod render;
+mod world;
 
 use case::{Case, Step};
 use std::fmt::Write as _;

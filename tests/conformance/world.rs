@@ -1,0 +1,155 @@
+//! The world around the core: what follows from its actions when somebody carries them out. From
+//! it come the invariants that hold after every step, whatever happened.
+
+use crate::case;
+use anchord::addr::HomePrefix;
+use anchord::mobility::Lma;
+use anchord::mobility::action::{Action, BindingId, Publication};
+use anchord::mobility::binding::{Bce, BceState};
+use anchord::mobility::event::Event;
+use anchord::time::Now;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
+
+/// The core, the workers' tables, and the disk.
+#[derive(Debug)]
+pub(crate) struct World {
+    config: &'static str,
+    pub(crate) lma: Lma,
+    /// Where the workers send a prefix: to a gateway, or nowhere.
+    forwarding: BTreeMap<HomePrefix, Option<Ipv6Addr>>,
+    disk: BTreeMap<BindingId, Vec<u8>>,
+    /// Everything that went in, for replay.
+    pub(crate) events: Vec<(Option<Event>, Now)>,
+    /// And everything that came out.
+    pub(crate) actions: Vec<Action>,
+}
+
+impl World {
+    pub(crate) fn new(config: &'static str) -> Self {
+        Self {
+            config,
+            lma: Lma::new(case::config(config)),
+            forwarding: BTreeMap::new(),
+            disk: BTreeMap::new(),
+            events: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// One event.
+    pub(crate) fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.events.push((Some(event.clone()), now));
+        self.lma.handle(event, now, &mut actions);
+        self.carry_out(&actions);
+        actions
+    }
+
+    /// Timers, each at its own moment.
+    pub(crate) fn pass_until(&mut self, now: Now) -> Vec<Action> {
+        let mut all = Vec::new();
+        while let Some(due) = self.lma.poll_timeout().filter(|due| *due <= now.mono) {
+            let mut actions = Vec::new();
+            let then = Now { mono: due, wall: case::wall_at(due) };
+            self.events.push((None, then));
+            self.lma.handle_timeout(then, &mut actions);
+            self.carry_out(&actions);
+            all.extend(actions);
+        }
+        all
+    }
+
+    /// Starts again with what is on the disk.
+    pub(crate) fn restart(&mut self, now: Now) -> Vec<Action> {
+        self.lma = Lma::new(case::config(self.config));
+        self.forwarding.clear();
+        let mut actions = Vec::new();
+        for bytes in self.disk.values() {
+            let bce = postcard::from_bytes(bytes).expect("decodes");
+            self.lma.restore(bce, now, &mut actions).expect("taken up");
+        }
+        self.carry_out(&actions);
+        // A stream that is replayed begins with a start.
+        self.events.clear();
+        self.actions.clear();
+        actions
+    }
+
+    /// The sessions, oldest first.
+    pub(crate) fn sessions(&self) -> Vec<Bce> {
+        let (rows, _) = self.lma.cache().page(0, usize::MAX);
+        let mut all: Vec<Bce> = rows.map(|(_, b)| b.clone()).collect();
+        all.sort_by_key(|b| b.id);
+        all
+    }
+
+    fn carry_out(&mut self, actions: &[Action]) {
+        self.actions.extend_from_slice(actions);
+        for action in actions {
+            match action {
+                Action::Publish(Publication::Forward(p, _, coa)) => {
+                    self.forwarding.insert(*p, Some(coa.0));
+                }
+                Action::Publish(Publication::Hold(p)) => {
+                    self.forwarding.insert(*p, None);
+                }
+                Action::Publish(Publication::Withdraw(p)) => {
+                    assert!(self.forwarding.remove(p).is_some(), "{p} was not known");
+                }
+                // As the control loop does it: when everything of this call is done.
+                Action::Persist(id) => match self.lma.cache().get(*id) {
+                    Some(b) => {
+                        let bytes = postcard::to_stdvec(b).expect("encodes");
+                        self.disk.insert(*id, bytes);
+                    }
+                    None => drop(self.disk.remove(id)),
+                },
+                Action::Reply { ack, held } => {
+                    assert_eq!(*held, ack.ack.status.is_accepted(), "only refusals go at once");
+                }
+                Action::Audit(_) => {}
+            }
+        }
+    }
+}
+
+/// What holds after every step.
+pub(crate) fn invariants(world: &World, now: Now) -> Result<(), TestCaseError> {
+    let sessions = world.sessions();
+    // No two sessions share a prefix, and the workers know exactly what the cache says.
+    let mut forwarding = BTreeMap::new();
+    for b in &sessions {
+        let to = (b.state == BceState::Active).then_some(b.proxy_coa.0);
+        for p in &b.hnp {
+            prop_assert!(forwarding.insert(*p, to).is_none(), "{} is held twice", p);
+            prop_assert_eq!(world.lma.cache().by_hnp(*p).map(|b| b.id), Some(b.id));
+        }
+        let of_node: BTreeSet<_> = world.lma.cache().of_node(&b.mn_id).map(|b| b.id).collect();
+        prop_assert!(of_node.contains(&b.id));
+    }
+    prop_assert_eq!(&forwarding, &world.forwarding);
+    // What is on the disk is what the cache holds.
+    let disk: BTreeMap<_, _> =
+        sessions.iter().map(|b| (b.id, postcard::to_stdvec(b).expect("encodes"))).collect();
+    prop_assert_eq!(&disk, &world.disk);
+    // Pools and gateways count what is there.
+    for pool in world.lma.pools() {
+        let held = forwarding.keys().filter(|p| pool.prefix.covers(**p)).count();
+        prop_assert!(pool.used <= held as u64 && held as u64 <= pool.used + pool.reserved);
+    }
+    for m in world.lma.mags() {
+        let served = sessions.iter().filter(|b| b.proxy_coa.0 == m.address).count();
+        prop_assert_eq!(m.usage.bindings, served);
+    }
+    // No timer is lost, none is late.
+    let first = sessions.iter().map(|b| b.remaining(now.mono)).min();
+    prop_assert!(first.is_none_or(|r| !r.is_zero()));
+    let next = world.lma.poll_timeout().map(|at| at.since(now.mono));
+    match (world.lma.waiting(), first) {
+        (0, first) => prop_assert_eq!(next, first),
+        (_, first) => prop_assert!(next.is_some_and(|n| first.is_none_or(|f| n <= f))),
+    }
+    Ok(())
+}
