@@ -67,7 +67,7 @@ fn build(
 ) -> AckMsg {
     let mut echo = Echo::default();
     // The first of each counts, as when it was read.
-    for option in msg.options.iter() {
+    for option in &msg.options {
         let place = match option {
             MobilityOption::MnId(..) => &mut echo.mn_id,
             MobilityOption::HandoffIndicator(_) => &mut echo.handoff,

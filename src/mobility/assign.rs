@@ -63,8 +63,8 @@ impl Assignment<'_> {
             }
             // RFC 5213 5.3.2 (3): ours, and the node's to use; 5.2: of no other session.
             let free = self.cache.by_hnp(prefix).is_none();
-            let own = free && self.static_prefixes.contains(&prefix);
-            if !own && !(free && self.pools.take(self.profile.pool, prefix)) {
+            let own = self.static_prefixes.contains(&prefix);
+            if !free || !(own || self.pools.take(self.profile.pool, prefix)) {
                 return Err(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX);
             }
             taken.push(prefix);

@@ -39,7 +39,7 @@ impl Default for LmaTimers {
     /// The RFC's defaults.
     fn default() -> Self {
         Self {
-            min_delay_before_bce_delete: Duration::from_millis(10_000),
+            min_delay_before_bce_delete: Duration::from_secs(10),
             max_delay_before_new_bce_assign: Duration::from_millis(1_500),
             timestamp_validity_window: Duration::from_millis(300),
             mn_generated_timestamp_in_use: false,

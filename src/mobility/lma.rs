@@ -36,7 +36,7 @@ pub use session::RestoreError;
 /// The anchor's core: its binding cache and everything that decides about it.
 #[derive(Debug)]
 pub struct Lma {
-    lma_address: AnchorAddr,
+    address: AnchorAddr,
     protocol: LmaTimers,
     policy: Policy,
     max_bindings: usize,
@@ -68,7 +68,7 @@ impl Lma {
         Self {
             pools: PrefixPools::new(&config.pools, config.policy.static_prefixes()),
             mags: MagTable::new(&config.mags),
-            lma_address: config.lma_address,
+            address: config.lma_address,
             protocol: config.timers,
             policy: config.policy,
             max_bindings: config.max_bindings,

@@ -51,7 +51,7 @@ impl Fields {
     pub(crate) fn read(msg: &UpdateMsg) -> Self {
         let mut f = Self::default();
         let mut ll_id = None;
-        for option in msg.options.iter() {
+        for option in &msg.options {
             let first = match option {
                 MobilityOption::MnId(subtype, id) => set(&mut f.mn_id, MnId::new(subtype, id)),
                 MobilityOption::HandoffIndicator(v) => set(&mut f.handoff, Some(v)),

@@ -5,9 +5,11 @@
 //! conformance` writes what the core now says into the files: read the difference before you
 //! commit it.
 
+mod capture;
 mod case;
 mod model;
 mod render;
+mod replay;
 mod world;
 
 use case::{Case, Step};

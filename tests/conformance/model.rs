@@ -236,27 +236,24 @@ impl Model {
             Found::New => None,
         };
         let mut in_order = true;
-        match timestamp {
-            Some(t) => {
-                if session.is_some_and(|n| t < self.sessions[n].timestamp) {
-                    return self.answers.push(Answer::Status(157));
-                }
-                let near = t.abs_diff(clock(self.now).wall.0) <= 300 * 65_536 / 1000;
-                let mut own = self.sessions.iter().filter(|s| s.node == pbu.node);
-                if !near || own.any(|s| t <= s.timestamp) {
-                    return self.answers.push(Answer::Status(156));
-                }
+        if let Some(t) = timestamp {
+            if session.is_some_and(|n| t < self.sessions[n].timestamp) {
+                return self.answers.push(Answer::Status(157));
             }
-            None => {
-                let late = |n: usize| {
-                    let ahead = pbu.seq.wrapping_sub(self.sessions[n].seq);
-                    !(1..0x8000).contains(&ahead)
-                };
-                match (session.is_some_and(late), found) {
-                    (true, Found::Maybe(_)) => in_order = false,
-                    (true, _) => return self.answers.push(Answer::Status(135)),
-                    _ => {}
-                }
+            let near = t.abs_diff(clock(self.now).wall.0) <= 300 * 65_536 / 1000;
+            let mut own = self.sessions.iter().filter(|s| s.node == pbu.node);
+            if !near || own.any(|s| t <= s.timestamp) {
+                return self.answers.push(Answer::Status(156));
+            }
+        } else {
+            let late = |n: usize| {
+                let ahead = pbu.seq.wrapping_sub(self.sessions[n].seq);
+                !(1..0x8000).contains(&ahead)
+            };
+            match (session.is_some_and(late), found) {
+                (true, Found::Maybe(_)) => in_order = false,
+                (true, _) => return self.answers.push(Answer::Status(135)),
+                _ => {}
             }
         }
         // 5.3.1 (13)
@@ -450,7 +447,8 @@ fn answers(actions: &[Action]) -> Vec<Answer> {
     actions.iter().filter_map(answer).collect()
 }
 
-fn play(ops: Vec<Op>) -> Result<(), TestCaseError> {
+/// Plays a stream through the core and the model.
+pub(crate) fn play(ops: Vec<Op>) -> Result<World, TestCaseError> {
     let (mut world, mut model) = (World::new(CONFIG), Model::default());
     for op in ops {
         let actions = match op {
@@ -493,7 +491,7 @@ fn play(ops: Vec<Op>) -> Result<(), TestCaseError> {
         compare(&world, &model)?;
         invariants(&world, clock(model.now))?;
     }
-    Ok(())
+    Ok(world)
 }
 
 /// The sessions of both, one by one.

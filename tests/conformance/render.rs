@@ -68,7 +68,7 @@ fn reply(msg: &AckMsg) -> String {
         msg.ack.seq.0,
         msg.ack.lifetime.duration().as_secs()
     );
-    for option in msg.options.iter() {
+    for option in &msg.options {
         let said = match option {
             MobilityOption::MnId(_, []) => "mn_id -".into(),
             MobilityOption::MnId(subtype, id) => {
@@ -83,7 +83,9 @@ fn reply(msg: &AckMsg) -> String {
             }
             MobilityOption::MnLinkLayerId(id) => {
                 let mut hex = String::from("mn_ll_id ");
-                id.iter().for_each(|b| write!(hex, "{b:02x}").expect("a string takes it"));
+                for b in id {
+                    write!(hex, "{b:02x}").expect("a string takes it");
+                }
                 hex
             }
             MobilityOption::LinkLocal(a) => format!("link_local {a}"),

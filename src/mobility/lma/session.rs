@@ -61,7 +61,7 @@ impl Lma {
         for &prefix in &bce.hnp {
             self.pools.restore(prefix);
             actions.push(Action::Publish(match bce.state {
-                BceState::Active => Publication::Forward(prefix, self.lma_address, bce.proxy_coa),
+                BceState::Active => Publication::Forward(prefix, self.address, bce.proxy_coa),
                 BceState::Deleting => Publication::Hold(prefix),
             }));
         }
@@ -281,7 +281,7 @@ impl Lma {
     fn publish_forward(&self, id: BindingId, actions: &mut Vec<Action>) {
         let Some(bce) = self.cache.get(id) else { return };
         actions.extend(bce.hnp.iter().map(|&prefix| {
-            Action::Publish(Publication::Forward(prefix, self.lma_address, bce.proxy_coa))
+            Action::Publish(Publication::Forward(prefix, self.address, bce.proxy_coa))
         }));
     }
 
@@ -294,7 +294,7 @@ impl Lma {
     /// The gateway's address on its link to the node (5.3.6): one for each session, the same in
     /// every run, from our own address, the node and its prefixes.
     fn generate_link_local(&self, mn_id: &MnId, hnp: &[HomePrefix]) -> Ipv6Addr {
-        let mut digest = Digest::new(0).field(&self.lma_address.0.octets());
+        let mut digest = Digest::new(0).field(&self.address.0.octets());
         digest = digest.field(&[mn_id.subtype()]).field(mn_id.bytes());
         for prefix in hnp {
             digest = digest.field(&prefix.addr().octets());

@@ -100,10 +100,12 @@ proptest! {
             let bits = prefix("2001:db8::/60").bits() | (n << 64);
             let named = HomePrefix::new(bits.into(), 64).expect("a prefix");
             match op {
-                0 => match p.allocate(0) {
-                    Some(new) => prop_assert!(used.insert(new), "{new} was in use"),
-                    None => prop_assert_eq!(used.len(), 15),
-                },
+                0 => {
+                    let full = used.len() == 15;
+                    let new = p.allocate(0);
+                    prop_assert_eq!(new.is_none(), full);
+                    prop_assert!(new.is_none_or(|n| used.insert(n)), "it was in use");
+                }
                 1 => prop_assert_eq!(p.take(0, named), n != 5 && used.insert(named)),
                 _ => {
                     p.release(named);
