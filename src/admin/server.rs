@@ -146,16 +146,15 @@ async fn accept(listener: std::os::unix::net::UnixListener, shared: Arc<Shared>)
             }
         };
         let shared = Arc::clone(&shared);
-        match Arc::clone(&places).try_acquire_owned() {
-            Ok(place) => drop(tokio::spawn(async move {
-                serve(stream, &shared).await;
-                drop(place);
-            })),
-            Err(_) => {
-                let what = format!("{} clients are connected already", shared.limits.clients);
-                turn_away(stream, &refusal(BUSY, what)).await;
-            }
-        }
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            let what = format!("{} clients are connected already", shared.limits.clients);
+            turn_away(stream, &refusal(BUSY, what)).await;
+            continue;
+        };
+        tokio::spawn(async move {
+            serve(stream, &shared).await;
+            drop(place);
+        });
     }
 }
 

@@ -25,7 +25,7 @@ impl Faults {
     /// Of `file`, sorted by line; what has no line comes first.
     #[must_use]
     pub fn new(file: &Path, mut list: Vec<Fault>) -> Self {
-        list.sort_by(|a, b| a.line.cmp(&b.line));
+        list.sort_by_key(|fault| fault.line);
         Self { file: file.into(), list }
     }
 

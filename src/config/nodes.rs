@@ -37,7 +37,7 @@ fn read(
     mut each: impl FnMut(MnId, &Profile),
 ) -> Result<usize, Faults> {
     let text = std::str::from_utf8(bytes).map_err(|e| {
-        let line = 1 + bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count();
+        let line = bytes[..e.valid_up_to()].split(|b| *b == b'\n').count();
         Faults::new(path, vec![fault(line, "is not UTF-8 text".into())])
     })?;
     let default = config.policy.default.clone().unwrap_or_else(super::section::default_profile);

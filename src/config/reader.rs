@@ -280,5 +280,5 @@ fn unknown(key: &str, known: &[&str]) -> String {
 
 /// The line of a byte offset, counted from one.
 fn line_at(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|b| **b == b'\n').count()
+    text.as_bytes()[..offset.min(text.len())].split(|b| *b == b'\n').count()
 }

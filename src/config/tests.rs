@@ -55,7 +55,7 @@ fn rendered_configuration_is_read_back_as_it_was() {
 #[test]
 fn left_out_timers_have_the_defaults_of_rfc_5213() {
     let timers = parse(MINIMAL, Path::new("t.toml")).unwrap_or_else(|f| panic!("{f}")).timers;
-    assert_eq!(timers.min_delay_before_bce_delete, Duration::from_millis(10_000));
+    assert_eq!(timers.min_delay_before_bce_delete, Duration::from_secs(10));
     assert_eq!(timers.max_delay_before_new_bce_assign, Duration::from_millis(1500));
     assert_eq!(timers.timestamp_validity_window, Duration::from_millis(300));
     assert!(!timers.mn_generated_timestamp_in_use);

@@ -192,19 +192,16 @@ impl Session<'_> {
     fn watch(&mut self, client: &mut Client, list: &List, secs: u64) -> Result<(), Failure> {
         loop {
             let mut text = Vec::new();
-            match self.screen {
-                Some(screen) => {
-                    // A line for the title; the rest is cut, as there is no scrolling back.
-                    let list = list.at_most(screen.rows.saturating_sub(2));
-                    list.show(client, &mut text, self.json, self.columns())?;
-                    self.redraw(&text, screen, secs, &client.hello().node)?;
-                }
-                None => {
-                    list.show(client, &mut text, self.json, None)?;
-                    self.out.write_all(&text)?;
-                    if !self.json {
-                        writeln!(self.out)?;
-                    }
+            if let Some(screen) = self.screen.filter(|_| !self.json) {
+                // A line for the title; the rest is cut, as there is no scrolling back.
+                let list = list.at_most(screen.rows.saturating_sub(2));
+                list.show(client, &mut text, false, self.columns())?;
+                self.redraw(&text, screen, secs, &client.hello().node)?;
+            } else {
+                list.show(client, &mut text, self.json, None)?;
+                self.out.write_all(&text)?;
+                if !self.json {
+                    writeln!(self.out)?;
                 }
             }
             self.out.flush()?;

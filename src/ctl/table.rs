@@ -59,9 +59,9 @@ impl Table {
             if !line.is_empty() {
                 line.push_str("  ");
             }
-            let width = *width;
-            line +=
-                &if column.number { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
+            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+            let (before, after) = if column.number { (&*padding, "") } else { ("", &*padding) };
+            line.extend([before, cell, after]);
         }
         let line = line.trim_end();
         match self.cut_at {

@@ -31,7 +31,7 @@ fn binding(n: u64, counters: bool) -> BindingRow {
         uplink_packets: 42,
         uplink_bytes: 4200,
     };
-    let second = n % 2 == 0;
+    let second = n.is_multiple_of(2);
     let mut hnp = vec![prefix(&format!("2001:db8:4000:{n:x}::/64"))];
     hnp.extend(second.then(|| prefix(&format!("2001:db8:4001:{n:x}::/64"))));
     BindingRow {

@@ -25,12 +25,12 @@ pub(super) fn bytes(n: u64) -> String {
 
 /// Seconds in the two largest units: `59s`, `1m00s`, `1h02m`, `3d04h`.
 pub(super) fn seconds(n: u64) -> String {
-    let (s, m, h, d) = (n % 60, n / 60 % 60, n / 3600 % 24, n / 86_400);
-    match (d, h, m) {
-        (0, 0, 0) => format!("{s}s"),
-        (0, 0, _) => format!("{m}m{s:02}s"),
-        (0, _, _) => format!("{h}h{m:02}m"),
-        _ => format!("{d}d{h:02}h"),
+    let (minutes, hours, days) = (n / 60, n / 3600, n / 86_400);
+    match n {
+        0..60 => format!("{n}s"),
+        60..3600 => format!("{minutes}m{:02}s", n % 60),
+        3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{days}d{:02}h", hours % 24),
     }
 }
 

@@ -6,6 +6,7 @@ use super::super::client::{Client as Ctl, ClientError};
 use super::*;
 use crate::addr::MnId;
 use serde_json::json;
+use std::fmt::Write as _;
 use std::io::{BufRead, Read, Write};
 use std::net::Ipv6Addr;
 use std::os::unix::net::UnixStream as Raw;
@@ -173,7 +174,8 @@ fn requests_sent_at_once_are_answered_in_order_with_their_ids() {
     let mut raw = lab.raw();
     let mut text = String::new();
     for id in 0..100 {
-        text += &format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"drop.show\"}}\n");
+        writeln!(text, "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"drop.show\"}}")
+            .expect("text");
     }
     text += "[]\nnonsense\n{\"jsonrpc\":\"2.0\",\"id\":\"last\",\"method\":\"version\"}\n";
     raw.get_mut().write_all(text.as_bytes()).expect("sent");
@@ -225,7 +227,7 @@ fn client_that_stops_reading_is_cut_off_and_holds_up_nobody() {
     std::thread::park_timeout(Duration::from_millis(600));
     let mut rest = Vec::new();
     let end = lazy.read_to_end(&mut rest);
-    let answers = rest.iter().filter(|b| **b == b'\n').count();
+    let answers = rest.split(|b| *b == b'\n').count() - 1;
     assert!(end.is_ok() || !rest.is_empty(), "{end:?}");
     assert!(answers < 100, "{answers} answers were kept for a client that did not read");
 }

@@ -1,0 +1,98 @@
+//! Lines in, calls or refusals out.
+
+use super::*;
+
+fn refusal(text: &str) -> (i32, String) {
+    let refusal = parse_line(text.as_bytes()).expect_err(text);
+    (refusal.code, refusal.message)
+}
+
+fn calls() -> Vec<Call> {
+    let address: Ipv6Addr = "2001:db8::1".parse().expect("an address");
+    let prefix = "2001:db8:1::/64".parse().ok();
+    let mn_id: MnId = "mn1@example.org".parse().expect("an identifier");
+    let filter = BindingFilter { mn_id: Some(mn_id.clone()), mag: Some(address), prefix };
+    let (cursor, limit, counters) = (u64::MAX, 7, true);
+    let control = [
+        Request::BindingShow { filter, cursor, limit, counters },
+        Request::BindingDel { mn_id: mn_id.clone(), prefix },
+        Request::BindingDel { mn_id, prefix: None },
+        Request::MagShow,
+        Request::MagAdd { address, name: "m".into() },
+        Request::MagDel { address },
+        Request::PoolShow,
+        Request::PortShow,
+        Request::WorkerShow,
+        Request::DropShow,
+        Request::StatsShow,
+        Request::NeighborShow,
+    ];
+    let own = [Call::ConfigShow, Call::LogSet { filter: "info".into() }, Call::Version];
+    control.map(Call::Control).into_iter().chain(own).collect()
+}
+
+#[test]
+fn every_call_is_read_as_it_was_written() {
+    for call in calls() {
+        let id = Value::from(7);
+        assert_eq!(parse_line(&call.to_line(7)), Ok(Incoming { id, call }));
+    }
+}
+
+#[test]
+fn every_method_of_the_table_has_a_call() {
+    let mut methods: Vec<_> = calls().iter().map(|c| c.encode().0).collect();
+    methods.dedup();
+    assert_eq!(methods, METHODS);
+}
+
+#[test]
+fn what_is_no_request_is_refused_with_the_codes_of_json_rpc() {
+    assert_eq!(refusal("{").0, PARSE_ERROR);
+    assert_eq!(refusal("").0, PARSE_ERROR);
+    assert_eq!(refusal("[]").0, INVALID_REQUEST);
+    assert_eq!(refusal("7").0, INVALID_REQUEST);
+    assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"version"}"#).0, INVALID_REQUEST);
+    assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"version","id":null}"#).0, INVALID_REQUEST);
+    assert_eq!(refusal(r#"{"jsonrpc":"1.0","method":"version","id":1}"#).0, INVALID_REQUEST);
+    assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":1,"id":1}"#).0, INVALID_REQUEST);
+    let more = r#"{"jsonrpc":"2.0","method":"version","id":1,"more":1}"#;
+    assert_eq!(refusal(more), (INVALID_REQUEST, "a request has no \"more\"".into()));
+}
+
+#[test]
+fn unknown_method_is_answered_with_the_nearest_one() {
+    let (code, message) = refusal(r#"{"jsonrpc":"2.0","method":"bindings.show","id":1}"#);
+    assert_eq!(code, METHOD_NOT_FOUND);
+    assert!(message.ends_with("did you mean \"binding.show\"?"), "{message}");
+    let (_, message) = refusal(r#"{"jsonrpc":"2.0","method":"reboot","id":1}"#);
+    assert!(message.contains("there is: binding.show, binding.del"), "{message}");
+}
+
+#[test]
+fn wrong_parameters_are_refused_by_name() {
+    let call = |method: &str, params: &str| {
+        refusal(&format!(r#"{{"jsonrpc":"2.0","method":"{method}","id":1,"params":{params}}}"#))
+    };
+    for (method, params, part) in [
+        ("binding.show", r#"{"limit":0}"#, "limit 0 is not 1 to 512"),
+        ("binding.show", r#"{"limit":513}"#, "limit 513 is not 1 to 512"),
+        ("binding.show", r#"{"nai":"x"}"#, "unknown field `nai`"),
+        ("binding.show", r#"{"mag":"x"}"#, "invalid IPv6 address"),
+        ("binding.show", r#"{"prefix":"2001:db8::1/64"}"#, "bits set beyond"),
+        ("binding.del", "{}", "missing field `mn_id`"),
+        ("mag.add", r#"{"address":"::1","name":"a b"}"#, "a name has"),
+        ("mag.show", r#"{"x":1}"#, "unknown field `x`"),
+        ("version", "[]", "must be an object"),
+    ] {
+        let (code, message) = call(method, params);
+        assert_eq!(code, INVALID_PARAMS, "{method} {params}");
+        assert!(message.contains(part), "{method} {params}: {message}");
+    }
+}
+
+#[test]
+fn the_id_of_a_refused_request_comes_back() {
+    let refusal = parse_line(br#"{"jsonrpc":"2.0","method":"x","id":"abc"}"#).expect_err("x");
+    assert_eq!(refusal.id, Value::from("abc"));
+}
