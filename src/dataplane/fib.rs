@@ -27,7 +27,7 @@ pub(super) enum Route {
     /// Out of this port to this next hop, whose link-layer address is not known.
     Unresolved(PortId, Ipv6Addr),
     /// Nowhere.
-    NoRoute,
+    Unreachable,
     /// Nowhere, and nobody is told.
     Blackhole,
     /// To ourselves.
@@ -67,7 +67,7 @@ struct CacheLine {
 enum Kind {
     Anchored,
     Send,
-    NoRoute,
+    Unreachable,
     Blackhole,
     Local,
 }
@@ -83,7 +83,7 @@ impl Fib {
         let empty = CacheLine {
             dst: 0,
             generation: 0,
-            kind: Kind::NoRoute,
+            kind: Kind::Unreachable,
             mac: MacAddr([0; 6]),
             port: PortId(0),
         };
@@ -139,7 +139,7 @@ impl Fib {
             return match line.kind {
                 Kind::Anchored => Route::Anchored,
                 Kind::Send => Route::Send(line.port, line.mac),
-                Kind::NoRoute => Route::NoRoute,
+                Kind::Unreachable => Route::Unreachable,
                 Kind::Blackhole => Route::Blackhole,
                 Kind::Local => Route::Local,
             };
@@ -149,7 +149,7 @@ impl Fib {
             Route::Unresolved(..) => return route,
             Route::Send(port, mac) => (Kind::Send, port, mac),
             Route::Anchored => (Kind::Anchored, PortId(0), MacAddr::default()),
-            Route::NoRoute => (Kind::NoRoute, PortId(0), MacAddr::default()),
+            Route::Unreachable => (Kind::Unreachable, PortId(0), MacAddr::default()),
             Route::Blackhole => (Kind::Blackhole, PortId(0), MacAddr::default()),
             Route::Local => (Kind::Local, PortId(0), MacAddr::default()),
         };
@@ -171,10 +171,10 @@ impl Fib {
             Some(NextHop::OnLink(port)) => (port, Ipv6Addr::from_bits(dst)),
             Some(NextHop::Blackhole) => return Route::Blackhole,
             Some(NextHop::Local) => return Route::Local,
-            Some(NextHop::Unreachable) | None => return Route::NoRoute,
+            Some(NextHop::Unreachable) | None => return Route::Unreachable,
         };
         if port.0 >= self.ports {
-            return Route::NoRoute; // a link that is not ours
+            return Route::Unreachable; // a link that is not ours
         }
         match self.neighbors.get(&(port, hop)) {
             Some(mac) => Route::Send(port, *mac),
@@ -222,14 +222,14 @@ mod tests {
     #[test]
     fn longest_route_wins_and_its_neighbour_is_asked() {
         let mut fib = Fib::new(2);
-        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::NoRoute);
+        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Unreachable);
         fib.set_route(prefix("::/0"), NextHop::Gateway(PortId(1), addr("fe80::1")));
         assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Unresolved(PortId(1), addr("fe80::1")));
         fib.set_neighbor(PortId(0), addr("fe80::1"), MacAddr([9; 6])); // the same address elsewhere
         fib.set_neighbor(PortId(1), addr("fe80::1"), MAC);
         assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Send(PortId(1), MAC));
         fib.set_route(prefix("2001:db8::/32"), NextHop::Unreachable);
-        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::NoRoute);
+        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Unreachable);
         fib.set_route(prefix("2001:db8::/64"), NextHop::OnLink(PortId(0)));
         assert_eq!(
             resolve(&mut fib, "2001:db8::1"),
@@ -260,7 +260,7 @@ mod tests {
     fn route_through_a_link_that_is_not_a_port_is_none() {
         let mut fib = Fib::new(2);
         fib.set_route(prefix("::/0"), NextHop::OnLink(PortId(2)));
-        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::NoRoute);
+        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Unreachable);
     }
 
     #[test]
@@ -272,6 +272,6 @@ mod tests {
         fib.generation = Generation(u32::MAX);
         fib.remove_pool(prefix("2001:db8::/32"));
         fib.renew();
-        assert_eq!((fib.generation(), fib.resolve(dst)), (Generation(2), Route::NoRoute));
+        assert_eq!((fib.generation(), fib.resolve(dst)), (Generation(2), Route::Unreachable));
     }
 }

@@ -98,7 +98,7 @@ impl<F: Frame> Lane<F> {
             Route::Anchored => return self.route_to_node(frame, dst, origin),
             Route::Send(port, mac) => (port, Ok(mac)),
             Route::Unresolved(port, gateway) => (port, Err(gateway)),
-            Route::NoRoute => {
+            Route::Unreachable => {
                 return self.refuse(
                     frame,
                     DropReason::NoRoute,
@@ -185,7 +185,7 @@ impl<F: Frame> Lane<F> {
             Route::Send(port, _) | Route::Unresolved(port, _) => {
                 self.ports.get(usize::from(port.0)).map(|p| p.address.unwrap_or(self.lma))
             }
-            Route::NoRoute | Route::Blackhole | Route::Local => None,
+            Route::Unreachable | Route::Blackhole | Route::Local => None,
         }
     }
 }

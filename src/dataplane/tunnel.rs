@@ -142,7 +142,7 @@ fn resolve(slot: &mut TunnelSlot, tunnel: &Tunnel, fib: &Fib, ports: &[PortConfi
         }
         Route::Unresolved(port, _) => (Path::Unresolved, port),
         // Into a tunnel again or to ourselves: loopback encapsulation (RFC 2473 section 4.1.2).
-        Route::Anchored | Route::Local | Route::NoRoute | Route::Blackhole => {
+        Route::Anchored | Route::Local | Route::Unreachable | Route::Blackhole => {
             slot.path = Path::Unreachable;
             return;
         }

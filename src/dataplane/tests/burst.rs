@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 /// Frames of all kinds, forwarded ones more than others.
 fn kinds() -> Vec<(PortId, Vec<u8>)> {
-    let core = |p: Packet| (CORE, p.from_core());
-    let access = |p: Packet| (ACCESS, p.from_access());
+    let core = |p: Packet| (CORE, p.on_core());
+    let access = |p: Packet| (ACCESS, p.on_access());
     let tunnel = |p: Packet| (ACCESS, uplink(&p));
     vec![
         core(Packet::new(CN, MN1)),
@@ -47,7 +47,9 @@ fn outcome(rig: &mut Rig, sort: bool) -> [Vec<Vec<u8>>; 3] {
     });
     let mut out = [rig.sent(ACCESS), rig.sent(CORE), punts.collect()];
     if sort {
-        out.iter_mut().for_each(|v| v.sort());
+        for frames in &mut out {
+            frames.sort();
+        }
     }
     out
 }
@@ -157,7 +159,7 @@ fn bursts_around_the_limits_are_forwarded_whole_and_in_order() {
             let mut rig = Rig::new(workers);
             let packet = |i| Packet::new(CN, MN1).payload(UDP, &[i; 20]);
             for i in 0..n {
-                rig.arrive_at(0, CORE, &packet(i).from_core());
+                rig.arrive_at(0, CORE, &packet(i).on_core());
                 rig.arrive_at(0, ACCESS, &uplink(&Packet::new(MN1, CN).payload(UDP, &[i; 20])));
             }
             rig.run();

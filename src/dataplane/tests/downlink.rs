@@ -5,7 +5,7 @@ use super::*;
 /// The flow label of a tunnel packet to MAG1.
 fn label_of(packet: &Packet) -> u32 {
     let mut rig = Rig::new(1);
-    rig.arrive(CORE, &packet.from_core());
+    rig.arrive(CORE, &packet.on_core());
     let (_, frame) = rig.sent_one();
     assert_eq!(frame[38..54], addr(MAG1).octets());
     u32::from_be_bytes([0, frame[15] & 0x0f, frame[16], frame[17]])
@@ -60,7 +60,7 @@ fn longest_prefix_of_any_length_wins() {
             ("2001:db8:1:200::1", MAG1),
         ] {
             for at in 0..usize::from(workers) {
-                rig.arrive_at(at, CORE, &Packet::new(CN, dst).from_core());
+                rig.arrive_at(at, CORE, &Packet::new(CN, dst).on_core());
                 rig.run();
                 assert_eq!(tunnel_remote(&rig.sent_one().1), addr(mag), "{dst}");
             }
@@ -74,11 +74,11 @@ fn longest_prefix_of_any_length_wins() {
 fn after_a_handoff_all_packets_take_the_new_tunnel_and_none_enters_from_the_old_one() {
     for workers in [1, 2] {
         let mut rig = Rig::new(workers);
-        rig.arrive(CORE, &Packet::new(CN, MN1).from_core());
+        rig.arrive(CORE, &Packet::new(CN, MN1).on_core());
         assert_eq!(tunnel_remote(&rig.sent_one().1), addr(MAG1));
         // The frames arrive before the update is applied, but no burst was taken in between.
         for at in 0..usize::from(workers) {
-            rig.arrive_at(at, CORE, &Packet::new(CN, MN1).from_core());
+            rig.arrive_at(at, CORE, &Packet::new(CN, MN1).on_core());
             rig.arrive_at(at, ACCESS, &uplink(&Packet::new(MN1, CN)));
         }
         rig.set(HNP1, Forward::Tunnel(TUNNEL2));
@@ -91,7 +91,7 @@ fn after_a_handoff_all_packets_take_the_new_tunnel_and_none_enters_from_the_old_
         assert_eq!(sent.len(), usize::from(workers));
         assert!(sent.iter().all(|f| tunnel_remote(f) == addr(MAG2)));
         assert_eq!(rig.drops(), [(DropReason::NotServing, u64::from(workers))]);
-        rig.arrive(ACCESS, &Packet::new(MN1, CN).through(MAG2, LMA).from_access());
+        rig.arrive(ACCESS, &Packet::new(MN1, CN).through(MAG2, LMA).on_access());
         assert_eq!(rig.sent_one().0, CORE);
         rig.balance();
     }
@@ -100,7 +100,7 @@ fn after_a_handoff_all_packets_take_the_new_tunnel_and_none_enters_from_the_old_
 #[test]
 fn next_hop_may_change_under_a_tunnel() {
     let mut rig = Rig::new(1);
-    let down = Packet::new(CN, MN1).from_core();
+    let down = Packet::new(CN, MN1).on_core();
     let new_mac = MacAddr([2, 9, 9, 9, 9, 9]);
     rig.publish(Change::NeighborSet(ACCESS, addr(MAG1), new_mac));
     rig.arrive(CORE, &down);
@@ -120,9 +120,9 @@ fn tunnel_mtu_is_also_limited_by_the_port() {
     let mut rig = Rig::new(1);
     let wide = Tunnel { local: addr(LMA), remote: addr(MAG1), mtu: 9000 };
     rig.publish(Change::TunnelSet(TUNNEL1, wide));
-    rig.arrive(CORE, &Packet::new(CN, MN1).len(1460).from_core());
+    rig.arrive(CORE, &Packet::new(CN, MN1).len(1460).on_core());
     assert_eq!(rig.sent_one().1.len(), 1514);
-    rig.arrive(CORE, &Packet::new(CN, MN1).len(1461).from_core());
+    rig.arrive(CORE, &Packet::new(CN, MN1).len(1461).on_core());
     assert_eq!(rig.drops(), [(DropReason::TunnelMtu, 1)]);
     assert_eq!(rig.sent_one().1[58..62], 1460u32.to_be_bytes());
     rig.balance();
@@ -133,9 +133,9 @@ fn tunnel_mtu_is_also_limited_by_the_port() {
 fn encapsulation_limit_counts_towards_the_mtu() {
     let mut rig = Rig::new(1);
     let limited = Packet::new(CN, MN1).payload(60, &[17, 0, 4, 1, 9, 1, 1, 0]);
-    rig.arrive(CORE, &limited.clone().len(1452).from_core());
+    rig.arrive(CORE, &limited.clone().len(1452).on_core());
     assert_eq!(rig.sent_one().1.len(), 1514);
-    rig.arrive(CORE, &limited.len(1453).from_core());
+    rig.arrive(CORE, &limited.len(1453).on_core());
     assert_eq!(rig.sent_one().1[58..62], 1452u32.to_be_bytes());
     rig.balance();
 }
@@ -143,7 +143,7 @@ fn encapsulation_limit_counts_towards_the_mtu() {
 #[test]
 fn frame_in_several_buffers_is_forwarded_whole() {
     let mut rig = Rig::new(1);
-    let bytes = Packet::new(CN, MN1).len(1400).from_core();
+    let bytes = Packet::new(CN, MN1).len(1400).on_core();
     let frame = rig.pool.frame_in_segments(CORE, &bytes[..500], &bytes[500..]).unwrap();
     rig.workers[0].rx[1].inject(frame).unwrap();
     rig.run();
@@ -160,17 +160,17 @@ fn counters_of_a_binding_are_exact_over_handoffs_and_workers() {
         rig.set("2001:db8:1:8000::/49", Forward::Tunnel(TUNNEL1)); // on every worker
         for i in 0..20u16 {
             let at = usize::from(i % workers);
-            rig.arrive_at(at, CORE, &Packet::new(CN, MN1).len(100).from_core());
+            rig.arrive_at(at, CORE, &Packet::new(CN, MN1).len(100).on_core());
             rig.arrive_at(at, ACCESS, &uplink(&Packet::new(MN1, CN).len(80)));
             let spread = format!("2001:db8:1:8{i:03x}::1");
-            rig.arrive_at(at, CORE, &Packet::new(CN, &spread).len(90).from_core());
+            rig.arrive_at(at, CORE, &Packet::new(CN, &spread).len(90).on_core());
         }
         rig.run();
         rig.set(HNP1, Forward::Tunnel(TUNNEL2));
-        rig.arrive(CORE, &Packet::new(CN, MN1).len(101).from_core());
+        rig.arrive(CORE, &Packet::new(CN, MN1).len(101).on_core());
         rig.arrive(ACCESS, &uplink(&Packet::new(MN1, CN))); // not counted: from the old gateway
         rig.set(HNP1, Forward::Held);
-        rig.arrive(CORE, &Packet::new(CN, MN1).from_core()); // not counted: dropped
+        rig.arrive(CORE, &Packet::new(CN, MN1).on_core()); // not counted: dropped
         drop(rig.reports());
         let want = EntryCounters {
             downlink_packets: 21,
@@ -199,7 +199,7 @@ fn table_that_is_full_refuses_and_counts_and_the_rest_works() {
     rig.publish(Change::TunnelSet(TunnelId(2), far));
     rig.run();
     assert_eq!((rig.count(Counter::UpdatesRefused), rig.count(Counter::Entries)), (2, 2));
-    rig.arrive(CORE, &Packet::new(CN, MN2).from_core());
+    rig.arrive(CORE, &Packet::new(CN, MN2).on_core());
     assert_eq!(tunnel_remote(&rig.sent_one().1), addr(MAG2));
     rig.balance();
 }

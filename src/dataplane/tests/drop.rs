@@ -13,21 +13,21 @@ fn rig_with(port: PortId, frame: &[u8]) -> Rig {
     rig
 }
 
-fn from_core(packet: Packet) -> Rig {
-    rig_with(CORE, &packet.from_core())
+fn from_core(packet: &Packet) -> Rig {
+    rig_with(CORE, &packet.on_core())
 }
 
-fn from_access(packet: Packet) -> Rig {
-    rig_with(ACCESS, &packet.from_access())
+fn from_access(packet: &Packet) -> Rig {
+    rig_with(ACCESS, &packet.on_access())
 }
 
-fn from_tunnel(packet: Packet) -> Rig {
-    rig_with(ACCESS, &uplink(&packet))
+fn from_tunnel(packet: &Packet) -> Rig {
+    rig_with(ACCESS, &uplink(packet))
 }
 
 /// A frame with these bytes of EtherType.
 fn ether(ether_type: [u8; 2]) -> Rig {
-    let mut frame = Packet::new(CN, MN1).from_core();
+    let mut frame = Packet::new(CN, MN1).on_core();
     frame[12..14].copy_from_slice(&ether_type);
     rig_with(CORE, &frame)
 }
@@ -46,20 +46,20 @@ fn cases() -> Vec<Case> {
     use DropReason as D;
     vec![
         (D::FrameShort, || rig_with(CORE, &[2; 13])),
-        (D::FrameShort, || rig_with(CORE, &Packet::new(CN, MN1).from_core()[..53])),
+        (D::FrameShort, || rig_with(CORE, &Packet::new(CN, MN1).on_core()[..53])),
         (D::WrongMac, || rig_with(CORE, &Packet::new(CN, MN1).frame(ACCESS_MAC, GATEWAY_MAC))),
         (D::GroupMac, || rig_with(CORE, &Packet::new(CN, MN1).frame(MacAddr([0xff; 6]), CORE_MAC))),
         (D::Vlan, || ether([0x81, 0x00])),
         (D::Vlan, || ether([0x88, 0xa8])),
         (D::EtherType, || ether([0x88, 0xcc])),
         (D::IpVersion, || {
-            rig_with(CORE, &with_first_byte(Packet::new(CN, MN1).from_core(), 14, 0x45))
+            rig_with(CORE, &with_first_byte(Packet::new(CN, MN1).on_core(), 14, 0x45))
         }),
         (D::Truncated, || {
-            let frame = Packet::new(CN, MN1).from_core();
+            let frame = Packet::new(CN, MN1).on_core();
             rig_with(CORE, &frame[..frame.len() - 1])
         }),
-        (D::Truncated, || from_core(Packet::new(CN, MN1).payload(0, &[]))), // a jumbogram
+        (D::Truncated, || from_core(&Packet::new(CN, MN1).payload(0, &[]))), // a jumbogram
         (D::Segmented, segmented_with_padding),
         (D::Segmented, || {
             let frame = uplink(&Packet::new(MN1, CN));
@@ -70,32 +70,34 @@ fn cases() -> Vec<Case> {
             rig
         }),
         (D::NoHeadroom, without_headroom),
-        (D::SourceScope, || from_core(Packet::new("fe80::9", MN1))),
-        (D::SourceScope, || from_core(Packet::new("ff02::9", MN1))),
-        (D::SourceScope, || from_core(Packet::new("::", MN1))),
-        (D::SourceScope, || from_core(Packet::new("::1", MN1))),
-        (D::SourceScope, || from_tunnel(Packet::new("fe80::11", CN))),
-        (D::DestinationScope, || from_core(Packet::new(CN, "::1"))),
-        (D::DestinationScope, || from_core(Packet::new(CN, "::"))),
-        (D::DestinationScope, || from_tunnel(Packet::new(MN1, "ff05::1"))),
-        (D::DestinationScope, || from_tunnel(Packet::new(MN1, "fe80::1"))),
-        (D::NotAnchored, || from_core(Packet::new(CN, "2001:db8:7::1"))),
-        (D::NotAnchored, || from_core(Packet::new(CN, MAG1))),
-        (D::Unassigned, || from_core(Packet::new(CN, NOBODY))),
-        (D::Unassigned, || from_core(Packet::new("fe80::1", NOBODY))),
-        (D::Held, || held(&Packet::new(CN, MN1).from_core(), CORE)),
+        (D::SourceScope, || from_core(&Packet::new("fe80::9", MN1))),
+        (D::SourceScope, || from_core(&Packet::new("ff02::9", MN1))),
+        (D::SourceScope, || from_core(&Packet::new("::", MN1))),
+        (D::SourceScope, || from_core(&Packet::new("::1", MN1))),
+        (D::SourceScope, || from_tunnel(&Packet::new("fe80::11", CN))),
+        (D::DestinationScope, || from_core(&Packet::new(CN, "::1"))),
+        (D::DestinationScope, || from_core(&Packet::new(CN, "::"))),
+        (D::DestinationScope, || from_tunnel(&Packet::new(MN1, "ff05::1"))),
+        (D::DestinationScope, || from_tunnel(&Packet::new(MN1, "fe80::1"))),
+        (D::NotAnchored, || from_core(&Packet::new(CN, "2001:db8:7::1"))),
+        (D::NotAnchored, || from_core(&Packet::new(CN, MAG1))),
+        (D::Unassigned, || from_core(&Packet::new(CN, NOBODY))),
+        (D::Unassigned, || from_core(&Packet::new("fe80::1", NOBODY))),
+        (D::Held, || held(&Packet::new(CN, MN1).on_core(), CORE)),
         (D::Held, || held(&uplink(&Packet::new(MN1, CN)), ACCESS)),
-        (D::HopLimit, || from_core(Packet::new(CN, MN1).hops(1))),
-        (D::HopLimit, || from_core(Packet::new(CN, MN1).hops(0))),
-        (D::HopLimit, || from_tunnel(Packet::new(MN1, CN).hops(1))),
-        (D::HopLimit, || from_tunnel(Packet::new(MN1, MN2).hops(1))),
-        (D::EncapLimit, || from_core(Packet::new(CN, MN1).payload(60, &[17, 0, 4, 1, 0, 1, 1, 0]))),
-        (D::TunnelMtu, || from_core(Packet::new(CN, MN1).len(1461))),
+        (D::HopLimit, || from_core(&Packet::new(CN, MN1).hops(1))),
+        (D::HopLimit, || from_core(&Packet::new(CN, MN1).hops(0))),
+        (D::HopLimit, || from_tunnel(&Packet::new(MN1, CN).hops(1))),
+        (D::HopLimit, || from_tunnel(&Packet::new(MN1, MN2).hops(1))),
+        (D::EncapLimit, || {
+            from_core(&Packet::new(CN, MN1).payload(60, &[17, 0, 4, 1, 0, 1, 1, 0]))
+        }),
+        (D::TunnelMtu, || from_core(&Packet::new(CN, MN1).len(1461))),
         (D::TunnelFragment, || {
             let mut rig = Rig::new(1);
             let thin = Tunnel { local: addr(LMA), remote: addr(MAG1), mtu: 1300 };
             rig.publish(Change::TunnelSet(TUNNEL1, thin));
-            rig.arrive(CORE, &Packet::new(CN, MN1).len(1280).from_core());
+            rig.arrive(CORE, &Packet::new(CN, MN1).len(1280).on_core());
             rig
         }),
         (D::TunnelUnreachable, || {
@@ -106,43 +108,43 @@ fn cases() -> Vec<Case> {
         }),
         (D::TunnelUnreachable, || after(Change::PoolSet(prefix("2001:db8:a::/64")))),
         (D::TunnelUnreachable, || after(Change::TunnelDel(TUNNEL1))),
-        (D::RoleTunnel, || rig_with(CORE, &Packet::new(MN1, CN).through(MAG1, LMA).from_core())),
-        (D::RoleSignaling, || from_core(Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]))),
-        (D::OuterHeader, || from_access(Packet::new(MAG1, LMA).payload(60, &[41, 9, 1, 4]))),
-        (D::OuterOption, || from_access(to_lma(&[41, 0, 0x41, 4, 0, 0, 0, 0]))),
-        (D::OuterOption, || from_access(to_lma(&[41, 0, 0x81, 4, 0, 0, 0, 0]))),
-        (D::OuterOption, || from_access(to_lma(&[41, 0, 0xc1, 4, 0, 0, 0, 0]))),
-        (D::OuterOption, || from_access(to_lma(&[135, 0, 0xc1, 4, 0, 0, 0, 0]))),
-        (D::OuterFragment, || from_access(fragment(41, 0, 1))),
-        (D::OuterFragment, || from_access(fragment(41, 185, 0))),
-        (D::OuterFragment, || from_access(fragment(60, 185, 0))),
-        (D::SignalingFragment, || from_access(fragment(135, 0, 1))),
-        (D::SignalingFragment, || from_access(fragment(135, 185, 0))),
-        (D::InnerVersion, || from_access(Packet::new(MAG1, LMA).payload(41, &[0x45; 20]))),
-        (D::InnerTruncated, || from_access(Packet::new(MAG1, LMA).payload(41, &[0x60; 39]))),
-        (D::InnerTruncated, || from_access(Packet::new(MAG1, LMA).payload(41, &[]))),
+        (D::RoleTunnel, || rig_with(CORE, &Packet::new(MN1, CN).through(MAG1, LMA).on_core())),
+        (D::RoleSignaling, || from_core(&Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]))),
+        (D::OuterHeader, || from_access(&Packet::new(MAG1, LMA).payload(60, &[41, 9, 1, 4]))),
+        (D::OuterOption, || from_access(&to_lma(&[41, 0, 0x41, 4, 0, 0, 0, 0]))),
+        (D::OuterOption, || from_access(&to_lma(&[41, 0, 0x81, 4, 0, 0, 0, 0]))),
+        (D::OuterOption, || from_access(&to_lma(&[41, 0, 0xc1, 4, 0, 0, 0, 0]))),
+        (D::OuterOption, || from_access(&to_lma(&[135, 0, 0xc1, 4, 0, 0, 0, 0]))),
+        (D::OuterFragment, || from_access(&fragment(41, 0, 1))),
+        (D::OuterFragment, || from_access(&fragment(41, 185, 0))),
+        (D::OuterFragment, || from_access(&fragment(60, 185, 0))),
+        (D::SignalingFragment, || from_access(&fragment(135, 0, 1))),
+        (D::SignalingFragment, || from_access(&fragment(135, 185, 0))),
+        (D::InnerVersion, || from_access(&Packet::new(MAG1, LMA).payload(41, &[0x45; 20]))),
+        (D::InnerTruncated, || from_access(&Packet::new(MAG1, LMA).payload(41, &[0x60; 39]))),
+        (D::InnerTruncated, || from_access(&Packet::new(MAG1, LMA).payload(41, &[]))),
         (D::InnerTruncated, || {
             let inner = Packet::new(MN1, CN).bytes();
-            from_access(Packet::new(MAG1, LMA).payload(41, &inner[..inner.len() - 1]))
+            from_access(&Packet::new(MAG1, LMA).payload(41, &inner[..inner.len() - 1]))
         }),
-        (D::InnerSource, || from_tunnel(Packet::new("2001:db8:1:3::1", CN))),
-        (D::InnerSource, || from_tunnel(Packet::new("2001:db8:bad::1", CN))),
-        (D::NotServing, || from_access(Packet::new(MN1, CN).through(MAG2, LMA))),
-        (D::NotServing, || from_access(Packet::new(MN1, CN).through("2001:db8:bad::1", LMA))),
-        (D::NotServing, || from_tunnel(Packet::new(MN2, CN))),
+        (D::InnerSource, || from_tunnel(&Packet::new("2001:db8:1:3::1", CN))),
+        (D::InnerSource, || from_tunnel(&Packet::new("2001:db8:bad::1", CN))),
+        (D::NotServing, || from_access(&Packet::new(MN1, CN).through(MAG2, LMA))),
+        (D::NotServing, || from_access(&Packet::new(MN1, CN).through("2001:db8:bad::1", LMA))),
+        (D::NotServing, || from_tunnel(&Packet::new(MN2, CN))),
         (D::EcnCongestion, || {
-            from_access(Packet::new(MN1, CN).through(MAG1, LMA).traffic_class(0x03))
+            from_access(&Packet::new(MN1, CN).through(MAG1, LMA).traffic_class(0x03))
         }),
-        (D::ToAnchor, || from_tunnel(Packet::new(MN1, LMA))),
-        (D::ToAnchor, || from_tunnel(Packet::new(MN1, "2001:db8:cc::ff"))),
+        (D::ToAnchor, || from_tunnel(&Packet::new(MN1, LMA))),
+        (D::ToAnchor, || from_tunnel(&Packet::new(MN1, "2001:db8:cc::ff"))),
         // Signaling from inside a tunnel is nobody's.
-        (D::ToAnchor, || from_tunnel(Packet::new(MN1, LMA).payload(135, &[59, 1, 5, 0]))),
-        (D::NoRoute, || from_tunnel(Packet::new(MN1, "2001:db8:dead::1"))),
-        (D::Blackhole, || from_tunnel(Packet::new(MN1, "2001:db8:b1ac::1"))),
-        (D::EgressMtu, || from_tunnel(Packet::new(MN1, CN).len(1501))),
+        (D::ToAnchor, || from_tunnel(&Packet::new(MN1, LMA).payload(135, &[59, 1, 5, 0]))),
+        (D::NoRoute, || from_tunnel(&Packet::new(MN1, "2001:db8:dead::1"))),
+        (D::Blackhole, || from_tunnel(&Packet::new(MN1, "2001:db8:b1ac::1"))),
+        (D::EgressMtu, || from_tunnel(&Packet::new(MN1, CN).len(1501))),
         (D::SignalingPuntFull, || {
             let mut rig = Rig::with(1, &small_rings());
-            let frame = Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]).from_access();
+            let frame = Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]).on_access();
             for _ in 0..8 {
                 rig.arrive(ACCESS, &frame); // one of eight places is kept for answers
             }
@@ -151,13 +153,13 @@ fn cases() -> Vec<Case> {
         (D::ExceptionPuntFull, || {
             let mut rig = Rig::with(1, &small_rings());
             for _ in 0..5 {
-                rig.arrive(CORE, &Packet::new(CN, "fe80::2").from_core()); // half is for exceptions
+                rig.arrive(CORE, &Packet::new(CN, "fe80::2").on_core()); // half is for exceptions
             }
             rig
         }),
         (D::HandoffFull, || {
             let mut rig = Rig::with(2, &small_rings());
-            let frame = Packet::new(CN, MN1).from_core();
+            let frame = Packet::new(CN, MN1).on_core();
             let other = usize::from(1 - rig.steering.owner_of(addr(MN1)).0);
             rig.arrive_at(other, CORE, &frame);
             rig.arrive_at(other, CORE, &frame);
@@ -167,7 +169,7 @@ fn cases() -> Vec<Case> {
         (D::TxFull, || {
             let mut rig = Rig::new(1);
             rig.workers[0].tx[0].accept(0);
-            rig.arrive(CORE, &Packet::new(CN, MN1).from_core());
+            rig.arrive(CORE, &Packet::new(CN, MN1).on_core());
             rig
         }),
         (D::UnknownPort, || {
@@ -196,7 +198,7 @@ fn fragment(next: u8, offset: u16, more: u16) -> Packet {
 fn after(change: Change) -> Rig {
     let mut rig = Rig::new(1);
     rig.publish(change);
-    rig.arrive(CORE, &Packet::new(CN, MN1).from_core());
+    rig.arrive(CORE, &Packet::new(CN, MN1).on_core());
     rig
 }
 
@@ -210,7 +212,7 @@ fn held(frame: &[u8], port: PortId) -> Rig {
 
 fn segmented_with_padding() -> Rig {
     let mut rig = Rig::new(1);
-    let mut frame = Packet::new(CN, MN1).from_core();
+    let mut frame = Packet::new(CN, MN1).on_core();
     frame.extend([0; 4]);
     let frame = rig.pool.frame_in_segments(CORE, &frame[..70], &frame[70..]).unwrap();
     rig.workers[0].rx[1].inject(frame).unwrap();
@@ -220,7 +222,7 @@ fn segmented_with_padding() -> Rig {
 
 fn without_headroom() -> Rig {
     let mut rig = Rig::new(1);
-    let bytes = Packet::new(CN, MN1).from_core();
+    let bytes = Packet::new(CN, MN1).on_core();
     let mut frame = rig.pool.frame(CORE, &[0]).unwrap();
     assert!(frame.prepend(89) && frame.truncate(bytes.len())); // 39 bytes are left
     frame.data_mut().copy_from_slice(&bytes);
@@ -274,7 +276,7 @@ fn only_these_reasons_are_answered() {
 #[test]
 fn errors_are_limited_and_what_is_not_sent_is_counted() {
     let mut rig = Rig::new(1);
-    let frame = Packet::new(CN, NOBODY).from_core();
+    let frame = Packet::new(CN, NOBODY).on_core();
     for _ in 0..100 {
         rig.arrive(CORE, &frame);
     }
@@ -297,7 +299,7 @@ fn no_error_about_an_error_or_to_a_sender_that_is_not_one() {
         Packet::new(LMA, NOBODY),                // our own address, forged
         Packet::new("2001:db8:dead::1", NOBODY), // no way back
     ] {
-        let mut rig = from_core(frame);
+        let mut rig = from_core(&frame);
         assert_eq!(rig.drops(), [(DropReason::Unassigned, 1)]);
         assert_eq!((rig.count(Counter::IcmpErrors), rig.count(Counter::IcmpSuppressed)), (0, 1));
         rig.balance();

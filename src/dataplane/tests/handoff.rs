@@ -5,7 +5,7 @@ use super::*;
 /// Numbered packets of a flow, downlink.
 fn numbered(n: u8) -> Vec<u8> {
     let payload = [&[4, 1, 4, 2, 0, 9, 0, 0][..], &[n]].concat();
-    Packet::new(CN, MN1).payload(UDP, &payload).from_core()
+    Packet::new(CN, MN1).payload(UDP, &payload).on_core()
 }
 
 #[test]

@@ -122,19 +122,19 @@ impl Packet {
     }
 
     /// As it arrives on the core port.
-    fn from_core(&self) -> Vec<u8> {
+    fn on_core(&self) -> Vec<u8> {
         self.frame(CORE_MAC, GATEWAY_MAC)
     }
 
     /// As it arrives on the access port.
-    fn from_access(&self) -> Vec<u8> {
+    fn on_access(&self) -> Vec<u8> {
         self.frame(ACCESS_MAC, MAG1_MAC)
     }
 }
 
 /// From MN1 through MAG1's tunnel.
 fn uplink(packet: &Packet) -> Vec<u8> {
-    packet.clone().through(MAG1, LMA).from_access()
+    packet.clone().through(MAG1, LMA).on_access()
 }
 
 /// What is around one worker.

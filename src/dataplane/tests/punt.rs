@@ -21,7 +21,7 @@ fn mobility_headers_are_signaling_also_behind_options() {
         (60, &[135, 2, 1, 2, 0, 0, 201, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 59, 1]),
     ] {
         let mut rig = Rig::new(1);
-        let mut frame = Packet::new(MAG1, LMA).payload(next, rest).from_access();
+        let mut frame = Packet::new(MAG1, LMA).payload(next, rest).on_access();
         frame.extend([0; 6]); // padding stays: the control core parses lengths itself
         rig.arrive(ACCESS, &frame);
         assert_eq!(punted(&mut rig), (PuntReason::Signaling, frame));
@@ -39,13 +39,13 @@ fn what_is_the_kernels_is_punted_as_it_came() {
         arp,
         ipv4,
         to_group.frame(MacAddr([0x33, 0x33, 0xff, 0, 0, 0xff]), GATEWAY_MAC),
-        Packet::new("fe80::9", "fe80::c0").payload(58, &[136, 0]).from_core(),
-        Packet::new("fe80::9", "2001:db8:cc::ff").payload(58, &[136, 0]).from_core(),
-        Packet::new(CN, "2001:db8:cc::ff").payload(58, &[128, 0]).from_core(),
-        Packet::new(CN, LMA).payload(58, &[128, 0]).from_core(),
-        Packet::new(CN, LMA).payload(50, &[0; 24]).from_core(), // ESP
-        Packet::new(CN, LMA).payload(44, &[58, 0, 0, 1, 0, 0, 0, 1, 128, 0]).from_core(),
-        Packet::new(CN, LMA).payload(43, &[41, 2, 2, 1, 0, 0, 0, 0]).from_core(),
+        Packet::new("fe80::9", "fe80::c0").payload(58, &[136, 0]).on_core(),
+        Packet::new("fe80::9", "2001:db8:cc::ff").payload(58, &[136, 0]).on_core(),
+        Packet::new(CN, "2001:db8:cc::ff").payload(58, &[128, 0]).on_core(),
+        Packet::new(CN, LMA).payload(58, &[128, 0]).on_core(),
+        Packet::new(CN, LMA).payload(50, &[0; 24]).on_core(), // ESP
+        Packet::new(CN, LMA).payload(44, &[58, 0, 0, 1, 0, 0, 0, 1, 128, 0]).on_core(),
+        Packet::new(CN, LMA).payload(43, &[41, 2, 2, 1, 0, 0, 0, 0]).on_core(),
     ] {
         let mut rig = Rig::new(1);
         rig.arrive(CORE, &frame);
@@ -60,7 +60,7 @@ fn own_address_that_became_known_as_a_route_is_the_kernels() {
     for workers in [1, 2] {
         let mut rig = Rig::new(workers);
         rig.publish(Change::RouteSet(prefix("2001:db8:1:abc::1/128"), NextHop::Local));
-        let frame = Packet::new(CN, "2001:db8:1:abc::1").from_core();
+        let frame = Packet::new(CN, "2001:db8:1:abc::1").on_core();
         rig.arrive(CORE, &frame);
         assert_eq!(punted(&mut rig), (PuntReason::Exception, frame));
         rig.balance();
@@ -72,7 +72,7 @@ fn frame_for_an_unresolved_neighbour_is_complete_but_for_its_destination() {
     let mut rig = Rig::new(1);
     rig.publish(Change::NeighborDel(ACCESS, addr(MAG1)));
     rig.publish(Change::NeighborDel(CORE, addr("fe80::1")));
-    rig.arrive(CORE, &Packet::new(CN, MN1).from_core());
+    rig.arrive(CORE, &Packet::new(CN, MN1).on_core());
     let (reason, frame) = punted(&mut rig);
     assert_eq!(reason, PuntReason::Unresolved(ACCESS, addr(MAG1)));
     assert_eq!(frame[..14], [&[0; 6][..], &ACCESS_MAC.0, &[0x86, 0xdd]].concat());
@@ -90,9 +90,9 @@ fn frame_for_an_unresolved_neighbour_is_complete_but_for_its_destination() {
 #[test]
 fn flood_of_exceptions_leaves_room_for_signaling_and_both_for_answers() {
     let mut rig = Rig::with(1, &Sizes { report_ring_len: 16, ..SIZES });
-    let signaling = Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]).from_access();
+    let signaling = Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]).on_access();
     for _ in 0..100 {
-        rig.arrive(CORE, &Packet::new(CN, "fe80::2").from_core());
+        rig.arrive(CORE, &Packet::new(CN, "fe80::2").on_core());
     }
     for _ in 0..100 {
         rig.arrive(ACCESS, &signaling);
@@ -137,7 +137,7 @@ fn idle_poll_says_so_and_a_busy_one_says_how_much() {
     let now = rig.now;
     assert_eq!(rig.workers[0].worker.poll(now), 0);
     let busy = rig.count(Counter::BusyPolls);
-    rig.arrive_at(0, CORE, &Packet::new(CN, MN1).from_core());
+    rig.arrive_at(0, CORE, &Packet::new(CN, MN1).on_core());
     rig.set(HNP1, Forward::Held);
     assert_eq!(rig.workers[0].worker.poll(now), 2);
     assert_eq!((rig.count(Counter::Polls), rig.count(Counter::BusyPolls)), (polls + 2, busy + 1));

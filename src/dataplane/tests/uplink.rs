@@ -25,7 +25,7 @@ fn one_armed_anchor_sends_out_of_the_port_that_it_received_on() {
     rig.arrive(ACCESS, &uplink(&Packet::new(MN1, CN)));
     let expected = Packet::new(MN1, CN).hops(63).frame(GATEWAY_MAC, ACCESS_MAC);
     assert_eq!(rig.sent_one(), (ACCESS, expected));
-    rig.arrive(ACCESS, &Packet::new(CN, MN1).from_access());
+    rig.arrive(ACCESS, &Packet::new(CN, MN1).on_access());
     assert_eq!(rig.sent_one().0, ACCESS);
     rig.balance();
 }
@@ -44,7 +44,7 @@ fn extension_headers_before_the_inner_packet_are_skipped() {
     ] {
         let mut rig = Rig::new(1);
         let outer = Packet::new(MAG1, LMA).payload(next, &[headers, &inner].concat());
-        rig.arrive(ACCESS, &outer.from_access());
+        rig.arrive(ACCESS, &outer.on_access());
         let expected = Packet::new(MN1, CN).hops(63).frame(GATEWAY_MAC, CORE_MAC);
         assert_eq!(rig.sent_one(), (CORE, expected));
         rig.balance();
@@ -57,7 +57,7 @@ fn outer_packet_may_be_longer_than_the_inner_one() {
     let mut rig = Rig::new(1);
     let inner = [Packet::new(MN1, CN).bytes(), vec![0xee; 5]].concat();
     let outer = Packet::new(MAG1, LMA).payload(41, &inner).hops(1);
-    rig.arrive(ACCESS, &outer.from_access());
+    rig.arrive(ACCESS, &outer.on_access());
     let expected = Packet::new(MN1, CN).hops(63).frame(GATEWAY_MAC, CORE_MAC);
     assert_eq!(rig.sent_one(), (CORE, expected));
     rig.balance();
@@ -69,7 +69,7 @@ fn traffic_class_keeps_its_dscp_when_congestion_is_marked() {
     let mut rig = Rig::new(1);
     let inner = Packet::new(MN1, CN).traffic_class(0xb9); // EF, ECT(1)
     let outer = inner.clone().through(MAG1, LMA).traffic_class(0x03); // best effort, CE
-    rig.arrive(ACCESS, &outer.from_access());
+    rig.arrive(ACCESS, &outer.on_access());
     let expected = inner.traffic_class(0xbb).hops(63).frame(GATEWAY_MAC, CORE_MAC);
     assert_eq!(rig.sent_one(), (CORE, expected));
     rig.balance();
