@@ -20,7 +20,7 @@ impl Checksum {
         c
     }
 
-    /// Adds bytes; an odd last byte counts as if a zero followed, so only the last call may have one.
+    /// Adds bytes. An odd last byte counts as if a zero followed: only the last call may have one.
     pub(super) fn add(&mut self, bytes: &[u8]) {
         let words = bytes.chunks_exact(2);
         if let [last] = words.remainder() {

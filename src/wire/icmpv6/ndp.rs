@@ -187,7 +187,7 @@ fn next_option(message: &[u8], at: usize) -> Result<Option<(u8, &[u8], usize)>> 
     let kind = octet(message, at)?;
     let units = octet(message, at + 1).map_err(|_| cut)?;
     let end = at + usize::from(units) * UNIT;
-    // RFC 4861 4.6: a length of zero makes the whole message invalid. `end` is then before the data.
+    // RFC 4861 4.6: a length of zero makes the message invalid; `end` is then before the data.
     let data = message.get(at + 2..end).ok_or(cut)?;
     Ok(Some((kind, data, end)))
 }

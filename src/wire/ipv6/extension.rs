@@ -203,8 +203,8 @@ mod tests {
             if let Ok(upper) = find_upper_layer(&p) {
                 prop_assert!(upper.offset >= HEADER_LEN);
                 for len in 0..upper.offset.min(p.len()) {
-                    let shorter = find_upper_layer(&p[..len]);
-                    prop_assert!(shorter.is_err() || shorter.is_ok_and(|u| u.offset == upper.offset));
+                    let shorter = find_upper_layer(&p[..len]).map(|u| u.offset);
+                    prop_assert!(shorter.is_err() || shorter == Ok(upper.offset));
                 }
             }
         }

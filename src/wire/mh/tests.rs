@@ -278,7 +278,8 @@ fn blueprint() -> impl Strategy<Value = Blueprint> {
     prop_oneof![
         6 => fixed.prop_map(Blueprint::Fixed),
         1 => (any::<u8>(), data(254)).prop_map(|(s, d)| Blueprint::MnId(s, d)),
-        1 => (any::<u32>(), any::<u8>(), data(250)).prop_map(|(v, s, d)| Blueprint::Vendor(v, s, d)),
+        1 => (any::<u32>(), any::<u8>(), data(250))
+            .prop_map(|(v, s, d)| Blueprint::Vendor(v, s, d)),
         1 => data(253).prop_map(Blueprint::MnLinkLayerId),
         1 => (28..=255_u8, data(255)).prop_map(|(k, d)| Blueprint::Unknown(k, d)),
     ]
