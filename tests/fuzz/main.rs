@@ -1,0 +1,57 @@
+//! Seeds and regressions of the fuzz targets, run as ordinary tests on every compiler.
+//!
+//! ```text
+//!  body/NAME.rs          what is done with the bytes        targets/NAME.rs   the same for libFuzzer
+//!  seeds/NAME/*          where the fuzzer begins            regressions/NAME/*   what once failed
+//! ```
+#![allow(missing_docs)]
+
+#[path = "body/admin.rs"]
+mod admin;
+#[path = "body/core.rs"]
+mod core_events;
+#[path = "body/mh_parse.rs"]
+mod mh_parse;
+#[path = "body/worker.rs"]
+mod worker;
+
+use std::fs;
+use std::path::Path;
+
+/// Runs all files of a target; a failure names its file.
+fn replay(target: &str, run: fn(&[u8])) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
+    let mut files = 0;
+    for directory in ["seeds", "regressions"] {
+        let directory = root.join(directory).join(target);
+        // A target without regressions has no directory.
+        let Ok(entries) = fs::read_dir(&directory) else { continue };
+        for entry in entries {
+            let path = entry.expect("an entry").path();
+            eprintln!("{}", path.display());
+            run(&fs::read(&path).expect("readable"));
+            files += 1;
+        }
+    }
+    assert!(files > 0, "{target} has no seeds");
+}
+
+#[test]
+fn mobility_headers_that_once_failed_are_handled() {
+    replay("mh_parse", mh_parse::run);
+}
+
+#[test]
+fn frames_that_once_failed_are_handled() {
+    replay("worker", worker::run);
+}
+
+#[test]
+fn event_sequences_that_once_failed_are_handled() {
+    replay("core", core_events::run);
+}
+
+#[test]
+fn admin_lines_that_once_failed_are_handled() {
+    replay("admin", admin::run);
+}
