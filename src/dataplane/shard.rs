@@ -7,7 +7,7 @@
 //!
 //! Open addressing with linear probing in an array of twice as many slots as entries may be, so a
 //! probe ends at its first or second line; removal shifts back, so there are no tombstones. The size
-//! is fixed at start: `docs/adr/0012-shard-table.md` has the reasons and the numbers.
+//! is fixed at start: `docs/adr/0011-shard-table.md` has the reasons and the numbers.
 
 use super::hash::{high, low, mix, slot};
 use super::update::{EntryCounters, Forward, TunnelId};

@@ -33,7 +33,7 @@ pub struct WorkerConfig {
 }
 
 /// How much a worker's tables hold. The control core never publishes more, so that no update can be
-/// refused: see `docs/adr/` on the shard table.
+/// refused: see `docs/adr/0011-shard-table.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Home network prefixes over all bindings, whichever worker owns them.
