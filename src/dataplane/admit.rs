@@ -18,10 +18,10 @@ impl<F: Frame> Lane<F> {
     pub(super) fn uplink(&mut self, mut frame: F, slot: Option<Slot>, inner_at: usize) {
         let ecn = match self.admit(frame.data(), slot, inner_at) {
             Ok(ecn) => ecn,
-            Err(reason) => return self.drop(frame, reason),
+            Err(reason) => return self.discard(frame, reason),
         };
         if !decapsulate(&mut frame, inner_at, ecn) {
-            return self.drop(frame, DropReason::Segmented);
+            return self.discard(frame, DropReason::Segmented);
         }
         let bytes = frame.frame_len() - ETHER_LEN;
         if let Some(slot) = slot {

@@ -19,7 +19,7 @@ use super::punt::Reports;
 use super::shard::{Shard, Slot};
 use super::steer::Steering;
 use super::tunnel::TunnelTable;
-use super::update::PuntReason;
+use super::update::{NextHop, PuntReason};
 use super::worker::{PortConfig, WorkerConfig};
 use crate::addr::{HomePrefix, MacAddr, PortId, WorkerId};
 use crate::nic::{BURST_MAX, Burst, Frame};
@@ -72,7 +72,7 @@ impl<F: Frame> Lane<F> {
         let mut fib = Fib::new(u16::try_from(ports.len()).unwrap_or(u16::MAX));
         for addr in config.local.iter().chain([&config.lma.0]) {
             if let Ok(host) = HomePrefix::new(*addr, 128) {
-                fib.set_route(host, super::update::NextHop::Local);
+                fib.set_route(host, NextHop::Local);
             }
         }
         let ingress = |p: &PortConfig| Ingress { mac: p.mac, access: p.access, lma: config.lma };
@@ -137,7 +137,7 @@ impl<F: Frame> Lane<F> {
         }
         let handed = self.peers.flush();
         self.counters.add(Counter::HandoffSent, handed.sent);
-        self.counters.drop(DropReason::HandoffFull, handed.refused);
+        self.counters.dropped(DropReason::HandoffFull, handed.refused);
     }
 
     fn run(&mut self, job: Job<F>) {
@@ -145,7 +145,7 @@ impl<F: Frame> Lane<F> {
         match class {
             Class::Plain { packet_len, .. } => {
                 if !cut(&mut frame, packet_len) {
-                    self.drop(frame, DropReason::Segmented);
+                    self.discard(frame, DropReason::Segmented);
                 } else if owner == self.id {
                     self.downlink(frame, slot, origin);
                 } else {
@@ -154,7 +154,7 @@ impl<F: Frame> Lane<F> {
             }
             Class::Tunneled { inner_at, packet_len, .. } => {
                 if !cut(&mut frame, packet_len) {
-                    self.drop(frame, DropReason::Segmented);
+                    self.discard(frame, DropReason::Segmented);
                 } else if owner == self.id {
                     self.uplink(frame, slot, inner_at);
                 } else {
@@ -170,14 +170,14 @@ impl<F: Frame> Lane<F> {
                     ErrorMessage::UnrecognizedOption(pointer),
                 );
             }
-            Class::Drop(reason) => self.drop(frame, reason),
+            Class::Drop(reason) => self.discard(frame, reason),
         }
     }
 
     /// Ends a frame: dropped.
     #[allow(clippy::needless_pass_by_value)] // it ends here
-    pub(super) fn drop(&mut self, frame: F, reason: DropReason) {
-        self.counters.drop(reason, 1);
+    pub(super) fn discard(&mut self, frame: F, reason: DropReason) {
+        self.counters.dropped(reason, 1);
         drop(frame);
     }
 
@@ -191,14 +191,14 @@ impl<F: Frame> Lane<F> {
         if self.reports.punt(reason, frame) {
             self.counters.add(counter, 1);
         } else {
-            self.counters.drop(full, 1);
+            self.counters.dropped(full, 1);
         }
     }
 
     /// Ends a frame here: to another worker.
     pub(super) fn hand_off(&mut self, frame: F, to: WorkerId, stage: Stage) {
         if let Err(frame) = self.peers.push(to, Handoff { stage, frame }) {
-            self.drop(frame, DropReason::HandoffFull);
+            self.discard(frame, DropReason::HandoffFull);
         }
     }
 
@@ -206,8 +206,8 @@ impl<F: Frame> Lane<F> {
     pub(super) fn send(&mut self, frame: F, port: PortId) {
         match self.staged.get_mut(usize::from(port.0)).map(|staged| staged.push(frame)) {
             Some(Ok(())) => {}
-            Some(Err(frame)) => self.drop(frame, DropReason::TxFull),
-            None => self.counters.drop(DropReason::UnknownPort, 1),
+            Some(Err(frame)) => self.discard(frame, DropReason::TxFull),
+            None => self.counters.dropped(DropReason::UnknownPort, 1),
         }
     }
 
@@ -215,7 +215,7 @@ impl<F: Frame> Lane<F> {
     /// link-layer address of `gateway` is known.
     pub(super) fn send_to(&mut self, mut frame: F, port: PortId, to: Result<MacAddr, Ipv6Addr>) {
         let Some(config) = self.ports.get(usize::from(port.0)) else {
-            return self.drop(frame, DropReason::UnknownPort);
+            return self.discard(frame, DropReason::UnknownPort);
         };
         address(&mut frame, config, to.ok());
         match to {

@@ -110,7 +110,7 @@ impl CounterWriter {
         self.0.counters[counter as usize].store(value, Ordering::Relaxed);
     }
 
-    pub(super) fn drop(&mut self, reason: DropReason, n: u64) {
+    pub(super) fn dropped(&mut self, reason: DropReason, n: u64) {
         raise(&self.0.drops[reason as usize], n);
     }
 }
@@ -131,7 +131,7 @@ mod tests {
         writer.add(Counter::RxPackets, 3);
         writer.add(Counter::RxPackets, 4);
         writer.set(Counter::Entries, 9);
-        writer.drop(DropReason::Held, 2);
+        writer.dropped(DropReason::Held, 2);
         let s = shared.snapshot();
         assert_eq!((s.get(Counter::RxPackets), s.get(Counter::Entries)), (7, 9));
         assert_eq!((s.dropped(DropReason::Held), s.dropped_total()), (2, 2));

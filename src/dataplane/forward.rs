@@ -38,7 +38,7 @@ impl<F: Frame> Lane<F> {
     pub(super) fn downlink(&mut self, mut frame: F, slot: Option<Slot>, origin: Origin) {
         let Some(slot) = slot else { return self.without_entry(frame) };
         let Forward::Tunnel(id) = self.shard.entry(slot).forward() else {
-            return self.drop(frame, DropReason::Held); // RFC 5213 5.3.5 (2)
+            return self.discard(frame, DropReason::Held); // RFC 5213 5.3.5 (2)
         };
         let tunnel = self.tunnels.resolved(id, &self.fib, &self.ports);
         let (tunnel, outer) = match enter(frame.data(), frame.frame_len(), tunnel, origin) {
@@ -49,7 +49,7 @@ impl<F: Frame> Lane<F> {
         let bytes = frame.frame_len() - ETHER_LEN;
         spend_hop(&mut frame, origin);
         if !encapsulate(&mut frame, &tunnel.head, outer) {
-            return self.drop(frame, DropReason::NoHeadroom);
+            return self.discard(frame, DropReason::NoHeadroom);
         }
         self.shard.entry_mut(slot).count_downlink(bytes);
         self.counters.add(Counter::DownlinkPackets, 1);
@@ -67,7 +67,7 @@ impl<F: Frame> Lane<F> {
             Route::Unresolved(port, gateway) => {
                 self.punt(frame, PuntReason::Unresolved(port, gateway));
             }
-            _ => self.drop(frame, DropReason::TunnelUnreachable),
+            _ => self.discard(frame, DropReason::TunnelUnreachable),
         }
     }
 
@@ -84,14 +84,14 @@ impl<F: Frame> Lane<F> {
                     ErrorMessage::DestinationUnreachable(Unreachable::Address),
                 );
             }
-            _ => self.drop(frame, DropReason::NotAnchored),
+            _ => self.discard(frame, DropReason::NotAnchored),
         }
     }
 
     /// Routes a packet that came out of a tunnel, or that is ours.
     pub(super) fn route(&mut self, mut frame: F, origin: Origin) {
         let Some(ip) = Ipv6::of_frame(frame.data()) else {
-            return self.drop(frame, DropReason::FrameShort);
+            return self.discard(frame, DropReason::FrameShort);
         };
         let (dst, hop_limit) = (ip.dst(), ip.hop_limit());
         let (port, to) = match self.fib.resolve(dst) {
@@ -105,7 +105,7 @@ impl<F: Frame> Lane<F> {
                     ErrorMessage::DestinationUnreachable(Unreachable::NoRoute),
                 );
             }
-            Route::Blackhole => return self.drop(frame, DropReason::Blackhole),
+            Route::Blackhole => return self.discard(frame, DropReason::Blackhole),
             // The anchor itself is no service for nodes.
             Route::Local => {
                 return self.refuse(
@@ -145,13 +145,13 @@ impl<F: Frame> Lane<F> {
     fn refuse_by(&mut self, frame: F, Refusal(reason, error): Refusal) {
         match error {
             Some(error) => self.refuse(frame, reason, error),
-            None => self.drop(frame, reason),
+            None => self.discard(frame, reason),
         }
     }
 
     /// Drops a packet and, where that is allowed, sends it back inside an error.
     pub(super) fn refuse(&mut self, mut frame: F, reason: DropReason, error: ErrorMessage) {
-        self.counters.drop(reason, 1);
+        self.counters.dropped(reason, 1);
         let packet = frame.data().get(ETHER_LEN..).unwrap_or_default();
         let source = Ipv6::of(packet).and_then(|ip| self.error_source(ip));
         let (true, Some(source)) = (error.may_answer(packet), source) else {

@@ -206,7 +206,7 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
             let sent = staged.flush(tx);
             self.lane.counters.add(Counter::TxPackets, sent.packets);
             self.lane.counters.add(Counter::TxBytes, sent.bytes);
-            self.lane.counters.drop(DropReason::TxFull, sent.refused);
+            self.lane.counters.dropped(DropReason::TxFull, sent.refused);
         }
     }
 }
@@ -214,27 +214,22 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
 impl<F: Frame> Lane<F> {
     /// Carries out one change.
     fn apply(&mut self, change: Change) {
-        let fits = match change {
-            Change::TunnelSet(id, tunnel) => self.tunnels.set(id, tunnel),
-            Change::EntrySet(prefix, forward) => self.shard.set(prefix, forward),
+        let mut fits = true;
+        match change {
+            Change::TunnelSet(id, tunnel) => fits = self.tunnels.set(id, tunnel),
+            Change::TunnelDel(id) => self.tunnels.remove(id),
+            Change::EntrySet(prefix, forward) => fits = self.shard.set(prefix, forward),
+            Change::EntryDel(prefix) => self.shard.remove(prefix),
+            Change::PoolSet(pool) => self.fib.set_pool(pool),
+            Change::PoolDel(pool) => self.fib.remove_pool(pool),
+            Change::RouteSet(prefix, next) => self.fib.set_route(prefix, next),
+            Change::RouteDel(prefix) => self.fib.remove_route(prefix),
+            Change::NeighborSet(port, addr, mac) => self.fib.set_neighbor(port, addr, mac),
+            Change::NeighborDel(port, addr) => self.fib.remove_neighbor(port, addr),
             Change::CountersGet(prefix, token) => {
-                self.reports.answer(token, self.shard.counters(prefix))
+                fits = self.reports.answer(token, self.shard.counters(prefix));
             }
-            other => {
-                match other {
-                    Change::TunnelDel(id) => self.tunnels.remove(id),
-                    Change::EntryDel(prefix) => self.shard.remove(prefix),
-                    Change::PoolSet(pool) => self.fib.set_pool(pool),
-                    Change::PoolDel(pool) => self.fib.remove_pool(pool),
-                    Change::RouteSet(prefix, next) => self.fib.set_route(prefix, next),
-                    Change::RouteDel(prefix) => self.fib.remove_route(prefix),
-                    Change::NeighborSet(port, addr, mac) => self.fib.set_neighbor(port, addr, mac),
-                    Change::NeighborDel(port, addr) => self.fib.remove_neighbor(port, addr),
-                    Change::TunnelSet(..) | Change::EntrySet(..) | Change::CountersGet(..) => {}
-                }
-                true
-            }
-        };
+        }
         if !fits {
             self.counters.add(Counter::UpdatesRefused, 1);
         }
