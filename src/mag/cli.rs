@@ -3,6 +3,7 @@
 use crate::config;
 use crate::mag::control::{self, Reply, Request, Shown};
 use crate::mag::gateway;
+use crate::mag::load::drive::{self, LoadArgs};
 use crate::mobility::mag::event::HandoffHint;
 use clap::{Args, Parser, Subcommand};
 use std::io::{self, IsTerminal, Write};
@@ -52,6 +53,8 @@ enum Command {
         #[command(flatten)]
         at: At,
     },
+    /// Play many gateways and nodes towards one anchor, and verify every answer.
+    Load(LoadArgs),
     /// Show the Binding Update List and the counters of a running gateway.
     Show {
         /// The gateway's control socket.
@@ -107,6 +110,10 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
         }
         Command::Retry { at } => {
             ask(&at.socket, &Request::Retry { interface: at.interface }, false)
+        }
+        Command::Load(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(drive::run(args))
         }
         Command::Show { socket, json } => ask(&socket, &Request::Show, json),
     }

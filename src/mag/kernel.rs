@@ -283,6 +283,47 @@ impl Kernel {
     }
 }
 
+/// Addresses that are on an interface for as long as this lives.
+pub(super) struct Addresses {
+    socket: RouteSocket,
+    link: LinkId,
+    added: Vec<Ipv6Addr>,
+}
+
+impl Addresses {
+    /// None yet, on the interface with this name.
+    pub(super) fn open(interface: &str) -> io::Result<Self> {
+        let mut kernel = Kernel::open("", false)?;
+        let found = kernel.interfaces()?.into_iter().find(|i| i.name == interface);
+        let link = found.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotFound, format!("there is no interface {interface}"))
+        })?;
+        Ok(Self { socket: kernel.socket, link: link.id, added: Vec::new() })
+    }
+
+    /// Adds one, unless it is there.
+    pub(super) fn add(&mut self, address: Ipv6Addr) -> io::Result<()> {
+        let message = RouteNetlinkMessage::NewAddress(host_address(self.link, address));
+        match self.socket.request(message, NLM_F_CREATE | NLM_F_EXCL) {
+            Ok(()) => self.added.push(address),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Addresses {
+    fn drop(&mut self) {
+        for &address in &self.added {
+            let message = RouteNetlinkMessage::DelAddress(host_address(self.link, address));
+            if let Err(error) = self.socket.request(message, 0) {
+                tracing::warn!(%error, %address, "address stays");
+            }
+        }
+    }
+}
+
 /// What a netlink message about a link says of it.
 pub(super) fn interface(link: &LinkMessage) -> Option<Interface> {
     let (mut name, mut mac, mut mtu) = (None, None, None);
@@ -322,6 +363,13 @@ fn address_message(link: LinkId, address: Ipv6Addr) -> AddressMessage {
     message.header.flags = AddressHeaderFlags::Nodad;
     message.attributes.push(AddressAttribute::Local(address.into()));
     message.attributes.push(AddressAttribute::Address(address.into()));
+    message
+}
+
+fn host_address(link: LinkId, address: Ipv6Addr) -> AddressMessage {
+    let mut message = address_message(link, address);
+    message.header.prefix_len = 128;
+    message.header.scope = AddressScope::Universe;
     message
 }
 

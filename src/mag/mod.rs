@@ -19,5 +19,6 @@ mod counter;
 mod gateway;
 mod input;
 mod kernel;
+mod load;
 mod socket;
 mod tunnel;

@@ -86,6 +86,11 @@ impl RawSocket {
         self.0.async_io(Interest::READABLE, |socket| receive(socket, buf)).await
     }
 
+    /// The next packet that is there already.
+    pub(super) fn try_recv(&self, buf: &mut [u8]) -> io::Result<Received> {
+        receive(self.0.get_ref(), buf)
+    }
+
     /// Sends a whole IPv6 packet; `link` where the destination is link-local, else zero. Does not
     /// wait: a full queue is an error.
     pub(super) fn send(&self, packet: &[u8], dst: Ipv6Addr, link: u32) -> io::Result<()> {
@@ -95,11 +100,6 @@ impl RawSocket {
     /// Waits until sending may work again.
     pub(super) async fn writable(&self) -> io::Result<()> {
         self.0.writable().await.map(|mut ready| ready.clear_ready())
-    }
-
-    /// The socket itself, for batches.
-    pub(super) fn get_ref(&self) -> &Socket {
-        self.0.get_ref()
     }
 }
 

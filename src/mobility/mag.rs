@@ -30,13 +30,19 @@ mod exchange;
 mod session;
 mod transition;
 
+#[cfg(test)]
+mod property;
+#[cfg(test)]
+mod tests;
+
 use crate::addr::{AnchorAddr, MnId, ProxyCoa};
 use crate::mobility::message::AckMsg;
 use crate::time::{Duration, Instant, Lifetime, Now};
 use crate::wire::mh::SeqNo;
 use ack::{AckOptions, Match, Verdict};
 use action::{Action, Audit, AuditKind, PbaFault};
-use event::{Attachment, Event, LinkId};
+use event::{Attachment, Event, LinkId, LinkLayerId};
+use exchange::UpdateRate;
 use serde::{Deserialize, Serialize};
 use session::{Input, Session, State};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,6 +99,8 @@ struct Shared {
     /// Bound sessions of each anchor: its tunnel exists while there is one (RFC 5213 5.6.1).
     tunnels: BTreeMap<AnchorAddr, usize>,
     path_mtu: BTreeMap<AnchorAddr, u16>,
+    /// Of each interface of each node, so that coming and going does not evade it.
+    rates: BTreeMap<(MnId, Option<LinkLayerId>), UpdateRate>,
 }
 
 impl Mag {
@@ -105,6 +113,7 @@ impl Mag {
                 seq: SeqNo::default(),
                 tunnels: BTreeMap::new(),
                 path_mtu: BTreeMap::new(),
+                rates: BTreeMap::new(),
             },
             sessions: BTreeMap::new(),
             by_node: BTreeSet::new(),
@@ -182,6 +191,7 @@ impl Mag {
         if let Some(old) = self.same_interface(&at) {
             self.step(old, Input::Moved, now, actions);
         }
+        self.shared.rates.retain(|_, rate| rate.matters(now.mono));
         self.by_node.insert((at.node.mn_id.clone(), link));
         let session = Session::register(at, now, &mut self.shared, actions);
         self.sessions.insert(link, session);

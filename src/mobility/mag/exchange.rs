@@ -86,7 +86,7 @@ impl Exchange {
     }
 }
 
-/// Keeps a session below `MAX_UPDATE_RATE`, whatever it is that makes it send.
+/// Keeps a node's interface below `MAX_UPDATE_RATE`, whatever it is that makes it send.
 #[derive(Debug, Default)]
 pub(super) struct UpdateRate {
     /// The latest transmissions, the oldest first.
@@ -100,6 +100,11 @@ impl UpdateRate {
             Some(&oldest) if self.last.is_full() => now.max(oldest + Duration::from_secs(1)),
             _ => now,
         }
+    }
+
+    /// Whether it still has a say at `now`.
+    pub(super) fn matters(&self, now: Instant) -> bool {
+        self.last.last().is_some_and(|&latest| now.since(latest) < Duration::from_secs(1))
     }
 
     /// An update left.

@@ -5,7 +5,7 @@ use crate::mobility::mag::ack::{AckOptions, Match, Verdict};
 use crate::mobility::mag::action::PbaFault;
 use crate::mobility::mag::advert::AdvertTimer;
 use crate::mobility::mag::event::{Attachment, LinkId};
-use crate::mobility::mag::exchange::{Exchange, Sent, UpdateRate};
+use crate::mobility::mag::exchange::{Exchange, Sent};
 use crate::mobility::message::AckMsg;
 use crate::time::{Instant, MobTimestamp, Now};
 use crate::wire::mh::{BindingAck, SeqNo, Status};
@@ -19,7 +19,6 @@ pub(super) struct Session {
     /// Prefixes to ask for: the policy's, or those that the anchor assigned before.
     pub(super) wanted: Vec<HomePrefix>,
     pub(super) state: State,
-    pub(super) rate: UpdateRate,
     /// Without timestamps: the session's own sequence number.
     pub(super) seq: SeqNo,
     pub(super) last_timestamp: MobTimestamp,

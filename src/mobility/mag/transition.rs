@@ -16,7 +16,7 @@ use crate::mobility::mag::ack::Verdict;
 use crate::mobility::mag::action::{Action, Audit, AuditKind, PbaFault};
 use crate::mobility::mag::event::Attachment;
 use crate::mobility::mag::exchange::{
-    Ask, Exchange, INITIAL_BINDACK_TIMEOUT, MAX_BINDACK_TIMEOUT, Sent, UpdateRate,
+    Ask, Exchange, INITIAL_BINDACK_TIMEOUT, MAX_BINDACK_TIMEOUT, Sent,
 };
 use crate::mobility::mag::session::{
     Binding, Care, ClockOffset, Denial, Input, Session, State, Until,
@@ -55,7 +55,6 @@ impl Session {
             seq: at.last_seq.unwrap_or_default(),
             attachment: at,
             state: State::Gone,
-            rate: UpdateRate::default(),
             last_timestamp: MobTimestamp::default(),
             indexed: None,
         };
@@ -377,10 +376,14 @@ impl Cx<'_> {
     /// RFC 5213 6.9.4 (2): the node is still attached, for a link that goes down detaches it.
     fn transmit_if_due(&mut self, x: &mut Exchange) {
         let now = self.now.mono;
-        x.postpone(self.s.rate.earliest(x.next_at()));
+        let at = &self.s.attachment;
+        let interface = (at.node.mn_id.clone(), at.mn_ll_id.clone());
+        let rate = self.shared.rates.entry(interface).or_default();
+        x.postpone(rate.earliest(x.next_at()));
         if x.next_at() > now {
             return;
         }
+        rate.record(now);
         if x.was_sent() {
             self.audit(AuditKind::Retransmitted);
         }
@@ -404,7 +407,6 @@ impl Cx<'_> {
         };
         self.actions.push(Action::SendPbu(contents.message()));
         x.record(sent);
-        self.s.rate.record(now);
     }
 
     /// A new sequence number, and a new timestamp if they are in use, for every transmission
