@@ -1,10 +1,10 @@
 //! The load against the anchor's own core, in memory and in a time of their own.
 
 use super::*;
+use crate::mobility::Lma;
 use crate::mobility::action::Action;
 use crate::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
 use crate::mobility::event::Event;
-use crate::mobility::Lma;
 use crate::mobility::message::OwnedOptions;
 use crate::wire::mh::Status;
 
