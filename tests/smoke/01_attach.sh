@@ -11,7 +11,7 @@ capture access anchor access-dpdk
 capture cn cn eth0 icmp6
 attach 1a
 expect "the binding is at mag1" binding_is_at $MAG1
-expect "its prefix is from the pool" in_pool "$(node_address)"
+expect "the node made its address of its prefix" in_prefix "$(node_address)" "$(binding '.hnp[0]')"
 
 expect "cn answers mn" in_ns mn ping -c 5 -i 0.2 -W 2 -s 1000 $CN
 captured access

@@ -87,7 +87,7 @@ ctl() { # ctl noun verb [argument ...]: as JSON
 
 # One value out of a binding of the node, for instance: binding .proxy_coa
 binding() { # binding jq-expression [mn_id]
-    ctl binding show --mn-id "${2:-$MN_ID}" | jq -r ".[0] | $1"
+    ctl binding show --counters --mn-id "${2:-$MN_ID}" | jq -r ".[0] | $1"
 }
 
 drops() { # drops reason: how many frames were dropped for it
@@ -196,6 +196,11 @@ node_address() { # node_address [mn] [eth0]
 }
 
 has_address() { [[ -n $(node_address "$@") ]]; }
+
+in_prefix() { # in_prefix address prefix
+    /usr/bin/python3 -c 'import ipaddress as i, sys
+sys.exit(i.ip_address(sys.argv[1]) not in i.ip_network(sys.argv[2]))' "$@"
+}
 
 # Plugs, solicits, waits until the node is bound and has its address.
 attach() { # attach 1a [mn] [eth0]
