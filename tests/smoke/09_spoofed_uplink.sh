@@ -14,6 +14,8 @@ node=$(node_address)
 in_ns cn ip link set eth0 promisc on
 capture cn cn eth0 udp port 4444
 
+at_cn() { (($(count_frames cn udp) >= $1)); } # at_cn frames
+
 tunnel() { # tunnel magN outer-source inner-source count: sends UDP packets to cn in a tunnel
     in_ns "$1" /usr/bin/python3 - "$2" "$3" "$4" >>"$RUN/scapy.log" 2>&1 <<END
 import socket, sys

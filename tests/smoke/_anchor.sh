@@ -58,7 +58,7 @@ max_lifetime = "${MAX_LIFETIME:-1h}"
 
 [timer]
 min_delay_before_bce_delete = "${DELETE_DELAY:-2s}"
-max_delay_before_new_bce_assign = "1500ms"
+max_delay_before_new_bce_assign = "${NEW_BCE_DELAY:-1500ms}"
 timestamp_validity_window = "2s"
 
 [admin]
@@ -183,10 +183,8 @@ mag() { # mag 1 show|attach|detach|retry ...
 
 # --- the node: an unmodified host
 
-# Sends router solicitations until an advertisement comes, as a host does that changed its link
-# (the kernel itself does so only when the interface comes up for the first time).
 solicit() { # solicit [mn] [eth0]
-    in_ns "${1:-mn}" rdisc6 -1 -q -r 30 -w 500 "${2:-eth0}" >>"$RUN/${1:-mn}.log" 2>&1 ||
+    in_ns "${1:-mn}" tests/lab/solicit.py "${2:-eth0}" ||
         fail "${1:-mn} got no router advertisement on ${2:-eth0}"
 }
 
