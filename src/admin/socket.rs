@@ -7,7 +7,7 @@
 use rustix::fs::FlockOperation;
 use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,9 @@ impl Socket {
             std::fs::create_dir_all(dir).map_err(|e| at(dir, e))?;
         }
         let lock_path = with_suffix(path, ".lock");
-        let lock = File::options().create(true).write(true).truncate(false).open(&lock_path);
+        // Ours alone: whoever may open it could hold the lock and keep us from starting.
+        let lock =
+            File::options().create(true).write(true).truncate(false).mode(0o600).open(&lock_path);
         let lock = lock.map_err(|e| at(&lock_path, e))?;
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
             let what = "another anchord is running with this socket";

@@ -30,6 +30,24 @@ pub(super) fn ports(root: Root<'_, '_>, ports: &[Option<Port>]) {
     }
 }
 
+/// The kernel spreads the frames of a packet socket's fanout group over all its queue pairs: one
+/// without a worker would lose its share, and a worker without one could not send.
+pub(super) fn queue_pairs(root: Root<'_, '_>, ports: &[Option<Port>], cores: Option<&Cores>) {
+    let Some(workers) = cores.map(|c| c.worker_cpus.len()).filter(|n| *n > 0) else { return };
+    for (i, port) in each(ports) {
+        let Device::Vdev(vdev) = &port.device else { continue };
+        if !vdev.starts_with("net_af_packet") {
+            continue;
+        }
+        let pairs = vdev.split(',').find_map(|a| a.strip_prefix("qpairs=")).unwrap_or("1");
+        if pairs.parse() != Ok(workers) {
+            let what =
+                format!("has {pairs} queue pairs for {workers} workers: give qpairs={workers}");
+            root.fault(&format!("port[{i}].vdev"), what);
+        }
+    }
+}
+
 /// A core that spins has its CPU for itself.
 pub(super) fn cores(root: Root<'_, '_>, cores: Option<&Cores>) {
     let Some(cores) = cores else { return };
@@ -169,6 +187,9 @@ pub(super) fn profile(profile: &Profile, config: &Config) -> Result<(), String> 
         return Err(no_pool(name, config.pools.iter()));
     }
     let own = &profile.static_prefixes;
+    if config.pools.is_empty() && own.is_empty() {
+        return Err("has neither static prefixes nor a [[pool]] to get some from".into());
+    }
     for (i, prefix) in own.iter().enumerate() {
         if let Some(other) = own[..i].iter().find(|o| overlap(**o, *prefix)) {
             return Err(format!("its static prefixes {other} and {prefix} overlap"));

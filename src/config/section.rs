@@ -38,6 +38,7 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
 
     check::ports(&root, &ports);
     check::cores(&root, cores.as_ref());
+    check::queue_pairs(&root, &ports, cores.as_ref());
     check::pools(&root, &pools);
     check::mags(&root, &mags, &ports);
     check::addresses(&root, node.as_ref(), &ports, &pools, &mags);

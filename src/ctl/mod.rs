@@ -216,7 +216,7 @@ impl Session<'_> {
         for line in text.lines().take(screen.rows.saturating_sub(2)) {
             write!(self.out, "\r\n{line}\x1b[K")?;
         }
-        write!(self.out, "\x1b[J")
+        write!(self.out, "\r\n\x1b[J")
     }
 
     /// The width to cut lines to; programs get all of it.
