@@ -141,7 +141,7 @@ impl<P: FramePool> Control<P> {
         if let Some(mn_id) = &filter.mn_id {
             // By its index: the filter need not walk the table.
             let sessions = cache.of_node(mn_id).filter(|b| passes(b, filter));
-            let rows = sessions.take(PAGE_MAX).map(|b| row(b, now.mono)).collect();
+            let rows = sessions.take(limit).map(|b| row(b, now.mono)).collect();
             return Page { rows, next: None };
         }
         let (slots, after) = cache.page(cursor, SLOTS_PER_PAGE);
