@@ -136,12 +136,9 @@ fn config(root: &Section<'_, '_>) -> Option<Config> {
     let control = root.table_or_empty("control");
     let socket = control.or("socket", "/run/anchor-mag.sock".into(), &absolute);
     let log = log(&root.table_or_empty("log"));
-    let (name, lma) = (name?, lma?);
-    let _ = (proxy_coa?, lma);
-    let unknown_node = match unknown_node {
-        Some(read) => Some(read?),
-        None => None,
-    };
+    // What a missing address stood for above is not used: its absence was reported.
+    let (name, _, _) = (name?, proxy_coa?, lma?);
+    let unknown_node = unknown_node.map_or(Some(None), |read| read.map(Some))?;
     Some(Config { name, core, handoff, tunnel, access, mobile_nodes, unknown_node, socket, log })
 }
 

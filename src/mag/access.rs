@@ -61,8 +61,8 @@ pub(super) fn attachment(config: &Config, seen: Seen<'_>, link: Link) -> Option<
 
 /// The link-local address that an interface makes of its own (RFC 4291 appendix A).
 pub(super) fn eui64_link_local(mac: MacAddr) -> Ipv6Addr {
-    let MacAddr([a, b, c, d, e, f]) = mac;
-    let id = u64::from_be_bytes([a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
+    let MacAddr([o0, o1, o2, o3, o4, o5]) = mac;
+    let id = u64::from_be_bytes([o0 ^ 2, o1, o2, 0xff, 0xfe, o3, o4, o5]);
     Ipv6Addr::from_bits(0xfe80 << 112 | u128::from(id))
 }
 

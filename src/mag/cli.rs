@@ -126,9 +126,9 @@ fn log(config: &config::Log) -> Result<(), Box<dyn std::error::Error>> {
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
     if config.json {
-        log.json().init()
+        log.json().init();
     } else {
-        log.init()
+        log.init();
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The gateway's task: what happened goes into the core, what the core decides is done.
 
+mod act;
+
 use crate::addr::{AnchorAddr, MacAddr};
 use crate::config::mag::Config;
 use crate::mag::access::{self, Seen};
@@ -7,15 +9,12 @@ use crate::mag::clock::Clock;
 use crate::mag::control::{Call, Reply, Request, Server, Shown, ShownBinding};
 use crate::mag::counter::{Counter, Counters};
 use crate::mag::input::{self, Input};
-use crate::mag::kernel::{Interface, Kernel};
+use crate::mag::kernel::{self, Interface, Kernel};
 use crate::mag::socket::RawSocket;
 use crate::mag::tunnel::{Tunnel, TunnelTable};
 use crate::mobility::mag::Mag;
-use crate::mobility::mag::action::{Action, Advert, Audit, AuditKind, Route};
 use crate::mobility::mag::event::{Event, Link, LinkId};
-use crate::mobility::message::UpdateMsg;
 use crate::time::Duration;
-use crate::wire::mh::{MAX_LEN, MessageData};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::io;
@@ -130,7 +129,7 @@ impl Gateway {
         let mut kernel =
             Kernel::open(&tun, config.tunnel.local_routing).map_err(doing("netlink"))?;
         kernel.clear().map_err(doing("routes and rules of an earlier run"))?;
-        kernel.forward_packets().map_err(doing("net.ipv6.conf.all.forwarding"))?;
+        kernel::forward_packets().map_err(doing("net.ipv6.conf.all.forwarding"))?;
         let device = tun_rs::DeviceBuilder::new()
             .name(&tun)
             // Up only once the kernel is told to keep quiet on it.
@@ -145,7 +144,7 @@ impl Gateway {
             .ok_or(io::ErrorKind::NotFound.into())
             .map_err(doing(format!("TUN {tun}")))?
             .id;
-        kernel.quieten(&tun).map_err(doing(format!("TUN {tun}")))?;
+        kernel::quieten(&tun).map_err(doing(format!("TUN {tun}")))?;
         let tunnel_mtu = config.core.path_mtu.saturating_sub(OUTER_HEADER_LEN);
         kernel.set_mtu(tunnel_link, tunnel_mtu).map_err(doing(format!("TUN {tun}")))?;
         kernel.set_up_tunnel(tunnel_link).map_err(doing("routes and rules"))?;
@@ -298,149 +297,6 @@ impl Gateway {
         }
     }
 
-    fn act(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            match action {
-                Action::SendPbu(msg) => self.send_pbu(&msg),
-                Action::AddTunnel { lma, tunnel_mtu } | Action::TunnelMtu { lma, tunnel_mtu } => {
-                    self.tunnel_mtus.insert(lma, tunnel_mtu);
-                    self.set_tunnel_mtu();
-                }
-                Action::RemoveTunnel { lma } => {
-                    self.tunnel_mtus.remove(&lma);
-                    self.set_tunnel_mtu();
-                }
-                Action::ConfigureLink { link, link_local } => {
-                    if let Some(l) = self.links.get_mut(&link) {
-                        l.link_local = Some(link_local);
-                    }
-                    let done = self.kernel.add_link_local(link, link_local);
-                    self.note("link-local address", done);
-                }
-                Action::UnconfigureLink { link, link_local } => {
-                    if let Some(l) = self.links.get_mut(&link) {
-                        l.link_local = None;
-                    }
-                    let done = self.kernel.del_link_local(link, link_local);
-                    self.note("link-local address", done);
-                }
-                Action::Install(route) => self.install(route),
-                Action::Remove(route) => self.remove(route),
-                Action::Advertise(advert) => self.advertise(&advert),
-                Action::Probe { link, node_link_local } => self.probe(link, node_link_local),
-                Action::Audit(audit) => self.audit(&audit),
-            }
-        }
-    }
-
-    fn send_pbu(&self, msg: &UpdateMsg) {
-        let mut buf = [0; MAX_LEN];
-        let sent = msg
-            .update
-            .emit(msg.options.options(), msg.src, msg.dst, &mut buf)
-            .map_err(io::Error::other)
-            .and_then(|len| self.signaling.send(buf.get(..len).unwrap_or_default(), msg.dst, 0));
-        if let Err(error) = sent {
-            // The core sends it again.
-            self.counters.add(Counter::PbuSendFailed);
-            tracing::warn!(%error, lma_address = %msg.dst, "PBU not sent");
-        }
-    }
-
-    fn set_tunnel_mtu(&mut self) {
-        // One TUN for all tunnels: the smallest.
-        if let Some(&mtu) = self.tunnel_mtus.values().min() {
-            let done = self.kernel.set_mtu(self.tunnel_link, mtu);
-            self.note("tunnel MTU", done);
-        }
-    }
-
-    fn install(&mut self, route: Route) {
-        self.tunnel.table.write().insert(route.prefix, route.lma);
-        if let Some(link) = self.links.get(&route.link) {
-            let done = self.kernel.install(route.prefix, &link.interface);
-            self.note("route", done);
-        }
-    }
-
-    fn remove(&mut self, route: Route) {
-        self.tunnel.table.write().remove(route.prefix);
-        if let Some(link) = self.links.get(&route.link) {
-            let done = self.kernel.remove(route.prefix, &link.interface);
-            self.note("route", done);
-        }
-    }
-
-    fn advertise(&self, advert: &Advert) {
-        let Some(link) = self.links.get(&advert.link) else { return };
-        let sent = access::advertisement(advert, link.mac)
-            .map_err(io::Error::other)
-            .and_then(|(packet, dst)| self.sender.send(&packet, dst, advert.link.0));
-        self.note_nd(sent);
-    }
-
-    fn probe(&mut self, link: LinkId, node_link_local: Option<Ipv6Addr>) {
-        let Some(there) = self.links.get(&link) else { return };
-        match (node_link_local, there.link_local) {
-            (Some(node), Some(ours)) => {
-                let sent = access::probe(ours, node, there.mac)
-                    .map_err(io::Error::other)
-                    .and_then(|packet| self.sender.send(&packet, node, link.0));
-                self.note_nd(sent);
-            }
-            // Nothing was heard from it: the link's own state is all that there is to go by.
-            _ if there.interface.running => {
-                self.handle(Event::Present { link, node_link_local: None });
-            }
-            _ => {}
-        }
-    }
-
-    fn note_nd(&self, sent: io::Result<()>) {
-        if let Err(error) = sent {
-            self.counters.add(Counter::NdSendFailed);
-            tracing::warn!(%error, "neighbour discovery message not sent");
-        }
-    }
-
-    /// Counts and tells what the kernel refused.
-    fn note(&self, what: &str, done: io::Result<()>) {
-        if let Err(error) = done {
-            self.counters.add(Counter::KernelRefused);
-            tracing::error!(%error, what, "the kernel refused");
-        }
-    }
-
-    fn audit(&mut self, audit: &Audit) {
-        *self.audits.entry(counter_name(audit.kind)).or_insert(0) += 1;
-        let link = audit.link.and_then(|l| self.links.get(&l));
-        let interface = link.map(|l| l.interface.name.as_str());
-        let mn_id = audit.mn_id.as_ref().map(ToString::to_string);
-        match audit.kind {
-            // What anyone can send us does not fill the log.
-            AuditKind::PbaIgnored(_) | AuditKind::LinkOccupied => {
-                tracing::debug!(mn_id, interface, kind = ?audit.kind, "ignored");
-            }
-            kind => tracing::info!(mn_id, interface, ?kind, "binding"),
-        }
-    }
-
-    fn look_up_path_mtu(&mut self) {
-        let lmas: Vec<AnchorAddr> = self.tunnel_mtus.keys().copied().collect();
-        for lma in lmas {
-            match self.kernel.path_mtu(lma.0) {
-                Ok(Some(mtu)) => {
-                    let known = u16::try_from(mtu).unwrap_or(u16::MAX);
-                    // The configured value is the administrator's bound (RFC 5213 6.9.5).
-                    let mtu = known.min(self.config.core.path_mtu);
-                    self.handle(Event::PathMtu { lma, mtu });
-                }
-                Ok(None) => {}
-                Err(error) => tracing::debug!(%error, lma_address = %lma, "path MTU"),
-            }
-        }
-    }
-
     fn is_access(&self, interface: &Interface) -> bool {
         self.config.access.iter().any(|a| a.interface == interface.name)
     }
@@ -449,22 +305,19 @@ impl Gateway {
         if !self.is_access(&interface) {
             return;
         }
-        match self.links.get_mut(&interface.id) {
-            Some(known) => {
-                let lost = known.interface.running && !interface.running;
-                let id = interface.id;
-                known.interface = interface;
-                if lost {
-                    // RFC 5213 6.13: a link-layer event.
-                    self.handle(Event::Detach { link: id, terminate: false });
-                }
+        let id = interface.id;
+        if let Some(known) = self.links.get_mut(&id) {
+            let lost = known.interface.running && !interface.running;
+            known.interface = interface;
+            if lost {
+                // RFC 5213 6.13: a link-layer event.
+                self.handle(Event::Detach { link: id, terminate: false });
             }
-            None => {
-                let name = interface.name.clone();
-                if let Err(error) = self.open_link(interface) {
-                    tracing::error!(%error, interface = name, "access link");
-                }
-            }
+            return;
+        }
+        let name = interface.name.clone();
+        if let Err(error) = self.open_link(interface) {
+            tracing::error!(%error, interface = name, "access link");
         }
     }
 
@@ -473,7 +326,7 @@ impl Gateway {
         let configured = self.config.access.iter().find(|a| a.interface == interface.name);
         let mac = configured.and_then(|a| a.mac).or(interface.mac).unwrap_or_default();
         self.kernel.guard_link(&interface.name)?;
-        self.kernel.quieten(&interface.name)?;
+        kernel::quieten(&interface.name)?;
         if interface.mac != Some(mac) {
             self.kernel.set_mac(interface.id, mac)?;
             interface.mac = Some(mac);
@@ -520,24 +373,4 @@ impl Gateway {
         tracing::info!(name = self.config.name, "gateway stopped");
         Ok(())
     }
-}
-
-/// `refused_153`, `pba_ignored_no_match`, `registered`.
-fn counter_name(kind: AuditKind) -> String {
-    match kind {
-        AuditKind::Refused(status) => format!("refused_{status}"),
-        AuditKind::PbaIgnored(why) => format!("pba_ignored_{}", snake(&format!("{why:?}"))),
-        other => snake(&format!("{other:?}")),
-    }
-}
-
-fn snake(name: &str) -> String {
-    let mut out = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !out.is_empty() {
-            out.push('_');
-        }
-        out.push(c.to_ascii_lowercase());
-    }
-    out
 }

@@ -74,17 +74,17 @@ pub(super) async fn neighbor_discovery(
     let mut buf = [0; ND_MAX];
     while let Ok(from) = socket.recv(&mut buf).await {
         let message = buf.get(..from.len).unwrap_or_default();
-        match discovered(message, from, link) {
-            Some(Ok(input)) => {
-                if gateway.send(input).await.is_err() {
-                    return;
-                }
-            }
+        let input = match discovered(message, from, link) {
+            None => continue,
+            Some(Ok(input)) => input,
             Some(Err(error)) => {
                 counters.add(Counter::NdMalformed);
                 tracing::debug!(%error, src = %from.src, "neighbour discovery");
+                continue;
             }
-            None => {}
+        };
+        if gateway.send(input).await.is_err() {
+            return;
         }
     }
 }

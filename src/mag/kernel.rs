@@ -64,10 +64,10 @@ impl Kernel {
     pub(super) fn clear(&mut self) -> io::Result<()> {
         let mut rules = Vec::new();
         self.socket.dump(RouteNetlinkMessage::GetRule(rule_message()), |m| {
-            if let RouteNetlinkMessage::NewRule(rule) = m {
-                if rule.attributes.iter().any(is_our_priority) {
-                    rules.push(rule);
-                }
+            if let RouteNetlinkMessage::NewRule(rule) = m
+                && rule.attributes.iter().any(is_our_priority)
+            {
+                rules.push(rule);
             }
         })?;
         for rule in rules {
@@ -77,10 +77,10 @@ impl Kernel {
         query.header.address_family = AddressFamily::Inet6;
         let mut routes = Vec::new();
         self.socket.dump(RouteNetlinkMessage::GetRoute(query), |m| {
-            if let RouteNetlinkMessage::NewRoute(route) = m {
-                if route.attributes.iter().any(is_our_table) {
-                    routes.push(route);
-                }
+            if let RouteNetlinkMessage::NewRoute(route) = m
+                && route.attributes.iter().any(is_our_table)
+            {
+                routes.push(route);
             }
         })?;
         for route in routes {
@@ -130,18 +130,6 @@ impl Kernel {
             other => other,
         };
         uplink.and(local).and(route)
-    }
-
-    /// Lets the kernel forward at all.
-    pub(super) fn forward_packets(&self) -> io::Result<()> {
-        set_sysctl("all", "forwarding", "1")
-    }
-
-    /// Keeps the kernel from giving an interface addresses of its own: on an access link the
-    /// link-local one is the anchor's choice (RFC 5213 6.9.1.2 (15)), and there is no router but us.
-    pub(super) fn quieten(&self, interface: &str) -> io::Result<()> {
-        set_sysctl(interface, "accept_ra", "0")?;
-        set_sysctl(interface, "addr_gen_mode", "1")
     }
 
     /// All interfaces.
@@ -342,6 +330,18 @@ pub(super) fn interface(link: &LinkMessage) -> Option<Interface> {
         mtu: mtu?,
         running: link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp),
     })
+}
+
+/// Lets the kernel forward at all.
+pub(super) fn forward_packets() -> io::Result<()> {
+    set_sysctl("all", "forwarding", "1")
+}
+
+/// Keeps the kernel from giving an interface addresses of its own: on an access link the
+/// link-local one is the anchor's choice (RFC 5213 6.9.1.2 (15)), and there is no router but us.
+pub(super) fn quieten(interface: &str) -> io::Result<()> {
+    set_sysctl(interface, "accept_ra", "0")?;
+    set_sysctl(interface, "addr_gen_mode", "1")
 }
 
 fn set_sysctl(interface: &str, key: &str, value: &str) -> io::Result<()> {

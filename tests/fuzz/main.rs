@@ -10,6 +10,8 @@
 mod admin;
 #[path = "body/core.rs"]
 mod core_events;
+#[path = "body/mag.rs"]
+mod mag;
 #[path = "body/mh_parse.rs"]
 mod mh_parse;
 #[path = "body/worker.rs"]
@@ -54,4 +56,9 @@ fn event_sequences_that_once_failed_are_handled() {
 #[test]
 fn admin_lines_that_once_failed_are_handled() {
     replay("admin", admin::run);
+}
+
+#[test]
+fn gateway_events_that_once_failed_are_handled() {
+    replay("mag", mag::run);
 }

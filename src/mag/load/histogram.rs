@@ -4,11 +4,11 @@
 use crate::time::Duration;
 
 /// Buckets to a power of two.
-const SUB: u64 = 64;
-const SUB_BITS: u32 = SUB.trailing_zeros();
+const SUB: u64 = 1 << SUB_BITS;
+const SUB_BITS: u32 = 6;
 /// Up to 2^36 ns, over a minute; longer counts as that.
 const POWERS: u32 = 36;
-const BUCKETS: usize = ((POWERS - SUB_BITS + 1) as usize) * SUB as usize;
+const BUCKETS: usize = ((POWERS - SUB_BITS + 1) << SUB_BITS) as usize;
 
 /// A distribution of durations.
 #[derive(Debug, Clone)]

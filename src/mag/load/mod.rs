@@ -365,6 +365,7 @@ pub(super) fn mag_address(first: Ipv6Addr, n: u32) -> Ipv6Addr {
 
 /// A locally administered MAC address of its own for every node.
 fn link_layer_id(first: u32, n: u32) -> Option<LinkLayerId> {
-    let [a, b, c, d] = first.wrapping_add(n).to_be_bytes();
-    LinkLayerId::new(&[2, 0x10, a, b, c, d])
+    let mut id = [2, 0x10, 0, 0, 0, 0];
+    id[2..].copy_from_slice(&first.wrapping_add(n).to_be_bytes());
+    LinkLayerId::new(&id)
 }
