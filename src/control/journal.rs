@@ -79,12 +79,11 @@ impl Store {
 
     /// Starts the journal thread; it ends, all written and synced, when the [`Journal`] is dropped.
     pub fn start(self) -> Result<(Journal, JoinHandle<()>), JournalError> {
-        let (ops, ops_rx) = bounded(CHANNEL_LEN);
-        let (writer, confirmed) = applied();
+        let (journal, ops, confirmed) = Journal::connect(CHANNEL_LEN);
         let thread = std::thread::Builder::new()
             .name("journal".into())
-            .spawn(move || self.run(&ops_rx, writer))?;
-        Ok((Journal { ops, confirmed, last: Seq(0), backlog: VecDeque::new() }, thread))
+            .spawn(move || self.run(&ops, confirmed))?;
+        Ok((journal, thread))
     }
 
     fn run(self, ops: &Receiver<Op>, mut confirmed: AppliedWriter) {
@@ -133,6 +132,14 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// A journal, and what the thread behind it holds: a channel of `len` records, and how far they
+    /// are durable.
+    pub(super) fn connect(len: usize) -> (Self, Receiver<Op>, AppliedWriter) {
+        let (ops, ops_rx) = bounded(len);
+        let (writer, confirmed) = applied();
+        (Self { ops, confirmed, last: Seq(0), backlog: VecDeque::new() }, ops_rx, writer)
+    }
+
     /// Makes `record` durable, or forgets the binding if there is none.
     pub(super) fn put(&mut self, id: BindingId, record: Option<Bce>) {
         self.last = Seq(self.last.0 + 1);
@@ -170,9 +177,10 @@ impl Journal {
     }
 }
 
+/// A record on its way to the disk; none: the binding is to be forgotten.
 #[derive(Debug)]
-struct Op {
-    seq: Seq,
+pub(super) struct Op {
+    pub(super) seq: Seq,
     id: BindingId,
     record: Option<Box<Bce>>,
 }

@@ -113,11 +113,6 @@ impl<F> NeighborTable<F> {
         dropped
     }
 
-    /// When [`Self::expire`] has something to do.
-    pub(super) fn next_expiry(&self) -> Option<Instant> {
-        self.deadlines.front().map(|&(deadline, _)| deadline)
-    }
-
     /// All that the kernel knows, sorted.
     pub(super) fn rows(&self) -> Vec<(NeighborKey, Neighbor)> {
         let mut rows: Vec<_> = self.known.iter().map(|(k, n)| (*k, *n)).collect();
@@ -181,7 +176,6 @@ mod tests {
         let later = T0 + Duration::from_secs(2);
         table.hold(key(1), 2, later);
         assert_eq!(table.expire(T0 + HOLD_TIME), 0);
-        assert_eq!(table.next_expiry(), Some(later + HOLD_TIME));
         assert_eq!(table.failed(key(1)), 1);
     }
 }

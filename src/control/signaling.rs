@@ -146,6 +146,3 @@ pub(super) fn write_parameter_problem(
 const HOP_LIMIT: u8 = 64;
 /// Network control, CS6 (RFC 4594 3.2).
 const TRAFFIC_CLASS: u8 = 48 << 2;
-
-#[cfg(test)]
-mod tests;

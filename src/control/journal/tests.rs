@@ -1,1 +1,140 @@
+use super::*;
+use crate::addr::{AnchorAddr, MnId};
+use crate::mobility::Lma;
+use crate::mobility::config::{LmaConfig, LmaTimers, Policy};
+use crate::time::{Duration, Now};
+use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv6Addr;
+use std::process::{Command, Stdio};
 
+/// A record as the pure core would keep it.
+fn record(n: u64) -> Bce {
+    let json = serde_json::json!({
+        "id": n,
+        "mn_id": format!("mn{n}"),
+        "hnp": [format!("2001:db8:{n:x}::/64")],
+        "proxy_coa": "2001:db8:a::11",
+        "att": 4,
+        "handoff": 1,
+        "mn_ll_id": [0, 17],
+        "link_local": "fe80::1",
+        "seq": 7,
+        "timestamp": 1,
+        "lifetime": 150,
+        "state": "Active",
+        "handoffs": 0,
+        "created": 1,
+        "ends": u64::MAX,
+        "last_update": 5,
+    });
+    serde_json::from_value(json).expect("a binding")
+}
+
+fn temporary_dir(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("anchord-journal-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    dir
+}
+
+fn wait_for(journal: &mut Journal) {
+    while journal.confirmed() < journal.last_seq() {
+        journal.flush();
+        std::thread::yield_now();
+    }
+}
+
+fn names(records: &[Bce]) -> Vec<String> {
+    records.iter().map(|b| b.mn_id.to_string()).collect()
+}
+
+#[test]
+fn stopped_and_started_again_it_has_the_last_state_of_every_binding() {
+    let dir = temporary_dir("restart");
+    let (mut journal, thread) = Store::open(&dir).expect("opens").start().expect("starts");
+    for n in [1, 2, 3] {
+        journal.put(BindingId(n), Some(record(n)));
+    }
+    let moved = Bce { handoffs: 9, ..record(3) };
+    journal.put(BindingId(3), Some(moved.clone()));
+    journal.put(BindingId(2), None);
+    drop(journal);
+    thread.join().expect("ends");
+    let restored = Store::open(&dir).expect("opens").restore().expect("readable");
+    assert_eq!(restored, [record(1), moved]);
+    std::fs::remove_dir_all(&dir).expect("ours");
+}
+
+#[test]
+fn record_of_another_version_is_named_not_guessed() {
+    let dir = temporary_dir("version");
+    let store = Store::open(&dir).expect("opens");
+    store.bindings.insert(7u64.to_be_bytes(), [VERSION + 1, 0, 0]).expect("writes");
+    let error = store.restore().expect_err("unreadable").to_string();
+    assert!(error.ends_with("binding 7 has an unreadable record"), "{error}");
+    drop(store);
+    std::fs::remove_dir_all(&dir).expect("ours");
+}
+
+/// Not a test: the process that the next one kills. Writes bindings for as long as it lives and says
+/// which are confirmed.
+#[test]
+#[ignore = "run by `every_confirmed_binding_survives_kill_9`"]
+fn child_that_writes_until_it_is_killed() {
+    let Some(dir) = std::env::var_os("ANCHORD_TEST_JOURNAL") else { return };
+    let store = Store::open(Path::new(&dir)).expect("opens");
+    let (mut journal, _thread) = store.start().expect("starts");
+    let mut out = std::io::stdout();
+    for n in 1.. {
+        journal.put(BindingId(n), Some(record(n)));
+        if n % 50 == 0 {
+            wait_for(&mut journal);
+            writeln!(out, "confirmed {}", journal.confirmed().0).expect("a reader");
+        }
+    }
+}
+
+#[test]
+fn every_confirmed_binding_survives_kill_9() {
+    let dir = temporary_dir("kill");
+    let mut child = Command::new(std::env::current_exe().expect("this test"))
+        .args(["control::journal::tests::child_that_writes_until_it_is_killed"])
+        .args(["--exact", "--ignored", "--nocapture"])
+        .env("ANCHORD_TEST_JOURNAL", &dir)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let confirmed: u64 = lines
+        .map_while(Result::ok)
+        .filter_map(|line| line.split_once("confirmed ").and_then(|(_, n)| n.parse().ok()))
+        .find(|n| *n >= 1000)
+        .expect("it writes");
+    child.kill().expect("SIGKILL");
+    child.wait().expect("dead");
+    let restored = names(&Store::open(&dir).expect("opens").restore().expect("readable"));
+    assert!(restored.len() as u64 >= confirmed, "{} of {confirmed}", restored.len());
+    let expected: Vec<_> = (1..=restored.len()).map(|n| format!("mn{n}")).collect();
+    assert_eq!(restored, expected, "in order, without a gap");
+    std::fs::remove_dir_all(&dir).expect("ours");
+}
+
+#[test]
+fn restored_bindings_are_taken_up_by_the_pure_core() {
+    let mut lma = Lma::new(LmaConfig {
+        lma_address: AnchorAddr(Ipv6Addr::LOCALHOST),
+        timers: LmaTimers::default(),
+        pools: Vec::new(),
+        mags: Vec::new(),
+        policy: Policy::default(),
+        max_bindings: 10,
+    });
+    let mut actions = Vec::new();
+    let bytes = postcard::to_stdvec(&record(1)).expect("encodes");
+    let bce: Bce = postcard::from_bytes(&bytes).expect("decodes");
+    let mono = crate::time::Instant(Duration::from_secs(5).as_nanos().try_into().expect("small"));
+    lma.restore(bce, Now { mono, ..Now::default() }, &mut actions).expect("new");
+    let mn_id = MnId::nai("mn1").expect("short");
+    let bce = lma.cache().of_node(&mn_id).next().expect("there");
+    assert_eq!(bce.remaining(mono), Duration::from_secs(600));
+    assert_eq!(actions.len(), 1, "published again");
+}

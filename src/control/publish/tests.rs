@@ -1,1 +1,167 @@
+use super::*;
+use crate::sync::ring::{Consumer, ring};
+use crate::sync::seq::{AppliedWriter, applied};
 
+const LMA: AnchorAddr = AnchorAddr(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+
+fn mag(n: u16) -> ProxyCoa {
+    ProxyCoa(Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, n))
+}
+
+fn hnp(n: u16) -> HomePrefix {
+    HomePrefix::new(Ipv6Addr::new(0x2001, 0xdb8, 0x100, n, 0, 0, 0, 0), 64).expect("valid")
+}
+
+/// The far end of a lane: a worker that applies when it is told to.
+struct FarEnd {
+    updates: Consumer<Update>,
+    applied: AppliedWriter,
+}
+
+impl FarEnd {
+    fn apply(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        while let Some(update) = self.updates.pop() {
+            self.applied.store(update.seq);
+            changes.push(update.change);
+        }
+        changes
+    }
+}
+
+fn publisher(workers: u16, ring_len: usize) -> (Publisher, Vec<FarEnd>) {
+    let (mut lanes, mut ends) = (Vec::new(), Vec::new());
+    for _ in 0..workers {
+        let (updates, updates_rx) = ring(ring_len);
+        let (writer, reader) = applied();
+        lanes.push(Lane::new(updates, reader));
+        ends.push(FarEnd { updates: updates_rx, applied: writer });
+    }
+    let by_mag = [(mag(1).0, 1460)].into_iter().collect();
+    let mtu = TunnelMtu { by_mag, default: 1400 };
+    (Publisher::new(lanes, Steering::new(workers), mtu), ends)
+}
+
+// proves: PMIP6-5.3.2-8, PMIP6-5.3.2-10, PMIP6-5.6.1-4, PMIP6-5.6.1-5, PMIP6-5.6.1-6
+#[test]
+fn tunnel_comes_before_its_first_entry_and_goes_after_its_last() {
+    let (mut publisher, mut ends) = publisher(1, 64);
+    for n in [1, 2] {
+        publisher.publish(Publication::Forward(hnp(n), LMA, mag(1)));
+    }
+    publisher.publish(Publication::Withdraw(hnp(1)));
+    let id = TunnelId(0);
+    let tunnel = Tunnel { local: LMA.0, remote: mag(1).0, mtu: 1460 };
+    let expected = [
+        Change::TunnelSet(id, tunnel),
+        Change::EntrySet(hnp(1), Forward::Tunnel(id)),
+        Change::EntrySet(hnp(2), Forward::Tunnel(id)),
+        Change::EntryDel(hnp(1)),
+    ];
+    assert_eq!(ends[0].apply(), expected);
+    publisher.publish(Publication::Hold(hnp(2)));
+    let expected = [Change::EntrySet(hnp(2), Forward::Held), Change::TunnelDel(id)];
+    assert_eq!(ends[0].apply(), expected);
+}
+
+// proves: PMIP6-5.3.4-3
+#[test]
+fn handoff_moves_the_entry_before_the_old_tunnel_goes() {
+    let (mut publisher, mut ends) = publisher(1, 64);
+    publisher.publish(Publication::Forward(hnp(1), LMA, mag(1)));
+    ends[0].apply();
+    publisher.publish(Publication::Forward(hnp(1), LMA, mag(2)));
+    let changes = ends[0].apply();
+    assert!(
+        matches!(
+            changes.as_slice(),
+            [
+                Change::TunnelSet(TunnelId(1), Tunnel { mtu: 1400, .. }),
+                Change::EntrySet(_, Forward::Tunnel(TunnelId(1))),
+                Change::TunnelDel(TunnelId(0)),
+            ]
+        ),
+        "{changes:?}"
+    );
+}
+
+#[test]
+fn refresh_through_the_same_gateway_keeps_the_tunnel() {
+    let (mut publisher, mut ends) = publisher(1, 64);
+    publisher.publish(Publication::Forward(hnp(1), LMA, mag(1)));
+    publisher.publish(Publication::Forward(hnp(1), LMA, mag(1)));
+    let changes = ends[0].apply();
+    assert!(!changes.iter().any(|c| matches!(c, Change::TunnelDel(_))), "{changes:?}");
+    publisher.publish(Publication::Withdraw(hnp(1)));
+    assert_eq!(ends[0].apply(), [Change::EntryDel(hnp(1)), Change::TunnelDel(TunnelId(0))]);
+}
+
+#[test]
+fn tunnel_id_is_used_again_only_when_every_worker_has_applied_its_removal() {
+    let (mut publisher, mut ends) = publisher(2, 64);
+    publisher.publish(Publication::Forward(hnp(1), LMA, mag(1)));
+    publisher.publish(Publication::Withdraw(hnp(1)));
+    ends[0].apply();
+    publisher.flush();
+    publisher.publish(Publication::Forward(hnp(2), LMA, mag(2)));
+    assert_eq!(publisher.tunnels[&(LMA, mag(2))].id, TunnelId(1), "worker 1 is behind");
+    ends[0].apply();
+    ends[1].apply();
+    publisher.flush();
+    publisher.publish(Publication::Forward(hnp(3), LMA, mag(3)));
+    assert_eq!(publisher.tunnels[&(LMA, mag(3))].id, TunnelId(0));
+}
+
+#[test]
+fn only_the_owner_learns_of_an_entry_and_everybody_of_a_short_prefix() {
+    let (mut publisher, mut ends) = publisher(2, 64);
+    publisher.publish(Publication::Forward(hnp(1), LMA, mag(1)));
+    let short: HomePrefix = "2001:db8:200::/56".parse().expect("valid");
+    publisher.publish(Publication::Forward(short, LMA, mag(1)));
+    let changes: Vec<_> = ends.iter_mut().map(FarEnd::apply).collect();
+    let learned = |changes: &[Change], prefix| {
+        changes.iter().any(|c| matches!(c, Change::EntrySet(p, _) if *p == prefix))
+    };
+    assert!(learned(&changes[0], hnp(1)) != learned(&changes[1], hnp(1)));
+    assert!(learned(&changes[0], short) && learned(&changes[1], short));
+    assert_eq!(publisher.ask_counters(short, 7), 2);
+    assert_eq!(publisher.ask_counters(hnp(1), 8), 1);
+}
+
+#[test]
+fn full_ring_keeps_every_change_in_order() {
+    let (mut publisher, mut ends) = publisher(1, 3);
+    for n in 0..20 {
+        publisher.publish(Publication::Forward(hnp(n), LMA, mag(1)));
+    }
+    assert!(publisher.is_backlogged());
+    assert_eq!(publisher.backlog_len(), 18);
+    let barrier = publisher.last_seq();
+    let mut prefixes = Vec::new();
+    while !publisher.in_force(barrier) {
+        for change in ends[0].apply() {
+            if let Change::EntrySet(prefix, _) = change {
+                prefixes.push(prefix);
+            }
+        }
+        publisher.flush();
+    }
+    assert_eq!(prefixes, (0..20).map(hnp).collect::<Vec<_>>());
+    assert!(!publisher.is_backlogged());
+}
+
+#[test]
+fn barrier_is_down_only_when_the_slowest_worker_has_applied() {
+    let (mut publisher, mut ends) = publisher(2, 64);
+    publisher.broadcast(Change::PoolSet(hnp(0)));
+    let barrier = publisher.last_seq();
+    ends[0].apply();
+    publisher.flush();
+    assert!(!publisher.in_force(barrier));
+    publisher.broadcast(Change::PoolDel(hnp(0)));
+    ends[1].updates.pop();
+    ends[1].applied.store(barrier);
+    publisher.flush();
+    assert!(publisher.in_force(barrier));
+    assert!(!publisher.in_force(publisher.last_seq()));
+}

@@ -1,1 +1,149 @@
+use super::*;
+use crate::control::tests::{Bench, MAG1, MAG2, Shape};
+use tokio::sync::oneshot::Receiver;
 
+fn show(filter: BindingFilter, cursor: u64, limit: usize, counters: bool) -> Request {
+    Request::BindingShow { filter, cursor, limit, counters }
+}
+
+fn ask(bench: &mut Bench, request: Request) -> Reply {
+    let mut answer: Receiver<Reply> = bench.asker.ask(request).expect("room");
+    bench.settle();
+    answer.try_recv().expect("answered")
+}
+
+fn page(bench: &mut Bench, filter: BindingFilter, cursor: u64, limit: usize) -> Page<BindingRow> {
+    match ask(bench, show(filter, cursor, limit, false)) {
+        Reply::Bindings(page) => page,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn pages_cover_every_binding_once() {
+    let mut bench = Bench::new(Shape::default());
+    for n in 0..25 {
+        bench.register(MAG1, &format!("mn{n}"));
+    }
+    let (mut names, mut cursor) = (Vec::new(), 0);
+    loop {
+        let page = page(&mut bench, BindingFilter::default(), cursor, 10);
+        assert!(page.rows.len() <= 10);
+        names.extend(page.rows.iter().map(|r| r.mn_id.to_string()));
+        match page.next {
+            Some(next) => cursor = next,
+            None => break,
+        }
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 25);
+}
+
+#[test]
+fn filters_are_the_servers() {
+    let mut bench = Bench::new(Shape::default());
+    bench.register(MAG1, "mn1");
+    bench.register(MAG2, "mn2");
+    let by_mag = BindingFilter { mag: Some(MAG2), ..BindingFilter::default() };
+    let rows = page(&mut bench, by_mag, 0, 10).rows;
+    assert_eq!(rows.iter().map(|r| r.mn_id.to_string()).collect::<Vec<_>>(), ["mn2"]);
+    let by_prefix = BindingFilter { prefix: Some(rows[0].hnp[0]), ..BindingFilter::default() };
+    assert_eq!(page(&mut bench, by_prefix, 0, 10).rows, rows);
+    let mn_id = MnId::nai("mn1");
+    let by_node = BindingFilter { mn_id, ..BindingFilter::default() };
+    assert_eq!(page(&mut bench, by_node, 0, 10).rows[0].proxy_coa, MAG1);
+}
+
+#[test]
+fn client_that_never_reads_costs_the_control_core_nothing() {
+    let mut bench = Bench::new(Shape::default());
+    bench.register(MAG1, "mn1");
+    let mut unread = Vec::new();
+    for _ in 0..100 {
+        if let Ok(answer) = bench.asker.ask(show(BindingFilter::default(), 0, 512, true)) {
+            unread.push(answer);
+        }
+        bench.settle();
+    }
+    assert_eq!(unread.len(), 100, "each is answered into its own slot");
+    assert!(bench.control.queries.pending.is_empty());
+    bench.register(MAG1, "mn2");
+}
+
+#[test]
+fn counters_come_from_the_worker_that_owns_the_binding() {
+    let mut bench = Bench::new(Shape { workers: 2, ..Shape::default() });
+    bench.register(MAG1, "mn1");
+    match ask(&mut bench, show(BindingFilter::default(), 0, 10, true)) {
+        Reply::Bindings(page) => {
+            assert_eq!(page.rows[0].counters, Some(vec![EntryCounters::default()]));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn page_goes_without_counters_when_a_worker_is_stuck() {
+    let mut bench = Bench::new(Shape::default());
+    bench.register(MAG1, "mn1");
+    let request = show(BindingFilter::default(), 0, 10, true);
+    let mut answer = bench.asker.ask(request).expect("room");
+    bench.control_turn();
+    assert!(answer.try_recv().is_err());
+    bench.now.mono = bench.now.mono + COUNTERS_TIMEOUT;
+    bench.control_turn();
+    match answer.try_recv() {
+        Ok(Reply::Bindings(page)) => assert_eq!(page.rows[0].counters, None),
+        other => panic!("{other:?}"),
+    }
+    bench.settle(); // the late answer finds nobody
+}
+
+#[test]
+fn deleting_and_withdrawing_say_what_was_wrong_with_the_question() {
+    let mut bench = Bench::new(Shape::default());
+    bench.register(MAG1, "mn1");
+    let mn_id = MnId::nai("mn2").expect("short");
+    let reply = ask(&mut bench, Request::BindingDel { mn_id, prefix: None });
+    assert_eq!(reply, Reply::Error("no binding of mn2: see `binding show`".into()));
+    let mn_id = MnId::nai("mn1").expect("short");
+    let reply = ask(&mut bench, Request::BindingDel { mn_id, prefix: None });
+    assert_eq!(reply, Reply::Deleted { sessions: 1 });
+    let stranger = "2001:db8::99".parse().expect("valid");
+    let reply = ask(&mut bench, Request::MagDel { address: stranger });
+    assert!(matches!(reply, Reply::Error(_)));
+}
+
+#[test]
+fn gateway_added_by_the_operator_may_register_until_it_is_withdrawn() {
+    let mut bench = Bench::new(Shape::default());
+    let mag = "2001:db8:a::13".parse().expect("valid");
+    bench.learn(mag, crate::addr::MacAddr([2, 0, 0, 0, 0, 0x13]));
+    let add = Request::MagAdd { address: mag, name: "mag3".into() };
+    assert_eq!(ask(&mut bench, add), Reply::Done);
+    bench.register(mag, "mn1");
+    match ask(&mut bench, Request::MagShow) {
+        Reply::Mags(rows) => {
+            let row = rows.iter().find(|r| r.address == mag).expect("listed");
+            assert_eq!((row.name.as_str(), row.bindings, row.tunnel_mtu), ("mag3", 1, 1400));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(ask(&mut bench, Request::MagDel { address: mag }), Reply::Done);
+    let pbu = bench.pbu(mag, "mn2", 2, 600);
+    bench.arrive(&pbu);
+    bench.settle();
+    assert_eq!(bench.acks()[0].1.status.0, 154);
+}
+
+#[test]
+fn every_counter_has_a_row_of_its_own_name() {
+    let mut bench = Bench::new(Shape::default());
+    let Reply::Stats(rows) = ask(&mut bench, Request::StatsShow) else { panic!("no rows") };
+    let mut names: Vec<_> = rows.iter().map(|r| r.name.clone()).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), rows.len());
+    assert!(rows.len() > Counter::ALL.len());
+}
