@@ -24,8 +24,8 @@ use anchord::dataplane::counters::Counter;
 use anchord::dataplane::steer::Steering;
 use anchord::dataplane::update::NextHop;
 use anchord::dpdk::Mempool;
-use anchord::mobility::Lma;
 use anchord::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
+use anchord::mobility::{Lma, PREFIXES_MAX};
 use anchord::nic::{BURST_MAX, Burst, Frame, FramePool, RxQueue};
 use anchord::time::{Duration, MobTimestamp, Now};
 use crossbeam::channel::{Sender, bounded};
@@ -98,7 +98,7 @@ impl Anchor {
                 cpu: 0,
             }],
             steering: Steering::new(1),
-            tunnels_max: MAGS as usize,
+            mags_max: MAGS as usize,
             signaling: Vec::new(),
             kernel: KernelPath { to_kernel, from_kernel },
             mirror: KernelMirror { events, requests },
@@ -228,6 +228,7 @@ fn lma_config(pool: HomePrefix, nodes: u32) -> LmaConfig {
         mags: (0..MAGS).map(mag).collect(),
         policy: Policy::new(Some(profile)),
         max_bindings: nodes as usize,
+        max_prefixes: nodes as usize + PREFIXES_MAX,
     }
 }
 

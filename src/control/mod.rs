@@ -133,8 +133,8 @@ pub struct Parts<P: FramePool> {
     pub workers: Vec<WorkerLink<P::Frame>>,
     /// Who owns what; the same as the workers'.
     pub steering: Steering,
-    /// Most gateways with a binding at a time.
-    pub tunnels_max: usize,
+    /// Gateways at most, configured and added.
+    pub mags_max: usize,
     /// Queues on which only signaling arrives.
     pub signaling: Vec<Box<dyn RxQueue<Frame = P::Frame>>>,
     /// The way to and from the kernel's TAPs.
@@ -174,7 +174,7 @@ pub struct Control<P: FramePool> {
     mags: HashMap<Ipv6Addr, MagInfo>,
     /// Names, in the order of the pure core's.
     pools: Vec<String>,
-    tunnels_max: usize,
+    mags_max: usize,
     counters: Counters,
     error_limit: RateLimit,
     log_limit: RateLimit,
@@ -219,7 +219,7 @@ impl<P: FramePool> Control<P> {
             queries: Queries::default(),
             mags: parts.mags.into_iter().map(|m| (m.address, m)).collect(),
             pools: parts.pools,
-            tunnels_max: parts.tunnels_max,
+            mags_max: parts.mags_max,
             counters: Counters::default(),
             error_limit: RateLimit::new(ERROR_BURST, ERROR_INTERVAL),
             log_limit: RateLimit::new(LOG_BURST, LOG_INTERVAL),

@@ -203,8 +203,8 @@ impl<P: FramePool> Control<P> {
     }
 
     fn add_mag(&mut self, address: Ipv6Addr, name: String, now: Now) -> Reply {
-        if !self.mags.contains_key(&address) && self.mags.len() >= self.tunnels_max {
-            let max = self.tunnels_max;
+        if !self.mags.contains_key(&address) && self.mags.len() >= self.mags_max {
+            let max = self.mags_max;
             return Reply::Error(format!("{max} gateways are known, which is the most"));
         }
         let tunnel_mtu = self.publisher.tunnel_mtu(address);

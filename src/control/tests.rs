@@ -104,7 +104,7 @@ impl Bench {
             ports: vec![port_info()],
             workers: links,
             steering,
-            tunnels_max: 16,
+            mags_max: 16,
             signaling: Vec::new(),
             kernel: KernelPath { to_kernel: to_kernel_tx, from_kernel: from_kernel_rx },
             mirror: KernelMirror { events: events_rx, requests: requests_tx },
@@ -196,11 +196,23 @@ impl Bench {
 
     /// A registration of `mn_id` by `mag`, as a frame.
     pub(super) fn pbu(&self, mag: Ipv6Addr, mn_id: &str, seq: u16, lifetime_s: u64) -> Vec<u8> {
+        let any = "::/0".parse().expect("valid");
+        self.pbu_with(mag, mn_id, any, seq, lifetime_s)
+    }
+
+    /// The same for a session that holds this prefix.
+    pub(super) fn pbu_with(
+        &self,
+        mag: Ipv6Addr,
+        mn_id: &str,
+        hnp: HomePrefix,
+        seq: u16,
+        lifetime_s: u64,
+    ) -> Vec<u8> {
         let mn_id = MnId::nai(mn_id).expect("short");
-        let any: HomePrefix = "::/0".parse().expect("valid");
         let options = [
             MobilityOption::MnId(mn_id.subtype(), mn_id.bytes()),
-            MobilityOption::HomeNetworkPrefix(any),
+            MobilityOption::HomeNetworkPrefix(hnp),
             MobilityOption::HandoffIndicator(HandoffIndicator(if lifetime_s == 0 { 4 } else { 3 })),
             MobilityOption::AccessTech(AccessTech(4)),
             MobilityOption::Timestamp(MobTimestamp(self.now.wall.0 + u64::from(seq))),
@@ -331,6 +343,7 @@ fn lma_config() -> LmaConfig {
         mags: vec![mag(MAG1), mag(MAG2)],
         policy: Policy::new(Some(profile)),
         max_bindings: 2000,
+        max_prefixes: 4000,
     }
 }
 

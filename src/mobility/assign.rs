@@ -9,7 +9,7 @@ use crate::mobility::request::is_all_zero;
 use crate::wire::mh::Status;
 
 /// The most prefixes that one session may hold.
-pub(crate) const PREFIXES_MAX: usize = 8;
+pub const PREFIXES_MAX: usize = 8;
 
 /// What the decision rests on.
 #[derive(Debug)]

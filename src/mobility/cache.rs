@@ -40,6 +40,12 @@ impl BindingCache {
         self.by_id.len()
     }
 
+    /// How many prefixes they hold.
+    #[must_use]
+    pub fn prefixes(&self) -> usize {
+        self.by_hnp.len()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -20,6 +20,8 @@ pub struct LmaConfig {
     pub policy: Policy,
     /// Sessions at most, over all nodes: beyond it status 130.
     pub max_bindings: usize,
+    /// Prefixes at most, over all sessions: what the workers' tables hold. Beyond it status 130.
+    pub max_prefixes: usize,
 }
 
 /// The protocol's variables.

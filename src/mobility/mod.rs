@@ -26,6 +26,7 @@ mod request;
 mod transition;
 mod waiting;
 
+pub use assign::PREFIXES_MAX;
 pub use authorize::{MagState, MagUsage};
 pub use lma::{Lma, RestoreError};
 pub use prefix_pool::PoolUsage;

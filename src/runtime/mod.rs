@@ -26,7 +26,7 @@ use crate::control::{Control, Parts, PortInfo, PortStatus, WorkerLink};
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::handoff::Handoff;
 use crate::dataplane::steer::{RSS_KEY, Steering};
-use crate::dataplane::worker::{self, Worker, WorkerConfig, WorkerPort, WorkerRings};
+use crate::dataplane::worker::{self, Limits, Worker, WorkerConfig, WorkerPort, WorkerRings};
 use crate::dpdk::port::{Queues, Spread, SpreadBy};
 use crate::dpdk::{
     self, Eal, EalError, Job, LcoreId, Mbuf, Mempool, Port, PortConfig, PortError, TscClock,
@@ -40,6 +40,8 @@ use crate::telemetry::LogHandle;
 use crate::time::{Duration, Instant, MobTimestamp, Now};
 use pace::Pace;
 use pin::OrdinaryCpus;
+use plan::Restored;
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -85,7 +87,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
     // What can fail for the operator's fault comes first.
     let mut lma = Lma::new(plan::lma_config(config)?);
     let store = Store::open(&config.state.dir)?;
-    let restored = restore(&store, &mut lma)?;
+    let (restored, size) = restore(&store, &mut lma)?;
 
     let eal = Eal::init(&plan::eal_args(config))?;
     let clock = Clock(TscClock::new(&eal));
@@ -113,7 +115,8 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
     let (kernel, kernel_tx, mirror, journal, journal_thread, admin) = threads;
 
     let gate = Arc::new(Gate::default());
-    let (links, jobs) = start_workers(&eal, config, &steering, &mut ports, clock, &gate)?;
+    let limits = plan::limits(config, size);
+    let (links, jobs) = start_workers(&eal, config, limits, &steering, &mut ports, clock, &gate)?;
     let mut control = Control::new(Parts {
         lma_address: config.node.lma_address,
         lma,
@@ -122,7 +125,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
         ports: ports.info,
         workers: links,
         steering,
-        tunnels_max: plan::limits(config).tunnels_max,
+        mags_max: plan::mags_max(config),
         signaling: ports.signaling,
         kernel,
         mirror,
@@ -184,15 +187,16 @@ fn serve(
 }
 
 /// Reads the bindings that were acknowledged before.
-fn restore(store: &Store, lma: &mut Lma) -> Result<Vec<Action>, RuntimeError> {
+fn restore(store: &Store, lma: &mut Lma) -> Result<(Vec<Action>, Restored), RuntimeError> {
     // The monotonic clock is not made yet: it starts at zero, soon.
     let now = Now { mono: Instant(0), wall: wall_clock() };
-    let mut actions = Vec::new();
+    let (mut actions, mut mags) = (Vec::new(), HashSet::new());
     for bce in store.restore()? {
+        mags.insert(bce.proxy_coa);
         lma.restore(bce, now, &mut actions)?;
     }
     tracing::info!(bindings = lma.cache().len(), "restored");
-    Ok(actions)
+    Ok((actions, Restored { prefixes: lma.cache().prefixes(), mags: mags.len() }))
 }
 
 /// The ports as they are made: for people, for the workers, for the control core.
@@ -284,6 +288,7 @@ fn status(port: &Port) -> PortStatus {
 fn start_workers(
     eal: &Eal,
     config: &Config,
+    limits: Limits,
     steering: &Steering,
     ports: &mut Ports,
     clock: Clock,
@@ -306,7 +311,7 @@ fn start_workers(
             steering: steering.clone(),
             lma: config.node.lma_address,
             local: local.clone(),
-            limits: plan::limits(config),
+            limits,
         };
         let rings = WorkerRings {
             updates: updates_rx,

@@ -6,6 +6,7 @@ use crate::config::{self, Config, Device, PortRole};
 use crate::control::MagInfo;
 use crate::control::exception::TapSpec;
 use crate::dataplane::worker::Limits;
+use crate::mobility::PREFIXES_MAX;
 use crate::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
 
 /// EAL's arguments without the program's name. Lcore 0 is the control core, lcore `i + 1` worker `i`;
@@ -96,6 +97,7 @@ pub(super) fn lma_config(config: &Config) -> Result<LmaConfig, config::Faults> {
             .collect(),
         policy,
         max_bindings: config.policy.max_bindings,
+        max_prefixes: max_prefixes(config),
     })
 }
 
@@ -111,12 +113,35 @@ fn profile(config: &Config, profile: &config::Profile) -> Profile {
     }
 }
 
+/// Prefixes at most: as many a session as the default profile gives.
+fn max_prefixes(config: &Config) -> usize {
+    let a_session = config.policy.default.as_ref().map_or(1, |p| usize::from(p.prefixes.max(1)));
+    config.policy.max_bindings.saturating_mul(a_session).saturating_add(PREFIXES_MAX)
+}
+
+/// What was restored may be of a time when more was allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Restored {
+    /// Prefixes over all bindings.
+    pub(super) prefixes: usize,
+    /// Gateways that serve them.
+    pub(super) mags: usize,
+}
+
 /// How much the workers' tables hold.
-pub(super) fn limits(config: &Config) -> Limits {
+pub(super) fn limits(config: &Config, restored: Restored) -> Limits {
+    // An id waits for every worker before it is used again: as many may wait as there can be updates
+    // on their way.
+    let retiring = 2 * config.cores.ring_len;
     Limits {
-        entries_max: config.policy.max_bindings.saturating_mul(PREFIXES_PER_BINDING),
-        tunnels_max: config.mags.len() + SPARE_TUNNELS,
+        entries_max: max_prefixes(config).max(restored.prefixes),
+        tunnels_max: mags_max(config) + restored.mags + retiring,
     }
+}
+
+/// Gateways at most, configured and added by operators.
+pub(super) fn mags_max(config: &Config) -> usize {
+    config.mags.len() + SPARE_MAGS
 }
 
 /// The configured gateways, for people.
@@ -135,10 +160,8 @@ pub(super) fn tunnel_mtu(config: &Config) -> u16 {
     access.map(|p| p.mtu).min().unwrap_or(crate::wire::ipv6::MIN_MTU)
 }
 
-/// Tables are sized for so many prefixes a session on average.
-const PREFIXES_PER_BINDING: usize = 2;
 /// Gateways that operators may add at run time.
-const SPARE_TUNNELS: usize = 1024;
+const SPARE_MAGS: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -78,6 +78,7 @@ fn lma() -> Lma {
         }],
         policy,
         max_bindings: 10,
+        max_prefixes: 100,
     })
 }
 

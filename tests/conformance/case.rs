@@ -239,6 +239,7 @@ impl Config {
                 .into(),
             policy,
             max_bindings: self.max_bindings,
+            max_prefixes: 8 * (self.max_bindings + 1),
         }
     }
 }

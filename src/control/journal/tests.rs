@@ -127,6 +127,7 @@ fn restored_bindings_are_taken_up_by_the_pure_core() {
         mags: Vec::new(),
         policy: Policy::default(),
         max_bindings: 10,
+        max_prefixes: 100,
     });
     let mut actions = Vec::new();
     let bytes = postcard::to_stdvec(&record(1)).expect("encodes");

@@ -1,6 +1,7 @@
 //! Neighbours, the kernel's frames, tunnels and expiry through the whole loop.
 
 use super::*;
+use crate::dataplane::counters::Counter::Entries;
 
 #[test]
 fn pba_waits_for_an_unresolved_gateway_and_the_kernel_is_asked_once() {
@@ -66,8 +67,7 @@ fn kernel_that_does_not_read_costs_frames_and_nothing_else() {
 
 /// Entries in the first worker's table.
 fn entries(bench: &Bench) -> u64 {
-    let counter = crate::dataplane::counters::Counter::Entries;
-    bench.control.workers[0].counters.snapshot().get(counter)
+    bench.control.workers[0].counters.snapshot().get(Entries)
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn deregistered_node_is_held_for_the_delete_delay_then_forgotten() {
     bench.register(MAG1, "mn1@example.org");
     bench.pass(Duration::from_secs(1));
     let hnp = bench.control.lma.cache().page(0, 1).0.next().expect("one").1.hnp[0];
-    let pbu = bench.pbu(MAG1, "mn1@example.org", 2, 0);
+    let pbu = bench.pbu_with(MAG1, "mn1@example.org", hnp, 2, 0);
     bench.arrive(&pbu);
     bench.settle();
     let acks = bench.acks();

@@ -1,6 +1,7 @@
 //! No acknowledgement before what it promises is in force.
 
 use super::*;
+use crate::dataplane::counters::Counter::Entries;
 
 // proves: PMIP6-5.3.2-11, PMIP6-5.3.2-12
 #[test]
@@ -66,41 +67,27 @@ fn full_rings_and_a_slow_journal_delay_registrations_and_lose_none() {
     for workers in [1, 2] {
         let mut bench = Bench::new(Shape { workers, ring_len: 4, journal_len: 2 });
         let mut accepted = 0;
-        for n in 0..200 {
-            let pbu = bench.pbu(MAG1, &format!("mn{n}"), 1, 600);
-            bench.arrive(&pbu);
-        }
-        for _ in 0..2000 {
-            bench.control_turn();
-            if accepted % 3 == 0 {
-                bench.control_turn();
+        for turn in 0..1000 {
+            if turn < 100 {
+                for n in [2 * turn, 2 * turn + 1] {
+                    let pbu = bench.pbu(MAG1, &format!("mn{n}"), 1, 600);
+                    bench.arrive(&pbu);
+                }
             }
             bench.worker_turn();
+            bench.control_turn();
             // One record a turn: a disk slower than the gateways.
             if let Ok(op) = bench.records.try_recv() {
                 bench.confirmed.store(op.seq);
             }
             accepted += bench.acks().iter().filter(|(_, ack)| ack.status.is_accepted()).count();
         }
-        assert_eq!(bench.count(Counter::PbuReceived), 200 - lost_in_punt(&bench));
-        assert_eq!(accepted as u64, bench.count(Counter::PbuReceived));
-        assert!(accepted > 20 && bench.count(Counter::SignalingPaused) > 0);
-        assert_eq!(bench.control.lma.cache().len(), accepted);
-        let entries: u64 = bench
-            .control
-            .workers
-            .iter()
-            .map(|w| w.counters.snapshot().get(crate::dataplane::counters::Counter::Entries))
-            .sum();
-        assert_eq!(entries, accepted as u64, "every worker forwards what was acknowledged");
+        assert!(bench.count(Counter::SignalingPaused) > 0);
+        assert_eq!(accepted, 200);
+        let entries = |w: &WorkerEnds<MemFrame>| w.counters.snapshot().get(Entries);
+        let entries: u64 = bench.control.workers.iter().map(entries).sum();
+        assert_eq!(entries, 200, "every worker forwards what was acknowledged");
     }
-}
-
-/// Signaling that found a report ring full: the gateway sends it again.
-fn lost_in_punt(bench: &Bench) -> u64 {
-    let total: u64 =
-        bench.control.workers.iter().map(|w| w.counters.snapshot().dropped_total()).sum();
-    total + bench.count(Counter::SignalingOverflow)
 }
 
 #[test]

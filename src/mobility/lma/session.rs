@@ -4,7 +4,7 @@
 use super::Lma;
 use crate::addr::{HomePrefix, MnId};
 use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
-use crate::mobility::assign::Assignment;
+use crate::mobility::assign::{Assignment, PREFIXES_MAX};
 use crate::mobility::binding::{Bce, BceState};
 use crate::mobility::digest::Digest;
 use crate::mobility::lifetime::{TimerKey, grant};
@@ -147,7 +147,9 @@ impl Lma {
     fn admit(&mut self, req: &Request) -> Result<(Box<[HomePrefix]>, Duration), Status> {
         let (profile, static_prefixes) =
             self.policy.lookup(&req.mn_id).ok_or(Status::NOT_LMA_FOR_THIS_MOBILE_NODE)?;
-        if self.cache.len() >= self.max_bindings {
+        // How many prefixes it will be is known too late: as many as there may be must fit.
+        let room = self.max_prefixes.saturating_sub(self.cache.prefixes());
+        if self.cache.len() >= self.max_bindings || room < PREFIXES_MAX {
             return Err(Status::INSUFFICIENT_RESOURCES);
         }
         if self.cache.of_node(&req.mn_id).count() >= SESSIONS_PER_NODE_MAX {

@@ -28,6 +28,7 @@ fn lma() -> Lma {
         mags: vec![everything],
         policy: Policy::new(Some(profile)),
         max_bindings: 100_000,
+        max_prefixes: 800_000,
     })
 }
 
