@@ -53,6 +53,9 @@ name = "mag2"
 address = "$MAG2"
 tunnel_mtu = ${TUNNEL_MTU:-1500}
 
+[policy]
+max_bindings = 10_000
+
 [policy.default]
 max_lifetime = "${MAX_LIFETIME:-1h}"
 

@@ -51,6 +51,7 @@ fn anchor(capacity: usize) -> Lma {
             max_lifetime: Duration::from_secs(3600),
         })),
         max_bindings: capacity,
+        max_prefixes: usize::MAX,
     })
 }
 

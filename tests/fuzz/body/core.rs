@@ -135,6 +135,7 @@ fn config() -> LmaConfig {
         ],
         policy,
         max_bindings: BINDINGS_MAX,
+        max_prefixes: usize::MAX,
     }
 }
 
