@@ -18,7 +18,7 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults {
     file: PathBuf,
-    list: Vec<Fault>,
+    pub(super) list: Vec<Fault>,
 }
 
 impl Faults {
@@ -33,12 +33,6 @@ impl Faults {
     #[must_use]
     pub fn one(file: &Path, path: &str, what: &str) -> Self {
         Self::new(file, vec![Fault { line: 0, path: path.into(), what: what.into() }])
-    }
-
-    /// The faults.
-    #[must_use]
-    pub fn list(&self) -> &[Fault] {
-        &self.list
     }
 }
 

@@ -227,7 +227,8 @@ n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
 
     #[test]
     fn without_any_pool_a_node_needs_static_prefixes() {
-        let config = Config { pools: vec![], ..lab() };
+        let mut config = Config { pools: vec![], ..lab() };
+        config.policy.default = None;
         let text = b"mn1,,,,,2001:db8:7::/64\nmn2\n";
         let faults = read(text, Path::new("n.csv"), &config, |_, _| ()).expect_err("mn2 has none");
         assert!(faults.to_string().contains("n.csv:2: has neither static prefixes"), "{faults}");

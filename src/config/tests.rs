@@ -93,3 +93,24 @@ fn missing_file_is_a_fault_of_the_file() {
     let faults = load(Path::new("/nonexistent/a.toml")).expect_err("there is none");
     assert!(faults.to_string().starts_with("/nonexistent/a.toml: cannot be read: "), "{faults}");
 }
+
+proptest::proptest! {
+    #[test]
+    fn damaged_file_gives_a_configuration_or_faults_inside_it(
+        carrier: bool,
+        at: proptest::sample::Index,
+        len in 0..40_usize,
+        with in "[ -~\n]{0,8}",
+    ) {
+        let name = if carrier { "carrier.toml" } else { "lab.toml" };
+        let mut text = std::fs::read_to_string(sample(name)).expect("it is there");
+        assert!(text.is_ascii(), "so that it may be cut anywhere");
+        let from = at.index(text.len());
+        let to = (from + len).min(text.len());
+        text.replace_range(from..to, &with);
+        if let Err(faults) = parse(&text, Path::new("t.toml")) {
+            let lines = text.split('\n').count();
+            assert!(!faults.list.is_empty() && faults.list.iter().all(|f| f.line <= lines));
+        }
+    }
+}

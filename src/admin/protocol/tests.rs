@@ -96,3 +96,33 @@ fn the_id_of_a_refused_request_comes_back() {
     let refusal = parse_line(br#"{"jsonrpc":"2.0","method":"x","id":"abc"}"#).expect_err("x");
     assert_eq!(refusal.id, Value::from("abc"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_give_a_call_or_a_refusal_that_is_one_line(bytes: Vec<u8>) {
+        if let Err(refusal) = parse_line(&bytes) {
+            one_line(&refusal);
+        }
+    }
+
+    #[test]
+    fn damaged_request_gives_a_call_or_a_refusal_that_is_one_line(
+        which in 0..15_usize,
+        at: proptest::sample::Index,
+        byte: u8,
+    ) {
+        let mut line = calls()[which].to_line(7);
+        let at = at.index(line.len());
+        line[at] = byte;
+        if let Err(refusal) = parse_line(&line) {
+            one_line(&refusal);
+        }
+    }
+}
+
+fn one_line(refusal: &Refusal) {
+    let line = refusal_line(refusal);
+    assert_eq!(line.iter().position(|b| *b == b'\n'), Some(line.len() - 1));
+    let answer: Value = serde_json::from_slice(&line).expect("JSON");
+    assert_eq!(answer["error"]["code"], refusal.code);
+}
