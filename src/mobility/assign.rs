@@ -69,11 +69,15 @@ impl Assignment<'_> {
             }
             taken.push(prefix);
         }
+        // RFC 5213 5.3.2 (1), (2)
+        let named = taken.len();
         if requested.iter().any(|p| is_all_zero(*p)) {
             self.allocate(taken);
+            if taken.len() == named {
+                return Err(Status::INSUFFICIENT_RESOURCES);
+            }
         }
-        // RFC 5213 5.3.2 (2)
-        if taken.is_empty() { Err(Status::INSUFFICIENT_RESOURCES) } else { Ok(()) }
+        Ok(())
     }
 
     /// RFC 5213 5.3.2 (1): the node's own prefixes if a session of its does not hold them already,
@@ -89,14 +93,10 @@ impl Assignment<'_> {
         if taken.len() > named {
             return;
         }
-        let wanted =
-            usize::from(self.profile.prefixes).clamp(named + 1, PREFIXES_MAX.max(named + 1));
-        while taken.len() < wanted.min(PREFIXES_MAX) {
+        let wanted = usize::from(self.profile.prefixes).max(named + 1).min(PREFIXES_MAX);
+        while taken.len() < wanted {
             let Some(prefix) = self.pools.allocate(self.profile.pool) else { return };
-            // A binding restored from an older configuration may hold it.
-            if self.cache.by_hnp(prefix).is_none() {
-                taken.push(prefix);
-            }
+            taken.push(prefix);
         }
     }
 }
