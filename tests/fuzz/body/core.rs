@@ -7,7 +7,8 @@
 
 use anchord::addr::{AnchorAddr, HomePrefix, MnId};
 use anchord::mobility::Lma;
-use anchord::mobility::action::Action;
+use anchord::mobility::action::{Action, Publication};
+use anchord::mobility::binding::BceState;
 use anchord::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
 use anchord::mobility::event::Event;
 use anchord::mobility::message::{OwnedOptions, UpdateMsg};
@@ -16,7 +17,7 @@ use anchord::wire::mh::{
     AccessTech, BaFlags, BindingUpdate, BuFlags, HandoffIndicator, MessageData, MobilityOption,
     SeqNo,
 };
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::Ipv6Addr;
 
 const LMA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 1);
@@ -48,6 +49,7 @@ pub(crate) fn run(bytes: &[u8]) {
         wall: MobTimestamp::from_unix(Duration::from_secs(1_700_000_000)),
     };
     let mut input = Input(bytes);
+    let mut forwarding = Forwarding::new();
     while !input.0.is_empty() {
         let mut actions = Vec::new();
         let event = match input.below(8) {
@@ -77,7 +79,39 @@ pub(crate) fn run(bytes: &[u8]) {
             lma.handle(event, now, &mut actions);
         }
         check(&lma, &actions);
+        publish(&actions, &mut forwarding);
+        assert_eq!(forwarding, expected(&lma), "the workers know other than the cache");
     }
+}
+
+/// Where the workers send a prefix: to a gateway, or nowhere.
+type Forwarding = BTreeMap<HomePrefix, Option<Ipv6Addr>>;
+
+fn publish(actions: &[Action], forwarding: &mut Forwarding) {
+    for action in actions {
+        match action {
+            Action::Publish(Publication::Forward(prefix, _, coa)) => {
+                forwarding.insert(*prefix, Some(coa.0));
+            }
+            Action::Publish(Publication::Hold(prefix)) => {
+                forwarding.insert(*prefix, None);
+            }
+            Action::Publish(Publication::Withdraw(prefix)) => {
+                assert!(forwarding.remove(prefix).is_some(), "{prefix} was not known");
+            }
+            Action::Persist(_) | Action::Reply { .. } | Action::Audit(_) => {}
+        }
+    }
+}
+
+/// What the cache says of forwarding.
+fn expected(lma: &Lma) -> Forwarding {
+    let (rows, _) = lma.cache().page(0, usize::MAX);
+    let to = rows.map(|(_, b)| {
+        let coa = (b.state == BceState::Active).then_some(b.proxy_coa.0);
+        b.hnp.iter().map(move |prefix| (*prefix, coa))
+    });
+    to.flatten().collect()
 }
 
 fn check(lma: &Lma, actions: &[Action]) {
