@@ -1,7 +1,7 @@
 //! A burst of frames, stage by stage.
 //!
 //! ```text
-//!   classify every frame | look every subscriber up | run every frame to its end, in order | flush
+//!   classify every frame | touch the table | look up | run every frame to its end, in order | flush
 //! ```
 //!
 //! Each stage is a short loop without dependencies between its turns, so the CPU overlaps the cache
@@ -103,7 +103,7 @@ impl<F: Frame> Lane<F> {
             let owner = subscriber(&class).map_or(self.id, |a| self.steering.owner_of_bits(a));
             jobs.push(Job { frame, class, origin: Origin::Forwarded, owner, slot: None });
         }
-        self.run_all(jobs);
+        self.run_all(&mut jobs);
     }
 
     /// Frames that other workers handed over: ours, whatever the hash says.
@@ -116,7 +116,7 @@ impl<F: Frame> Lane<F> {
             };
             jobs.push(Job { frame, class, origin, owner: self.id, slot: None });
         }
-        self.run_all(jobs);
+        self.run_all(&mut jobs);
     }
 
     fn classify_again(&self, frame: &F) -> Class {
@@ -126,13 +126,14 @@ impl<F: Frame> Lane<F> {
         }
     }
 
-    fn run_all(&mut self, mut jobs: Jobs<F>) {
-        for job in &mut jobs {
+    fn run_all(&mut self, jobs: &mut Jobs<F>) {
+        self.shard.touch(jobs.iter().filter_map(|job| subscriber(&job.class)));
+        for job in jobs.iter_mut() {
             if job.owner == self.id {
                 job.slot = subscriber(&job.class).and_then(|addr| self.shard.lookup(addr));
             }
         }
-        for job in jobs {
+        for job in jobs.drain(..) {
             self.run(job);
         }
         let handed = self.peers.flush();

@@ -1,9 +1,11 @@
 //! Bursts of any size and mixture do what single packets do, and noise does no harm.
 
 use super::super::classify::{Class, Ingress, classify};
+use super::super::icmp::ERRORS_BURST;
 use super::*;
 use crate::nic::BURST_MAX;
 use proptest::prelude::*;
+use std::sync::OnceLock;
 
 /// Frames of all kinds, forwarded ones more than others.
 fn kinds() -> Vec<(PortId, Vec<u8>)> {
@@ -72,6 +74,15 @@ fn one_by_one(frames: &[(PortId, Vec<u8>)]) -> Rig {
     rig
 }
 
+/// The kinds that are answered by an error.
+fn answered() -> &'static Vec<(PortId, Vec<u8>)> {
+    static ANSWERED: OnceLock<Vec<(PortId, Vec<u8>)>> = OnceLock::new();
+    ANSWERED.get_or_init(|| {
+        let costs = |f: &(_, _)| one_by_one(std::slice::from_ref(f)).count(Counter::IcmpErrors);
+        kinds().into_iter().filter(|f| costs(f) > 0).collect()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -86,10 +97,8 @@ proptest! {
         let mut frames: Vec<_> = picks.iter().map(|i| kinds[*i].clone()).collect();
         frames.sort_by_key(|(port, _)| *port);
         // No more errors than one worker may send, since each worker has its own bucket.
-        let errors = |f: &(PortId, Vec<u8>)| one_by_one(std::slice::from_ref(f)).count(Counter::IcmpErrors);
-        let costly: Vec<_> = kinds.iter().filter(|f| errors(f) > 0).collect();
-        let mut left = 60;
-        frames.retain(|f| !costly.contains(&f) || { left -= 1; left > 0 });
+        let mut left = ERRORS_BURST;
+        frames.retain(|f| !answered().contains(f) || { left = left.saturating_sub(1); left > 0 });
 
         let mut single = one_by_one(&frames);
         let mut burst = Rig::new(workers);

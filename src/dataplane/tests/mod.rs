@@ -206,7 +206,7 @@ impl Rig {
             Port::new(WorkerId(id), &steering, sizes, handoff_in, handoff_out)
         };
         let workers = workers.map(port).collect();
-        Self { pool: MemPool::new(4096), steering, workers, seq: 0, now: Instant(1 << 40) }
+        Self { pool: MemPool::new(512), steering, workers, seq: 0, now: Instant(1 << 40) }
     }
 
     /// Sends a change to whom it concerns, as the control core does.
@@ -327,7 +327,7 @@ impl Port {
         handoff_in: Vec<Consumer<Handoff<MemFrame>>>,
         handoff_out: Vec<Option<Producer<Handoff<MemFrame>>>>,
     ) -> Self {
-        let wires = || [MemWire::new(4096), MemWire::new(4096)];
+        let wires = || [MemWire::new(512), MemWire::new(512)];
         let (rx, tx) = (wires(), wires());
         let config = [
             PortConfig { access: true, mac: ACCESS_MAC, mtu: 1500, address: None },
