@@ -124,17 +124,17 @@ impl Publisher {
                 let tunnel = (local, remote);
                 let id = self.take_tunnel(tunnel);
                 let old = self.entries.insert(prefix, Some(tunnel)).flatten();
-                self.to_owners(prefix, Change::EntrySet(prefix, Forward::Tunnel(id)));
+                self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Tunnel(id)));
                 self.release_tunnel(old);
             }
             Publication::Hold(prefix) => {
                 let old = self.entries.insert(prefix, None).flatten();
-                self.to_owners(prefix, Change::EntrySet(prefix, Forward::Held));
+                self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Held));
                 self.release_tunnel(old);
             }
             Publication::Withdraw(prefix) => {
                 if let Some(old) = self.entries.remove(&prefix) {
-                    self.to_owners(prefix, Change::EntryDel(prefix));
+                    self.tell_owners(prefix, Change::EntryDel(prefix));
                     self.release_tunnel(old);
                 }
             }
@@ -151,7 +151,7 @@ impl Publisher {
 
     /// Asks the owners of `prefix` for its counters under `token`; returns how many will answer.
     pub(super) fn ask_counters(&mut self, prefix: HomePrefix, token: u64) -> usize {
-        self.to_owners(prefix, Change::CountersGet(prefix, token))
+        self.tell_owners(prefix, Change::CountersGet(prefix, token))
     }
 
     /// Hands on what the rings have room for now, and takes in what workers have applied.
@@ -195,7 +195,7 @@ impl Publisher {
         self.mtu.of(mag)
     }
 
-    fn to_owners(&mut self, prefix: HomePrefix, change: Change) -> usize {
+    fn tell_owners(&mut self, prefix: HomePrefix, change: Change) -> usize {
         let seq = self.next_seq();
         match self.steering.owner(prefix) {
             Owner::One(worker) => match self.lanes.get_mut(usize::from(worker.0)) {

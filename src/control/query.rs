@@ -333,7 +333,7 @@ fn row(bce: &Bce, now: Instant) -> BindingRow {
         handoff: bce.handoff.0,
         att: bce.att.0,
         mn_ll_id: (!bce.mn_ll_id.is_all_zero())
-            .then(|| ll_id.iter().map(|b| format!("{b:02x}")).collect::<String>()),
+            .then(|| ll_id.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().concat()),
         link_local: (!bce.link_local.is_unspecified()).then_some(bce.link_local),
         lifetime_s: u32::try_from(bce.lifetime.duration().as_secs()).unwrap_or(u32::MAX),
         lifetime_left_s: u32::try_from(left.as_secs()).unwrap_or(u32::MAX),

@@ -14,37 +14,32 @@
 mod pace;
 mod pin;
 mod plan;
+mod ports;
+mod workers;
 
-use crate::addr::{PortId, WorkerId};
+use crate::addr::PortId;
 use crate::admin::channel;
 use crate::admin::server::{Server, Setup};
 use crate::config::{self, Config, Faults};
 use crate::control::exception::{self, ExceptionError};
 use crate::control::journal::{JournalError, Store};
 use crate::control::mirror::{self, MirrorError};
-use crate::control::{Control, Parts, PortInfo, PortStatus, WorkerLink};
-use crate::dataplane::counters::WorkerCounters;
-use crate::dataplane::handoff::Handoff;
-use crate::dataplane::steer::{RSS_KEY, Steering};
-use crate::dataplane::worker::{self, Limits, Worker, WorkerConfig, WorkerPort, WorkerRings};
-use crate::dpdk::port::{Queues, Spread, SpreadBy};
-use crate::dpdk::{
-    self, Eal, EalError, Job, LcoreId, Mbuf, Mempool, Port, PortConfig, PortError, TscClock,
-};
+use crate::control::{Control, Parts};
+use crate::dataplane::steer::Steering;
+use crate::dpdk::{self, Eal, EalError, Mempool, PortError, TscClock};
 use crate::mobility::action::Action;
 use crate::mobility::{Lma, RestoreError};
-use crate::nic::RxQueue;
-use crate::sync::ring::ring;
-use crate::sync::seq::applied;
 use crate::telemetry::LogHandle;
 use crate::time::{Duration, Instant, MobTimestamp, Now};
 use pace::Pace;
 use pin::OrdinaryCpus;
 use plan::Restored;
+use ports::Ports;
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use workers::Gate;
 
 /// Why the daemon could not run.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +111,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
 
     let gate = Arc::new(Gate::default());
     let limits = plan::limits(config, size);
-    let (links, jobs) = start_workers(&eal, config, limits, &steering, &mut ports, clock, &gate)?;
+    let (links, jobs) = workers::start(&eal, config, limits, &steering, &mut ports, clock, &gate)?;
     let mut control = Control::new(Parts {
         lma_address: config.node.lma_address,
         lma,
@@ -197,197 +192,6 @@ fn restore(store: &Store, lma: &mut Lma) -> Result<(Vec<Action>, Restored), Runt
     }
     tracing::info!(bindings = lma.cache().len(), "restored");
     Ok((actions, Restored { prefixes: lma.cache().prefixes(), mags: mags.len() }))
-}
-
-/// The ports as they are made: for people, for the workers, for the control core.
-struct Ports {
-    info: Vec<PortInfo>,
-    /// By worker, then by port.
-    queues: Vec<Vec<WorkerPort<dpdk::RxQueue, dpdk::TxQueue>>>,
-    signaling: Vec<Box<dyn RxQueue<Frame = Mbuf>>>,
-}
-
-impl Ports {
-    fn open(
-        eal: &Eal,
-        config: &Config,
-        pool: &Mempool,
-        steering: &Steering,
-    ) -> Result<Self, RuntimeError> {
-        let queues = (0..steering.workers()).map(|_| Vec::new()).collect();
-        let mut this = Self { info: Vec::new(), queues, signaling: Vec::new() };
-        for (id, port) in (0u16..).zip(&config.ports) {
-            this.add(eal, PortId(id), port, config, pool, steering)
-                .map_err(|source| RuntimeError::Port { name: port.name.clone(), source })?;
-        }
-        Ok(this)
-    }
-
-    fn add(
-        &mut self,
-        eal: &Eal,
-        id: PortId,
-        port: &config::Port,
-        config: &Config,
-        pool: &Mempool,
-        steering: &Steering,
-    ) -> Result<(), PortError> {
-        let access = plan::is_access(port);
-        let by = if access { SpreadBy::InnerSource } else { SpreadBy::Destination };
-        let setup = PortConfig {
-            id,
-            device: plan::device(port),
-            mtu: port.mtu,
-            rx_desc: port.rx_desc,
-            tx_desc: port.tx_desc,
-            workers: steering.workers(),
-            anchor: config.node.lma_address.0,
-            spread: Spread { key: &RSS_KEY, table: steering.reta(), by },
-        };
-        let (opened, queues) = Port::open(eal, &setup, pool)?;
-        let Queues { rx, tx, signaling } = queues;
-        let mac = opened.mac();
-        let address = port.addresses.first().map(|&(a, _)| a);
-        let worker_port = worker::PortConfig { access, mac, mtu: port.mtu, address };
-        for (ports, (rx, tx)) in self.queues.iter_mut().zip(rx.into_iter().zip(tx)) {
-            ports.push(WorkerPort { config: worker_port, rx, tx });
-        }
-        if let Some(queue) = signaling {
-            self.signaling.push(Box::new(queue));
-        }
-        tracing::info!(port = port.name, %mac, driver = opened.driver(),
-            signaling = opened.signaling().as_str(), steering = opened.steering().as_str(),
-            "port open");
-        self.info.push(PortInfo {
-            name: port.name.clone(),
-            role: port.role,
-            device: plan::device(port).into(),
-            driver: opened.driver().into(),
-            mac,
-            mtu: port.mtu,
-            signaling: opened.signaling().as_str(),
-            steering: opened.steering().as_str(),
-            status: Box::new(move || status(&opened)),
-        });
-        Ok(())
-    }
-}
-
-fn status(port: &Port) -> PortStatus {
-    let stats = port.stats();
-    PortStatus {
-        link_up: port.link_up(),
-        rx_packets: stats.rx_packets,
-        tx_packets: stats.tx_packets,
-        rx_missed: stats.rx_missed,
-        tx_errors: stats.tx_errors,
-    }
-}
-
-/// Makes the workers with all rings between them and the control core, and puts each on its lcore.
-fn start_workers(
-    eal: &Eal,
-    config: &Config,
-    limits: Limits,
-    steering: &Steering,
-    ports: &mut Ports,
-    clock: Clock,
-    gate: &Arc<Gate>,
-) -> Result<(Vec<WorkerLink<Mbuf>>, Vec<Job>), RuntimeError> {
-    let len = config.cores.ring_len;
-    let count = usize::from(steering.workers());
-    let (mut outs, mut ins) = handoff_rings(count, len);
-    let local: Vec<_> =
-        config.ports.iter().flat_map(|p| p.addresses.iter().map(|&(a, _)| a)).collect();
-    let (mut links, mut jobs) = (Vec::new(), Vec::new());
-    for (id, cpu) in (0..steering.workers()).zip(&config.cores.worker_cpus) {
-        let (updates, updates_rx) = ring(len);
-        let (injects, injects_rx) = ring(len);
-        let (reports_tx, reports) = ring(len);
-        let (applied_writer, applied_reader) = applied();
-        let counters = Arc::new(WorkerCounters::default());
-        let worker_config = WorkerConfig {
-            id: WorkerId(id),
-            steering: steering.clone(),
-            lma: config.node.lma_address,
-            local: local.clone(),
-            limits,
-        };
-        let rings = WorkerRings {
-            updates: updates_rx,
-            injects: injects_rx,
-            reports: reports_tx,
-            handoff_in: std::mem::take(&mut ins[usize::from(id)]),
-            handoff_out: std::mem::take(&mut outs[usize::from(id)]),
-        };
-        let queues = std::mem::take(&mut ports.queues[usize::from(id)]);
-        let worker =
-            Worker::new(worker_config, queues, rings, applied_writer, Arc::clone(&counters));
-        let (gate, pace) = (Arc::clone(gate), Pace::new(config.cores.polling));
-        let job = eal
-            .launch(LcoreId(u32::from(id) + 1), move || run_worker(worker, clock, pace, &gate))
-            .map_err(|e| RuntimeError::Launch(id, e))?;
-        jobs.push(job);
-        let applied = applied_reader;
-        links.push(WorkerLink { updates, injects, reports, applied, counters, cpu: *cpu });
-    }
-    Ok((links, jobs))
-}
-
-type Outs = Vec<Option<crate::sync::ring::Producer<Handoff<Mbuf>>>>;
-type Ins = Vec<crate::sync::ring::Consumer<Handoff<Mbuf>>>;
-
-/// A ring from each worker to each other one.
-fn handoff_rings(count: usize, len: usize) -> (Vec<Outs>, Vec<Ins>) {
-    let mut outs: Vec<Outs> = (0..count).map(|_| Vec::new()).collect();
-    let mut ins: Vec<Ins> = (0..count).map(|_| Vec::new()).collect();
-    for (from, outs) in outs.iter_mut().enumerate() {
-        for (to, ins) in ins.iter_mut().enumerate() {
-            outs.push((from != to).then(|| {
-                let (tx, rx) = ring(len);
-                ins.push(rx);
-                tx
-            }));
-        }
-    }
-    (outs, ins)
-}
-
-type PortWorker = Worker<dpdk::RxQueue, dpdk::TxQueue>;
-
-/// A worker's life: tables first, packets when the gate is open, until it is told to stop.
-fn run_worker(mut worker: PortWorker, clock: Clock, mut pace: Pace, gate: &Gate) {
-    while gate.is_closed() {
-        pace.after(worker.apply_updates());
-    }
-    while !gate.is_stopped() {
-        pace.after(worker.poll(clock.mono()));
-    }
-}
-
-/// What the workers are allowed to do; written by the control core.
-#[derive(Debug, Default)]
-struct Gate {
-    open: AtomicBool,
-    stopped: AtomicBool,
-}
-
-impl Gate {
-    fn open(&self) {
-        self.open.store(true, Ordering::Release);
-    }
-
-    fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
-    }
-
-    fn is_closed(&self) -> bool {
-        !self.open.load(Ordering::Acquire) && !self.is_stopped()
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire)
-    }
 }
 
 /// Both clocks. The monotonic one starts at zero when EAL is up.

@@ -1,0 +1,115 @@
+//! What a control core is made of: the ends of rings and channels, and what it must know of ports,
+//! gateways and workers.
+
+use super::exception::KernelPath;
+use super::journal::Journal;
+use super::mirror::KernelMirror;
+use crate::addr::{AnchorAddr, MacAddr};
+use crate::admin::channel::Questions;
+use crate::config::PortRole;
+use crate::dataplane::counters::WorkerCounters;
+use crate::dataplane::steer::Steering;
+use crate::dataplane::update::{Inject, Report, Update};
+use crate::mobility::Lma;
+use crate::mobility::action::Action;
+use crate::nic::{Frame, FramePool, RxQueue};
+use crate::sync::ring::{Consumer, Producer};
+use crate::sync::seq::AppliedReader;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+/// The control core's ends of the rings to one worker.
+pub struct WorkerLink<F: Frame> {
+    /// Changes for it.
+    pub updates: Producer<Update>,
+    /// Frames that it is to send.
+    pub injects: Producer<Inject<F>>,
+    /// What it says.
+    pub reports: Consumer<Report<F>>,
+    /// How far it has applied the changes.
+    pub applied: AppliedReader,
+    /// What it counts.
+    pub counters: Arc<WorkerCounters>,
+    /// The CPU that it runs on, for people.
+    pub cpu: u16,
+}
+
+/// A port, as the control core and the operator see it.
+pub struct PortInfo {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub role: PortRole,
+    /// Its device, as configured.
+    pub device: String,
+    /// The device's driver.
+    pub driver: String,
+    /// Its address: the source of what we send.
+    pub mac: MacAddr,
+    /// In bytes, without the Ethernet header.
+    pub mtu: u16,
+    /// How signaling comes from it.
+    pub signaling: &'static str,
+    /// How its frames find their worker.
+    pub steering: &'static str,
+    /// Asks the device.
+    pub status: Box<dyn Fn() -> PortStatus>,
+}
+
+/// What a device says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct PortStatus {
+    pub link_up: bool,
+    pub rx_packets: u64,
+    pub tx_packets: u64,
+    pub rx_missed: u64,
+    pub tx_errors: u64,
+}
+
+/// A gateway, as the operator named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MagInfo {
+    /// For people.
+    pub name: String,
+    /// Its Proxy-CoA.
+    pub address: Ipv6Addr,
+    /// Largest outer packet on the way to it, in bytes.
+    pub tunnel_mtu: u16,
+}
+
+/// Everything that a control core is made of.
+pub struct Parts<P: FramePool> {
+    /// Where tunnels end and signaling arrives.
+    pub lma_address: AnchorAddr,
+    /// The pure core, bindings restored.
+    pub lma: Lma,
+    /// What the pure core decided while they were restored.
+    pub restored: Vec<Action>,
+    /// For frames of our own.
+    pub pool: P,
+    /// In the order of their ids.
+    pub ports: Vec<PortInfo>,
+    /// In the order of their ids.
+    pub workers: Vec<WorkerLink<P::Frame>>,
+    /// Who owns what; the same as the workers'.
+    pub steering: Steering,
+    /// Gateways at most, configured and added.
+    pub mags_max: usize,
+    /// Queues on which only signaling arrives.
+    pub signaling: Vec<Box<dyn RxQueue<Frame = P::Frame>>>,
+    /// The way to and from the kernel's TAPs.
+    pub kernel: KernelPath<P::Frame>,
+    /// What the kernel knows.
+    pub mirror: KernelMirror,
+    /// Where bindings are made durable.
+    pub journal: Journal,
+    /// What operators ask.
+    pub questions: Questions,
+    /// The configured gateways.
+    pub mags: Vec<MagInfo>,
+    /// Names of the configured pools, in the order of the pure core's.
+    pub pools: Vec<String>,
+    /// Tunnel MTU of gateways that are not configured, in bytes.
+    pub tunnel_mtu: u16,
+}

@@ -1,0 +1,123 @@
+//! The workers: their rings, their lcores, their lives.
+
+use super::pace::Pace;
+use super::ports::Ports;
+use super::{Clock, RuntimeError};
+use crate::addr::WorkerId;
+use crate::config::Config;
+use crate::control::WorkerLink;
+use crate::dataplane::counters::WorkerCounters;
+use crate::dataplane::handoff::Handoff;
+use crate::dataplane::steer::Steering;
+use crate::dataplane::worker::{Limits, Worker, WorkerConfig, WorkerRings};
+use crate::dpdk::{self, Eal, Job, LcoreId, Mbuf};
+use crate::sync::ring::{Consumer, Producer, ring};
+use crate::sync::seq::applied;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Makes the workers with all rings between them and the control core, and puts each on its lcore.
+pub(super) fn start(
+    eal: &Eal,
+    config: &Config,
+    limits: Limits,
+    steering: &Steering,
+    ports: &mut Ports,
+    clock: Clock,
+    gate: &Arc<Gate>,
+) -> Result<(Vec<WorkerLink<Mbuf>>, Vec<Job>), RuntimeError> {
+    let len = config.cores.ring_len;
+    let count = usize::from(steering.workers());
+    let (mut outs, mut ins) = handoff_rings(count, len);
+    let local: Vec<_> =
+        config.ports.iter().flat_map(|p| p.addresses.iter().map(|&(a, _)| a)).collect();
+    let (mut links, mut jobs) = (Vec::new(), Vec::new());
+    for (id, cpu) in (0..steering.workers()).zip(&config.cores.worker_cpus) {
+        let (updates, updates_rx) = ring(len);
+        let (injects, injects_rx) = ring(len);
+        let (reports_tx, reports) = ring(len);
+        let (applied_writer, applied_reader) = applied();
+        let counters = Arc::new(WorkerCounters::default());
+        let worker_config = WorkerConfig {
+            id: WorkerId(id),
+            steering: steering.clone(),
+            lma: config.node.lma_address,
+            local: local.clone(),
+            limits,
+        };
+        let rings = WorkerRings {
+            updates: updates_rx,
+            injects: injects_rx,
+            reports: reports_tx,
+            handoff_in: std::mem::take(&mut ins[usize::from(id)]),
+            handoff_out: std::mem::take(&mut outs[usize::from(id)]),
+        };
+        let queues = std::mem::take(&mut ports.queues[usize::from(id)]);
+        let worker =
+            Worker::new(worker_config, queues, rings, applied_writer, Arc::clone(&counters));
+        let (gate, pace) = (Arc::clone(gate), Pace::new(config.cores.polling));
+        let job = eal
+            .launch(LcoreId(u32::from(id) + 1), move || run_worker(worker, clock, pace, &gate))
+            .map_err(|e| RuntimeError::Launch(id, e))?;
+        jobs.push(job);
+        let applied = applied_reader;
+        links.push(WorkerLink { updates, injects, reports, applied, counters, cpu: *cpu });
+    }
+    Ok((links, jobs))
+}
+
+type Outs = Vec<Option<Producer<Handoff<Mbuf>>>>;
+type Ins = Vec<Consumer<Handoff<Mbuf>>>;
+
+/// A ring from each worker to each other one.
+fn handoff_rings(count: usize, len: usize) -> (Vec<Outs>, Vec<Ins>) {
+    let mut outs: Vec<Outs> = (0..count).map(|_| Vec::new()).collect();
+    let mut ins: Vec<Ins> = (0..count).map(|_| Vec::new()).collect();
+    for (from, outs) in outs.iter_mut().enumerate() {
+        for (to, ins) in ins.iter_mut().enumerate() {
+            outs.push((from != to).then(|| {
+                let (tx, rx) = ring(len);
+                ins.push(rx);
+                tx
+            }));
+        }
+    }
+    (outs, ins)
+}
+
+type PortWorker = Worker<dpdk::RxQueue, dpdk::TxQueue>;
+
+/// A worker's life: tables first, packets when the gate is open, until it is told to stop.
+fn run_worker(mut worker: PortWorker, clock: Clock, mut pace: Pace, gate: &Gate) {
+    while gate.is_closed() {
+        pace.after(worker.apply_updates());
+    }
+    while !gate.is_stopped() {
+        pace.after(worker.poll(clock.mono()));
+    }
+}
+
+/// What the workers are allowed to do; written by the control core.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    open: AtomicBool,
+    stopped: AtomicBool,
+}
+
+impl Gate {
+    pub(super) fn open(&self) {
+        self.open.store(true, Ordering::Release);
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    fn is_closed(&self) -> bool {
+        !self.open.load(Ordering::Acquire) && !self.is_stopped()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+}
