@@ -144,6 +144,7 @@ handoff = "${MAG_HANDOFF:-unknown}"
 
 [tunnel]
 interface = "mag-tun"
+local_routing = ${MAG_LOCAL_ROUTING:-false}
 
 [[access]]
 interface = "access0"

@@ -1,0 +1,25 @@
+#!/bin/bash
+# anchor-mag load plays two gateways and three hundred nodes: every answer of anchord is right, prefixes
+# and link-local addresses stay over two handoffs, and nothing is left in the end.
+# proves: PMIP6-5.3.2-1, PMIP6-5.3.3-1
+. "$(dirname "$0")/_init.sh"
+NODES=300
+
+lab_up
+anchord_start
+# Both gateways' addresses are in mag1 now.
+in_ns mag2 ip link set transit down
+load() { # load phases
+    in_ns mag1 "$BIN/anchor-mag" load --lma $LMA --first-mag $MAG1 --mags 2 --interface transit \
+        --nodes $NODES --rate 300 --window 32 --phases "$1" --json
+}
+
+load register,refresh,handoff,handoff >"$RUN/load.json" || fail "wrong answers: $(cat "$RUN/load.json")"
+equal "accepted in each phase" "$(jq -c '[.phases[].accepted]' "$RUN/load.json")" \
+    "[$NODES,$NODES,$NODES,$NODES]"
+equal "errors" "$(jq -c '[.phases[].errors | length] | add' "$RUN/load.json")" 0
+expect "as many sessions at anchord" sessions_are $NODES
+load register,deregister >"$RUN/again.json" || fail "wrong answers: $(cat "$RUN/again.json")"
+eventually "no session is left" sessions_are 0
+expect "the gateways' addresses are gone from the interface" \
+    test -z "$(in_ns mag1 ip -6 address show dev transit to $MAG2)"
