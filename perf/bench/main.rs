@@ -2,6 +2,7 @@
 //! devices, beside `dpdk-testpmd` in the same run. `perf/run` calls it; `perf/README.md` has the
 //! method and the figures.
 
+mod cores;
 mod forward;
 mod noise;
 mod pbu;
@@ -11,7 +12,9 @@ mod scene;
 mod signaling;
 mod testpmd;
 
+use anchord::dpdk::Eal;
 use clap::Parser;
+use cores::Cores;
 use forward::Stream;
 use noise::Walk;
 use pbu::Step;
@@ -61,17 +64,18 @@ fn main() -> Result<(), Error> {
         writeln!(out, "not measured: run perf/run")?;
         return Ok(());
     }
+    let cores = Cores::new(args.cpu)?;
     let eal = rig::eal(args.cpu, !args.no_huge)?;
-    let table = forwarding(&args, &eal, &mut out)?;
+    let table = forwarding(&args, &eal, &cores, &mut out)?;
     table.print(&mut out)?;
     if args.nodes > 0 {
-        updates(&args, &eal, &mut out)?;
+        updates(&args, &eal, &cores, &mut out)?;
     }
     Ok(())
 }
 
 /// Every round: testpmd, then each number of bindings both ways.
-fn forwarding(args: &Args, eal: &anchord::dpdk::Eal, out: &mut impl Write) -> Result<Table, Error> {
+fn forwarding(args: &Args, eal: &Eal, cores: &Cores, out: &mut impl Write) -> Result<Table, Error> {
     let entries_max = args.bindings.iter().copied().max().unwrap_or(1);
     let (mut rig, links) = Rig::new(eal, DEVICES[0], usize::try_from(entries_max)?)?;
     let mut publisher = Publisher::new(links);
@@ -82,7 +86,7 @@ fn forwarding(args: &Args, eal: &anchord::dpdk::Eal, out: &mut impl Write) -> Re
     for round in 1..=args.rounds {
         table.start_round(walk.cycles_per_load());
         for mode in [Mode::Io, Mode::MacSwap] {
-            let cycles = testpmd::run(args.cpu, !args.no_huge, mode)?;
+            let cycles = testpmd::run(cores, !args.no_huge, mode)?;
             table.record(format!("testpmd {}", mode.name()), cycles);
         }
         for &bindings in &args.bindings {
@@ -102,12 +106,12 @@ fn forwarding(args: &Args, eal: &anchord::dpdk::Eal, out: &mut impl Write) -> Re
 }
 
 /// Registers, refreshes and moves every node.
-fn updates(args: &Args, eal: &anchord::dpdk::Eal, out: &mut impl Write) -> Result<(), Error> {
+fn updates(args: &Args, eal: &Eal, cores: &Cores, out: &mut impl Write) -> Result<(), Error> {
     let (rig, links) = Rig::new(eal, DEVICES[1], usize::try_from(args.nodes)?)?;
     if args.state.exists() {
         std::fs::remove_dir_all(&args.state)?;
     }
-    let mut anchor = Anchor::new(rig, links, args.nodes, &args.state)?;
+    let mut anchor = Anchor::new(rig, links, args.nodes, &args.state, cores)?;
     let mut costs = Vec::new();
     for step in Step::ALL {
         costs.push((step, anchor.run(step)?));

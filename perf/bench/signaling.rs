@@ -8,6 +8,7 @@
 //! Worker, control core and harness take turns on one CPU; the journal has its own thread and a real
 //! store. Each acknowledgement is read, and the worker's table counted, before there is a figure.
 
+use crate::cores::Cores;
 use crate::pbu::{self, Step};
 use crate::rig::{Links, Rig};
 use crate::scene::{
@@ -59,14 +60,16 @@ pub(crate) struct Anchor {
 }
 
 impl Anchor {
-    /// An anchor without bindings, for `nodes` nodes, with its journal in `state`.
+    /// An anchor without bindings, for `nodes` nodes, with its journal in `state`, written on
+    /// another CPU.
     pub(crate) fn new(
         rig: Rig,
         links: Links,
         nodes: u32,
         state: &Path,
+        cores: &Cores,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let (journal, _thread) = Store::open(state)?.start()?;
+        let (journal, _thread) = cores.elsewhere(|| Store::open(state)?.start())??;
         let (events_in, events) = bounded(64);
         let (requests, _) = bounded(1);
         let (to_kernel, _) = bounded(1);

@@ -1,6 +1,7 @@
 //! The peer: `dpdk-testpmd` on the same CPU, the same devices and as many frames on the wire. It
 //! counts its own cycles.
 
+use crate::cores::Cores;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -28,8 +29,12 @@ impl Mode {
 const BURSTS: usize = 15;
 
 /// Runs it for a moment; cycles a packet.
-pub(crate) fn run(cpu: usize, huge: bool, mode: Mode) -> Result<f64, String> {
-    let lcores = format!("0@{cpu},1@{cpu}"); // the first only reads commands
+pub(crate) fn run(cores: &Cores, huge: bool, mode: Mode) -> Result<f64, String> {
+    cores.elsewhere(|| forward(cores, huge, mode)).map_err(|e| format!("CPU affinity: {e}"))?
+}
+
+fn forward(cores: &Cores, huge: bool, mode: Mode) -> Result<f64, String> {
+    let lcores = format!("0@{},1@{}", cores.other, cores.cpu); // the first only reads commands
     let prefix = format!("--file-prefix=anchord-testpmd-{}", std::process::id());
     let memory = if huge { "--in-memory" } else { "--no-huge" };
     let mut child = Command::new("dpdk-testpmd")
