@@ -71,10 +71,10 @@ fn run(plan: Plan, lma: &mut Lma, mut tamper: impl FnMut(&mut AckMsg) -> bool) -
             lma.handle(Event::Pbu(msg), at(ms), &mut actions);
         }
         for action in actions {
-            if let Action::Reply { mut ack, .. } = action {
-                if tamper(&mut ack) {
-                    load.answer(&ack, at(ms + 1));
-                }
+            if let Action::Reply { mut ack, .. } = action
+                && tamper(&mut ack)
+            {
+                load.answer(&ack, at(ms + 1));
             }
         }
         if load.is_done() {

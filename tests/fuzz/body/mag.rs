@@ -13,7 +13,7 @@ use anchord::mobility::mag::{AdvertConfig, Mag, MagConfig};
 use anchord::mobility::message::{AckMsg, OwnedOptions, UpdateMsg};
 use anchord::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
 use anchord::wire::mh::{AccessTech, BaFlags, BindingAck, MobilityOption, Options, SeqNo, Status};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
 const COA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 0x11);
@@ -100,8 +100,8 @@ pub(crate) fn run(bytes: &[u8]) {
 /// What the actions so far have made, and what they sent last.
 #[derive(Default)]
 struct World {
-    routes: HashSet<Route>,
-    tunnels: HashSet<AnchorAddr>,
+    routes: BTreeSet<Route>,
+    tunnels: BTreeSet<AnchorAddr>,
     sent: Vec<UpdateMsg>,
 }
 

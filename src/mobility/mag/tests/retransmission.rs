@@ -8,7 +8,7 @@ fn update_is_repeated_after_1_2_4_to_32_seconds_with_a_new_number_and_time() {
     let mut w = World::new();
     let mut last = only_pbu(&w.attach(attachment()));
     for interval in [1, 2, 4, 8, 16, 32, 32, 32] {
-        assert_eq!(pbus(&w.wait(secs(interval) - Duration::from_millis(1))), []);
+        assert_eq!(pbus(&w.wait(Duration::from_millis(interval * 1000 - 1))), []);
         let actions = w.wait(Duration::from_millis(1));
         assert_eq!(audits(&actions), [AuditKind::Retransmitted]);
         let next = only_pbu(&actions);
