@@ -3,6 +3,7 @@
 use super::*;
 use crate::addr::HomePrefix;
 use crate::mobility::action::Publication;
+use crate::mobility::assign::PREFIXES_MAX;
 use crate::mobility::binding::{Bce, BceState};
 use crate::mobility::config::{MagConfig, PoolConfig, Profile};
 use crate::mobility::message::OwnedOptions;
@@ -168,6 +169,15 @@ fn seventeenth_session_of_a_node_is_rejected_129() {
     }
     let actions = handle(&mut lma, pbu(1, 17, None, 100), at(0));
     assert_eq!(status(&actions), Some(Status::ADMINISTRATIVELY_PROHIBITED));
+}
+
+// proves: PMIP6-5.3.2-4
+#[test]
+fn session_whose_prefixes_might_not_fit_into_the_workers_tables_is_rejected_130() {
+    let mut lma = Lma { max_prefixes: PREFIXES_MAX + 1, ..lma() };
+    let statuses = [1, 2, 3].map(|n| status(&handle(&mut lma, pbu(n, 1, None, 100), at(0))));
+    let full = Some(Status::INSUFFICIENT_RESOURCES);
+    assert_eq!(statuses, [Some(Status::ACCEPTED), Some(Status::ACCEPTED), full]);
 }
 
 #[test]
