@@ -71,7 +71,7 @@ impl Steering {
 
     /// The worker that owns packets of this address: downlink by destination, uplink by inner source.
     #[must_use]
-    pub fn owner_of(&self, addr: Ipv6Addr) -> WorkerId {
+    pub(super) fn owner_of(&self, addr: Ipv6Addr) -> WorkerId {
         self.owner_of_bits(addr.to_bits())
     }
 
