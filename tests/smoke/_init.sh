@@ -24,6 +24,8 @@ skip() {
     exit 77
 }
 
+at_end() { :; } # whoever sources this may have more to remove
+
 finish() {
     local status=$?
     trap - EXIT
@@ -36,7 +38,8 @@ finish() {
         done
     fi
     lab_down
-    [[ -n ${KEEP:-} ]] || rm -rf "$RUN"
+    if [[ -n ${KEEP:-} ]]; then echo "kept: $RUN" >&2; else rm -rf "$RUN"; fi
+    at_end
     exit "$status"
 }
 trap finish EXIT
