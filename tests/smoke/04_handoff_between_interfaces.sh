@@ -24,5 +24,7 @@ equal "link-layer identifier" "$(binding .mn_ll_id)" 020000000102
 capture cn cn eth0 icmp6
 expect "cn answers over eth1" in_ns mn ping -c 2 -i 0.2 -W 2 $CN
 captured cn
+equal "handed over once" "$(counter binding_handed_off)" 1
+at_least "counted uplink, over both" "$(binding '.counters[0].uplink_packets')" 4
 equal "requests at cn from the same address" \
     "$(count_frames cn "icmpv6.type == 128 && ipv6.src == $node")" 2

@@ -10,7 +10,7 @@ lab_up
 anchord_start
 mag_start 1
 attach 1a
-prefix=$(binding '.hnp[0]')
+prefix=$(binding '.hnp[0]') node=$(node_address)
 pbu() { in_ns mag2 tests/lab/pbu.py --src $MAG2 --dst $LMA --mn-id "$MN_ID" "$@"; }
 
 # Nobody de-registers: a second session, after MaxDelayBeforeNewBCEAssign.
@@ -36,3 +36,8 @@ equal "status" "$(jq .status "$RUN/answer")" 0
 equal "prefix" "$(jq -r '.prefixes[0]' "$RUN/answer")" "$prefix"
 expect "the binding is at mag2" binding_is_at $MAG2
 equal "sessions" "$(ctl binding show --mn-id "$MN_ID" | jq length)" 1
+capture moved anchor access-dpdk
+in_ns cn ping -c 2 -i 0.2 -W 0.2 -I $CN "$node" && fail "the gateway made by scapy forwards nothing"
+captured moved
+equal "packets to mag2, and to no other" "$(frames moved 'ipv6.nxt == 41 && icmpv6.type != 4' ipv6.dst | sed 's/,.*//' | sort |
+    uniq -c | xargs)" "2 $MAG2"

@@ -21,4 +21,5 @@ expect "the binding stays at mag1" binding_is_at $MAG1
 expect "the node still reaches cn" reaches
 equal "status without an identifier" "$(pbu --src $MAG2 | jq .status)" 160
 equal "status of an old timestamp" "$(pbu --src $MAG2 --mn-id other --age 60 | jq .status)" 156
+equal "updates refused" "$(counter pbu_refused)" 4
 equal "bindings" "$(ctl binding show | jq length)" 1

@@ -13,6 +13,7 @@ expect "the node reaches cn" reaches
 stop anchord KILL || true
 capture access anchor access-dpdk
 anchord_start
+equal "bindings restored" "$(counter binding_restored)" 1
 equal "the prefix" "$(binding '.hnp[0]')" "$prefix"
 expect "the binding is at mag1" binding_is_at $MAG1
 eventually "the node reaches cn again" reaches

@@ -79,7 +79,7 @@ anchord_start() {
     anchord_config >"$RUN/anchord.toml"
     mkdir -p "$RUN/state"
     start anchord anchor "$BIN/anchord" --config "$RUN/anchord.toml"
-    eventually "anchord answers on its socket" ctl version
+    eventually "anchord's control core answers" ctl port show
     eventually "anchord's TAPs are up" in_ns anchor ip -6 route get $CN_LINK
     in_ns anchor ip -6 route replace default via $CN_LINK dev core
 }
