@@ -172,6 +172,12 @@ impl Session {
     /// What a message that [`Self::matches`] means.
     pub(super) fn judge(&self, ack: BindingAck, options: AckOptions, timestamps: bool) -> Verdict {
         match (self.sent(ack, timestamps), self.exchange()) {
+            // A refused timestamp is that of one transmission; a later one has its own.
+            (Some(sent), Some(exchange))
+                if refuses_timestamp(ack.status) && exchange.latest() != Some(sent) =>
+            {
+                Verdict::Ignored(PbaFault::NoMatch)
+            }
             (Some(sent), Some(exchange)) => {
                 let registers = exchange.ask.lifetime.0 != 0;
                 options.judge(ack, sent, timestamps, registers)
@@ -262,4 +268,8 @@ pub enum StateName {
     Suspended,
     Deregistering,
     Denied,
+}
+
+fn refuses_timestamp(status: Status) -> bool {
+    matches!(status, Status::TIMESTAMP_MISMATCH | Status::TIMESTAMP_LOWER_THAN_PREV_ACCEPTED)
 }

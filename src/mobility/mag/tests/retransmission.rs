@@ -51,6 +51,18 @@ fn late_answer_to_an_earlier_transmission_counts_from_that_one() {
     assert_eq!(row.lifetime_left_s, LIFETIME.as_secs() - 2);
 }
 
+// Both wait while the anchor starts: the first one's timestamp has grown too old, the second's has not.
+#[test]
+fn refused_timestamp_of_an_earlier_transmission_does_not_end_the_exchange() {
+    let mut w = World::new();
+    let first = only_pbu(&w.attach(attachment()));
+    let second = only_pbu(&w.wait(secs(1)));
+    let actions = w.refuse(&first, Status::TIMESTAMP_MISMATCH);
+    assert_eq!(audits(&actions), ignored(PbaFault::NoMatch));
+    w.accept(&second);
+    assert_eq!(w.state(), Some(StateName::Bound));
+}
+
 #[test]
 fn no_session_sends_more_than_three_updates_within_a_second() {
     let mut w = World::bound();
