@@ -96,7 +96,7 @@ impl<P: FramePool> Control<P> {
         let mut work = self.queries.finish(now.mono);
         while work < QUESTION_BUDGET
             && self.queries.pending.len() < PENDING_MAX
-            && !self.is_paused()
+            && !self.publisher.is_backlogged()
             && let Some(asked) = self.questions.try_next()
         {
             self.answer_one(asked, now);
@@ -171,6 +171,11 @@ impl<P: FramePool> Control<P> {
     }
 
     fn delete_bindings(&mut self, mn_id: MnId, prefix: Option<HomePrefix>, now: Now) -> Reply {
+        if self.is_paused() {
+            return Reply::Error(
+                "bindings are not written as fast as they change: try again".into(),
+            );
+        }
         let cache = self.lma.cache();
         let sessions =
             cache.of_node(&mn_id).filter(|b| prefix.is_none_or(|p| b.hnp.contains(&p))).count();

@@ -35,14 +35,14 @@ pub struct LogHandle(reload::Handle<EnvFilter, Registry>);
 impl LogHandle {
     /// Puts another filter in force; an error says what is wrong with it.
     pub fn set(&self, filter: &str) -> Result<(), String> {
-        let filter = EnvFilter::try_new(filter).map_err(|e| e.to_string())?;
+        let filter = parse(filter).map_err(|e| e.to_string())?;
         self.0.reload(filter).map_err(|e| e.to_string())
     }
 }
 
 /// Starts logging for the whole process. The drain writes what is left when it is dropped.
 pub fn init(log: &Log) -> Result<(LogHandle, LogDrain), TelemetryError> {
-    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&log.filter)?);
+    let (filter, handle) = reload::Layer::new(parse(&log.filter)?);
     let (writer, drain) = writer::start()?;
     let lines = if log.json {
         fmt::layer().json().with_writer(writer).boxed()
@@ -51,4 +51,21 @@ pub fn init(log: &Log) -> Result<(LogHandle, LogDrain), TelemetryError> {
     };
     tracing_subscriber::registry().with(filter).with(lines).try_init()?;
     Ok((LogHandle(handle), drain))
+}
+
+/// A filter in which the store's own chatter is off unless it is asked for.
+fn parse(filter: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::try_new(format!("fjall=warn,lsm_tree=warn,{filter}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_operator_names_wins_over_our_own_choice() {
+        let filter = parse("info,fjall=debug").expect("valid").to_string();
+        assert!(filter.contains("fjall=debug") && !filter.contains("fjall=warn"), "{filter}");
+        assert!(parse("info,,=x=").is_err());
+    }
 }

@@ -147,3 +147,30 @@ fn every_counter_has_a_row_of_its_own_name() {
     assert_eq!(names.len(), rows.len());
     assert!(rows.len() > Counter::ALL.len());
 }
+
+#[test]
+fn operator_is_answered_while_the_disk_is_stuck() {
+    let mut bench = Bench::new(Shape { journal_len: 1, ..Shape::default() });
+    bench.register(MAG1, "mn1");
+    for n in 2..6 {
+        let pbu = bench.pbu(MAG1, &format!("mn{n}"), 1, 600);
+        bench.arrive(&pbu);
+    }
+    let turns = |bench: &mut Bench| {
+        for _ in 0..20 {
+            bench.worker_turn();
+            bench.control_turn();
+        }
+    };
+    turns(&mut bench);
+    assert!(bench.acks().is_empty() && bench.control.is_paused());
+    let mut stats = bench.asker.ask(Request::StatsShow).expect("room");
+    let mn_id = MnId::nai("mn1").expect("short");
+    let delete = Request::BindingDel { mn_id, prefix: None };
+    let mut deleted = bench.asker.ask(delete).expect("room");
+    turns(&mut bench);
+    assert!(matches!(stats.try_recv(), Ok(Reply::Stats(_))));
+    assert!(matches!(deleted.try_recv(), Ok(Reply::Error(_))));
+    bench.settle();
+    assert_eq!(bench.acks().len(), 4, "the disk came back");
+}
