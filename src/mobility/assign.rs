@@ -61,10 +61,10 @@ impl Assignment<'_> {
             if taken.len() == PREFIXES_MAX {
                 return Err(Status::INSUFFICIENT_RESOURCES);
             }
-            // RFC 5213 5.3.2 (3): ours, and the node's to use; 5.2: of no other session.
-            let free = self.cache.by_hnp(prefix).is_none();
+            // RFC 5213 5.3.2 (3): ours, and the node's to use. One that a session holds never comes
+            // here: the lookup found that session.
             let own = self.static_prefixes.contains(&prefix);
-            if !free || !(own || self.pools.take(self.profile.pool, prefix)) {
+            if !own && !self.pools.take(self.profile.pool, prefix) {
                 return Err(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX);
             }
             taken.push(prefix);
