@@ -10,7 +10,7 @@
 use crate::addr::{AnchorAddr, HomePrefix, ProxyCoa};
 use crate::mag::counter::{Counter, Counters};
 use crate::mag::socket::RawSocket;
-use crate::wire::ipv6::{HEADER_LEN, Ipv6Header, Ipv6HeaderMut};
+use crate::wire::ipv6::{HEADER_LEN, Ipv6Header};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::io;
@@ -162,9 +162,10 @@ fn admit(
     }
     match (header.traffic_class & ECN, outer_traffic_class & ECN) {
         (NOT_ECT, CE) => return Err(Counter::TunnelCongested),
-        (_, CE) => Ipv6HeaderMut::new(packet)
-            .map_err(|_| Counter::TunnelMalformed)?
-            .set_traffic_class(header.traffic_class | CE),
+        (_, CE) => {
+            let marked = Ipv6Header { traffic_class: header.traffic_class | CE, ..header };
+            marked.emit(packet).map_err(|_| Counter::TunnelMalformed)?;
+        }
         _ => {}
     }
     Ok(())

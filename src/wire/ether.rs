@@ -13,12 +13,6 @@ pub const HEADER_LEN: usize = 14;
 /// EtherType of IPv6.
 pub const IPV6: u16 = 0x86dd;
 
-/// EtherType of IPv4.
-pub const IPV4: u16 = 0x0800;
-
-/// EtherType of ARP.
-pub const ARP: u16 = 0x0806;
-
 /// An Ethernet header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EtherHeader {

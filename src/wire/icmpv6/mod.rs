@@ -57,8 +57,6 @@ pub enum Unreachable {
     Prohibited = 1,
     /// Address unreachable.
     Address = 3,
-    /// The source address failed the ingress or egress policy.
-    SourcePolicy = 5,
 }
 
 impl ErrorMessage {

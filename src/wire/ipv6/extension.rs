@@ -5,12 +5,13 @@
 //!                       '- Tunnel Encapsulation Limit (RFC 2473 4.1.1): a Linux tunnel sends it
 //! ```
 
-use super::{DESTINATION_OPTIONS, HEADER_LEN, NEXT_HEADER_AT};
+use super::{HEADER_LEN, NEXT_HEADER_AT};
 use crate::wire::{Error, ErrorKind, Result, be16, octet};
 
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
+const DESTINATION_OPTIONS: u8 = 60;
 
 /// More extension headers than this are refused: no honest packet has them (RFC 8504 5.3).
 const HEADERS_MAX: usize = 8;

@@ -22,12 +22,6 @@ pub const HEADER_LEN: usize = 40;
 /// Every link carries a packet of this length (RFC 8200 section 5), in bytes.
 pub const MIN_MTU: u16 = 1280;
 
-/// Next header number of IPv6 in IPv6 (RFC 2473).
-pub const NEXT_HEADER: u8 = 41;
-
-/// Next header number of Destination Options.
-pub const DESTINATION_OPTIONS: u8 = 60;
-
 const PAYLOAD_LEN_AT: usize = 4;
 const NEXT_HEADER_AT: usize = 6;
 const HOP_LIMIT_AT: usize = 7;
@@ -91,44 +85,6 @@ impl Ipv6Header {
     }
 }
 
-/// An IPv6 header in a packet, to be changed in place.
-#[derive(Debug)]
-pub struct Ipv6HeaderMut<'a>(&'a mut [u8; HEADER_LEN]);
-
-impl<'a> Ipv6HeaderMut<'a> {
-    /// The header at the front of `packet`, whatever its bytes say.
-    pub fn new(packet: &'a mut [u8]) -> Result<Self> {
-        let len = packet.len();
-        packet.first_chunk_mut().map(Self).ok_or(Error::new(ErrorKind::Truncated, len))
-    }
-
-    /// Sets the traffic class: DSCP in the upper six bits, ECN in the lower two.
-    pub const fn set_traffic_class(&mut self, traffic_class: u8) {
-        self.0[0] = 6 << 4 | traffic_class >> 4;
-        self.0[1] = traffic_class << 4 | self.0[1] & 0x0f;
-    }
-
-    /// Sets the lower 20 bits as the flow label.
-    pub const fn set_flow_label(&mut self, flow_label: u32) {
-        let [_, high, middle, low] = flow_label.to_be_bytes();
-        self.0[1] = self.0[1] & 0xf0 | high & 0x0f;
-        self.0[2] = middle;
-        self.0[3] = low;
-    }
-
-    /// Sets the payload length, in bytes.
-    pub const fn set_payload_len(&mut self, payload_len: u16) {
-        let [high, low] = payload_len.to_be_bytes();
-        self.0[PAYLOAD_LEN_AT] = high;
-        self.0[PAYLOAD_LEN_AT + 1] = low;
-    }
-
-    /// Sets the hop limit.
-    pub const fn set_hop_limit(&mut self, hop_limit: u8) {
-        self.0[HOP_LIMIT_AT] = hop_limit;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,22 +114,7 @@ mod tests {
             for len in 0..HEADER_LEN {
                 prop_assert!(Ipv6Header::parse(&packet[..len]).is_err());
                 prop_assert!(header.emit(&mut packet[..len]).is_err());
-                prop_assert!(Ipv6HeaderMut::new(&mut packet[..len]).is_err());
             }
-        }
-
-        #[test]
-        fn setters_change_their_field_and_no_other(before in header(), after in header()) {
-            let mut packet = [0; HEADER_LEN];
-            before.emit(&mut packet)?;
-            let mut view = Ipv6HeaderMut::new(&mut packet)?;
-            view.set_traffic_class(after.traffic_class);
-            view.set_flow_label(after.flow_label);
-            view.set_payload_len(after.payload_len);
-            view.set_hop_limit(after.hop_limit);
-            let next_header = before.next_header;
-            let expected = Ipv6Header { next_header, src: before.src, dst: before.dst, ..after };
-            prop_assert_eq!(Ipv6Header::parse(&packet), Ok(expected));
         }
     }
 
