@@ -70,7 +70,8 @@ impl MobTimestamp {
     }
 }
 
-/// A binding lifetime on the wire: units of four seconds (RFC 6275 section 6.1.7). Zero deregisters.
+/// A binding lifetime on the wire: units of four seconds (RFC 6275 section 6.1.7). Zero
+/// deregisters.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -80,7 +81,8 @@ impl Lifetime {
     /// De-registration.
     pub const ZERO: Self = Self(0);
 
-    /// The longest lifetime that does not exceed `d` (never rounded up, capped at the field's maximum).
+    /// The longest lifetime that does not exceed `d` (never rounded up, capped at the field's
+    /// maximum).
     #[must_use]
     pub fn at_most(d: Duration) -> Self {
         Self(u16::try_from(d.as_secs() / 4).unwrap_or(u16::MAX))

@@ -1,5 +1,5 @@
-//! A worker allocates nothing per packet: not for what it forwards either way, nor for what it drops,
-//! answers, punts or finds nowhere.
+//! A worker allocates nothing per packet: not for what it forwards either way, nor for what it
+//! drops, answers, punts or finds nowhere.
 
 use anchord::addr::{AnchorAddr, HomePrefix, MacAddr, PortId, WorkerId};
 use anchord::dataplane::counters::{Counter, WorkerCounters};

@@ -1,10 +1,13 @@
-//! Taste as a test: what may import what, how long files may be, where `unsafe` may stand.
+//! Taste as a test: what may import what, how long files and comments may be, where `unsafe` may
+//! stand, and that nothing is left for later.
+//! stand.
 #![allow(missing_docs)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const FILE_LINES_MAX: usize = 600;
+const LINE_CHARS_MAX: usize = 100;
 
 /// What a module may import from the others: the table of `docs/architecture.md`. A longer path
 /// allows only what is below it. The programs and `runtime` put all together.
@@ -125,7 +128,9 @@ fn modules_import_only_what_they_may() {
         path.strip_prefix(allowed).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
     let mut faults = Vec::new();
-    for file in rust_files(&["src"]) {
+    // A test may put modules together.
+    let is_test = |f: &File| f.name.ends_with("/tests.rs") || f.name.contains("/tests/");
+    for file in rust_files(&["src"]).into_iter().filter(|f| !is_test(f)) {
         let Some((module, allowed)) = MAY_IMPORT.iter().find(|(m, _)| *m == file.module()) else {
             continue;
         };
@@ -168,6 +173,26 @@ fn files_are_short() {
         let lines = file.text.lines().count();
         if lines > FILE_LINES_MAX {
             faults.push(format!("{}: {lines} lines", file.name));
+        }
+    }
+    assert_none(&faults);
+}
+
+#[test]
+fn comments_are_as_narrow_as_the_code() {
+    let mut faults = Vec::new();
+    for file in rust_files(&["src", "tests", "perf"]) {
+        // rustfmt sees to the code; diagrams, in fences, are as wide as they must be.
+        let mut in_fence = false;
+        for (at, line) in file.text.lines().enumerate() {
+            let comment = line.trim_start();
+            if !comment.starts_with("//") {
+                continue;
+            }
+            in_fence ^= comment.contains("```");
+            if !in_fence && line.chars().count() > LINE_CHARS_MAX {
+                faults.push(format!("{}:{}", file.name, at + 1));
+            }
         }
     }
     assert_none(&faults);

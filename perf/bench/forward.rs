@@ -1,8 +1,8 @@
 //! Cycles a packet of the worker's own loop.
 //!
-//! A batch of frames is put on the wire, the worker polls until it is idle (this alone is timed, with
-//! its last, empty turn), and every frame that comes out is compared to the byte. Buffers go round in
-//! the order of the pool, so that none is hotter than on a NIC's ring.
+//! A batch of frames is put on the wire, the worker polls until it is idle (this alone is timed,
+//! with its last, empty turn), and every frame that comes out is compared to the byte. Buffers go
+//! round in the order of the pool, so that none is hotter than on a NIC's ring.
 
 use crate::rig::{MBUFS, Rig, WIRE_LEN};
 use crate::scene::{self, ACCESS, CORE, Direction, PLAIN_LEN, TUNNELLED_LEN};
@@ -30,8 +30,8 @@ impl Stream {
         Self { direction, bindings, random: seed | 1, idle }
     }
 
-    /// Forwards at least `packets` packets; returns cycles a packet. An error if what came out is not
-    /// what had to.
+    /// Forwards at least `packets` packets; returns cycles a packet. An error if what came out is
+    /// not what had to.
     pub(crate) fn run(&mut self, rig: &mut Rig, packets: u64) -> Result<f64, String> {
         let before = rig.counted();
         let (mut cycles, mut sent) = (0, 0);

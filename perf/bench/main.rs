@@ -1,6 +1,6 @@
-//! What a packet and a binding update cost: the worker's own loop and the control core's on `net_ring`
-//! devices, beside `dpdk-testpmd` in the same run. `perf/run` calls it; `perf/README.md` has the
-//! method and the figures.
+//! What a packet and a binding update cost: the worker's own loop and the control core's on
+//! `net_ring` devices, beside `dpdk-testpmd` in the same run. `perf/run` calls it; `perf/README.md`
+//! has the method and the figures.
 
 mod cores;
 mod forward;

@@ -130,8 +130,8 @@ fn option(mh: &[u8], wanted: u8) -> Option<&[u8]> {
     }
 }
 
-/// RFC 6275 section 6.1.1: over the pseudo-header and the message. Zero for a message that holds its
-/// own checksum.
+/// RFC 6275 section 6.1.1: over the pseudo-header and the message. Zero for a message that holds
+/// its own checksum.
 fn checksum(src: Ipv6Addr, dst: Ipv6Addr, mh: &[u8]) -> u16 {
     let len = u32::try_from(mh.len()).unwrap_or(0).to_be_bytes();
     let pseudo = [&src.octets()[..], &dst.octets(), &len, &[0, 0, 0, MH]].concat();

@@ -5,8 +5,8 @@
 //!   harness ==tx 0===ring 0===rx 0== worker       harness ==tx 0===ring 0===rx 0== worker
 //!           ==rx 1===ring 1===tx 1==                      ==rx 1===ring 1===tx 1==
 //! ```
-//! A `net_ring` device returns on receive queue i what transmit queue i sent; with two queue pairs a
-//! port the worker and the harness take opposite ends.
+//! A `net_ring` device returns on receive queue i what transmit queue i sent; with two queue pairs
+//! a port the worker and the harness take opposite ends.
 
 use crate::scene::{self, ACCESS, ACCESS_MTU, CORE, CORE_MTU, MAGS};
 use anchord::addr::{AnchorAddr, WorkerId};

@@ -3,8 +3,8 @@
 //! ```text
 //!   node 2001:db8:x:y::1 -- MAG fd01:0:0:a::i ==tunnel== anchor fd01::1 -- correspondent 2600::1
 //! ```
-//! Every header is written here by hand, from the RFCs' layouts: the harness shares no code with what
-//! it measures.
+//! Every header is written here by hand, from the RFCs' layouts: the harness shares no code with
+//! what it measures.
 
 use anchord::addr::{HomePrefix, MacAddr, PortId};
 use anchord::dataplane::update::{Change, Forward, NextHop, Tunnel, TunnelId};
@@ -125,8 +125,9 @@ pub(crate) fn write_input(direction: Direction, i: u32, out: &mut [u8]) -> usize
     }
 }
 
-/// Whether `frame` is what must leave the anchor for binding `i`: addresses, lengths, next headers and
-/// the packet inside to the byte, its hop limit one less. Free: the tunnel's hop limit and flow label.
+/// Whether `frame` is what must leave the anchor for binding `i`: addresses, lengths, next headers
+/// and the packet inside to the byte, its hop limit one less. Free: the tunnel's hop limit and flow
+/// label.
 pub(crate) fn output_is_right(direction: Direction, i: u32, frame: &[u8]) -> bool {
     let mut want = [0; TUNNELLED_LEN];
     match direction {

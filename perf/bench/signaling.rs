@@ -5,8 +5,9 @@
 //!      ^                ^                  |
 //!      +-----PBA--------+<-inject, update--+
 //! ```
-//! Worker, control core and harness take turns on one CPU; the journal has its own thread and a real
-//! store. Each acknowledgement is read, and the worker's table counted, before there is a figure.
+//! Worker, control core and harness take turns on one CPU; the journal has its own thread and a
+//! real store. Each acknowledgement is read, and the worker's table counted, before there is a
+//! figure.
 
 use crate::cores::Cores;
 use crate::pbu::{self, Step};

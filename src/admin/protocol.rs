@@ -1,7 +1,8 @@
 //! JSON-RPC 2.0, one object a line: what a line asks for, and what is answered to it.
 //!
 //! Pure functions; any bytes give a call or a refusal. Requests are answered in the order in which
-//! they came. Batches are refused, and so are notifications: whoever asks is told what became of it.
+//! they came. Batches are refused, and so are notifications: whoever asks is told what became of
+//! it.
 
 use super::api::{BindingFilter, PAGE_MAX, PROTOCOL_VERSION, Request};
 use crate::addr::{HomePrefix, MnId};

@@ -1,8 +1,8 @@
 //! The socket in the file system: taken when its last owner is gone, never from a live one.
 //!
-//! A lock on `PATH.lock` decides who the owner is; the kernel drops it when the process ends, however
-//! it ends. Only its holder touches `PATH`. The socket is made under another name, given its owner
-//! and mode, and then renamed, so that it never stands open to others.
+//! A lock on `PATH.lock` decides who the owner is; the kernel drops it when the process ends,
+//! however it ends. Only its holder touches `PATH`. The socket is made under another name, given
+//! its owner and mode, and then renamed, so that it never stands open to others.
 
 use rustix::fs::FlockOperation;
 use std::fs::{File, Permissions};

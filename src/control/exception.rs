@@ -147,7 +147,8 @@ fn open_tap(netlink: &mut RouteSocket, spec: &TapSpec) -> Result<Tap, ExceptionE
         .enable(false)
         .build_sync()
         .map_err(failed)?;
-    // Before it is up: the addresses are ours by configuration, nothing is to be detected or learnt.
+    // Before it is up: the addresses are ours by configuration, nothing is to be detected or
+    // learnt.
     for (knob, value) in SYSCTLS {
         let path = Path::new("/proc/sys/net/ipv6/conf").join(&spec.name).join(knob);
         if let Err(error) = fs::write(&path, value) {

@@ -7,7 +7,8 @@
 //! ```
 //! A batch is confirmed when the kernel has it (`PersistMode::Buffer`): it then survives a crash or
 //! kill of the process, though not of the machine. A write that fails is tried again until it
-//! works; meanwhile nothing is acknowledged, and forwarding goes on. See `docs/adr/0020-journal.md`.
+//! works; meanwhile nothing is acknowledged, and forwarding goes on. See
+//! `docs/adr/0020-journal.md`.
 
 use crate::mobility::action::BindingId;
 use crate::mobility::binding::Bce;

@@ -1,5 +1,6 @@
 //! Frames that the control core sends: its own messages, the kernel's frames, and frames that
-//! waited for a neighbour. They leave by a worker's transmit queue (`docs/adr/0021-inject-through-worker.md`).
+//! waited for a neighbour. They leave by a worker's transmit queue
+//! (`docs/adr/0021-inject-through-worker.md`).
 //!
 //! ```text
 //!   message --route--> port, next hop --neighbor--> Ethernet header --> inject ring --> worker

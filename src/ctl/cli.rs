@@ -122,7 +122,8 @@ enum MagVerb {
         #[arg(long)]
         name: String,
     },
-    /// Withdraw a gateway's authorization, until the next start; its bindings stay until they expire
+    /// Withdraw a gateway's authorization, until the next start; its bindings stay until they
+    /// expire
     Del {
         /// Its Proxy-CoA
         address: Ipv6Addr,

@@ -1,6 +1,6 @@
 //! The uplink: admission of what comes out of a tunnel (RFC 5213 section 5.6.2, RFC 6275 section
-//! 10.4.5). A packet enters only from the gateway that serves the node, and only with a source address
-//! of the node's own.
+//! 10.4.5). A packet enters only from the gateway that serves the node, and only with a source
+//! address of the node's own.
 
 use super::burst::Lane;
 use super::counters::Counter;
@@ -13,8 +13,8 @@ use super::update::Forward;
 use crate::nic::Frame;
 
 impl<F: Frame> Lane<F> {
-    /// Ends a tunnel packet whose inner packet begins `inner_at` bytes into it; `slot` is the entry of
-    /// the inner source.
+    /// Ends a tunnel packet whose inner packet begins `inner_at` bytes into it; `slot` is the entry
+    /// of the inner source.
     pub(super) fn uplink(&mut self, mut frame: F, slot: Option<Slot>, inner_at: usize) {
         let ecn = match self.admit(frame.data(), slot, inner_at) {
             Ok(ecn) => ecn,

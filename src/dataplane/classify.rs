@@ -180,7 +180,8 @@ fn classify_tunneled(packet: &[u8], at: usize, end: usize, ingress: &Ingress) ->
     Class::Tunneled { inner_src: ip.src(), inner_at: at, packet_len }
 }
 
-/// A payload length of zero before a Hop-by-Hop header announces more than our links carry (RFC 2675).
+/// A payload length of zero before a Hop-by-Hop header announces more than our links carry (RFC
+/// 2675).
 fn is_jumbogram(ip: Ipv6<'_>) -> bool {
     ip.packet_len() == IPV6_LEN && ip.next_header() == protocol::HOP_BY_HOP
 }

@@ -1,5 +1,5 @@
-//! What leaves: frames are staged by port and sent once a burst. What the NIC refuses is dropped and
-//! counted; a worker never waits for a queue.
+//! What leaves: frames are staged by port and sent once a burst. What the NIC refuses is dropped
+//! and counted; a worker never waits for a queue.
 
 use super::header::ETHERTYPE_IPV6;
 use super::worker::PortConfig;

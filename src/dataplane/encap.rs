@@ -25,8 +25,8 @@ pub(super) struct EncapLimit {
     pub(super) at: usize,
 }
 
-/// Replaces the Ethernet header of `frame` by `head`, which is one and a tunnel header. `false`, and
-/// no change, if the buffer has no room in front or the packet is too long for a length field.
+/// Replaces the Ethernet header of `frame` by `head`, which is one and a tunnel header. `false`,
+/// and no change, if the buffer has no room in front or the packet is too long for a length field.
 #[must_use]
 pub(super) fn encapsulate<F: Frame>(frame: &mut F, head: &[u8; HEAD_LEN], outer: Outer) -> bool {
     let overhead = overhead(outer.encap_limit.is_some());

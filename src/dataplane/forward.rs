@@ -170,9 +170,9 @@ impl<F: Frame> Lane<F> {
         }
     }
 
-    /// The source of an error about a packet (RFC 4443 section 2.2): (a) the address that it was sent
-    /// to, if that is ours; (b) else an address of the link by which the error leaves, the tunnel's
-    /// for a node. `None`: it would go nowhere.
+    /// The source of an error about a packet (RFC 4443 section 2.2): (a) the address that it was
+    /// sent to, if that is ours; (b) else an address of the link by which the error leaves, the
+    /// tunnel's for a node. `None`: it would go nowhere.
     fn error_source(&mut self, ip: Ipv6<'_>) -> Option<Ipv6Addr> {
         if is_unforwardable(ip.src()) {
             return None;

@@ -5,8 +5,8 @@
 //!   rx on A --(Stage::Uplink)--> B: admit, decap --(Stage::Downlink)--> C: encap --> tx
 //! ```
 //!
-//! A frame is handed over at most once a stage, so at most twice: the receiver of a stage carries it
-//! out and never passes the same stage on.
+//! A frame is handed over at most once a stage, so at most twice: the receiver of a stage carries
+//! it out and never passes the same stage on.
 
 use crate::addr::WorkerId;
 use crate::nic::{BURST_MAX, Frame};

@@ -1,8 +1,8 @@
 //! The hash of the workers' tables and of flow labels: a folded 64x64-bit multiplication.
 //!
 //! Consecutive prefixes differ in few bits; a CRC or a shift maps them to consecutive or colliding
-//! slots, a multiplication folded over both halves spreads them. It need not withstand an enemy: what
-//! is stored under it, the control core assigned.
+//! slots, a multiplication folded over both halves spreads them. It need not withstand an enemy:
+//! what is stored under it, the control core assigned.
 
 /// Spreads two words; the upper bits of the result are the best ones.
 pub(super) const fn mix(a: u64, b: u64) -> u64 {

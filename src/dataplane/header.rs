@@ -88,8 +88,8 @@ pub(super) const fn is_link_local(addr: u128) -> bool {
     addr >> 118 == 0xfe80 >> 6
 }
 
-/// Addresses that no router may forward, as a source (RFC 4291 sections 2.5.2, 2.5.3, 2.5.6, 2.7) or
-/// as a destination on behalf of a node: unspecified, loopback, link-local, multicast.
+/// Addresses that no router may forward, as a source (RFC 4291 sections 2.5.2, 2.5.3, 2.5.6, 2.7)
+/// or as a destination on behalf of a node: unspecified, loopback, link-local, multicast.
 pub(super) const fn is_unforwardable(addr: u128) -> bool {
     addr <= 1 || is_link_local(addr) || is_multicast(addr)
 }

@@ -12,8 +12,9 @@ use crate::time::{Duration, Instant};
 use crate::wire::icmpv6::{ERROR_HEADER_LEN, ERROR_MAX_LEN, ErrorMessage};
 use std::net::Ipv6Addr;
 
-/// Turns a frame with a packet into one with an error about it, to the packet's sender. The Ethernet
-/// header is left undefined. `false`: the buffer does not allow it, and the frame is of no use.
+/// Turns a frame with a packet into one with an error about it, to the packet's sender. The
+/// Ethernet header is left undefined. `false`: the buffer does not allow it, and the frame is of no
+/// use.
 #[must_use]
 pub(super) fn rewrite<F: Frame>(frame: &mut F, error: ErrorMessage, source: Ipv6Addr) -> bool {
     let Some(target) = Ipv6::of_frame(frame.data()).map(Ipv6::src) else { return false };

@@ -1,6 +1,6 @@
-//! Frames for the control core. Exceptions (frames for the kernel, frames that wait for a neighbour)
-//! may fill half of the ring and signaling seven eighths, so neither can starve what is above it;
-//! the rest is for answers, which must not be lost.
+//! Frames for the control core. Exceptions (frames for the kernel, frames that wait for a
+//! neighbour) may fill half of the ring and signaling seven eighths, so neither can starve what is
+//! above it; the rest is for answers, which must not be lost.
 
 use super::update::{EntryCounters, PuntReason, Report};
 use crate::nic::Frame;

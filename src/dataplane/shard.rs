@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Open addressing with linear probing in an array of twice as many slots as entries may be, so a
-//! probe ends at its first or second line; removal shifts back, so there are no tombstones. The size
-//! is fixed at start: `docs/adr/0011-shard-table.md` has the reasons and the numbers.
+//! probe ends at its first or second line; removal shifts back, so there are no tombstones. The
+//! size is fixed at start: `docs/adr/0011-shard-table.md` has the reasons and the numbers.
 
 use super::hash::{high, low, mix, slot};
 use super::update::{EntryCounters, Forward, TunnelId};
@@ -104,9 +104,9 @@ impl Shard {
         self.lengths.iter().find_map(|(len, _)| self.find(addr & HomePrefix::mask(*len), *len))
     }
 
-    /// Brings the lines where the lookups of these addresses begin into the cache. The loads depend on
-    /// nothing but the addresses, so as many are under way at once as the processor can: the effect
-    /// of prefetching, without `unsafe`.
+    /// Brings the lines where the lookups of these addresses begin into the cache. The loads depend
+    /// on nothing but the addresses, so as many are under way at once as the processor can: the
+    /// effect of prefetching, without `unsafe`.
     pub(super) fn touch(&self, addrs: impl Iterator<Item = u128>) {
         let Some((len, _)) = self.lengths.first() else { return };
         let mask = HomePrefix::mask(*len);
@@ -134,8 +134,8 @@ impl Shard {
         self.lookup_exact(prefix).map(|slot| self.entry(slot).counters)
     }
 
-    /// Creates the entry of a prefix, or changes what becomes of its packets. `false` if the shard is
-    /// full.
+    /// Creates the entry of a prefix, or changes what becomes of its packets. `false` if the shard
+    /// is full.
     #[must_use]
     pub(super) fn set(&mut self, prefix: HomePrefix, forward: Forward) -> bool {
         let forward = match forward {

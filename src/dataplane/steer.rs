@@ -9,8 +9,8 @@ use crate::addr::{HomePrefix, WorkerId};
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-/// The RSS key: Microsoft's of the RSS verification suite, which every NIC's manual knows. A NIC with
-/// a longer key repeats it; only the first 96 bits meet our 64 bits of input.
+/// The RSS key: Microsoft's of the RSS verification suite, which every NIC's manual knows. A NIC
+/// with a longer key repeats it; only the first 96 bits meet our 64 bits of input.
 pub const RSS_KEY: [u8; 40] = [
     0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0,
     0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c,
@@ -69,7 +69,8 @@ impl Steering {
         &self.reta
     }
 
-    /// The worker that owns packets of this address: downlink by destination, uplink by inner source.
+    /// The worker that owns packets of this address: downlink by destination, uplink by inner
+    /// source.
     #[must_use]
     pub(super) fn owner_of(&self, addr: Ipv6Addr) -> WorkerId {
         self.owner_of_bits(addr.to_bits())

@@ -5,8 +5,8 @@
 //!     0                                  14                              54          63
 //! ```
 //!
-//! One cache line a gateway, shared by all of its nodes: a handoff rewrites a number in an entry and
-//! nothing here.
+//! One cache line a gateway, shared by all of its nodes: a handoff rewrites a number in an entry
+//! and nothing here.
 
 use super::fib::{Fib, Generation, Route};
 use super::header::{ETHER_LEN, ETHERTYPE_IPV6, IPV6_LEN, protocol};
@@ -17,8 +17,8 @@ use crate::addr::PortId;
 /// Bytes of an Ethernet and an IPv6 header.
 pub(super) const HEAD_LEN: usize = ETHER_LEN + IPV6_LEN;
 
-/// Hop limit of tunnel packets (RFC 2473 section 6.3; the IPv6 default of RFC 4861's `CurHopLimit` as
-/// IANA assigns it).
+/// Hop limit of tunnel packets (RFC 2473 section 6.3; the IPv6 default of RFC 4861's `CurHopLimit`
+/// as IANA assigns it).
 pub(super) const HOP_LIMIT: u8 = 64;
 
 /// What is known of the way to a gateway.

@@ -58,8 +58,8 @@ pub enum Change {
     /// Removes the entry of a prefix and its counters.
     EntryDel(HomePrefix),
     /// A prefix that the anchor's nodes live in. Addresses inside that no entry holds are
-    /// unreachable, and what nodes send into it stays in the anchor: every prefix that may ever have
-    /// an entry lies in a pool, on every worker.
+    /// unreachable, and what nodes send into it stays in the anchor: every prefix that may ever
+    /// have an entry lies in a pool, on every worker.
     PoolSet(HomePrefix),
     /// No longer.
     PoolDel(HomePrefix),

@@ -34,7 +34,8 @@ fn main() {
     println!("cargo:rerun-if-changed=src/shim.c");
 
     // Emits the libraries; the linker's --as-needed keeps those that are used. Drivers are no
-    // libraries of ours: EAL loads them as plugins from the directory that the distribution built in.
+    // libraries of ours: EAL loads them as plugins from the directory that the distribution built
+    // in.
     if let Err(e) = pkg_config::Config::new().atleast_version(DPDK_MIN).probe("libdpdk") {
         println!("cargo:warning=DPDK {DPDK_MIN} or later was not found by pkg-config.");
         println!(
@@ -48,8 +49,8 @@ fn main() {
     shim(&cflags);
 }
 
-/// DPDK's compiler flags as they stand. The pkg-config crate keeps only `-I` and `-D`, and DPDK also
-/// needs its `-include` and `-march`.
+/// DPDK's compiler flags as they stand. The pkg-config crate keeps only `-I` and `-D`, and DPDK
+/// also needs its `-include` and `-march`.
 fn cflags() -> Vec<String> {
     let pkg_config = std::env::var_os("PKG_CONFIG").unwrap_or_else(|| "pkg-config".into());
     let out = Command::new(pkg_config).args(["--cflags", "libdpdk"]).output();

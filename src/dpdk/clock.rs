@@ -2,8 +2,8 @@
 
 use super::Eal;
 
-/// Nanoseconds since it was made. Monotonic, and the same on all cores where the counter is invariant
-/// (every machine that DPDK calls supported).
+/// Nanoseconds since it was made. Monotonic, and the same on all cores where the counter is
+/// invariant (every machine that DPDK calls supported).
 #[derive(Debug, Clone, Copy)]
 pub struct TscClock {
     origin: u64,

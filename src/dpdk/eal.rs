@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug)]
 pub(super) struct Alive(());
 
-/// The initialised environment. It stays on the thread that initialised it, which became DPDK's main
-/// lcore and was bound to that lcore's CPU.
+/// The initialised environment. It stays on the thread that initialised it, which became DPDK's
+/// main lcore and was bound to that lcore's CPU.
 ///
 /// Dropping it tears the environment down, if everything made from it is gone before; else the
 /// environment stays up until the process ends, and a warning says so.
@@ -62,8 +62,8 @@ impl Eal {
         let argv: &'static mut [*mut c_char] =
             argv.into_iter().map(CString::into_raw).collect::<Vec<_>>().leak();
         let argc = c_int::try_from(argv.len()).unwrap_or(c_int::MAX);
-        // SAFETY: argv holds argc strings, each ended by zero and never freed; STARTED makes this the
-        // only call in the process.
+        // SAFETY: argv holds argc strings, each ended by zero and never freed; STARTED makes this
+        // the only call in the process.
         if unsafe { dpdk_sys::rte_eal_init(argc, argv.as_mut_ptr()) } < 0 {
             let errno = Errno::last();
             let arguments = args.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ");

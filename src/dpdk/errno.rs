@@ -22,8 +22,8 @@ impl Errno {
 
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // SAFETY: rte_strerror returns a string that is static or in this thread's own buffer, which
-        // nothing overwrites before the end of this function.
+        // SAFETY: rte_strerror returns a string that is static or in this thread's own buffer,
+        // which nothing overwrites before the end of this function.
         let text = unsafe { CStr::from_ptr(dpdk_sys::rte_strerror(self.0)) };
         write!(f, "{} (errno {})", text.to_string_lossy(), self.0)
     }

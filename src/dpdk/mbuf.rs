@@ -6,8 +6,8 @@
 //!                        ^ Ethernet header        (further segments hang on `next`)
 //! ```
 //!
-//! Fields are read and written at the offsets that the C compiler gave (`dpdk_sys::MBUF_*`): no call
-//! per packet. Freeing is a call; forwarded frames are not freed by us, the driver frees them.
+//! Fields are read and written at the offsets that the C compiler gave (`dpdk_sys::MBUF_*`): no
+//! call per packet. Freeing is a call; forwarded frames are not freed by us, the driver frees them.
 
 use crate::addr::PortId;
 use crate::nic::Frame;

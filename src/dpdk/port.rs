@@ -233,7 +233,8 @@ impl Opened {
             conf.rx_adv_conf.rss_conf.rss_key_len = u8::try_from(key.len()).unwrap_or(u8::MAX);
         }
         // SAFETY: the port is ours and stopped; `conf`, with the key that it points to, and the
-        // descriptor counts outlive the calls, which copy them. The pool outlives the port (`_pool`).
+        // descriptor counts outlive the calls, which copy them. The pool outlives the port
+        // (`_pool`).
         unsafe {
             let ret = dpdk_sys::rte_eth_dev_configure(raw, rx_count, plan.workers, &raw const conf);
             step("configure its queues and MTU", ret)?;

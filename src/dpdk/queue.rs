@@ -64,9 +64,9 @@ impl nic::TxQueue for TxQueue {
 
     fn send(&mut self, burst: &mut Burst<Mbuf>) -> usize {
         let len = burst.len();
-        // SAFETY: the array holds `len` pointers to mbufs of ours (repr(transparent)). It is emptied
-        // before the driver sees them, so that none has two owners; the port is started while we
-        // share it, and `&mut self` is the only user of the queue.
+        // SAFETY: the array holds `len` pointers to mbufs of ours (repr(transparent)). It is
+        // emptied before the driver sees them, so that none has two owners; the port is started
+        // while we share it, and `&mut self` is the only user of the queue.
         unsafe {
             burst.set_len(0);
             let frames = burst.as_mut_ptr().cast::<*mut rte_mbuf>();

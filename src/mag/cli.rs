@@ -36,7 +36,8 @@ enum Command {
         /// The node, by the identifier of its [[mobile_node]]; else the link tells.
         #[arg(long)]
         mn_id: Option<String>,
-        /// What is known of the handoff: new-interface, between-interfaces, same-interface, unknown.
+        /// What is known of the handoff: new-interface, between-interfaces, same-interface,
+        /// unknown.
         #[arg(long)]
         handoff: Option<HandoffHint>,
     },

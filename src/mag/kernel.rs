@@ -1,5 +1,5 @@
-//! The kernel's part of the gateway, through rtnetlink: addresses of access links, and the routes and
-//! rules by which it forwards (RFC 5213 6.10.5).
+//! The kernel's part of the gateway, through rtnetlink: addresses of access links, and the routes
+//! and rules by which it forwards (RFC 5213 6.10.5).
 //!
 //! ```text
 //!   priority  rule                                what it is for
@@ -161,7 +161,8 @@ impl Kernel {
         self.socket.request(RouteNetlinkMessage::SetLink(message), 0)
     }
 
-    /// Adds a link-local address. Without DAD: the anchor made it unique on the link (RFC 5213 6.8).
+    /// Adds a link-local address. Without DAD: the anchor made it unique on the link (RFC 5213
+    /// 6.8).
     pub(super) fn add_link_local(&mut self, link: LinkId, address: Ipv6Addr) -> io::Result<()> {
         let message = RouteNetlinkMessage::NewAddress(address_message(link, address));
         self.socket.request(message, NLM_F_CREATE | NLM_F_REPLACE)

@@ -7,8 +7,8 @@
 //!                                            |
 //!                            TunnelTable ----+--> Tunnel (two tasks): TUN <-> RawSocket(41)
 //! ```
-//! One thread. The gateway's task alone owns the core; everything else sends it what happened over one
-//! bounded channel.
+//! One thread. The gateway's task alone owns the core; everything else sends it what happened over
+//! one bounded channel.
 
 pub mod cli;
 

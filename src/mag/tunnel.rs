@@ -1,5 +1,5 @@
-//! The tunnel in user space: between a TUN, which the kernel routes by, and a raw socket for IPv6 in
-//! IPv6 (RFC 2473).
+//! The tunnel in user space: between a TUN, which the kernel routes by, and a raw socket for IPv6
+//! in IPv6 (RFC 2473).
 //!
 //! ```text
 //!   node -> access link -> kernel -> TUN -> uplink():   source is a bound node's?  outer header, send

@@ -84,6 +84,7 @@ pub enum Ignored {
     NoSession,
     /// The source is not a unicast address (RFC 6275 9.5.4).
     NotUnicast,
-    /// Held until `MaxDelayBeforeNewBCEAssign` has passed (RFC 5213 5.4.1.2, 5.4.1.3); answered then.
+    /// Held until `MaxDelayBeforeNewBCEAssign` has passed (RFC 5213 5.4.1.2, 5.4.1.3); answered
+    /// then.
     Waiting,
 }

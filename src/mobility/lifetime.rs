@@ -6,7 +6,8 @@ use crate::time::{Duration, Instant, Lifetime};
 use std::collections::BTreeSet;
 
 /// The lifetime to grant: what was asked for, at most what policy allows, never rounded up
-/// (RFC 6275 10.3.1). One unit at least: zero in a PBA would tell the gateway that it de-registered.
+/// (RFC 6275 10.3.1). One unit at least: zero in a PBA would tell the gateway that it
+/// de-registered.
 pub(crate) fn grant(requested: Lifetime, max: Duration) -> Lifetime {
     requested.min(Lifetime::at_most(max)).max(Lifetime(1))
 }

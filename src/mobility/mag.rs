@@ -13,11 +13,12 @@
 //!                          v                                   v
 //!       ConfigureLink, Install, Advertise, Probe            SendPbu
 //! ```
-//! Links are point-to-point (RFC 5213 6.3): a link has one node. A node may have several links, each
-//! its own mobility session.
+//! Links are point-to-point (RFC 5213 6.3): a link has one node. A node may have several links,
+//! each its own mobility session.
 //!
-//! Invariants, checked by the property test: a prefix is advertised and routed only while its session
-//! is bound; a session's updates never exceed `MAX_UPDATE_RATE`; whatever was installed is removed.
+//! Invariants, checked by the property test: a prefix is advertised and routed only while its
+//! session is bound; a session's updates never exceed `MAX_UPDATE_RATE`; whatever was installed is
+//! removed.
 
 pub mod action;
 pub mod event;
@@ -143,7 +144,8 @@ impl Mag {
 
     /// Takes every timer that is due.
     pub fn handle_timeout(&mut self, now: Now, actions: &mut Vec<Action>) {
-        // Only those that are due on entry: a timer that a step sets to `now` waits for the next call.
+        // Only those that are due on entry: a timer that a step sets to `now` waits for the next
+        // call.
         let due: Vec<LinkId> =
             self.deadlines.range(..=(now.mono, LinkId(u32::MAX))).map(|&(_, link)| link).collect();
         for link in due {
@@ -186,8 +188,8 @@ impl Mag {
             }
             self.forget(link);
         }
-        // The same interface of the same node on another link of ours: the session moved within this
-        // gateway. A de-registration would end the very binding that we want to keep.
+        // The same interface of the same node on another link of ours: the session moved within
+        // this gateway. A de-registration would end the very binding that we want to keep.
         if let Some(old) = self.same_interface(&at) {
             self.step(old, Input::Moved, now, actions);
         }

@@ -18,7 +18,8 @@ pub(crate) enum Transition {
     Handoff(BindingId),
     /// The session ends (5.3.5).
     Deregister(BindingId),
-    /// It is not known yet whether this session moved, or another begins (5.4.1.2 (4), 5.4.1.3 (3)).
+    /// It is not known yet whether this session moved, or another begins (5.4.1.2 (4), 5.4.1.3
+    /// (3)).
     Wait(BindingId),
     /// No answer.
     Ignore(Ignored),

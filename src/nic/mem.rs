@@ -155,8 +155,8 @@ impl fmt::Debug for MemFrame {
     }
 }
 
-/// A bounded queue of frames between a test and a [`MemRx`] or [`MemTx`], or between a [`MemTx`] and
-/// a [`MemRx`]. Clones share it.
+/// A bounded queue of frames between a test and a [`MemRx`] or [`MemTx`], or between a [`MemTx`]
+/// and a [`MemRx`]. Clones share it.
 #[derive(Clone)]
 pub struct MemWire {
     frames: Arc<ArrayQueue<MemFrame>>,
@@ -203,8 +203,8 @@ impl MemWire {
         self.frames.is_empty()
     }
 
-    /// Backpressure: a [`MemTx`] on this wire accepts `n` more frames and refuses what follows, until
-    /// this is called again. `usize::MAX` lifts it.
+    /// Backpressure: a [`MemTx`] on this wire accepts `n` more frames and refuses what follows,
+    /// until this is called again. `usize::MAX` lifts it.
     pub fn accept(&self, n: usize) {
         // Relaxed: a number that guards nothing else.
         self.credit.store(n, Ordering::Relaxed);

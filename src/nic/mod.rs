@@ -34,8 +34,8 @@ pub trait Frame: Sized + Send + 'static {
     /// already or has several segments.
     #[must_use]
     fn truncate(&mut self, len: usize) -> bool;
-    /// Lengthens a single-segment frame by `n` bytes of its tailroom, which hold whatever was there.
-    /// `false`, and no change, if there is not enough or it has several segments.
+    /// Lengthens a single-segment frame by `n` bytes of its tailroom, which hold whatever was
+    /// there. `false`, and no change, if there is not enough or it has several segments.
     #[must_use]
     fn append(&mut self, n: usize) -> bool;
     /// The port that it arrived on.

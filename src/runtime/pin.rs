@@ -21,7 +21,8 @@ impl OrdinaryCpus {
         Ok(Self(if ordinary.count() == 0 { allowed } else { ordinary }))
     }
 
-    /// Runs `start`, whose threads inherit these CPUs; the calling thread then goes back to its own.
+    /// Runs `start`, whose threads inherit these CPUs; the calling thread then goes back to its
+    /// own.
     pub(super) fn while_on<T>(&self, start: impl FnOnce() -> T) -> io::Result<T> {
         let own = sched_getaffinity(None)?;
         sched_setaffinity(None, &self.0)?;

@@ -9,8 +9,8 @@ use crate::dataplane::worker::Limits;
 use crate::mobility::PREFIXES_MAX;
 use crate::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
 
-/// EAL's arguments without the program's name. Lcore 0 is the control core, lcore `i + 1` worker `i`;
-/// several may float on one CPU.
+/// EAL's arguments without the program's name. Lcore 0 is the control core, lcore `i + 1` worker
+/// `i`; several may float on one CPU.
 pub(super) fn eal_args(config: &Config) -> Vec<String> {
     let mut args: Vec<String> = Vec::new();
     let mut option = |name: &str, value: String| args.extend([name.to_owned(), value]);
@@ -36,7 +36,8 @@ pub(super) fn eal_args(config: &Config) -> Vec<String> {
     if !pci {
         args.push("--no-pci".into());
     }
-    // Without files, hugepages need no mounted hugetlbfs, and a killed process leaves nothing behind.
+    // Without files, hugepages need no mounted hugetlbfs, and a killed process leaves nothing
+    // behind.
     args.push(if config.eal.hugepages { "--in-memory" } else { "--no-huge" }.into());
     args.extend(config.eal.extra.iter().cloned());
     args
@@ -130,8 +131,8 @@ pub(super) struct Restored {
 
 /// How much the workers' tables hold.
 pub(super) fn limits(config: &Config, restored: Restored) -> Limits {
-    // An id waits for every worker before it is used again: as many may wait as there can be updates
-    // on their way.
+    // An id waits for every worker before it is used again: as many may wait as there can be
+    // updates on their way.
     let retiring = 2 * config.cores.ring_len;
     Limits {
         entries_max: max_prefixes(config).max(restored.prefixes),

@@ -1,4 +1,5 @@
-//! `lab-stream`: one UDP stream in each direction between two hosts of a lab, with numbered packets.
+//! `lab-stream`: one UDP stream in each direction between two hosts of a lab, with numbered
+//! packets.
 //!
 //! ```text
 //!   run (in mn)                                   reflect (in cn)

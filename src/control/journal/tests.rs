@@ -75,8 +75,8 @@ fn record_of_another_version_is_named_not_guessed() {
     std::fs::remove_dir_all(&dir).expect("ours");
 }
 
-/// Not a test: the process that the next one kills. Writes bindings for as long as it lives and says
-/// which are confirmed.
+/// Not a test: the process that the next one kills. Writes bindings for as long as it lives and
+/// says which are confirmed.
 #[test]
 #[ignore = "run by `every_confirmed_binding_survives_kill_9`"]
 fn child_that_writes_until_it_is_killed() {

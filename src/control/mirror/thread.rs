@@ -44,7 +44,8 @@ pub struct KernelMirror {
     pub requests: Sender<NeighborRequest>,
 }
 
-/// Starts to follow the kernel. `ports` are our TAPs by interface index, `loopback` the index of `lo`.
+/// Starts to follow the kernel. `ports` are our TAPs by interface index, `loopback` the index of
+/// `lo`.
 pub fn start(ports: &[(u32, PortId)], loopback: u32) -> Result<KernelMirror, MirrorError> {
     let by_index: HashMap<u32, PortId> = ports.iter().copied().collect();
     let by_port: HashMap<PortId, u32> = ports.iter().map(|&(i, p)| (p, i)).collect();

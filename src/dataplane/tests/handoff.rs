@@ -42,7 +42,8 @@ fn only_the_owner_sends_and_counts() {
     }
 }
 
-// A frame is handed over at most once a stage: here three workers see it, and no fourth hop is made.
+// A frame is handed over at most once a stage: here three workers see it, and no fourth hop is
+// made.
 #[test]
 fn packet_from_node_to_node_is_handed_over_at_most_twice() {
     let mut rig = Rig::new(8);

@@ -17,8 +17,8 @@ pub struct PortConfig<'a> {
     pub rx_desc: u16,
     /// Descriptors of each transmit queue; rounded likewise.
     pub tx_desc: u16,
-    /// How many workers share it, at least one. A `net_af_packet` device needs as many `qpairs`: the
-    /// kernel spreads frames over all of them, asked or not.
+    /// How many workers share it, at least one. A `net_af_packet` device needs as many `qpairs`:
+    /// the kernel spreads frames over all of them, asked or not.
     pub workers: u16,
     /// Where signaling comes to: wanted on a queue of its own.
     pub anchor: Ipv6Addr,

@@ -130,7 +130,8 @@ async fn drive(load: &mut Load, clock: Clock) -> io::Result<()> {
             }
         }
         let now = clock.now().mono;
-        // An answer that is there already is taken first; a timer of the runtime has a grain of 1 ms.
+        // An answer that is there already is taken first; a timer of the runtime has a grain of 1
+        // ms.
         let wait = load.poll_timeout().map_or(Duration::from_millis(1), |at| at.since(now));
         tokio::select! {
             biased;

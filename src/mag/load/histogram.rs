@@ -32,8 +32,8 @@ impl Histogram {
         self.max = self.max.max(d);
     }
 
-    /// The smallest duration that `permille` thousandths of all do not exceed, as far as the buckets
-    /// tell; zero if there is none.
+    /// The smallest duration that `permille` thousandths of all do not exceed, as far as the
+    /// buckets tell; zero if there is none.
     pub(super) fn permille(&self, permille: u64) -> Duration {
         let wanted = (self.count * permille).div_ceil(1000).max(1);
         let mut seen = 0;

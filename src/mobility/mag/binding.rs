@@ -81,8 +81,8 @@ impl Cx<'_> {
         }
     }
 
-    /// Takes back what [`Self::bind`] put in place. `withdraw` if the node is still on the link, and
-    /// has to learn that its prefixes are not served there.
+    /// Takes back what [`Self::bind`] put in place. `withdraw` if the node is still on the link,
+    /// and has to learn that its prefixes are not served there.
     pub(super) fn unbind(&mut self, b: &Binding, withdraw: bool) {
         let lma = self.s.attachment.node.lma;
         let link = self.s.attachment.link.id;

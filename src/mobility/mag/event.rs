@@ -62,8 +62,8 @@ pub struct Attachment {
     pub node_link_local: Option<Ipv6Addr>,
 }
 
-/// The link-layer identifier of a node's interface (RFC 5213 8.6): known, so not `ALL_ZERO`, and not
-/// longer than its option can carry.
+/// The link-layer identifier of a node's interface (RFC 5213 8.6): known, so not `ALL_ZERO`, and
+/// not longer than its option can carry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
 pub struct LinkLayerId(Box<[u8]>);

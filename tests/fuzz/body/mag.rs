@@ -1,4 +1,5 @@
-//! Acknowledgements of any kind, and everything else that can happen, through the gateway's pure core.
+//! Acknowledgements of any kind, and everything else that can happen, through the gateway's pure
+//! core.
 //!
 //! ```text
 //!  | op | operands ... | op | operands ...        a byte each; what is missing at the end is zero
