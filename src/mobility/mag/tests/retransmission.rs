@@ -51,7 +51,8 @@ fn late_answer_to_an_earlier_transmission_counts_from_that_one() {
     assert_eq!(row.lifetime_left_s, LIFETIME.as_secs() - 2);
 }
 
-// Both wait while the anchor starts: the first one's timestamp has grown too old, the second's has not.
+// Both wait while the anchor starts: the first one's timestamp has grown too old, the second's has
+// not.
 #[test]
 fn refused_timestamp_of_an_earlier_transmission_does_not_end_the_exchange() {
     let mut w = World::new();
