@@ -137,7 +137,7 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
         }
         while reports.pop().is_some() {}
         for (_, from) in &wires {
-            from.take_all();
+            drop(from.take_all());
         }
     }
     assert_eq!(allocations, 0);
