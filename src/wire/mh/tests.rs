@@ -69,7 +69,7 @@ fn payload_proto_other_than_59_is_found_before_header_len() {
     assert_eq!(refused(&bytes), (ErrorKind::PayloadProto, 0));
 }
 
-// proves: MIP6-9.2-8, MIP6-9.2-10
+// proves: MIP6-9.2-8, MIP6-9.2-10, PMIP6-6.9.1.2-3
 #[test]
 fn header_len_below_the_minimum_of_its_type_points_at_header_len() {
     for (kind, least) in [(0_u8, 0_u8), (5, 1), (6, 1), (7, 2)] {
