@@ -88,11 +88,17 @@ pub(super) async fn run(config: Config) -> Result<(), GatewayError> {
     let server = tokio::spawn(server.run(calls));
     let mut path_mtu = tokio::time::interval(PATH_MTU_INTERVAL);
     let tunnel = Arc::clone(&gateway.tunnel);
-    let tunnelling = async { tokio::join!(tunnel.uplink(), tunnel.downlink()) };
+    // Either end alone is no tunnel.
+    let tunnelling = async {
+        tokio::select! {
+            error = tunnel.uplink() => error,
+            error = tunnel.downlink() => error,
+        }
+    };
     tokio::pin!(tunnelling);
     tracing::info!(name = gateway.config.name, "gateway started");
 
-    let mut stop_at = None;
+    let (mut stop_at, mut tunnel_works) = (None, true);
     loop {
         let now = gateway.clock.now();
         if stop_at.is_some_and(|at| at <= now.mono || gateway.core.links().next().is_none()) {
@@ -110,8 +116,9 @@ pub(super) async fn run(config: Config) -> Result<(), GatewayError> {
             _ = path_mtu.tick() => gateway.look_up_path_mtu(),
             _ = terminate.recv() => stop_at = Some(gateway.stop()),
             _ = interrupt.recv() => stop_at = Some(gateway.stop()),
-            _ = &mut tunnelling => {
-                tracing::error!("the tunnel's sockets failed");
+            error = &mut tunnelling, if tunnel_works => {
+                tracing::error!(%error, "the tunnel's sockets failed");
+                tunnel_works = false;
                 stop_at = Some(gateway.stop());
             }
         }
