@@ -99,6 +99,12 @@ impl MagTable {
         }
     }
 
+    /// Counts a session that was kept on disk. Its gateway may be one that an operator had added,
+    /// which the configuration does not name: it is known again, but may register nobody.
+    pub(crate) fn restore(&mut self, address: Ipv6Addr) {
+        self.0.entry(address).or_default().usage.bindings += 1;
+    }
+
     /// All gateways, by address.
     pub(crate) fn iter(&self) -> impl Iterator<Item = MagState> + '_ {
         self.0.iter().map(|(&address, mag)| MagState {

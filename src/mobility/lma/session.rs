@@ -65,7 +65,7 @@ impl Lma {
                 BceState::Deleting => Publication::Hold(prefix),
             }));
         }
-        self.mags.count(bce.proxy_coa.0, |u| u.bindings += 1);
+        self.mags.restore(bce.proxy_coa.0);
         self.timers.arm(bce.deadline, TimerKey::Binding(id));
         self.cache.insert(bce);
         Ok(())

@@ -145,6 +145,23 @@ fn wall_clock_set_back_does_not_lengthen_a_lifetime() {
 }
 
 #[test]
+fn session_of_a_gateway_that_an_operator_had_added_is_restored_and_counted() {
+    let mut old = lma();
+    handle(&mut old, pbu(1, 1, None, 100), at(0));
+    let added: Ipv6Addr = "2001:db8:a::99".parse().expect("an address");
+    let bce = Bce { proxy_coa: ProxyCoa(added), ..stored(&old).remove(0) };
+    let (mut new, _) = restore(vec![bce], at(1));
+    let shown = |lma: &Lma| {
+        let mag = lma.mags().find(|m| m.address == added).expect("known");
+        (mag.authorized, mag.usage.bindings)
+    };
+    assert_eq!(shown(&new), (false, 1));
+    handle(&mut new, Event::MagAdd(added), at(2));
+    handle(&mut new, Event::AdminDelete { mn_id: node(1), prefix: None }, at(2));
+    assert_eq!(shown(&new), (true, 0));
+}
+
+#[test]
 fn binding_without_a_prefix_of_its_own_is_not_restored() {
     let mut old = lma();
     handle(&mut old, pbu(1, 1, None, 100), at(0));
