@@ -62,11 +62,12 @@ impl<F> NeighborTable<F> {
     pub(super) fn hold(&mut self, key: NeighborKey, frame: F, now: Instant) -> Held {
         let full = self.held >= HELD_MAX;
         if let Some(queue) = self.waiting.get_mut(&key) {
-            if let Err(e) = queue.frames.try_push(frame) {
-                queue.frames.remove(0);
-                queue.frames.push(e.element());
+            if full || queue.frames.is_full() {
+                queue.frames.pop_at(0);
+                queue.frames.push(frame);
                 return Held { ask: false, dropped: 1 };
             }
+            queue.frames.push(frame);
             self.held += 1;
             return Held { ask: false, dropped: 0 };
         }
@@ -164,6 +165,8 @@ mod tests {
         let mut table = NeighborTable::default();
         let dropped: u64 = (0..2000).map(|n| table.hold(key(n), n, T0).dropped).sum();
         assert_eq!((table.held, dropped), (HELD_MAX, 2000 - HELD_MAX as u64));
+        assert_eq!(table.hold(key(1), 1, T0), Held { ask: false, dropped: 1 });
+        assert_eq!(table.held, HELD_MAX);
         assert_eq!(table.expire(T0 + HOLD_TIME), HELD_MAX as u64);
         assert!(table.waiting.is_empty() && table.deadlines.is_empty());
     }
