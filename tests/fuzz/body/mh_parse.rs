@@ -13,8 +13,8 @@ pub(crate) fn run(bytes: &[u8]) {
     let _ = Options::parse(bytes);
     check(bytes);
     // Nobody guesses a checksum: the same bytes with the right one.
-    let len = bytes.get(1).map_or(0, |units| (usize::from(*units) + 1) * 8);
-    if let Some(header) = bytes.get(..len) {
+    let Some(units) = bytes.get(1) else { return };
+    if let Some(header) = bytes.get(..(usize::from(*units) + 1) * 8) {
         let mut header = header.to_vec();
         header[4..6].fill(0);
         let sum = checksum(&header);
