@@ -6,9 +6,15 @@
 NODES=300
 
 lab_up
-anchord_start
-# Both gateways' addresses are in mag1 now.
+# Both gateways' addresses will be in mag1; before anchord looks for its neighbours.
 in_ns mag2 ip link set transit down
+anchord_start
+# anchord holds three frames for a neighbour that it does not know, and the load mode sends once.
+address mag1 transit $MAG2/64
+for mag in $MAG1 $MAG2; do
+    eventually "anchord knows the neighbour $mag" in_ns mag1 ping -c 1 -W 1 -I $mag $LMA
+done
+in_ns mag1 ip -6 address del $MAG2/64 dev transit
 load() { # load phases
     in_ns mag1 "$BIN/anchor-mag" load --lma $LMA --first-mag $MAG1 --mags 2 --interface transit \
         --nodes $NODES --rate 300 --window 32 --phases "$1" --json
