@@ -45,7 +45,7 @@ pub enum Call {
     Version,
 }
 
-/// A call and the id that its answer carries: a number or a string.
+/// A call and the id that its answer carries: a whole number or a string.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incoming {
     /// As it came.
@@ -140,13 +140,15 @@ pub fn parse_line(bytes: &[u8]) -> Result<Incoming, Refusal> {
 
 fn parse_object(mut object: Map<String, Value>) -> Result<Incoming, Refusal> {
     let id = match object.remove("id") {
-        Some(id @ (Value::Number(_) | Value::String(_))) => id,
+        Some(id @ Value::String(_)) => id,
+        // A fraction would come back rounded; JSON-RPC 2.0 advises against it anyway.
+        Some(Value::Number(id)) if !id.is_f64() => Value::Number(id),
         None => {
             let what = "notifications are not taken: give an id";
             return Err(Refusal::new(Value::Null, INVALID_REQUEST, what));
         }
         Some(_) => {
-            let what = "the id must be a number or a string";
+            let what = "the id must be a whole number or a string";
             return Err(Refusal::new(Value::Null, INVALID_REQUEST, what));
         }
     };

@@ -54,6 +54,7 @@ fn what_is_no_request_is_refused_with_the_codes_of_json_rpc() {
     assert_eq!(refusal("7").0, INVALID_REQUEST);
     assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"version"}"#).0, INVALID_REQUEST);
     assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"version","id":null}"#).0, INVALID_REQUEST);
+    assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"version","id":1.5}"#).0, INVALID_REQUEST);
     assert_eq!(refusal(r#"{"jsonrpc":"1.0","method":"version","id":1}"#).0, INVALID_REQUEST);
     assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":1,"id":1}"#).0, INVALID_REQUEST);
     let more = r#"{"jsonrpc":"2.0","method":"version","id":1,"more":1}"#;
