@@ -28,7 +28,7 @@ mod query;
 mod rate;
 mod signaling;
 
-use crate::addr::AnchorAddr;
+use crate::addr::{AnchorAddr, ProxyCoa};
 use crate::admin::channel::Questions;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::update::{Change, NextHop, PuntReason, Report};
@@ -40,6 +40,7 @@ use crate::nic::{BURST_MAX, Burst, Frame, FramePool, RxQueue};
 use crate::sync::ring::Consumer;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::ether;
+use crate::wire::ipv6::{self, Ipv6Header};
 use counters::{Counter, Counters};
 use exception::KernelPath;
 use hashbrown::HashMap;
@@ -130,7 +131,7 @@ impl<P: FramePool> Control<P> {
             actions: Vec::new(),
         };
         for pool in this.lma.pools() {
-            this.publisher.broadcast(Change::PoolSet(pool.prefix));
+            this.publisher.add_pool(pool.prefix);
         }
         this.counters[Counter::BindingRestored] = this.lma.cache().len() as u64;
         this.actions = parts.restored;
@@ -238,7 +239,10 @@ impl<P: FramePool> Control<P> {
                     }
                     _ => {}
                 }
-                self.output.learned((port, addr), neighbor, &mut self.counters);
+                let (publisher, lma_address) = (&self.publisher, self.lma_address);
+                self.output.learned((port, addr), neighbor, &mut self.counters, |frame| {
+                    is_still_served(publisher, lma_address, frame)
+                });
                 if neighbor.state == mirror::FAILED {
                     let dropped = self.output.neighbors.failed((port, addr));
                     self.counters[Counter::NeighborHeldDropped] += dropped;
@@ -442,6 +446,25 @@ impl<P: FramePool> Control<P> {
         }
     }
 }
+
+/// Whether a frame that waited may leave still: a tunnel packet must not, if meanwhile its node is
+/// served by another gateway, or by none.
+fn is_still_served(publisher: &Publisher, lma_address: AnchorAddr, frame: &[u8]) -> bool {
+    let packet = frame.get(ether::HEADER_LEN..).unwrap_or_default();
+    let (Ok(outer), Ok(upper)) = (Ipv6Header::parse(packet), ipv6::find_upper_layer(packet)) else {
+        return true; // no tunnel packet
+    };
+    let inner = packet.get(upper.offset..).and_then(|inner| Ipv6Header::parse(inner).ok());
+    match inner {
+        Some(inner) if upper.next_header == IPV6_IN_IPV6 && outer.src == lma_address.0 => {
+            publisher.tunnel_to(inner.dst) == Some((AnchorAddr(outer.src), ProxyCoa(outer.dst)))
+        }
+        _ => true,
+    }
+}
+
+/// The next header number of IPv6 in IPv6.
+const IPV6_IN_IPV6: u8 = 41;
 
 /// Sends an acknowledgement now.
 fn send_ack<P: FramePool>(

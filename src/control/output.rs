@@ -130,16 +130,21 @@ impl<P: FramePool> Output<P> {
         }
     }
 
-    /// Takes in what the kernel says of a neighbour, and sends what waited for it.
+    /// Takes in what the kernel says of a neighbour, and sends what waited for it and `is_due` still.
     pub(super) fn learned(
         &mut self,
         key: NeighborKey,
         neighbor: Neighbor,
         counters: &mut Counters,
+        is_due: impl Fn(&[u8]) -> bool,
     ) {
         let waiting = self.neighbors.learned(key, neighbor);
         let Some(mac) = neighbor.mac else { return };
         for mut frame in waiting {
+            if !is_due(frame.data()) {
+                counters[Counter::NeighborHeldDropped] += 1;
+                continue;
+            }
             self.address(key.0, &mut frame, mac);
             self.inject(key.0, frame, counters);
         }

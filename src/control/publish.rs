@@ -93,6 +93,8 @@ pub(super) struct Publisher {
     mtu: TunnelMtu,
     last: Seq,
     entries: HashMap<HomePrefix, Option<(AnchorAddr, ProxyCoa)>>,
+    /// Where nodes live; a static prefix may lie outside.
+    pools: Vec<HomePrefix>,
     tunnels: HashMap<(AnchorAddr, ProxyCoa), TunnelSlot>,
     /// Ids that may be used again.
     free: Vec<TunnelId>,
@@ -110,11 +112,25 @@ impl Publisher {
             mtu,
             last: Seq(0),
             entries: HashMap::new(),
+            pools: Vec::new(),
             tunnels: HashMap::new(),
             free: Vec::new(),
             retiring: VecDeque::new(),
             next_id: 0,
         }
+    }
+
+    /// A pool of the configuration.
+    pub(super) fn add_pool(&mut self, pool: HomePrefix) {
+        self.pools.push(pool);
+        self.broadcast(Change::PoolSet(pool));
+    }
+
+    /// The tunnel that packets to `addr` take; `None` without a binding, and while its delete delay
+    /// runs.
+    pub(super) fn tunnel_to(&self, addr: Ipv6Addr) -> Option<(AnchorAddr, ProxyCoa)> {
+        let holder = |len| self.entries.get(&HomePrefix::truncating(addr, len).ok()?);
+        (0..=128).rev().find_map(holder).copied().flatten()
     }
 
     /// Carries out a decision of the pure core.
@@ -123,18 +139,21 @@ impl Publisher {
             Publication::Forward(prefix, local, remote) => {
                 let tunnel = (local, remote);
                 let id = self.take_tunnel(tunnel);
-                let old = self.entries.insert(prefix, Some(tunnel)).flatten();
+                let old = self.set_entry(prefix, Some(tunnel));
                 self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Tunnel(id)));
                 self.release_tunnel(old);
             }
             Publication::Hold(prefix) => {
-                let old = self.entries.insert(prefix, None).flatten();
+                let old = self.set_entry(prefix, None);
                 self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Held));
                 self.release_tunnel(old);
             }
             Publication::Withdraw(prefix) => {
                 if let Some(old) = self.entries.remove(&prefix) {
                     self.tell_owners(prefix, Change::EntryDel(prefix));
+                    if !self.in_a_pool(prefix) {
+                        self.broadcast(Change::PoolDel(prefix));
+                    }
                     self.release_tunnel(old);
                 }
             }
@@ -193,6 +212,24 @@ impl Publisher {
 
     pub(super) fn tunnel_mtu(&self, mag: Ipv6Addr) -> u16 {
         self.mtu.of(mag)
+    }
+
+    /// Notes the tunnel of a prefix; returns the one that it had. A prefix outside the pools is one
+    /// by itself while it is held, so that other nodes' packets to it stay in the anchor.
+    fn set_entry(
+        &mut self,
+        prefix: HomePrefix,
+        tunnel: Option<(AnchorAddr, ProxyCoa)>,
+    ) -> Option<(AnchorAddr, ProxyCoa)> {
+        let old = self.entries.insert(prefix, tunnel);
+        if old.is_none() && !self.in_a_pool(prefix) {
+            self.broadcast(Change::PoolSet(prefix));
+        }
+        old.flatten()
+    }
+
+    fn in_a_pool(&self, prefix: HomePrefix) -> bool {
+        self.pools.iter().any(|pool| pool.covers(prefix))
     }
 
     fn tell_owners(&mut self, prefix: HomePrefix, change: Change) -> usize {

@@ -39,7 +39,35 @@ fn publisher(workers: u16, ring_len: usize) -> (Publisher, Vec<FarEnd>) {
     }
     let by_mag = [(mag(1).0, 1460)].into_iter().collect();
     let mtu = TunnelMtu { by_mag, default: 1400 };
-    (Publisher::new(lanes, Steering::new(workers), mtu), ends)
+    let mut publisher = Publisher::new(lanes, Steering::new(workers), mtu);
+    publisher.pools.push("2001:db8:100::/40".parse().expect("valid"));
+    (publisher, ends)
+}
+
+#[test]
+fn prefix_outside_the_pools_is_one_by_itself_while_it_is_held() {
+    let (mut publisher, mut ends) = publisher(1, 64);
+    let own: HomePrefix = "2001:db8:5555::/64".parse().expect("valid");
+    publisher.publish(Publication::Forward(own, LMA, mag(1)));
+    publisher.publish(Publication::Forward(own, LMA, mag(2)));
+    publisher.publish(Publication::Hold(own));
+    let set = ends[0].apply().iter().filter(|c| **c == Change::PoolSet(own)).count();
+    publisher.publish(Publication::Withdraw(own));
+    let deleted = ends[0].apply().iter().filter(|c| **c == Change::PoolDel(own)).count();
+    assert_eq!((set, deleted), (1, 1));
+}
+
+#[test]
+fn longest_prefix_says_which_tunnel_an_address_takes() {
+    let (mut publisher, _ends) = publisher(1, 64);
+    let wide: HomePrefix = "2001:db8:100::/48".parse().expect("valid");
+    publisher.publish(Publication::Forward(wide, LMA, mag(1)));
+    publisher.publish(Publication::Forward(hnp(7), LMA, mag(2)));
+    assert_eq!(publisher.tunnel_to(hnp(6).addr()), Some((LMA, mag(1))));
+    assert_eq!(publisher.tunnel_to(hnp(7).addr()), Some((LMA, mag(2))));
+    publisher.publish(Publication::Hold(hnp(7)));
+    assert_eq!(publisher.tunnel_to(hnp(7).addr()), None);
+    assert_eq!(publisher.tunnel_to(LMA.0), None);
 }
 
 // proves: PMIP6-5.3.2-8, PMIP6-5.3.2-10, PMIP6-5.6.1-4, PMIP6-5.6.1-5, PMIP6-5.6.1-6

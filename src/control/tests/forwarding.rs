@@ -22,6 +22,28 @@ fn pba_waits_for_an_unresolved_gateway_and_the_kernel_is_asked_once() {
 }
 
 #[test]
+fn packet_that_waited_for_the_old_gateway_is_dropped_after_a_handoff() {
+    let mut bench = Bench::new(Shape::default());
+    bench.register(MAG1, "mn1@example.org");
+    let hnp = bench.control.lma.cache().page(0, 1).0.next().expect("one").1.hnp[0];
+    bench.tell(KernelEvent::NeighborDel(ACCESS, MAG1));
+    bench.settle();
+    let inner = packet("2001:db8:f::1".parse().expect("valid"), hnp.addr(), 59, &[]);
+    bench.arrive(&inner);
+    bench.settle();
+    assert_eq!((bench.count(Counter::NeighborHeld), bench.tx.len()), (1, 0), "it waits");
+    let pbu = bench.pbu(MAG2, "mn1@example.org", 2, 600);
+    bench.arrive(&pbu);
+    bench.settle();
+    assert_eq!(bench.acks().len(), 1);
+    bench.learn(MAG1, MAG_MAC);
+    bench.settle();
+    assert!(bench.tx.is_empty(), "nothing goes to the gateway that lost the node");
+    assert_eq!(bench.count(Counter::NeighborHeldDropped), 1);
+    assert_eq!(bench.pool.in_use(), 0, "no frame leaks");
+}
+
+#[test]
 fn frames_for_a_silent_gateway_are_given_up_and_counted() {
     let mut bench = Bench::without_neighbors(Shape::default());
     for n in 0..5 {
