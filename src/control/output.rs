@@ -130,7 +130,8 @@ impl<P: FramePool> Output<P> {
         }
     }
 
-    /// Takes in what the kernel says of a neighbour, and sends what waited for it and `is_due` still.
+    /// Takes in what the kernel says of a neighbour, and sends what waited for it and `is_due`
+    /// still.
     pub(super) fn learned(
         &mut self,
         key: NeighborKey,
