@@ -8,7 +8,7 @@
 //!    └──> launch(lcore, closure) ──> Job::wait
 //! ```
 //!
-//! What keeps it sound: everything that was made from an [`Eal`] keeps a share of [`eal::Alive`],
+//! What keeps it sound: everything that was made from an [`Eal`] keeps a share of `eal::Alive`,
 //! and the environment is torn down only when no share is left. An [`Mbuf`] holds none, so as not
 //! to count per packet; instead a pool with buffers outside never gives up its share. Whatever
 //! outlives its order is thus leaked until the process ends, never freed under somebody's feet.
