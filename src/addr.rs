@@ -1,9 +1,13 @@
 //! Domain newtypes: what an address or identifier means, not how it is carried. No I/O.
 
+mod mn_id;
+
 use core::fmt;
 use core::str::FromStr;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
+
+pub use mn_id::{MnId, MnIdError};
 
 /// A network prefix with its host bits zero. A *home network prefix* (RFC 5213 section 2.2) when it
 /// belongs to a binding, a pool when it is configured as one.
@@ -119,92 +123,6 @@ impl From<HomePrefix> for String {
     }
 }
 
-/// A mobile node's identifier with its subtype (RFC 4283). Subtype 1 is the NAI. Serialised as its
-/// text for people (JSON, TOML), as its fields in binary formats.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MnId {
-    subtype: u8,
-    bytes: Box<[u8]>,
-}
-
-impl MnId {
-    /// Subtype 1, a Network Access Identifier.
-    pub const NAI: u8 = 1;
-    /// The longest identifier that the option's length field can carry.
-    pub const MAX_LEN: usize = 254;
-
-    /// From an option's fields; `None` if longer than [`Self::MAX_LEN`].
-    #[must_use]
-    pub fn new(subtype: u8, bytes: &[u8]) -> Option<Self> {
-        (bytes.len() <= Self::MAX_LEN).then(|| Self { subtype, bytes: bytes.into() })
-    }
-
-    /// A Network Access Identifier; `None` if longer than [`Self::MAX_LEN`].
-    #[must_use]
-    pub fn nai(s: &str) -> Option<Self> {
-        Self::new(Self::NAI, s.as_bytes())
-    }
-
-    /// The inverse of `Display`. `subtype:hex` cannot be taken for a NAI, which has no unquoted
-    /// colon (RFC 4282 section 2.1).
-    fn from_text(s: &str) -> Option<Self> {
-        let coded = s.split_once(':').and_then(|(subtype, hex)| {
-            let digit = |c: char| c.to_digit(16).and_then(|d| u8::try_from(d).ok());
-            let digits: Vec<u8> = hex.chars().map(digit).collect::<Option<_>>()?;
-            let bytes = digits.chunks(2).map(|d| Some(d[0] << 4 | d.get(1)?)).collect();
-            Some((subtype.parse().ok()?, bytes))
-        });
-        match coded {
-            Some((subtype, Some::<Vec<u8>>(bytes))) => Self::new(subtype, &bytes),
-            _ => Self::nai(s),
-        }
-    }
-
-    /// The subtype of RFC 4283 and its registry.
-    #[must_use]
-    pub const fn subtype(&self) -> u8 {
-        self.subtype
-    }
-
-    /// The identifier, as it stands on the wire.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl fmt::Display for MnId {
-    /// The NAI as text where it is printable, else `subtype:hex`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match core::str::from_utf8(&self.bytes) {
-            Ok(s) if self.subtype == Self::NAI && s.chars().all(|c| !c.is_control()) => f.pad(s),
-            _ => {
-                let hex: Vec<_> = self.bytes.iter().map(|b| format!("{b:02x}")).collect();
-                f.pad(&format!("{}:{}", self.subtype, hex.concat()))
-            }
-        }
-    }
-}
-
-/// Text that is no identifier: empty, or longer than [`MnId::MAX_LEN`] octets.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no node identifier (a NAI, or subtype:hex, of 1 to 254 octets)")]
-pub struct MnIdError(String);
-
-impl FromStr for MnId {
-    type Err = MnIdError;
-    /// The inverse of `Display`, for what people write: an empty identifier is refused.
-    fn from_str(s: &str) -> Result<Self, MnIdError> {
-        Self::from_text(s).filter(|id| !id.bytes.is_empty()).ok_or_else(|| MnIdError(s.into()))
-    }
-}
-
-impl fmt::Debug for MnId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 macro_rules! address_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -233,29 +151,6 @@ address_newtype! {
 address_newtype! {
     /// The LMA's own address, LMAA: where PBUs arrive and tunnels end (RFC 5213 2.2).
     AnchorAddr
-}
-
-impl Serialize for MnId {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if s.is_human_readable() {
-            s.collect_str(self)
-        } else {
-            (self.subtype, &self.bytes).serialize(s)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for MnId {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        if d.is_human_readable() {
-            let text = String::deserialize(d)?;
-            let long = || de::Error::invalid_length(text.len(), &"at most 254 octets");
-            return Self::from_text(&text).ok_or_else(long);
-        }
-        let (subtype, bytes) = <(u8, Box<[u8]>)>::deserialize(d)?;
-        Self::new(subtype, &bytes)
-            .ok_or_else(|| de::Error::invalid_length(bytes.len(), &"at most 254 octets"))
-    }
 }
 
 /// An Ethernet address. Serialised as text.
@@ -304,6 +199,11 @@ impl fmt::Debug for MacAddr {
     }
 }
 
+/// A GRE key: the downlink key is the gateway's, the uplink key the anchor's (RFC 5845 section 3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GreKey(pub u32);
+
 /// A port of the appliance, in the order of the configuration. (DPDK's own number may differ.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PortId(pub u16);
@@ -336,41 +236,9 @@ mod tests {
     }
 
     #[test]
-    fn unprintable_identifier_is_rendered_as_hex() {
-        assert_eq!(
-            MnId::nai("mn1@example.org").map(|m| m.to_string()),
-            Some("mn1@example.org".into())
-        );
-        assert_eq!(MnId::new(1, b"a\0b").map(|m| m.to_string()), Some("1:610062".into()));
-    }
-
-    #[test]
-    fn identifiers_are_text_in_json_and_fields_in_postcard() {
-        let id = MnId::new(1, b"a\0b").expect("short");
-        assert_eq!(serde_json::to_string(&id).expect("text"), "\"1:610062\"");
-        let bytes = postcard::to_allocvec(&id).expect("bytes");
-        assert_eq!(bytes, [1, 3, b'a', 0, b'b']);
-        assert_eq!(postcard::from_bytes(&bytes), Ok(id));
-        // The length of 255 is refused as on the wire.
-        assert!(
-            postcard::from_bytes::<MnId>(&[[1, 255, 1].as_slice(), &[0; 255]].concat()).is_err()
-        );
+    fn ethernet_address_is_six_pairs_of_digits() {
         let mac: MacAddr = serde_json::from_str("\"02:00:00:00:00:0a\"").expect("an address");
         assert_eq!(mac, MacAddr([2, 0, 0, 0, 0, 10]));
         assert!("02:00:00:00:00".parse::<MacAddr>().is_err());
-    }
-
-    #[test]
-    fn identifier_is_parsed_back_from_its_rendering() {
-        for id in [MnId::nai("mn1@example.org"), MnId::new(1, b"a\0b"), MnId::new(2, &[0xfe; 9])] {
-            let id = id.expect("short");
-            assert_eq!(id.to_string().parse(), Ok(id));
-        }
-        for id in [MnId::nai(""), MnId::new(2, b""), MnId::nai("2:abc")] {
-            let json = serde_json::to_string(&id).expect("text");
-            assert_eq!(serde_json::from_str::<Option<MnId>>(&json).ok(), Some(id));
-        }
-        assert!("".parse::<MnId>().is_err() && "2:".parse::<MnId>().is_err());
-        assert!("a".repeat(255).parse::<MnId>().is_err());
     }
 }

@@ -50,9 +50,14 @@ pub(super) fn read(frame: &[u8], anchor: Ipv6Addr) -> Signal {
             if proxy { Signal::Pbu(message) } else { Signal::Bu(message) }
         }
         // We send no Binding Refresh Request that would be answered, and ask nobody for a binding.
-        Ok(Message::Brr(_) | Message::Ba(..) | Message::Be(..)) => {
-            Signal::Discard(Counter::SignalingUnexpected)
-        }
+        Ok(
+            Message::Brr(_)
+            | Message::Ba(..)
+            | Message::Be(..)
+            | Message::Heartbeat(..)
+            | Message::Bri(..)
+            | Message::Bra(..),
+        ) => Signal::Discard(Counter::SignalingUnexpected),
         Err(e) => match e.kind {
             ErrorKind::Checksum => Signal::Discard(Counter::SignalingChecksum),
             // Both answers are errors in the sense of RFC 4443 2.4 (e).

@@ -65,7 +65,20 @@ impl Fields {
                     true
                 }
                 MobilityOption::RefreshAdvice(_)
+                | MobilityOption::MessageAuth(..)
+                | MobilityOption::ReplayProtection(_)
                 | MobilityOption::Vendor(..)
+                | MobilityOption::ServiceSelection(_)
+                | MobilityOption::RestartCounter(_)
+                | MobilityOption::NatDetection(_)
+                | MobilityOption::GreKey(_)
+                | MobilityOption::Ipv4HomeAddressRequest(_)
+                | MobilityOption::Ipv4HomeAddressReply(..)
+                | MobilityOption::Ipv4DefaultRouter(_)
+                | MobilityOption::Ipv4DhcpSupportMode(_)
+                | MobilityOption::AlternateIpv4Coa(_)
+                | MobilityOption::AccessNetworkId(_)
+                | MobilityOption::LmaUserPlane(_)
                 | MobilityOption::Unknown(..) => true,
             };
             f.repeated |= !first;

@@ -10,6 +10,9 @@ use crate::addr::MacAddr;
 /// Length of the header, in bytes.
 pub const HEADER_LEN: usize = 14;
 
+/// EtherType of IPv4.
+pub const IPV4: u16 = 0x0800;
+
 /// EtherType of IPv6.
 pub const IPV6: u16 = 0x86dd;
 

@@ -6,9 +6,14 @@
 
 mod checksum;
 pub mod ether;
+pub mod gre;
+pub mod icmpv4;
 pub mod icmpv6;
+pub mod ipv4;
 pub mod ipv6;
 pub mod mh;
+pub mod tlv;
+pub mod udp;
 
 /// Why bytes were refused, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -10,8 +10,9 @@ use anchord::time::{Lifetime, MobTimestamp};
 use anchord::wire::ether::{self, EtherHeader};
 use anchord::wire::ipv6::{self, Ipv6Header};
 use anchord::wire::mh::{
-    AccessTech, BaFlags, BindingAck, BindingError, BindingRefreshRequest, BindingUpdate, BuFlags,
-    HandoffIndicator, Message, MessageData, MobilityOption, NEXT_HEADER, SeqNo, Status,
+    AccessTech, BaFlags, BindingAck, BindingError, BindingRefreshRequest, BindingRevocationAck,
+    BindingRevocationIndication, BindingUpdate, BuFlags, HandoffIndicator, Heartbeat, Message,
+    MessageData, MobilityOption, NEXT_HEADER, SeqNo, Status,
 };
 use std::ffi::OsString;
 use std::net::Ipv6Addr;
@@ -34,6 +35,9 @@ enum Fixed {
     Bu(BindingUpdate),
     Ba(BindingAck),
     Be(BindingError),
+    Heartbeat(Heartbeat),
+    Bri(BindingRevocationIndication),
+    Bra(BindingRevocationAck),
 }
 
 /// A file of `messages/`, and what it says.
@@ -181,6 +185,9 @@ fn parse(packet: &[u8]) -> (Ipv6Header, Fixed, Vec<MobilityOption<'_>>) {
         Message::Bu(m, _) => Fixed::Bu(m),
         Message::Ba(m, _) => Fixed::Ba(m),
         Message::Be(m, _) => Fixed::Be(m),
+        Message::Heartbeat(m, _) => Fixed::Heartbeat(m),
+        Message::Bri(m, _) => Fixed::Bri(m),
+        Message::Bra(m, _) => Fixed::Bra(m),
     };
     (header, fixed, message.options().iter().collect())
 }
@@ -193,6 +200,9 @@ fn emit(fixed: Fixed, options: &[MobilityOption<'_>], src: Ipv6Addr, dst: Ipv6Ad
         Fixed::Bu(m) => m.emit(options, src, dst, &mut buf),
         Fixed::Ba(m) => m.emit(options, src, dst, &mut buf),
         Fixed::Be(m) => m.emit(options, src, dst, &mut buf),
+        Fixed::Heartbeat(m) => m.emit(options, src, dst, &mut buf),
+        Fixed::Bri(m) => m.emit(options, src, dst, &mut buf),
+        Fixed::Bra(m) => m.emit(options, src, dst, &mut buf),
     };
     buf.truncate(len.expect("fits"));
     buf
@@ -251,7 +261,7 @@ fn every_signaling_message_of_another_implementation_is_understood() {
         match fixed {
             Fixed::Bu(update) => updates.push((header.src, update, options.len())),
             Fixed::Ba(ack) => acks.push(ack),
-            Fixed::Brr | Fixed::Be(_) => panic!("neither update nor acknowledgement"),
+            other => panic!("neither update nor acknowledgement: {other:?}"),
         }
     }
     assert_eq!((updates.len(), acks.len()), (92, 92));

@@ -116,6 +116,8 @@ fn meant(golden: &Golden) -> Vec<String> {
             be = m.status.to_string();
             7
         }
+        Fixed::Heartbeat(_) => 13,
+        Fixed::Bri(_) | Fixed::Bra(_) => 16,
     };
     // What RFC 5213 wants and tshark does not know, see README.md.
     let notes = match golden.name {

@@ -86,7 +86,20 @@ impl AckOptions {
                 MobilityOption::RefreshAdvice(l) => once(&mut out.refresh_advice, l)?,
                 // Not for a gateway, or not known: skipped (RFC 6275 6.2.1).
                 MobilityOption::AlternateCoa(_)
+                | MobilityOption::MessageAuth(..)
+                | MobilityOption::ReplayProtection(_)
                 | MobilityOption::Vendor(..)
+                | MobilityOption::ServiceSelection(_)
+                | MobilityOption::RestartCounter(_)
+                | MobilityOption::NatDetection(_)
+                | MobilityOption::GreKey(_)
+                | MobilityOption::Ipv4HomeAddressRequest(_)
+                | MobilityOption::Ipv4HomeAddressReply(..)
+                | MobilityOption::Ipv4DefaultRouter(_)
+                | MobilityOption::Ipv4DhcpSupportMode(_)
+                | MobilityOption::AlternateIpv4Coa(_)
+                | MobilityOption::AccessNetworkId(_)
+                | MobilityOption::LmaUserPlane(_)
                 | MobilityOption::Unknown(..) => {}
             }
         }

@@ -12,11 +12,14 @@
 //! RFC 6275 section 9.2 asks for before it looks at the message. Options are validated while
 //! parsing, so iterating over [`Options`] cannot fail.
 
+mod auth;
 mod ba;
 mod be;
 mod brr;
 mod bu;
+mod heartbeat;
 pub mod option;
+mod revocation;
 mod status;
 
 #[cfg(test)]
@@ -26,11 +29,20 @@ use super::checksum::Checksum;
 use super::{Error, ErrorKind, Result, Writer, octet};
 use std::net::Ipv6Addr;
 
+pub use auth::AuthOption;
 pub use ba::{BaFlags, BindingAck};
 pub use be::BindingError;
 pub use brr::BindingRefreshRequest;
 pub use bu::{BindingUpdate, BuFlags, SeqNo};
-pub use option::{AccessTech, HandoffIndicator, MobilityOption, OptionList, Options};
+pub use heartbeat::{Heartbeat, HeartbeatFlags};
+pub use option::{
+    AccessNetworkId, AccessTech, AniSubOption, DhcpSupportMode, HandoffIndicator, Ipv4Home,
+    Ipv4HomeStatus, MobilityOption, NatDetection, OptionList, Options,
+};
+pub use revocation::{
+    BindingRevocationAck, BindingRevocationIndication, RevocationFlags, RevocationStatus,
+    RevocationTrigger,
+};
 pub use status::Status;
 
 /// IPv6 next header number of the Mobility Header.
@@ -64,6 +76,12 @@ pub enum Message<'a> {
     Ba(BindingAck, Options<'a>),
     /// Binding Error, MH type 7.
     Be(BindingError, Options<'a>),
+    /// Heartbeat, MH type 13.
+    Heartbeat(Heartbeat, Options<'a>),
+    /// Binding Revocation Indication, MH type 16.
+    Bri(BindingRevocationIndication, Options<'a>),
+    /// Binding Revocation Acknowledgement, MH type 16.
+    Bra(BindingRevocationAck, Options<'a>),
 }
 
 impl<'a> Message<'a> {
@@ -80,13 +98,20 @@ impl<'a> Message<'a> {
     /// | `PayloadProto`, `HeaderLen` | ICMPv6 Parameter Problem, code 0, pointing at `offset` |
     /// | `Length`, `Value` | discard: an option is cut or contradicts itself |
     pub fn parse(bytes: &'a [u8], src: Ipv6Addr, dst: Ipv6Addr) -> Result<Self> {
-        let truncated = Error::new(ErrorKind::Truncated, HEADER_LEN_AT);
-        let len = (usize::from(octet(bytes, HEADER_LEN_AT)?) + 1) * UNIT;
-        let bytes = bytes.get(..len).ok_or(truncated)?;
-
-        if checksum(bytes, src, dst) != 0 {
+        let header = whole_header(bytes)?;
+        if checksum(header, src, dst) != 0 {
             return Err(Error::new(ErrorKind::Checksum, CHECKSUM_AT));
         }
+        Self::parse_whole(header)
+    }
+
+    /// Parses a Mobility Header that was carried in UDP over IPv4, where the UDP checksum protects
+    /// it and its own is ignored (RFC 5844 4.1.3.1); else as [`Self::parse`].
+    pub fn parse_in_udp(bytes: &'a [u8]) -> Result<Self> {
+        whole_header(bytes).and_then(Self::parse_whole)
+    }
+
+    fn parse_whole(bytes: &'a [u8]) -> Result<Self> {
         match octet(bytes, TYPE_AT)? {
             BindingRefreshRequest::MH_TYPE => {
                 parts::<BindingRefreshRequest>(bytes).map(|(_, o)| Self::Brr(o))
@@ -94,6 +119,12 @@ impl<'a> Message<'a> {
             BindingUpdate::MH_TYPE => parts(bytes).map(|(m, o)| Self::Bu(m, o)),
             BindingAck::MH_TYPE => parts(bytes).map(|(m, o)| Self::Ba(m, o)),
             BindingError::MH_TYPE => parts(bytes).map(|(m, o)| Self::Be(m, o)),
+            Heartbeat::MH_TYPE => parts(bytes).map(|(m, o)| Self::Heartbeat(m, o)),
+            // One MH type, two messages (RFC 5846 4); as an Indication the other values are refused.
+            BindingRevocationAck::MH_TYPE => match octet(bytes, PREAMBLE_LEN)? {
+                revocation::ACKNOWLEDGEMENT => parts(bytes).map(|(m, o)| Self::Bra(m, o)),
+                _ => parts(bytes).map(|(m, o)| Self::Bri(m, o)),
+            },
             _ => Err(Error::new(ErrorKind::UnknownType, TYPE_AT)),
         }
     }
@@ -102,7 +133,13 @@ impl<'a> Message<'a> {
     #[must_use]
     pub const fn options(&self) -> Options<'a> {
         match self {
-            Self::Brr(o) | Self::Bu(_, o) | Self::Ba(_, o) | Self::Be(_, o) => *o,
+            Self::Brr(o)
+            | Self::Bu(_, o)
+            | Self::Ba(_, o)
+            | Self::Be(_, o)
+            | Self::Heartbeat(_, o)
+            | Self::Bri(_, o)
+            | Self::Bra(_, o) => *o,
         }
     }
 }
@@ -137,6 +174,13 @@ pub trait MessageData: Sized {
         dst: Ipv6Addr,
         buf: &mut [u8],
     ) -> Result<usize> {
+        let len = self.emit_in_udp(options, buf)?;
+        set_checksum(buf.get_mut(..len).unwrap_or_default(), src, dst)?;
+        Ok(len)
+    }
+
+    /// The same with a Checksum field of zero, as UDP over IPv4 carries it (RFC 5844 4.1.3.2).
+    fn emit_in_udp<'o>(&self, options: impl OptionList<'o>, buf: &mut [u8]) -> Result<usize> {
         let len = self.buffer_len(options.clone());
         let header_len = u8::try_from(len / UNIT - 1)
             .map_err(|_| Error::new(ErrorKind::Length, HEADER_LEN_AT))?;
@@ -150,12 +194,14 @@ pub trait MessageData: Sized {
         self.emit_data(w.buf.get_mut(w.at..data_end).ok_or(short)?);
         w.at = data_end;
         option::emit_padded(options, &mut w)?;
-
-        let sum = checksum(buf, src, dst);
-        let mut w = Writer { buf, at: CHECKSUM_AT };
-        w.put(&sum.to_be_bytes())?;
         Ok(len)
     }
+}
+
+/// The header that `bytes` begin with, cut to its length.
+fn whole_header(bytes: &[u8]) -> Result<&[u8]> {
+    let len = (usize::from(octet(bytes, HEADER_LEN_AT)?) + 1) * UNIT;
+    bytes.get(..len).ok_or(Error::new(ErrorKind::Truncated, HEADER_LEN_AT))
 }
 
 /// The rest of section 9.2 for a known MH Type; then its fixed part and its options.
@@ -171,6 +217,14 @@ fn parts<M: MessageData>(bytes: &[u8]) -> Result<(M, Options<'_>)> {
     let message = M::parse_data(data).map_err(|e| e.shifted(PREAMBLE_LEN))?;
     let options = Options::parse(options).map_err(|e| e.shifted(options_at))?;
     Ok((message, options))
+}
+
+/// Writes the checksum into a header that is otherwise complete. Fails with `Truncated` if it is
+/// too short to have one.
+pub fn set_checksum(header: &mut [u8], src: Ipv6Addr, dst: Ipv6Addr) -> Result<()> {
+    Writer { buf: header, at: CHECKSUM_AT }.put(&[0, 0])?;
+    let sum = checksum(header, src, dst);
+    Writer { buf: header, at: CHECKSUM_AT }.put(&sum.to_be_bytes())
 }
 
 /// Over a header whose Checksum field is zero: the checksum. Over a whole one: zero if intact.

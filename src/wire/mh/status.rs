@@ -33,6 +33,10 @@ statuses! {
     ACCEPTED = 0,
     /// Accepted but prefix discovery necessary.
     ACCEPTED_PREFIX_DISCOVERY_NECESSARY = 1,
+    /// Accepted, but GRE encapsulation and keys are not needed (RFC 5845 6.4).
+    GRE_KEY_OPTION_NOT_REQUIRED = 2,
+    /// Accepted with GRE encapsulation, but without the TLV-header (RFC 5845 6.4).
+    GRE_TUNNELING_BUT_TLV_HEADER_NOT_SUPPORTED = 3,
     /// Reason unspecified.
     REASON_UNSPECIFIED = 128,
     /// Administratively prohibited.
@@ -57,6 +61,12 @@ statuses! {
     EXPIRED_NONCES = 138,
     /// Registration type change disallowed.
     REGISTRATION_TYPE_CHANGE_DISALLOWED = 139,
+    /// The time of the Replay Protection option is not close enough, or not new (RFC 4285 6).
+    MIPV6_ID_MISMATCH = 144,
+    /// A Replay Protection option is needed (RFC 4285 6).
+    MIPV6_MESG_ID_REQD = 145,
+    /// The Mobility Message Authentication option does not verify (RFC 4285 5.1.1).
+    MIPV6_AUTH_FAIL = 146,
     /// Proxy registration not enabled for the mobile node (RFC 5213 8.9).
     PROXY_REG_NOT_ENABLED = 152,
     /// Not local mobility anchor for this mobile node (RFC 5213 8.9).
@@ -79,6 +89,16 @@ statuses! {
     MISSING_HANDOFF_INDICATOR_OPTION = 161,
     /// Missing Access Technology Type option (RFC 5213 8.9).
     MISSING_ACCESS_TECH_TYPE_OPTION = 162,
+    /// GRE encapsulation is needed and was not asked for (RFC 5845 6.4).
+    GRE_KEY_OPTION_REQUIRED = 163,
+    /// The node may not use IPv4 (RFC 5844 3.3.5).
+    NOT_AUTHORIZED_FOR_IPV4_MOBILITY_SERVICE = 170,
+    /// The node may not use this IPv4 home address (RFC 5844 3.3.5).
+    NOT_AUTHORIZED_FOR_IPV4_HOME_ADDRESS = 171,
+    /// The node may not use IPv6 (RFC 5844 3.3.5).
+    NOT_AUTHORIZED_FOR_IPV6_MOBILITY_SERVICE = 172,
+    /// One IPv4 home address is all that a node gets (RFC 5844 3.3.5).
+    MULTIPLE_IPV4_HOME_ADDRESS_ASSIGNMENT_NOT_SUPPORTED = 173,
     /// Invalid Care-of Address.
     INVALID_CARE_OF_ADDRESS = 174,
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::addr::HomePrefix;
 use crate::time::{Lifetime, MobTimestamp};
+use crate::wire::mh::option::tests::{Blueprint, blueprint};
 use proptest::prelude::*;
 
 const SRC: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 2);
@@ -17,6 +18,33 @@ fn emit<'o, M: MessageData>(m: &M, options: impl OptionList<'o>) -> Vec<u8> {
     let mut buf = vec![0xa5; m.buffer_len(options.clone())];
     assert_eq!(m.emit(options, SRC, DST, &mut buf), Ok(buf.len()));
     buf
+}
+
+/// The same message, made by us.
+fn emit_again(message: Message<'_>) -> Vec<u8> {
+    match message {
+        Message::Brr(o) => emit(&BindingRefreshRequest, o),
+        Message::Bu(m, o) => emit(&m, o),
+        Message::Ba(m, o) => emit(&m, o),
+        Message::Be(m, o) => emit(&m, o),
+        Message::Heartbeat(m, o) => emit(&m, o),
+        Message::Bri(m, o) => emit(&m, o),
+        Message::Bra(m, o) => emit(&m, o),
+    }
+}
+
+/// Whether two messages are of the same kind and equal before their options.
+fn same_fixed_part(a: Message<'_>, b: Message<'_>) -> bool {
+    match (a, b) {
+        (Message::Brr(_), Message::Brr(_)) => true,
+        (Message::Bu(a, _), Message::Bu(b, _)) => a == b,
+        (Message::Ba(a, _), Message::Ba(b, _)) => a == b,
+        (Message::Be(a, _), Message::Be(b, _)) => a == b,
+        (Message::Heartbeat(a, _), Message::Heartbeat(b, _)) => a == b,
+        (Message::Bri(a, _), Message::Bri(b, _)) => a == b,
+        (Message::Bra(a, _), Message::Bra(b, _)) => a == b,
+        _ => false,
+    }
 }
 
 /// Writes the right checksum into a message that was altered.
@@ -50,7 +78,7 @@ fn wrong_checksum_is_found_before_anything_else() {
 // proves: MIP6-9.2-3, MIP6-9.2-4
 #[test]
 fn unknown_mh_type_is_found_before_payload_proto_and_header_len() {
-    for kind in [1, 2, 3, 4, 8, 16, 255] {
+    for kind in [1, 2, 3, 4, 8, 12, 14, 15, 17, 255] {
         let mut bytes = emit(&BindingRefreshRequest, &[]);
         bytes[0] = 58;
         bytes[2] = kind;
@@ -72,10 +100,11 @@ fn payload_proto_other_than_59_is_found_before_header_len() {
 // proves: MIP6-9.2-8, MIP6-9.2-10, PMIP6-6.9.1.2-3
 #[test]
 fn header_len_below_the_minimum_of_its_type_points_at_header_len() {
-    for (kind, least) in [(0_u8, 0_u8), (5, 1), (6, 1), (7, 2)] {
+    for (kind, least) in [(0_u8, 0_u8), (5, 1), (6, 1), (7, 2), (13, 1), (16, 1)] {
         for header_len in 0..4_u8 {
             let mut bytes = vec![0; (usize::from(header_len) + 1) * UNIT];
             bytes[..3].copy_from_slice(&[59, header_len, kind]);
+            bytes[6] = 1; // a Binding Revocation is an Indication
             refresh_checksum(&mut bytes);
             let outcome = Message::parse(&bytes, SRC, DST).map(|_| ());
             let expected = Err(Error { kind: ErrorKind::HeaderLen, offset: 1 });
@@ -118,85 +147,6 @@ fn last_option_that_the_header_len_cuts_is_an_error_at_its_length() {
 }
 
 #[test]
-fn option_of_a_known_type_with_another_length_is_an_error() {
-    let lengths: [(u8, &[u8]); 10] = [
-        (2, &[2]),
-        (3, &[16]),
-        (8, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 18, 19, 20]),
-        (19, &[5, 6, 7, 8, 9, 10, 15, 16, 17, 18, 19, 20]),
-        (22, &[18]),
-        (23, &[2]),
-        (24, &[2]),
-        (25, &[2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 18, 19, 20]),
-        (26, &[16]),
-        (27, &[8]),
-    ];
-    for (kind, good) in lengths {
-        for len in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 18, 19, 20] {
-            let mut bytes = vec![0, kind, len];
-            bytes.resize(3 + usize::from(len), 0);
-            let expected = if good.contains(&len) {
-                None
-            } else {
-                Some(Error { kind: ErrorKind::Length, offset: 2 })
-            };
-            assert_eq!(Options::parse(&bytes).err(), expected, "type {kind}, length {len}");
-        }
-    }
-}
-
-#[test]
-fn prefix_length_over_128_is_refused_where_it_stands() {
-    let mut bytes = [0; 20];
-    bytes[..4].copy_from_slice(&[22, 18, 0, 129]);
-    assert_eq!(Options::parse(&bytes), Err(Error { kind: ErrorKind::Value, offset: 3 }));
-}
-
-#[test]
-fn prefix_with_host_bits_is_taken_without_them() {
-    let mut bytes = [0xff; 20];
-    bytes[..4].copy_from_slice(&[22, 18, 0, 16]);
-    let options = Options::parse(&bytes).expect("an option");
-    let expected = MobilityOption::HomeNetworkPrefix(prefix("ffff::/16"));
-    assert_eq!(options.iter().collect::<Vec<_>>(), [expected]);
-}
-
-#[test]
-fn every_option_stands_where_its_rfc_wants_it() {
-    let aligned: [(MobilityOption<'_>, usize, usize); 8] = [
-        (MobilityOption::RefreshAdvice(Lifetime(1)), 2, 0),
-        (MobilityOption::AlternateCoa(SRC), 8, 6),
-        (MobilityOption::Vendor(10415, 1, b"x"), 4, 2),
-        (MobilityOption::HomeNetworkPrefix(prefix("2001:db8::/64")), 8, 4),
-        (MobilityOption::MnLinkLayerId(&[2, 0, 0, 0, 0, 1]), 2, 0),
-        (MobilityOption::MnLinkLayerId(&[2, 0, 0, 0xff, 0xfe, 0, 0, 1]), 8, 4),
-        (MobilityOption::LinkLocal(SRC), 8, 6),
-        (MobilityOption::Timestamp(MobTimestamp(1)), 8, 2),
-    ];
-    for shift in 0..16 {
-        // An identifier has no alignment: it moves what follows by a byte each time.
-        let id = vec![b'a'; shift];
-        for (option, n, m) in aligned {
-            let options = [MobilityOption::MnId(1, &id), option];
-            let bytes = emit(&PBU, &options);
-            let before = 12 + 3 + shift;
-            let at = (before..before + 8).find(|at| at % n == m).expect("an aligned offset");
-            assert_eq!(bytes[at], option.emitted_type(), "{option:?} after {shift} bytes");
-            assert!(bytes.len() % 8 == 0 && bytes.len() - at - option.buffer_len() < 8);
-        }
-    }
-}
-
-impl MobilityOption<'_> {
-    /// The option type, as it is emitted.
-    fn emitted_type(&self) -> u8 {
-        let mut buf = vec![0; self.buffer_len()];
-        self.emit(&mut buf).expect("fits");
-        buf[0]
-    }
-}
-
-#[test]
 fn header_over_2048_bytes_is_not_emitted() {
     let options = [MobilityOption::HomeNetworkPrefix(prefix("2001:db8::/64")); 86];
     let mut buf = [0; 4096];
@@ -207,12 +157,36 @@ fn header_over_2048_bytes_is_not_emitted() {
 }
 
 #[test]
-fn option_data_over_its_length_field_is_not_emitted() {
-    let id = [b'a'; 255];
-    let mut buf = [0; 512];
-    let emitted = MobilityOption::MnId(1, &id).emit(&mut buf).map_err(|e| e.kind);
-    assert_eq!(emitted, Err(ErrorKind::Length));
-    assert_eq!(MobilityOption::MnId(1, &id[..254]).emit(&mut buf), Ok(257));
+fn in_udp_the_checksum_is_zero_and_any_is_taken() {
+    let mut udp = vec![0xa5; PBU.buffer_len(&[])];
+    assert_eq!(PBU.emit_in_udp(&[], &mut udp), Ok(16));
+    let mut plain = emit(&PBU, &[]);
+    assert_eq!(Message::parse(&udp, SRC, DST).map_err(|e| e.kind), Err(ErrorKind::Checksum));
+    for sum in [[0, 0], [0xff, 0xff], [1, 2]] {
+        udp[4..6].copy_from_slice(&sum);
+        assert_eq!(Message::parse_in_udp(&udp), Ok(Message::Bu(PBU, pad4())), "{sum:?}");
+    }
+    plain[4..6].fill(0);
+    udp[4..6].fill(0);
+    assert_eq!(udp, plain, "otherwise the same");
+}
+
+#[test]
+fn binding_revocation_type_that_we_do_not_know_is_an_error_where_it_stands() {
+    let bri = BindingRevocationIndication {
+        trigger: RevocationTrigger::ADMINISTRATIVE,
+        seq: SeqNo(0x0102),
+        flags: RevocationFlags::P | RevocationFlags::G,
+    };
+    let mut bytes = emit(&bri, &[]);
+    // RFC 5846 5.1: without options four bytes of padding.
+    assert_eq!(bytes[..3], [59, 1, 16]);
+    assert_eq!(bytes[6..], [1, 1, 1, 2, 0xa0, 0, 1, 2, 0, 0]);
+    for kind in [0, 3, 255] {
+        bytes[6] = kind;
+        refresh_checksum(&mut bytes);
+        assert_eq!(refused(&bytes), (ErrorKind::Value, 6), "type {kind}");
+    }
 }
 
 // proves: MIP6-9.5.1-4
@@ -235,93 +209,70 @@ fn status_is_named_as_in_the_rfc() {
     assert!(Status(127).is_accepted() && !Status(128).is_accepted());
 }
 
-/// An option whose borrowed data lives in the strategy's value.
-#[derive(Debug, Clone)]
-enum Blueprint {
-    Fixed(MobilityOption<'static>),
-    MnId(u8, Vec<u8>),
-    Vendor(u32, u8, Vec<u8>),
-    MnLinkLayerId(Vec<u8>),
-    Unknown(u8, Vec<u8>),
-}
-
-impl Blueprint {
-    fn option(&self) -> MobilityOption<'_> {
-        match self {
-            Self::Fixed(o) => *o,
-            Self::MnId(subtype, id) => MobilityOption::MnId(*subtype, id),
-            Self::Vendor(vendor, subtype, data) => MobilityOption::Vendor(*vendor, *subtype, data),
-            Self::MnLinkLayerId(id) => MobilityOption::MnLinkLayerId(id),
-            Self::Unknown(kind, data) => MobilityOption::Unknown(*kind, data),
-        }
-    }
-}
-
-fn data(max: usize) -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![3 => prop::collection::vec(any::<u8>(), 0..20),
-                1 => prop::collection::vec(any::<u8>(), 0..=max)]
-}
-
-fn blueprint() -> impl Strategy<Value = Blueprint> {
-    use MobilityOption as O;
-    let fixed = prop_oneof![
-        any::<u16>().prop_map(|v| O::RefreshAdvice(Lifetime(v))),
-        any::<Ipv6Addr>().prop_map(O::AlternateCoa),
-        (any::<Ipv6Addr>(), 0..=128_u8).prop_map(|(a, l)| {
-            O::HomeNetworkPrefix(HomePrefix::truncating(a, l).expect("length"))
-        }),
-        any::<u8>().prop_map(|v| O::HandoffIndicator(HandoffIndicator(v))),
-        any::<u8>().prop_map(|v| O::AccessTech(AccessTech(v))),
-        any::<Ipv6Addr>().prop_map(O::LinkLocal),
-        any::<u64>().prop_map(|v| O::Timestamp(MobTimestamp(v))),
-    ];
+/// Any fixed part, options not yet there.
+fn fixed_part() -> impl Strategy<Value = Message<'static>> {
+    let none = Options::default();
+    let seq = any::<u16>().prop_map(SeqNo);
     prop_oneof![
-        6 => fixed.prop_map(Blueprint::Fixed),
-        1 => (any::<u8>(), data(254)).prop_map(|(s, d)| Blueprint::MnId(s, d)),
-        1 => (any::<u32>(), any::<u8>(), data(250))
-            .prop_map(|(v, s, d)| Blueprint::Vendor(v, s, d)),
-        1 => data(253).prop_map(Blueprint::MnLinkLayerId),
-        1 => (28..=255_u8, data(255)).prop_map(|(k, d)| Blueprint::Unknown(k, d)),
+        Just(Message::Brr(none)),
+        (seq.clone(), any::<u16>(), any::<u16>()).prop_map(move |(seq, flags, lifetime)| {
+            let (flags, lifetime) = (BuFlags(flags), Lifetime(lifetime));
+            Message::Bu(BindingUpdate { seq, flags, lifetime }, none)
+        }),
+        (seq.clone(), any::<(u8, u8, u16)>()).prop_map(move |(seq, (status, flags, lifetime))| {
+            let (status, flags) = (Status(status), BaFlags(flags));
+            Message::Ba(BindingAck { status, flags, seq, lifetime: Lifetime(lifetime) }, none)
+        }),
+        any::<(u8, Ipv6Addr)>().prop_map(move |(status, home_address)| {
+            Message::Be(BindingError { status, home_address }, none)
+        }),
+        any::<(u16, u32)>().prop_map(move |(flags, seq)| {
+            Message::Heartbeat(Heartbeat { flags: HeartbeatFlags(flags), seq }, none)
+        }),
+        (seq.clone(), any::<(u8, u16)>()).prop_map(move |(seq, (trigger, flags))| {
+            let (trigger, flags) = (RevocationTrigger(trigger), RevocationFlags(flags));
+            Message::Bri(BindingRevocationIndication { trigger, seq, flags }, none)
+        }),
+        (seq, any::<(u8, u16)>()).prop_map(move |(seq, (status, flags))| {
+            let (status, flags) = (RevocationStatus(status), RevocationFlags(flags));
+            Message::Bra(BindingRevocationAck { status, seq, flags }, none)
+        }),
     ]
+}
+
+/// The message with other options.
+fn with_options<'a>(message: Message<'_>, o: Options<'a>) -> Message<'a> {
+    match message {
+        Message::Brr(_) => Message::Brr(o),
+        Message::Bu(m, _) => Message::Bu(m, o),
+        Message::Ba(m, _) => Message::Ba(m, o),
+        Message::Be(m, _) => Message::Be(m, o),
+        Message::Heartbeat(m, _) => Message::Heartbeat(m, o),
+        Message::Bri(m, _) => Message::Bri(m, o),
+        Message::Bra(m, _) => Message::Bra(m, o),
+    }
 }
 
 proptest! {
     #[test]
     fn what_is_emitted_parses_back(
-        (seq, flags, lifetime, status) in any::<(u16, u16, u16, u8)>(),
-        home_address in any::<Ipv6Addr>(),
+        fixed in fixed_part(),
         blueprints in prop::collection::vec(blueprint(), 0..6),
     ) {
         let options: Vec<_> = blueprints.iter().map(Blueprint::option).collect();
-        let seq = SeqNo(seq);
-        let lifetime = Lifetime(lifetime);
+        let mut encoded = Vec::new();
+        for option in &options {
+            let mut buf = vec![0xa5; option.buffer_len()];
+            prop_assert_eq!(option.emit(&mut buf), Ok(buf.len()));
+            encoded.extend(buf);
+        }
+        let meant = with_options(fixed, Options::parse(&encoded)?);
+        prop_assert!(meant.options().iter().eq(options.iter().copied()));
 
-        let bu = BindingUpdate { seq, flags: BuFlags(flags), lifetime };
-        let bytes = emit(&bu, &options[..]);
-        let Message::Bu(parsed, o) = Message::parse(&bytes, SRC, DST)? else {
-            return Err(TestCaseError::fail("not a Binding Update"));
-        };
-        prop_assert_eq!((parsed, o.iter().collect::<Vec<_>>()), (bu, options.clone()));
-
-        let flags = BaFlags(flags.to_be_bytes()[0]);
-        let ba = BindingAck { status: Status(status), flags, seq, lifetime };
-        let bytes = emit(&ba, o);
-        let Message::Ba(parsed, o) = Message::parse(&bytes, SRC, DST)? else {
-            return Err(TestCaseError::fail("not a Binding Acknowledgement"));
-        };
-        prop_assert_eq!((parsed, o.iter().collect::<Vec<_>>()), (ba, options.clone()));
-
-        let be = BindingError { status, home_address };
-        let bytes = emit(&be, o);
-        let Message::Be(parsed, o) = Message::parse(&bytes, SRC, DST)? else {
-            return Err(TestCaseError::fail("not a Binding Error"));
-        };
-        prop_assert_eq!((parsed, o.iter().collect::<Vec<_>>()), (be, options.clone()));
-
-        let bytes = emit(&BindingRefreshRequest, o);
-        let message = Message::parse(&bytes, SRC, DST)?;
-        prop_assert!(matches!(message, Message::Brr(_)));
-        prop_assert_eq!(message.options().iter().collect::<Vec<_>>(), options);
+        let bytes = emit_again(meant);
+        let parsed = Message::parse(&bytes, SRC, DST)?;
+        prop_assert!(same_fixed_part(parsed, meant));
+        prop_assert!(parsed.options().iter().eq(options));
     }
 
     #[test]
@@ -344,7 +295,7 @@ proptest! {
     #[test]
     fn noise_never_panics_and_what_parses_survives(
         mut bytes in prop::collection::vec(any::<u8>(), 0..200),
-        kind in prop::sample::select(vec![0_u8, 5, 6, 7, 9]),
+        kind in prop::sample::select(vec![0_u8, 5, 6, 7, 9, 13, 16]),
     ) {
         let _ = Message::parse(&bytes, SRC, DST);
         // The same noise behind a header that passes the first checks.
@@ -355,13 +306,12 @@ proptest! {
             bytes[1] = u8::try_from(len / UNIT - 1).expect("short");
             bytes[2] = kind;
             refresh_checksum(&mut bytes);
-            if let Ok(Message::Bu(bu, options)) = Message::parse(&bytes, SRC, DST) {
-                let again = emit(&bu, options);
-                let Message::Bu(bu2, options2) = Message::parse(&again, SRC, DST)? else {
-                    return Err(TestCaseError::fail("not a Binding Update"));
-                };
-                prop_assert_eq!(bu, bu2);
-                prop_assert!(options.iter().eq(options2.iter()));
+            if let Ok(message) = Message::parse(&bytes, SRC, DST) {
+                prop_assert_eq!(Message::parse_in_udp(&bytes), Ok(message));
+                let again = emit_again(message);
+                let again = Message::parse(&again, SRC, DST)?;
+                prop_assert!(same_fixed_part(message, again));
+                prop_assert!(message.options().iter().eq(again.options().iter()));
             }
         }
         if let Ok(options) = Options::parse(&bytes) {

@@ -31,6 +31,9 @@ fn check(bytes: &[u8]) {
         Message::Bu(m, _) => emit(&m, options),
         Message::Ba(m, _) => emit(&m, options),
         Message::Be(m, _) => emit(&m, options),
+        Message::Heartbeat(m, _) => emit(&m, options),
+        Message::Bri(m, _) => emit(&m, options),
+        Message::Bra(m, _) => emit(&m, options),
     };
     // Aligned as the RFCs want it, it may be longer than any Mobility Header.
     let Some(again) = again else { return };

@@ -7,19 +7,27 @@
 //! Lengths are taken at their word: an option that is cut, or has not the length of its type, is
 //! an error.
 
+mod access_network;
 mod access_tech;
 mod handoff;
 mod hnp;
+mod ipv4;
+mod list;
 
-use super::super::{Error, ErrorKind, Result, Writer, field, octet};
-use crate::addr::HomePrefix;
+#[cfg(test)]
+pub(in crate::wire::mh) mod tests;
+
+use super::super::{Error, ErrorKind, Result, Writer, octet};
+use crate::addr::{GreKey, HomePrefix};
 use crate::time::{Lifetime, MobTimestamp};
-use core::borrow::Borrow;
-use core::iter::FusedIterator;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+pub use access_network::{AccessNetworkId, AniSubOption};
 pub use access_tech::AccessTech;
 pub use handoff::HandoffIndicator;
+pub use ipv4::{DhcpSupportMode, Ipv4Home, Ipv4HomeStatus, NatDetection};
+pub use list::{OptionIter, OptionList, Options};
+pub(super) use list::{emit_padded, is_padding, next, padded_end};
 
 /// One mobility option. What we do not know is kept as [`MobilityOption::Unknown`] and survives a
 /// round trip. Pad1 and `PadN` never appear: `emit` inserts them, parsing skips them.
@@ -31,8 +39,16 @@ pub enum MobilityOption<'a> {
     AlternateCoa(Ipv6Addr),
     /// Type 8: Mobile Node Identifier (RFC 4283): subtype and identifier (at most 254 bytes).
     MnId(u8, &'a [u8]),
+    /// Type 9: Mobility Message Authentication (RFC 4285 5): subtype (1 MN-HA, 2 MN-AAA), mobility
+    /// SPI, authentication data (at most 250 bytes). [`super::AuthOption`] finds what it covers.
+    MessageAuth(u8, u32, &'a [u8]),
+    /// Type 10: Mobility Message Replay Protection (RFC 4285 6): time in the format of NTP, seconds
+    /// since 1900 in the upper 32 bits.
+    ReplayProtection(u64),
     /// Type 19: Vendor Specific (RFC 5094): vendor id, subtype, data (at most 250 bytes).
     Vendor(u32, u8, &'a [u8]),
+    /// Type 20: Service Selection (RFC 5149), 1 to 255 bytes that should be UTF-8.
+    ServiceSelection(&'a [u8]),
     /// Type 22: Home Network Prefix (RFC 5213 8.3); `::/0` asks for an allocation (`ALL_ZERO`).
     /// On the wire the length stands beside an address whose host bits we clear.
     HomeNetworkPrefix(HomePrefix),
@@ -46,6 +62,27 @@ pub enum MobilityOption<'a> {
     LinkLocal(Ipv6Addr),
     /// Type 27: Timestamp (RFC 5213 8.8).
     Timestamp(MobTimestamp),
+    /// Type 28: Restart Counter (RFC 5847 3.4).
+    RestartCounter(u32),
+    /// Type 31: NAT Detection (RFC 5555 3.2.2).
+    NatDetection(NatDetection),
+    /// Type 33: GRE Key (RFC 5845 6.1); without a key it negotiates GRE encapsulation only.
+    GreKey(Option<GreKey>),
+    /// Type 36: IPv4 Home Address Request (RFC 5844 3.3.1); `0.0.0.0` asks for an assignment.
+    Ipv4HomeAddressRequest(Ipv4Home),
+    /// Type 37: IPv4 Home Address Reply (RFC 5844 3.3.2).
+    Ipv4HomeAddressReply(Ipv4HomeStatus, Ipv4Home),
+    /// Type 38: IPv4 Default-Router Address (RFC 5844 3.3.3).
+    Ipv4DefaultRouter(Ipv4Addr),
+    /// Type 39: IPv4 DHCP Support Mode (RFC 5844 3.3.4).
+    Ipv4DhcpSupportMode(DhcpSupportMode),
+    /// Type 49: Alternate IPv4 Care-of Address (RFC 6463 4.4): a gateway's user plane (RFC 7389).
+    AlternateIpv4Coa(Ipv4Addr),
+    /// Type 52: Access Network Identifier (RFC 6757 3), at most 255 bytes.
+    AccessNetworkId(AccessNetworkId<'a>),
+    /// Type 59: LMA User-Plane Address (RFC 7389 4): in an update none, or the unspecified address
+    /// of the family that is asked for.
+    LmaUserPlane(Option<IpAddr>),
     /// Any other: type and data (at most 255 bytes).
     Unknown(u8, &'a [u8]),
 }
@@ -55,53 +92,111 @@ const PADN: u8 = 1;
 const REFRESH_ADVICE: u8 = 2;
 const ALTERNATE_COA: u8 = 3;
 const MN_ID: u8 = 8;
+const MESSAGE_AUTH: u8 = 9;
+const REPLAY_PROTECTION: u8 = 10;
 const VENDOR: u8 = 19;
+const SERVICE_SELECTION: u8 = 20;
 const HOME_NETWORK_PREFIX: u8 = 22;
 const HANDOFF_INDICATOR: u8 = 23;
 const ACCESS_TECH: u8 = 24;
 const MN_LINK_LAYER_ID: u8 = 25;
 const LINK_LOCAL: u8 = 26;
 const TIMESTAMP: u8 = 27;
+const RESTART_COUNTER: u8 = 28;
+const NAT_DETECTION: u8 = 31;
+const GRE_KEY: u8 = 33;
+const IPV4_HOME_ADDRESS_REQUEST: u8 = 36;
+const IPV4_HOME_ADDRESS_REPLY: u8 = 37;
+const IPV4_DEFAULT_ROUTER: u8 = 38;
+const IPV4_DHCP_SUPPORT_MODE: u8 = 39;
+const ALTERNATE_IPV4_COA: u8 = 49;
+const ACCESS_NETWORK_ID: u8 = 52;
+const LMA_USER_PLANE: u8 = 59;
+
+/// Bytes of a Mobility Message Authentication option before its authentication data.
+pub(super) const AUTH_DATA_AT: usize = DATA_AT + 5;
+
+/// S, in the last byte of an IPv4 DHCP Support Mode option.
+const DHCP_SERVER: u8 = 1;
 
 /// Bytes before an option's data.
 const DATA_AT: usize = 2;
 
 impl<'a> MobilityOption<'a> {
     /// From a whole option, type and length included, whose length field is already verified.
-    fn parse(option: &'a [u8]) -> Result<Self> {
+    pub(super) fn parse(option: &'a [u8]) -> Result<Self> {
         let kind = octet(option, 0)?;
         let data = option.get(DATA_AT..).unwrap_or_default();
         let bad_length = Error::new(ErrorKind::Length, 1);
-        let address = || data.try_into().map(|a: [u8; 16]| a.into()).map_err(|_| bad_length);
-        // Reserved, then a code point: Handoff Indicator and Access Technology Type.
-        let code_point = || match data {
-            [_reserved, value] => Ok(*value),
-            _ => Err(bad_length),
-        };
         Ok(match kind {
-            REFRESH_ADVICE => {
-                let interval = data.try_into().map_err(|_| bad_length)?;
-                Self::RefreshAdvice(Lifetime(u16::from_be_bytes(interval)))
-            }
-            ALTERNATE_COA => Self::AlternateCoa(address()?),
+            REFRESH_ADVICE => Self::RefreshAdvice(Lifetime(u16::from_be_bytes(whole(data)?))),
+            ALTERNATE_COA => Self::AlternateCoa(whole::<16>(data)?.into()),
             MN_ID => {
                 let (subtype, id) = data.split_first().ok_or(bad_length)?;
                 Self::MnId(*subtype, id)
             }
-            VENDOR => {
-                let vendor = field(data, 0).map_err(|_| bad_length)?;
-                let subtype = octet(data, 4).map_err(|_| bad_length)?;
-                let rest = data.get(5..).unwrap_or_default();
-                Self::Vendor(u32::from_be_bytes(vendor), subtype, rest)
+            MESSAGE_AUTH => {
+                let ([subtype, spi @ ..], auth) = lead::<5>(data)?;
+                Self::MessageAuth(subtype, u32::from_be_bytes(spi), auth)
             }
+            REPLAY_PROTECTION => Self::ReplayProtection(u64::from_be_bytes(whole(data)?)),
+            VENDOR => {
+                let ([a, b, c, d, subtype], rest) = lead::<5>(data)?;
+                Self::Vendor(u32::from_be_bytes([a, b, c, d]), subtype, rest)
+            }
+            SERVICE_SELECTION | ACCESS_NETWORK_ID if data.is_empty() => return Err(bad_length),
+            SERVICE_SELECTION => Self::ServiceSelection(data),
             HOME_NETWORK_PREFIX => Self::HomeNetworkPrefix(hnp::parse(data)?),
-            HANDOFF_INDICATOR => Self::HandoffIndicator(HandoffIndicator(code_point()?)),
-            ACCESS_TECH => Self::AccessTech(AccessTech(code_point()?)),
-            MN_LINK_LAYER_ID => Self::MnLinkLayerId(data.get(2..).ok_or(bad_length)?),
-            LINK_LOCAL => Self::LinkLocal(address()?),
-            TIMESTAMP => {
-                let value = data.try_into().map_err(|_| bad_length)?;
-                Self::Timestamp(MobTimestamp(u64::from_be_bytes(value)))
+            // Reserved, then a code point.
+            HANDOFF_INDICATOR => Self::HandoffIndicator(HandoffIndicator(whole::<2>(data)?[1])),
+            ACCESS_TECH => Self::AccessTech(AccessTech(whole::<2>(data)?[1])),
+            MN_LINK_LAYER_ID => Self::MnLinkLayerId(lead::<2>(data)?.1),
+            LINK_LOCAL => Self::LinkLocal(whole::<16>(data)?.into()),
+            TIMESTAMP => Self::Timestamp(MobTimestamp(u64::from_be_bytes(whole(data)?))),
+            RESTART_COUNTER => Self::RestartCounter(u32::from_be_bytes(whole(data)?)),
+            ALTERNATE_IPV4_COA => Self::AlternateIpv4Coa(whole::<4>(data)?.into()),
+            ACCESS_NETWORK_ID => {
+                Self::AccessNetworkId(AccessNetworkId::parse(data).map_err(|e| e.shifted(DATA_AT))?)
+            }
+            LMA_USER_PLANE => {
+                let (_reserved, address) = lead::<2>(data)?;
+                Self::LmaUserPlane(match address.len() {
+                    0 => None,
+                    4 => Some(whole::<4>(address)?.into()),
+                    _ => Some(whole::<16>(address)?.into()),
+                })
+            }
+            _ => return Self::parse_ipv4(kind, data),
+        })
+    }
+
+    /// The options of IPv4 support and of tunnels, and those that we do not know.
+    fn parse_ipv4(kind: u8, data: &'a [u8]) -> Result<Self> {
+        Ok(match kind {
+            NAT_DETECTION => Self::NatDetection(NatDetection::parse(whole(data)?)),
+            GRE_KEY => {
+                let (_reserved, key) = lead::<2>(data)?;
+                let key = if key.is_empty() { None } else { Some(whole(key)?) };
+                Self::GreKey(key.map(|k| GreKey(u32::from_be_bytes(k))))
+            }
+            IPV4_HOME_ADDRESS_REQUEST => {
+                let [prefix, _reserved, address @ ..] = whole::<6>(data)?;
+                Self::Ipv4HomeAddressRequest(Ipv4Home::parse(address, prefix, DATA_AT)?)
+            }
+            IPV4_HOME_ADDRESS_REPLY => {
+                let [status, prefix, address @ ..] = whole::<6>(data)?;
+                let home = Ipv4Home::parse(address, prefix, DATA_AT + 1)?;
+                Self::Ipv4HomeAddressReply(Ipv4HomeStatus(status), home)
+            }
+            IPV4_DEFAULT_ROUTER => {
+                let [_, _, address @ ..] = whole::<6>(data)?;
+                Self::Ipv4DefaultRouter(address.into())
+            }
+            IPV4_DHCP_SUPPORT_MODE => {
+                let [_reserved, mode] = whole::<2>(data)?;
+                let server = mode & DHCP_SERVER != 0;
+                let mode = if server { DhcpSupportMode::Server } else { DhcpSupportMode::Relay };
+                Self::Ipv4DhcpSupportMode(mode)
             }
             _ => Self::Unknown(kind, data),
         })
@@ -113,13 +208,26 @@ impl<'a> MobilityOption<'a> {
             Self::RefreshAdvice(_) => REFRESH_ADVICE,
             Self::AlternateCoa(_) => ALTERNATE_COA,
             Self::MnId(..) => MN_ID,
+            Self::MessageAuth(..) => MESSAGE_AUTH,
+            Self::ReplayProtection(_) => REPLAY_PROTECTION,
             Self::Vendor(..) => VENDOR,
+            Self::ServiceSelection(_) => SERVICE_SELECTION,
             Self::HomeNetworkPrefix(_) => HOME_NETWORK_PREFIX,
             Self::HandoffIndicator(_) => HANDOFF_INDICATOR,
             Self::AccessTech(_) => ACCESS_TECH,
             Self::MnLinkLayerId(_) => MN_LINK_LAYER_ID,
             Self::LinkLocal(_) => LINK_LOCAL,
             Self::Timestamp(_) => TIMESTAMP,
+            Self::RestartCounter(_) => RESTART_COUNTER,
+            Self::NatDetection(_) => NAT_DETECTION,
+            Self::GreKey(_) => GRE_KEY,
+            Self::Ipv4HomeAddressRequest(_) => IPV4_HOME_ADDRESS_REQUEST,
+            Self::Ipv4HomeAddressReply(..) => IPV4_HOME_ADDRESS_REPLY,
+            Self::Ipv4DefaultRouter(_) => IPV4_DEFAULT_ROUTER,
+            Self::Ipv4DhcpSupportMode(_) => IPV4_DHCP_SUPPORT_MODE,
+            Self::AlternateIpv4Coa(_) => ALTERNATE_IPV4_COA,
+            Self::AccessNetworkId(_) => ACCESS_NETWORK_ID,
+            Self::LmaUserPlane(_) => LMA_USER_PLANE,
             Self::Unknown(kind, _) => *kind,
         }
     }
@@ -129,15 +237,24 @@ impl<'a> MobilityOption<'a> {
     const fn alignment(&self) -> (usize, usize) {
         match self {
             Self::AlternateCoa(_) | Self::LinkLocal(_) => (8, 6),
-            Self::Vendor(..) => (4, 2),
+            Self::Vendor(..) | Self::RestartCounter(_) | Self::AlternateIpv4Coa(_) => (4, 2),
+            Self::MessageAuth(..) => (4, 1),
+            Self::NatDetection(_)
+            | Self::GreKey(_)
+            | Self::Ipv4HomeAddressRequest(_)
+            | Self::Ipv4HomeAddressReply(..)
+            | Self::Ipv4DefaultRouter(_)
+            | Self::AccessNetworkId(_) => (4, 0),
             Self::HomeNetworkPrefix(_) => (8, 4),
             // RFC 5213 8.6 wants the identifier on its natural boundary: an EUI-64 is eight bytes.
             Self::MnLinkLayerId(id) if id.len() == 8 => (8, 4),
             Self::RefreshAdvice(_) | Self::MnLinkLayerId(_) => (2, 0),
-            Self::Timestamp(_) => (8, 2),
+            Self::Timestamp(_) | Self::ReplayProtection(_) | Self::LmaUserPlane(_) => (8, 2),
             Self::MnId(..)
+            | Self::ServiceSelection(_)
             | Self::HandoffIndicator(_)
             | Self::AccessTech(_)
+            | Self::Ipv4DhcpSupportMode(_)
             | Self::Unknown(..) => (1, 0),
         }
     }
@@ -153,14 +270,28 @@ impl<'a> MobilityOption<'a> {
     pub const fn buffer_len(&self) -> usize {
         DATA_AT
             + match self {
-                Self::RefreshAdvice(_) | Self::HandoffIndicator(_) | Self::AccessTech(_) => 2,
+                Self::RefreshAdvice(_)
+                | Self::HandoffIndicator(_)
+                | Self::AccessTech(_)
+                | Self::Ipv4DhcpSupportMode(_)
+                | Self::GreKey(None)
+                | Self::LmaUserPlane(None) => 2,
+                Self::RestartCounter(_) | Self::AlternateIpv4Coa(_) => 4,
+                Self::NatDetection(_)
+                | Self::GreKey(Some(_))
+                | Self::Ipv4HomeAddressRequest(_)
+                | Self::Ipv4HomeAddressReply(..)
+                | Self::Ipv4DefaultRouter(_)
+                | Self::LmaUserPlane(Some(IpAddr::V4(_))) => 6,
+                Self::Timestamp(_) | Self::ReplayProtection(_) => 8,
                 Self::AlternateCoa(_) | Self::LinkLocal(_) => 16,
-                Self::MnId(_, id) => 1 + id.len(),
-                Self::Vendor(_, _, data) => 5 + data.len(),
+                Self::LmaUserPlane(Some(IpAddr::V6(_))) => 18,
                 Self::HomeNetworkPrefix(_) => hnp::DATA_LEN,
+                Self::MnId(_, id) => 1 + id.len(),
                 Self::MnLinkLayerId(id) => 2 + id.len(),
-                Self::Timestamp(_) => 8,
-                Self::Unknown(_, data) => data.len(),
+                Self::MessageAuth(_, _, data) | Self::Vendor(_, _, data) => 5 + data.len(),
+                Self::AccessNetworkId(ani) => ani.bytes().len(),
+                Self::ServiceSelection(data) | Self::Unknown(_, data) => data.len(),
             }
     }
 
@@ -185,6 +316,11 @@ impl<'a> MobilityOption<'a> {
                 w.put(&[*subtype])?;
                 w.put(id)
             }
+            Self::MessageAuth(subtype, spi, data) => {
+                w.put(&[*subtype])?;
+                w.put(&spi.to_be_bytes())?;
+                w.put(data)
+            }
             Self::Vendor(vendor, subtype, data) => {
                 w.put(&vendor.to_be_bytes())?;
                 w.put(&[*subtype])?;
@@ -201,132 +337,51 @@ impl<'a> MobilityOption<'a> {
                 w.put(&[0, 0])?;
                 w.put(id)
             }
-            Self::Timestamp(t) => w.put(&t.0.to_be_bytes()),
-            Self::Unknown(_, data) => w.put(data),
-        }
-    }
-}
-
-/// Options to emit: a slice of [`MobilityOption`], or the [`Options`] of a parsed message.
-pub trait OptionList<'o>: IntoIterator<Item: Borrow<MobilityOption<'o>>> + Clone {}
-
-impl<'o, L> OptionList<'o> for L where L: IntoIterator<Item: Borrow<MobilityOption<'o>>> + Clone {}
-
-/// Where the options end when the first may start at `at` and each is aligned.
-pub(super) fn padded_end<'o>(options: impl OptionList<'o>, at: usize) -> usize {
-    options.into_iter().fold(at, |at, o| at + o.borrow().padding_at(at) + o.borrow().buffer_len())
-}
-
-/// Writes the options, each aligned, and pads the rest of the buffer.
-pub(super) fn emit_padded<'o>(options: impl OptionList<'o>, w: &mut Writer<'_>) -> Result<()> {
-    for option in options {
-        let option = option.borrow();
-        pad(option.padding_at(w.at), w)?;
-        option.write(w)?;
-    }
-    pad(w.buf.len() - w.at, w)
-}
-
-/// Writes `n` bytes of padding, at most 7.
-fn pad(n: usize, w: &mut Writer<'_>) -> Result<()> {
-    match n {
-        0 => Ok(()),
-        1 => w.put(&[PAD1]),
-        _ => {
-            let data = [0; 5];
-            let len = n - DATA_AT;
-            // An alignment and a unit are at most 8 bytes, so 5 bytes of data are the most.
-            w.put(&[PADN, u8::try_from(len).unwrap_or(u8::MAX)])?;
-            w.put(data.get(..len).unwrap_or(&data))
-        }
-    }
-}
-
-/// The validated options of a message, still on the wire; iterate to get [`MobilityOption`]s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Options<'a> {
-    bytes: &'a [u8],
-}
-
-impl<'a> Options<'a> {
-    /// Options that start at the front of `bytes` and fill them.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
-        let mut at = 0;
-        while let Some(option) = next(bytes, at)? {
-            if !is_padding(option) {
-                MobilityOption::parse(option).map_err(|e| e.shifted(at))?;
+            Self::Timestamp(MobTimestamp(t)) | Self::ReplayProtection(t) => w.put(&t.to_be_bytes()),
+            Self::RestartCounter(n) => w.put(&n.to_be_bytes()),
+            Self::NatDetection(nat) => {
+                w.put(&[nat.flags(), 0])?;
+                w.put(&nat.refresh_time_s.to_be_bytes())
             }
-            at += option.len();
-        }
-        Ok(Self { bytes })
-    }
-
-    /// Options that [`Self::parse`] took before. On others iteration ends at the first fault.
-    pub(crate) const fn from_validated(bytes: &'a [u8]) -> Self {
-        Self { bytes }
-    }
-
-    /// Each option as it stands on the wire, type and length included, without padding.
-    pub(crate) fn encoded(self) -> impl Iterator<Item = &'a [u8]> {
-        let mut at = 0;
-        core::iter::from_fn(move || {
-            let option = next(self.bytes, at).ok().flatten()?;
-            at += option.len();
-            Some(option)
-        })
-        .filter(|o| !is_padding(o))
-    }
-
-    /// The options, padding left out.
-    #[must_use]
-    pub const fn iter(self) -> OptionIter<'a> {
-        OptionIter { bytes: self.bytes, at: 0 }
-    }
-}
-
-impl<'a> IntoIterator for Options<'a> {
-    type Item = MobilityOption<'a>;
-    type IntoIter = OptionIter<'a>;
-    fn into_iter(self) -> OptionIter<'a> {
-        self.iter()
-    }
-}
-
-/// Iterates over [`Options`].
-#[derive(Debug, Clone)]
-pub struct OptionIter<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Iterator for OptionIter<'a> {
-    type Item = MobilityOption<'a>;
-    fn next(&mut self) -> Option<Self::Item> {
-        // Every step was verified by `parse`, so neither `?` nor `ok` leaves early.
-        loop {
-            let option = next(self.bytes, self.at).ok().flatten()?;
-            self.at += option.len();
-            if !is_padding(option) {
-                return MobilityOption::parse(option).ok();
+            Self::GreKey(None) | Self::LmaUserPlane(None) => w.put(&[0, 0]),
+            Self::GreKey(Some(key)) => {
+                w.put(&[0, 0])?;
+                w.put(&key.0.to_be_bytes())
             }
+            Self::Ipv4HomeAddressRequest(home) => {
+                w.put(&[home.prefix_octet(), 0])?;
+                w.put(&home.addr().octets())
+            }
+            Self::Ipv4HomeAddressReply(status, home) => {
+                w.put(&[status.0, home.prefix_octet()])?;
+                w.put(&home.addr().octets())
+            }
+            Self::Ipv4DefaultRouter(a) | Self::LmaUserPlane(Some(IpAddr::V4(a))) => {
+                w.put(&[0, 0])?;
+                w.put(&a.octets())
+            }
+            Self::LmaUserPlane(Some(IpAddr::V6(a))) => {
+                w.put(&[0, 0])?;
+                w.put(&a.octets())
+            }
+            Self::Ipv4DhcpSupportMode(DhcpSupportMode::Relay) => w.put(&[0, 0]),
+            Self::Ipv4DhcpSupportMode(DhcpSupportMode::Server) => w.put(&[0, DHCP_SERVER]),
+            Self::AlternateIpv4Coa(a) => w.put(&a.octets()),
+            Self::AccessNetworkId(ani) => w.put(ani.bytes()),
+            Self::ServiceSelection(data) | Self::Unknown(_, data) => w.put(data),
         }
     }
 }
 
-impl FusedIterator for OptionIter<'_> {}
-
-/// The option at `at`, whole; `None` at the end.
-fn next(bytes: &[u8], at: usize) -> Result<Option<&[u8]>> {
-    let Some(rest @ [kind, tail @ ..]) = bytes.get(at..) else { return Ok(None) };
-    let cut = Error::new(ErrorKind::Length, at + 1);
-    let len = match (*kind, tail) {
-        (PAD1, _) => 1,
-        (_, [len, ..]) => DATA_AT + usize::from(*len),
-        (_, []) => return Err(cut),
-    };
-    rest.get(..len).map(Some).ok_or(cut)
+/// All of an option's data: exactly `N` bytes.
+fn whole<const N: usize>(data: &[u8]) -> Result<[u8; N]> {
+    data.try_into().map_err(|_| Error::new(ErrorKind::Length, 1))
 }
 
-fn is_padding(option: &[u8]) -> bool {
-    matches!(option, [PAD1 | PADN, ..])
+/// The first `N` bytes of an option's data, and the rest.
+fn lead<const N: usize>(data: &[u8]) -> Result<([u8; N], &[u8])> {
+    match data.split_first_chunk() {
+        Some((first, rest)) => Ok((*first, rest)),
+        None => Err(Error::new(ErrorKind::Length, 1)),
+    }
 }
