@@ -1,6 +1,5 @@
 //! Taste as a test: what may import what, how long files and comments may be, where `unsafe` may
 //! stand, and that nothing is left for later.
-//! stand.
 #![allow(missing_docs)]
 
 use std::fs;
@@ -152,6 +151,28 @@ fn every_module_has_its_line_in_the_table() {
     let modules = lib.lines().filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';'));
     let missing = |m: &&str| *m != "runtime" && !MAY_IMPORT.iter().any(|(known, _)| known == m);
     assert_eq!(modules.filter(missing).collect::<Vec<_>>(), [""; 0]);
+}
+
+/// What a cell of a table names between backticks, one word each.
+fn named_in(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).flat_map(str::split_whitespace).collect()
+}
+
+#[test]
+fn documented_table_of_imports_is_the_one_that_is_checked() {
+    let page = fs::read_to_string(root().join("docs/architecture.md")).expect("the page");
+    let rows = page.lines().skip_while(|l| !l.contains("may import")).skip(2);
+    let mut documented = Vec::new();
+    for row in rows.take_while(|l| l.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').collect();
+        let imports = named_in(cells[3]);
+        let modules = named_in(cells[1]).into_iter().map(|m| m.trim_end_matches('/'));
+        documented.extend(modules.filter(|m| *m != "runtime").map(|m| (m, imports.clone())));
+    }
+    documented.sort();
+    let mut checked = MAY_IMPORT.map(|(module, imports)| (module, imports.to_vec())).to_vec();
+    checked.sort();
+    assert_eq!(documented, checked);
 }
 
 #[test]
