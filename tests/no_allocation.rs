@@ -84,6 +84,7 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
         .collect();
     let (mut updates, updates_rx) = ring(64);
     let (_injects, injects_rx) = ring(64);
+    let (signaling_tx, mut signaling) = ring(256);
     let (reports_tx, mut reports) = ring(256);
     let (applied_writer, _applied) = applied();
     let counters = Arc::new(WorkerCounters::default());
@@ -99,6 +100,7 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
         WorkerRings {
             updates: updates_rx,
             injects: injects_rx,
+            signaling: signaling_tx,
             reports: reports_tx,
             handoff_in: Vec::new(),
             handoff_out: vec![None],
@@ -135,7 +137,7 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
         if round > 0 {
             allocations += info.count_total;
         }
-        while reports.pop().is_some() {}
+        while signaling.pop().is_some() || reports.pop().is_some() {}
         for (_, from) in &wires {
             drop(from.take_all());
         }

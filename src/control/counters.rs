@@ -28,7 +28,7 @@ macro_rules! counters {
 counters! {
     /// Proxy Binding Updates handed to the pure core.
     PbuReceived => "pbu_received",
-    /// Proxy Binding Acknowledgements sent (queued on a worker's ring).
+    /// Proxy Binding Acknowledgements sent: on a worker's ring, or held for their next hop.
     PbaSent => "pba_sent",
     /// Binding Errors sent.
     BindingErrorSent => "binding_error_sent",
@@ -92,8 +92,6 @@ counters! {
     NeighborAsked => "neighbor_asked",
     /// Updates queued because a worker's ring was full.
     UpdateBacklogged => "update_backlogged",
-    /// Signaling frames dropped because too many waited.
-    SignalingOverflow => "signaling_overflow",
     /// Polls in which signaling waited for workers or the journal to catch up.
     SignalingPaused => "signaling_paused",
     /// Bindings restored at start.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   signaling queues --+                                +--> publish --> update rings --> workers
-//!   report rings ------+--> signaling --> Lma::handle --+--> journal thread
+//!   signaling rings ---+--> signaling --> Lma::handle --+--> journal thread
 //!   admin questions ---+         actions, in order      +--> held replies --(applied, durable)--+
 //!   timers ------------+                                                                        |
 //!   kernel events --> routes, neighbours --> workers          inject rings <-- output <---------+
@@ -31,7 +31,7 @@ mod signaling;
 use crate::addr::{AnchorAddr, ProxyCoa};
 use crate::admin::channel::Questions;
 use crate::dataplane::counters::WorkerCounters;
-use crate::dataplane::update::{Change, NextHop, PuntReason, Report};
+use crate::dataplane::update::{Change, PuntReason, Report};
 use crate::mobility::Lma;
 use crate::mobility::action::{Action, Audit, AuditKind};
 use crate::mobility::event::Event;
@@ -70,6 +70,8 @@ pub struct Control<P: FramePool> {
     signaling: Vec<Box<dyn RxQueue<Frame = P::Frame>>>,
     /// Signaling that waits for its turn.
     inbox: VecDeque<P::Frame>,
+    /// Which source of signaling may fill the inbox first: another one each turn.
+    first_source: usize,
     kernel: KernelPath<P::Frame>,
     mirror: KernelMirror,
     /// The kernel's tables have been read once.
@@ -89,6 +91,7 @@ pub struct Control<P: FramePool> {
 
 /// What of a [`WorkerLink`] the publisher and the output do not hold.
 struct WorkerEnds<F: Frame> {
+    signaling: Consumer<F>,
     reports: Consumer<Report<F>>,
     counters: Arc<WorkerCounters>,
     cpu: u16,
@@ -101,8 +104,8 @@ impl<P: FramePool> Control<P> {
         for link in parts.workers {
             lanes.push(Lane::new(link.updates, link.applied));
             injects.push(link.injects);
-            let WorkerLink { reports, counters, cpu, .. } = link;
-            workers.push(WorkerEnds { reports, counters, cpu });
+            let WorkerLink { signaling, reports, counters, cpu, .. } = link;
+            workers.push(WorkerEnds { signaling, reports, counters, cpu });
         }
         let by_mag = parts.mags.iter().map(|m| (m.address, m.tunnel_mtu)).collect();
         let mtu = TunnelMtu { by_mag, default: parts.tunnel_mtu };
@@ -117,6 +120,7 @@ impl<P: FramePool> Control<P> {
             workers,
             signaling: parts.signaling,
             inbox: VecDeque::new(),
+            first_source: 0,
             kernel: parts.kernel,
             mirror: parts.mirror,
             synced: false,
@@ -218,14 +222,11 @@ impl<P: FramePool> Control<P> {
     fn handle_kernel(&mut self, event: KernelEvent, now: Now) {
         match event {
             KernelEvent::RouteSet(prefix, hop) => {
-                self.output.routes.set(prefix, hop);
+                self.output.set_route(prefix, hop, &mut self.counters);
                 self.publisher.broadcast(Change::RouteSet(prefix, hop));
-                if let NextHop::Gateway(port, gateway) = hop {
-                    self.output.keep((port, gateway), &mut self.counters);
-                }
             }
             KernelEvent::RouteDel(prefix) => {
-                self.output.routes.remove(prefix);
+                self.output.remove_route(prefix, &mut self.counters);
                 self.publisher.broadcast(Change::RouteDel(prefix));
             }
             KernelEvent::Neighbor(port, addr, neighbor) => {
@@ -258,14 +259,13 @@ impl<P: FramePool> Control<P> {
                 self.synced = true;
                 let mags: Vec<Ipv6Addr> = self.mags.keys().copied().collect();
                 for mag in mags {
-                    self.output.keep_if_on_link(mag, &mut self.counters);
+                    self.output.keep_mag(mag, &mut self.counters);
                 }
                 tracing::info!(after = ?now.mono, "the kernel's tables are mirrored");
             }
         }
     }
 
-    /// Signaling goes to the inbox; the rest is dealt with at once.
     fn drain_reports(&mut self, now: Now) -> usize {
         let mut work = 0;
         for worker in 0..self.workers.len() {
@@ -276,7 +276,6 @@ impl<P: FramePool> Control<P> {
                 };
                 work += 1;
                 match report {
-                    Report::Punt(PuntReason::Signaling, frame) => self.receive(frame),
                     Report::Punt(PuntReason::Exception, frame) => self.give_to_kernel(frame),
                     Report::Punt(PuntReason::Unresolved(port, addr), frame) => {
                         let key = (port, addr);
@@ -287,14 +286,6 @@ impl<P: FramePool> Control<P> {
             }
         }
         work
-    }
-
-    fn receive(&mut self, frame: P::Frame) {
-        if self.inbox.len() < INBOX_MAX {
-            self.inbox.push_back(frame);
-        } else {
-            self.counters[Counter::SignalingOverflow] += 1;
-        }
     }
 
     fn give_to_kernel(&mut self, frame: P::Frame) {
@@ -318,17 +309,28 @@ impl<P: FramePool> Control<P> {
         work
     }
 
-    fn take_signaling(&mut self, now: Now) -> usize {
+    /// Takes a burst from each queue and ring while the inbox has room for it. What has none is
+    /// better left where it is: who fills it up drops, and counts, only its own.
+    fn fill_inbox(&mut self) {
         let mut burst: Burst<P::Frame> = Burst::new();
-        for queue in 0..self.signaling.len() {
-            // What does not fit in the inbox is better left to the NIC's queue.
-            if self.inbox.len() + BURST_MAX <= INBOX_MAX
-                && let Some(queue) = self.signaling.get_mut(queue)
-            {
-                queue.recv(&mut burst);
-                self.inbox.extend(burst.drain(..));
+        let sources = self.signaling.len() + self.workers.len();
+        for n in 0..sources {
+            if self.inbox.len() + BURST_MAX > INBOX_MAX {
+                break;
             }
+            let source = (self.first_source + n) % sources;
+            if let Some(queue) = self.signaling.get_mut(source) {
+                queue.recv(&mut burst);
+            } else if let Some(worker) = self.workers.get_mut(source - self.signaling.len()) {
+                burst.extend(std::iter::from_fn(|| worker.signaling.pop()).take(BURST_MAX));
+            }
+            self.inbox.extend(burst.drain(..));
         }
+        self.first_source = (self.first_source + 1) % sources.max(1);
+    }
+
+    fn take_signaling(&mut self, now: Now) -> usize {
+        self.fill_inbox();
         let mut work = 0;
         while work < SIGNALING_BUDGET && !self.inbox.is_empty() {
             if self.is_paused() {

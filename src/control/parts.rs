@@ -24,7 +24,9 @@ pub struct WorkerLink<F: Frame> {
     pub updates: Producer<Update>,
     /// Frames that it is to send.
     pub injects: Producer<Inject<F>>,
-    /// What it says.
+    /// The Mobility Headers that it received.
+    pub signaling: Consumer<F>,
+    /// What else it says.
     pub reports: Consumer<Report<F>>,
     /// How far it has applied the changes.
     pub applied: AppliedReader,

@@ -4,6 +4,7 @@
 mod forwarding;
 mod held_reply;
 mod refusal;
+mod signaling;
 
 use super::exception::KernelPath;
 use super::journal::{Journal, Op};
@@ -14,6 +15,7 @@ use crate::admin::channel::{Asker, channel};
 use crate::config::PortRole;
 use crate::dataplane::handoff::Handoff;
 use crate::dataplane::steer::Steering;
+use crate::dataplane::update::NextHop;
 use crate::dataplane::worker::{Limits, PortConfig, Worker, WorkerConfig, WorkerPort, WorkerRings};
 use crate::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
 use crate::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
@@ -57,6 +59,8 @@ pub(super) struct Bench {
     pub(super) pool: MemPool,
     /// Towards the first worker's receive queue.
     pub(super) rx: MemWire,
+    /// A queue on which only signaling arrives.
+    pub(super) signaling: MemWire,
     /// What any worker sent.
     pub(super) tx: MemWire,
     pub(super) records: Receiver<Op>,
@@ -83,6 +87,7 @@ impl Bench {
     pub(super) fn without_neighbors(shape: Shape) -> Self {
         let pool = MemPool::new(4096);
         let (rx, tx) = (MemWire::new(4096), MemWire::new(4096));
+        let signaling = MemWire::new(4096);
         let steering = Steering::new(shape.workers);
         let (mut links, mut workers) = (Vec::new(), Vec::new());
         for (id, handoffs) in (0..shape.workers).zip(handoff_rings(shape)) {
@@ -107,7 +112,7 @@ impl Bench {
             workers: links,
             steering,
             mags_max: 16,
-            signaling: Vec::new(),
+            signaling: vec![Box::new(MemRx::new(&signaling))],
             kernel: KernelPath { to_kernel: to_kernel_tx, from_kernel: from_kernel_rx },
             mirror: KernelMirror { events: events_rx, requests: requests_tx },
             journal,
@@ -125,6 +130,7 @@ impl Bench {
             workers,
             pool,
             rx,
+            signaling,
             tx,
             records,
             confirmed,
@@ -305,6 +311,7 @@ fn worker(
 ) -> (WorkerLink<MemFrame>, Worker<MemRx, MemTx>) {
     let (updates, updates_rx) = ring(ring_len);
     let (injects, injects_rx) = ring(ring_len);
+    let (signaling_tx, signaling) = ring(ring_len);
     let (reports_tx, reports) = ring(ring_len);
     let (applied_writer, applied) = applied();
     let counters = Arc::new(WorkerCounters::default());
@@ -323,12 +330,13 @@ fn worker(
     let rings = WorkerRings {
         updates: updates_rx,
         injects: injects_rx,
+        signaling: signaling_tx,
         reports: reports_tx,
         handoff_in,
         handoff_out,
     };
     let worker = Worker::new(config, vec![port], rings, applied_writer, Arc::clone(&counters));
-    (WorkerLink { updates, injects, reports, applied, counters, cpu: 0 }, worker)
+    (WorkerLink { updates, injects, signaling, reports, applied, counters, cpu: 0 }, worker)
 }
 
 fn lma_config() -> LmaConfig {

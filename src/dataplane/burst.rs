@@ -162,7 +162,7 @@ impl<F: Frame> Lane<F> {
                     self.hand_off(frame, owner, Stage::Uplink);
                 }
             }
-            Class::Signaling => self.punt(frame, PuntReason::Signaling),
+            Class::Signaling => self.signal(frame),
             Class::Exception => self.punt(frame, PuntReason::Exception),
             Class::BadOption { pointer } => {
                 self.refuse(
@@ -182,17 +182,25 @@ impl<F: Frame> Lane<F> {
         drop(frame);
     }
 
-    /// Ends a frame: to the control core.
+    /// Ends a Mobility Header: to the control core.
+    fn signal(&mut self, frame: F) {
+        if self.reports.signal(frame) {
+            self.counters.add(Counter::PuntSignaling, 1);
+        } else {
+            self.counters.dropped(DropReason::SignalingPuntFull, 1);
+        }
+    }
+
+    /// Ends a frame of the kernel, or one that waits for a neighbour: to the control core.
     pub(super) fn punt(&mut self, frame: F, reason: PuntReason) {
-        let (counter, full) = match reason {
-            PuntReason::Signaling => (Counter::PuntSignaling, DropReason::SignalingPuntFull),
-            PuntReason::Exception => (Counter::PuntException, DropReason::ExceptionPuntFull),
-            PuntReason::Unresolved(..) => (Counter::PuntUnresolved, DropReason::ExceptionPuntFull),
+        let counter = match reason {
+            PuntReason::Exception => Counter::PuntException,
+            PuntReason::Unresolved(..) => Counter::PuntUnresolved,
         };
         if self.reports.punt(reason, frame) {
             self.counters.add(counter, 1);
         } else {
-            self.counters.dropped(full, 1);
+            self.counters.dropped(DropReason::ExceptionPuntFull, 1);
         }
     }
 

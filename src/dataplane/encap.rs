@@ -75,6 +75,6 @@ pub(super) fn flow_label(packet: &[u8], ip: Ipv6<'_>) -> u32 {
         mix(high(src), low(src)) ^ u64::from(entropy),
         mix(high(dst), low(dst)) ^ u64::from(ip.next_header()),
     );
-    let label = low(u128::from(hash >> 44));
-    u32::try_from(label).unwrap_or(1).max(1)
+    // The upper 20 bits: a label's width.
+    ((hash >> 44) as u32).max(1)
 }

@@ -1,40 +1,38 @@
-//! Frames for the control core. Exceptions (frames for the kernel, frames that wait for a
-//! neighbour) may fill half of the ring and signaling seven eighths, so neither can starve what is
-//! above it; the rest is for answers, which must not be lost.
+//! Frames for the control core. Signaling has a ring of its own, so that a flood of exceptions
+//! (frames for the kernel, frames that wait for a neighbour) crowds out no PBU, nor a flood of PBUs
+//! neighbour discovery. Of the other ring an eighth is for answers, which must not be lost.
 
 use super::update::{EntryCounters, PuntReason, Report};
 use crate::nic::Frame;
 use crate::sync::ring::Producer;
 
-/// The worker's end of the ring to the control core.
+/// The worker's ends of the rings to the control core.
 pub(super) struct Reports<F: Frame> {
+    signaling: Producer<F>,
     ring: Producer<Report<F>>,
-    /// Free places that exceptions leave.
-    exception_reserve: usize,
-    /// Free places that signaling leaves.
-    signaling_reserve: usize,
+    /// Free places of `ring` that exceptions leave.
+    reserve: usize,
 }
 
 impl<F: Frame> Reports<F> {
-    /// Takes over an empty ring.
-    pub(super) fn new(ring: Producer<Report<F>>) -> Self {
-        let ring_len = ring.room();
-        Self {
-            ring,
-            exception_reserve: ring_len / 2,
-            // At least one, as an answer waits for room.
-            signaling_reserve: (ring_len / 8).max(1),
-        }
+    /// Takes over empty rings.
+    pub(super) fn new(signaling: Producer<F>, ring: Producer<Report<F>>) -> Self {
+        // At least one, as an answer waits for room.
+        let reserve = (ring.room() / 8).max(1);
+        Self { signaling, ring, reserve }
     }
 
-    /// Hands a frame over; `false` (and the frame is freed) if its share of the ring is used up.
+    /// Hands a Mobility Header over; `false` (and the frame is freed) if the ring is full.
+    #[must_use]
+    pub(super) fn signal(&mut self, frame: F) -> bool {
+        self.signaling.push(frame).is_ok()
+    }
+
+    /// Hands another frame over; `false` (and the frame is freed) if its share of the ring is used
+    /// up.
     #[must_use]
     pub(super) fn punt(&mut self, reason: PuntReason, frame: F) -> bool {
-        let reserve = match reason {
-            PuntReason::Signaling => self.signaling_reserve,
-            PuntReason::Exception | PuntReason::Unresolved(..) => self.exception_reserve,
-        };
-        self.ring.room() > reserve && self.ring.push(Report::Punt(reason, frame)).is_ok()
+        self.ring.room() > self.reserve && self.ring.push(Report::Punt(reason, frame)).is_ok()
     }
 
     /// Whether an answer has room. Only this end fills the ring, so it stays true until it is used.

@@ -95,11 +95,9 @@ pub struct EntryCounters {
     pub uplink_bytes: u64,
 }
 
-/// Why a frame was handed to the control core.
+/// Why a frame was handed to the control core. (Mobility Headers have a ring of their own.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PuntReason {
-    /// A Mobility Header to the anchor's address.
-    Signaling,
     /// For the host kernel: ND, ARP, anything to our own addresses, link-local, multicast.
     Exception,
     /// Ready to leave but for the link-layer address of this next hop; the control core holds it

@@ -72,7 +72,9 @@ pub struct WorkerRings<F: Frame> {
     pub updates: Consumer<Update>,
     /// Frames that the control core wants sent.
     pub injects: Consumer<Inject<F>>,
-    /// Punts and answers to the control core.
+    /// Mobility Headers to the anchor's address, for the control core.
+    pub signaling: Producer<F>,
+    /// Other punts, and answers, to the control core.
     pub reports: Producer<Report<F>>,
     /// From every other worker.
     pub handoff_in: Vec<Consumer<Handoff<F>>>,
@@ -106,7 +108,7 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
     ) -> Self {
         let configs = ports.iter().map(|p| p.config).collect();
         let peers = Peers::new(rings.handoff_out);
-        let reports = Reports::new(rings.reports);
+        let reports = Reports::new(rings.signaling, rings.reports);
         Self {
             lane: Lane::new(config, configs, peers, reports, CounterWriter::new(counters)),
             queues: ports.into_iter().map(|p| (p.rx, p.tx)).collect(),
@@ -186,7 +188,9 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
         taken
     }
 
-    fn inject(&mut self) -> usize {
+    /// Sends a burst of what the control core wants sent; returns how many. By itself, it is what a
+    /// worker does last.
+    pub fn inject(&mut self) -> usize {
         let mut injected = 0;
         while injected < BURST_MAX {
             let Some(Inject { port, frame }) = self.injects.pop() else { break };

@@ -10,9 +10,11 @@ use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::handoff::Handoff;
 use crate::dataplane::steer::Steering;
 use crate::dataplane::worker::{Limits, Worker, WorkerConfig, WorkerRings};
-use crate::dpdk::{self, Eal, Job, LcoreId, Mbuf};
+use crate::dpdk::{Eal, Job, LcoreId, Mbuf};
+use crate::nic::{RxQueue, TxQueue};
 use crate::sync::ring::{Consumer, Producer, ring};
 use crate::sync::seq::applied;
+use crate::time::Instant;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,6 +37,7 @@ pub(super) fn start(
     for (id, cpu) in (0..steering.workers()).zip(&config.cores.worker_cpus) {
         let (updates, updates_rx) = ring(len);
         let (injects, injects_rx) = ring(len);
+        let (signaling_tx, signaling) = ring(len);
         let (reports_tx, reports) = ring(len);
         let (applied_writer, applied_reader) = applied();
         let counters = Arc::new(WorkerCounters::default());
@@ -48,6 +51,7 @@ pub(super) fn start(
         let rings = WorkerRings {
             updates: updates_rx,
             injects: injects_rx,
+            signaling: signaling_tx,
             reports: reports_tx,
             handoff_in: std::mem::take(&mut ins[usize::from(id)]),
             handoff_out: std::mem::take(&mut outs[usize::from(id)]),
@@ -57,11 +61,14 @@ pub(super) fn start(
             Worker::new(worker_config, queues, rings, applied_writer, Arc::clone(&counters));
         let (gate, pace) = (Arc::clone(gate), Pace::new(config.cores.polling));
         let job = eal
-            .launch(LcoreId(u32::from(id) + 1), move || run_worker(worker, clock, pace, &gate))
+            .launch(LcoreId(u32::from(id) + 1), move || {
+                run_worker(worker, || clock.mono(), pace, &gate);
+            })
             .map_err(|e| RuntimeError::Launch(id, e))?;
         jobs.push(job);
         let applied = applied_reader;
-        links.push(WorkerLink { updates, injects, reports, applied, counters, cpu: *cpu });
+        let cpu = *cpu;
+        links.push(WorkerLink { updates, injects, signaling, reports, applied, counters, cpu });
     }
     Ok((links, jobs))
 }
@@ -85,16 +92,21 @@ fn handoff_rings(count: usize, len: usize) -> (Vec<Outs>, Vec<Ins>) {
     (outs, ins)
 }
 
-type PortWorker = Worker<dpdk::RxQueue, dpdk::TxQueue>;
-
 /// A worker's life: tables first, packets when the gate is open, until it is told to stop.
-fn run_worker(mut worker: PortWorker, clock: Clock, mut pace: Pace, gate: &Gate) {
+fn run_worker<R: RxQueue, T: TxQueue<Frame = R::Frame>>(
+    mut worker: Worker<R, T>,
+    now: impl Fn() -> Instant,
+    mut pace: Pace,
+    gate: &Gate,
+) {
     while gate.is_closed() {
         pace.after(worker.apply_updates());
     }
     while !gate.is_stopped() {
-        pace.after(worker.poll(clock.mono()));
+        pace.after(worker.poll(now()));
     }
+    // What the control core had decided to send, leaves: replies that were held. It injects no more.
+    while worker.inject() > 0 {}
 }
 
 /// What the workers are allowed to do; written by the control core.
@@ -119,5 +131,52 @@ impl Gate {
 
     fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::{AnchorAddr, MacAddr, PortId};
+    use crate::config::Polling;
+    use crate::dataplane::update::Inject;
+    use crate::dataplane::worker::{PortConfig, WorkerPort};
+    use crate::nic::mem::{MemPool, MemRx, MemTx, MemWire};
+    use std::net::Ipv6Addr;
+
+    #[test]
+    fn frames_that_were_injected_before_the_stop_leave() {
+        let (pool, rx, tx) = (MemPool::new(256), MemWire::new(256), MemWire::new(256));
+        let (_updates, updates) = ring(1);
+        let (mut injects, injects_rx) = ring(256);
+        let ((signaling, _signaling), (reports, _reports)) = (ring(1), ring(8));
+        let config = WorkerConfig {
+            id: WorkerId(0),
+            steering: Steering::new(1),
+            lma: AnchorAddr(Ipv6Addr::LOCALHOST),
+            local: Vec::new(),
+            limits: Limits { entries_max: 1, tunnels_max: 1 },
+        };
+        let port = PortConfig { access: true, mac: MacAddr([2; 6]), mtu: 1500, address: None };
+        let ports = vec![WorkerPort { config: port, rx: MemRx::new(&rx), tx: MemTx::new(&tx) }];
+        let rings = WorkerRings {
+            updates,
+            injects: injects_rx,
+            signaling,
+            reports,
+            handoff_in: Vec::new(),
+            handoff_out: vec![None],
+        };
+        let worker = Worker::new(config, ports, rings, applied().0, Arc::default());
+        for n in 0..200u8 {
+            let frame = pool.frame(PortId(0), &[n; 60]).expect("a buffer");
+            assert!(injects.push(Inject { port: PortId(0), frame }).is_ok());
+        }
+        let gate = Gate::default();
+        gate.open();
+        gate.stop();
+        run_worker(worker, || Instant(0), Pace::new(Polling::Busy), &gate);
+        let sent: Vec<_> = tx.take_all().iter().map(|f| f.to_bytes()[0]).collect();
+        assert_eq!(sent, (0..200).collect::<Vec<_>>());
     }
 }

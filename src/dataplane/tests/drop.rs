@@ -145,15 +145,16 @@ fn cases() -> Vec<Case> {
         (D::SignalingPuntFull, || {
             let mut rig = Rig::with(1, &small_rings());
             let frame = Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]).on_access();
-            for _ in 0..8 {
-                rig.arrive(ACCESS, &frame); // one of eight places is kept for answers
+            for _ in 0..9 {
+                rig.arrive(ACCESS, &frame);
             }
             rig
         }),
         (D::ExceptionPuntFull, || {
             let mut rig = Rig::with(1, &small_rings());
-            for _ in 0..5 {
-                rig.arrive(CORE, &Packet::new(CN, "fe80::2").on_core()); // half is for exceptions
+            for _ in 0..8 {
+                // One of eight places is kept for answers.
+                rig.arrive(CORE, &Packet::new(CN, "fe80::2").on_core());
             }
             rig
         }),

@@ -144,6 +144,7 @@ struct Port {
     tx: [MemWire; 2],
     updates: Producer<Update>,
     injects: Producer<Inject<MemFrame>>,
+    signaling: Consumer<MemFrame>,
     reports: Consumer<Report<MemFrame>>,
     counters: Arc<WorkerCounters>,
     applied: AppliedReader,
@@ -267,6 +268,12 @@ impl Rig {
         rings.flat_map(|r| std::iter::from_fn(|| r.pop())).collect()
     }
 
+    /// The Mobility Headers that were punted.
+    fn signaling(&mut self) -> Vec<Vec<u8>> {
+        let rings = self.workers.iter_mut().map(|w| &mut w.signaling);
+        rings.flat_map(|r| std::iter::from_fn(|| r.pop())).map(|f| f.to_bytes()).collect()
+    }
+
     fn snapshots(&self) -> Vec<Snapshot> {
         self.workers.iter().map(|w| w.counters.snapshot()).collect()
     }
@@ -314,7 +321,7 @@ impl Rig {
             + self.drops().iter().map(|(_, n)| n).sum::<u64>();
         assert_eq!(came, went, "{:?}", self.drops());
         assert_eq!(n(Counter::HandoffReceived), n(Counter::HandoffSent));
-        drop((self.sent(ACCESS), self.sent(CORE), self.reports()));
+        drop((self.sent(ACCESS), self.sent(CORE), self.signaling(), self.reports()));
         assert_eq!(self.pool.in_use(), 0, "leaked");
     }
 }
@@ -345,6 +352,7 @@ impl Port {
         };
         let (update_tx, updates) = ring(1024);
         let (inject_tx, injects) = ring(1024);
+        let (signaling, signaling_rx) = ring(sizes.report_ring_len);
         let (reports, report_rx) = ring(sizes.report_ring_len);
         let (applied_tx, applied_rx) = applied();
         let counters = Arc::new(WorkerCounters::default());
@@ -355,7 +363,7 @@ impl Port {
             local: vec![addr("2001:db8:cc::ff")],
             limits: sizes.limits,
         };
-        let rings = WorkerRings { updates, injects, reports, handoff_in, handoff_out };
+        let rings = WorkerRings { updates, injects, signaling, reports, handoff_in, handoff_out };
         let worker = Worker::new(
             worker_config,
             vec![port(0), port(1)],
@@ -369,6 +377,7 @@ impl Port {
             tx,
             updates: update_tx,
             injects: inject_tx,
+            signaling: signaling_rx,
             reports: report_rx,
             counters,
             applied: applied_rx,

@@ -64,6 +64,7 @@ struct Rig {
     worker: Worker<MemRx, MemTx>,
     rx: [MemWire; 2],
     tx: [MemWire; 2],
+    signaling: anchord::sync::ring::Consumer<MemFrame>,
     reports: anchord::sync::ring::Consumer<Report<MemFrame>>,
     counters: Arc<WorkerCounters>,
 }
@@ -74,6 +75,7 @@ impl Rig {
         let tx = [MemWire::new(4), MemWire::new(4)];
         let (mut updates, updates_rx) = ring(64);
         let (_, injects) = ring(1);
+        let (signaling_tx, signaling) = ring(64);
         let (reports_tx, reports) = ring(64);
         for (n, change) in (1..).zip(tables()) {
             assert!(updates.push(Update { seq: Seq(n), change }).is_ok());
@@ -93,6 +95,7 @@ impl Rig {
         let rings = WorkerRings {
             updates: updates_rx,
             injects,
+            signaling: signaling_tx,
             reports: reports_tx,
             handoff_in: Vec::new(),
             handoff_out: vec![None],
@@ -103,7 +106,7 @@ impl Rig {
             wire.accept(4);
         }
         let worker = Worker::new(config, ports, rings, applied().0, Arc::clone(&counters));
-        Self { pool: MemPool::new(4), worker, rx, tx, reports, counters }
+        Self { pool: MemPool::new(4), worker, rx, tx, signaling, reports, counters }
     }
 
     fn send_through(&mut self, port: PortId, frame: MemFrame) {
@@ -116,6 +119,7 @@ impl Rig {
         while let Some(report) = self.reports.pop() {
             punted += usize::from(matches!(report, Report::Punt(..)));
         }
+        punted += std::iter::from_fn(|| self.signaling.pop()).count();
         let counted = self.counters.snapshot();
         // A frame that becomes an ICMPv6 error is dropped by then, and the error may be, too.
         let (dropped, errors) = (counted.dropped_total(), counted.get(Counter::IcmpErrors));
