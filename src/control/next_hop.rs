@@ -15,20 +15,20 @@ pub(super) struct RouteTable {
 }
 
 impl RouteTable {
-    /// Creates or replaces a route.
-    pub(super) fn set(&mut self, prefix: HomePrefix, hop: NextHop) {
-        self.by_len.entry(Reverse(prefix.len())).or_default().insert(prefix.bits(), hop);
+    /// Creates or replaces a route; returns where it led before.
+    pub(super) fn set(&mut self, prefix: HomePrefix, hop: NextHop) -> Option<NextHop> {
+        self.by_len.entry(Reverse(prefix.len())).or_default().insert(prefix.bits(), hop)
     }
 
-    /// Removes a route.
-    pub(super) fn remove(&mut self, prefix: HomePrefix) {
+    /// Removes a route; returns where it led.
+    pub(super) fn remove(&mut self, prefix: HomePrefix) -> Option<NextHop> {
         let len = Reverse(prefix.len());
-        if let Some(routes) = self.by_len.get_mut(&len) {
-            routes.remove(&prefix.bits());
-            if routes.is_empty() {
-                self.by_len.remove(&len);
-            }
+        let routes = self.by_len.get_mut(&len)?;
+        let old = routes.remove(&prefix.bits());
+        if routes.is_empty() {
+            self.by_len.remove(&len);
         }
+        old
     }
 
     /// The next hop of the longest prefix that contains `addr`.

@@ -13,14 +13,14 @@ use super::counters::{Counter, Counters};
 use super::mirror::{Neighbor, NeighborRequest};
 use super::neighbor::{NeighborKey, NeighborTable};
 use super::next_hop::RouteTable;
-use crate::addr::{MacAddr, PortId};
+use crate::addr::{HomePrefix, MacAddr, PortId};
 use crate::dataplane::update::{Inject, NextHop};
 use crate::nic::{Frame, FramePool};
 use crate::sync::ring::Producer;
 use crate::time::Instant;
 use crate::wire::ether::{self, EtherHeader};
 use crossbeam::channel::Sender;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use std::net::Ipv6Addr;
 
 /// Everything that sending needs.
@@ -29,11 +29,13 @@ pub(super) struct Output<P: FramePool> {
     ports: Vec<PortInfo>,
     /// By worker.
     injects: Vec<Producer<Inject<P::Frame>>>,
-    pub(super) routes: RouteTable,
+    routes: RouteTable,
     pub(super) neighbors: NeighborTable<P::Frame>,
-    /// Gateways that the kernel keeps resolved. Every later question must say so again: without
-    /// the flag it would stop.
-    kept: HashSet<NeighborKey>,
+    /// Next hops of routes, with how many routes lead there. The kernel keeps them resolved, and
+    /// `mags`, too. Every later question must say so again: without the flag it would stop.
+    gateways: HashMap<NeighborKey, usize>,
+    /// Our gateways' addresses, on link or not.
+    mags: HashSet<Ipv6Addr>,
     requests: Sender<NeighborRequest>,
 }
 
@@ -45,8 +47,8 @@ impl<P: FramePool> Output<P> {
         requests: Sender<NeighborRequest>,
     ) -> Self {
         let (routes, neighbors) = (RouteTable::default(), NeighborTable::default());
-        let kept = HashSet::new();
-        Self { pool, ports, injects, routes, neighbors, kept, requests }
+        let (gateways, mags) = (HashMap::new(), HashSet::new());
+        Self { pool, ports, injects, routes, neighbors, gateways, mags, requests }
     }
 
     pub(super) fn ports(&self) -> &[PortInfo] {
@@ -54,8 +56,8 @@ impl<P: FramePool> Output<P> {
     }
 
     /// Sends an IPv6 packet that `write` puts into a buffer as long as the port's MTU;
-    /// `write` returns the packet's length, or `None` if it does not fit. `true`: it left, or waits
-    /// for its next hop.
+    /// `write` returns the packet's length, or `None` if it does not fit. `true`: it is on a
+    /// worker's ring, or waits for its next hop.
     pub(super) fn send_packet(
         &mut self,
         dst: Ipv6Addr,
@@ -82,23 +84,21 @@ impl<P: FramePool> Output<P> {
             counters[Counter::MessageTooLong] += 1;
             return false;
         }
-        self.send_to_neighbor((port, hop), frame, now, counters);
-        true
+        self.send_to_neighbor((port, hop), frame, now, counters)
     }
 
     /// Sends a frame whose Ethernet addresses are still to be written, or holds it until its
-    /// neighbour is resolved.
+    /// neighbour is resolved; `false` if the worker's ring was full.
     pub(super) fn send_to_neighbor(
         &mut self,
         key: NeighborKey,
         mut frame: P::Frame,
         now: Instant,
         counters: &mut Counters,
-    ) {
+    ) -> bool {
         if let Some(mac) = self.neighbors.mac(key) {
             self.address(key.0, &mut frame, mac);
-            self.inject(key.0, frame, counters);
-            return;
+            return self.inject(key.0, frame, counters);
         }
         counters[Counter::NeighborHeld] += 1;
         let held = self.neighbors.hold(key, frame, now);
@@ -106,27 +106,66 @@ impl<P: FramePool> Output<P> {
         if held.ask {
             self.ask(key, counters);
         }
+        true
     }
 
     fn ask(&self, (port, addr): NeighborKey, counters: &mut Counters) {
-        let keep = self.kept.contains(&(port, addr));
+        let keep = self.mags.contains(&addr) || self.gateways.contains_key(&(port, addr));
         // A full channel drops the question: the next frame asks again.
         if self.requests.try_send(NeighborRequest { port, addr, keep }).is_ok() {
             counters[Counter::NeighborAsked] += 1;
         }
     }
 
-    /// Has the kernel resolve a gateway, and keep it resolved.
-    pub(super) fn keep(&mut self, gateway: NeighborKey, counters: &mut Counters) {
-        if self.kept.insert(gateway) {
-            self.ask(gateway, counters);
+    /// Creates or replaces a route. The kernel is to resolve its next hop, and keep it resolved.
+    pub(super) fn set_route(&mut self, prefix: HomePrefix, hop: NextHop, counters: &mut Counters) {
+        let old = self.routes.set(prefix, hop);
+        if old == Some(hop) {
+            return;
+        }
+        if let NextHop::Gateway(port, addr) = hop {
+            let routes = self.gateways.entry((port, addr)).or_default();
+            *routes += 1;
+            if *routes == 1 {
+                self.ask((port, addr), counters);
+            }
+        }
+        self.release_hop(old, counters);
+    }
+
+    /// Removes a route.
+    pub(super) fn remove_route(&mut self, prefix: HomePrefix, counters: &mut Counters) {
+        let old = self.routes.remove(prefix);
+        self.release_hop(old, counters);
+    }
+
+    /// Lets the next hop of a route go, if that was the last one.
+    fn release_hop(&mut self, hop: Option<NextHop>, counters: &mut Counters) {
+        let Some(NextHop::Gateway(port, addr)) = hop else { return };
+        let Some(routes) = self.gateways.get_mut(&(port, addr)) else { return };
+        *routes -= 1;
+        if *routes == 0 {
+            self.gateways.remove(&(port, addr));
+            self.ask((port, addr), counters);
         }
     }
 
-    /// The same for a destination, if it is on link.
-    pub(super) fn keep_if_on_link(&mut self, dst: Ipv6Addr, counters: &mut Counters) {
+    /// Has the kernel resolve one of our gateways and keep it resolved, if it is on link.
+    pub(super) fn keep_mag(&mut self, mag: Ipv6Addr, counters: &mut Counters) {
+        self.mags.insert(mag);
+        self.ask_if_on_link(mag, counters);
+    }
+
+    /// Lets go of a gateway that is none of ours any more.
+    pub(super) fn release_mag(&mut self, mag: Ipv6Addr, counters: &mut Counters) {
+        if self.mags.remove(&mag) {
+            self.ask_if_on_link(mag, counters);
+        }
+    }
+
+    fn ask_if_on_link(&self, dst: Ipv6Addr, counters: &mut Counters) {
         if let Some(NextHop::OnLink(port)) = self.routes.lookup(dst) {
-            self.keep((port, dst), counters);
+            self.ask((port, dst), counters);
         }
     }
 
@@ -177,14 +216,16 @@ impl<P: FramePool> Output<P> {
         }
     }
 
-    /// A port's frames all take the same worker: they keep their order.
-    fn inject(&mut self, port: PortId, frame: P::Frame, counters: &mut Counters) {
+    /// A port's frames all take the same worker: they keep their order. `false` if its ring is
+    /// full.
+    fn inject(&mut self, port: PortId, frame: P::Frame, counters: &mut Counters) -> bool {
         let worker = usize::from(port.0) % self.injects.len().max(1);
         let refused = match self.injects.get_mut(worker) {
             Some(ring) => ring.push(Inject { port, frame }).is_err(),
             None => true,
         };
         counters[Counter::InjectDropped] += u64::from(refused);
+        !refused
     }
 }
 

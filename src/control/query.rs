@@ -170,12 +170,8 @@ impl<P: FramePool> Control<P> {
         self.queries.pending.push_back(pending);
     }
 
+    /// Not held up by a journal that is stuck: a binding ends once, so what waits is bounded.
     fn delete_bindings(&mut self, mn_id: MnId, prefix: Option<HomePrefix>, now: Now) -> Reply {
-        if self.is_paused() {
-            return Reply::Error(
-                "bindings are not written as fast as they change: try again".into(),
-            );
-        }
         let cache = self.lma.cache();
         let sessions =
             cache.of_node(&mn_id).filter(|b| prefix.is_none_or(|p| b.hnp.contains(&p))).count();
@@ -208,6 +204,7 @@ impl<P: FramePool> Control<P> {
     }
 
     fn add_mag(&mut self, address: Ipv6Addr, name: String, now: Now) -> Reply {
+        self.forget_mags();
         if !self.mags.contains_key(&address) && self.mags.len() >= self.mags_max {
             let max = self.mags_max;
             return Reply::Error(format!("{max} gateways are known, which is the most"));
@@ -215,7 +212,7 @@ impl<P: FramePool> Control<P> {
         let tunnel_mtu = self.publisher.tunnel_mtu(address);
         self.mags.insert(address, MagInfo { name, address, tunnel_mtu });
         self.handle_event(Event::MagAdd(address), now);
-        self.output.keep_if_on_link(address, &mut self.counters);
+        self.output.keep_mag(address, &mut self.counters);
         Reply::Done
     }
 
@@ -224,7 +221,20 @@ impl<P: FramePool> Control<P> {
             return Reply::Error(format!("no gateway {address}: see `mag show`"));
         }
         self.handle_event(Event::MagDel(address), now);
+        self.forget_mags();
         Reply::Done
+    }
+
+    /// Forgets the gateways that the pure core has forgotten: withdrawn, and without a session.
+    fn forget_mags(&mut self) {
+        let (lma, output, counters) = (&self.lma, &mut self.output, &mut self.counters);
+        self.mags.retain(|&address, _| {
+            let known = lma.knows_mag(address);
+            if !known {
+                output.release_mag(address, counters);
+            }
+            known
+        });
     }
 
     fn pool_rows(&self) -> Vec<PoolRow> {

@@ -63,7 +63,7 @@ impl Assignment<'_> {
             }
             // RFC 5213 5.3.2 (3): ours, and the node's to use. One that a session holds never comes
             // here: the lookup found that session.
-            let own = self.static_prefixes.contains(&prefix);
+            let own = self.static_prefixes.contains(&prefix) && self.is_free(prefix);
             if !own && !self.pools.take(self.profile.pool, prefix) {
                 return Err(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX);
             }
@@ -80,12 +80,16 @@ impl Assignment<'_> {
         Ok(())
     }
 
+    /// Whether no session holds this prefix of the node's own, nor one that overlaps it.
+    fn is_free(&self, prefix: HomePrefix) -> bool {
+        self.cache.by_hnp(prefix).is_none() && !self.pools.overlaps_foreign(prefix)
+    }
+
     /// RFC 5213 5.3.2 (1): the node's own prefixes if a session of its does not hold them already,
     /// else as many of the pool as its profile says, at least one.
     fn allocate(&mut self, taken: &mut Vec<HomePrefix>) {
         let named = taken.len();
-        let own = self.static_prefixes.iter().filter(|p| self.cache.by_hnp(**p).is_none());
-        for &prefix in own {
+        for &prefix in self.static_prefixes.iter().filter(|p| self.is_free(**p)) {
             if taken.len() < PREFIXES_MAX && !taken.contains(&prefix) {
                 taken.push(prefix);
             }

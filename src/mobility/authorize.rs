@@ -14,6 +14,8 @@ pub(crate) struct MagTable(BTreeMap<Ipv6Addr, Mag>);
 #[derive(Debug, Default)]
 struct Mag {
     authorized: bool,
+    /// The configuration names it; else an operator added it, or restored sessions have it.
+    configured: bool,
     prefixes: Vec<HomePrefix>,
     nodes: Vec<NodePattern>,
     usage: MagUsage,
@@ -49,6 +51,7 @@ impl MagTable {
             let nodes = m.nodes.iter().map(|p| NodePattern(p.as_bytes().into())).collect();
             let mag = Mag {
                 authorized: m.authorized,
+                configured: true,
                 prefixes: m.prefixes.clone(),
                 nodes,
                 usage: MagUsage::default(),
@@ -63,11 +66,18 @@ impl MagTable {
         self.0.entry(address).or_default().authorized = true;
     }
 
-    /// The operator withdraws a gateway's authorization.
+    /// The operator withdraws a gateway's authorization. One that was added is forgotten when its
+    /// last session is gone, so that gateways may come and go for years.
     pub(crate) fn withdraw(&mut self, address: Ipv6Addr) {
         if let Some(mag) = self.0.get_mut(&address) {
             mag.authorized = false;
+            self.forget_if_unused(address);
         }
+    }
+
+    /// Whether we know this gateway.
+    pub(crate) fn knows(&self, address: Ipv6Addr) -> bool {
+        self.0.contains_key(&address)
     }
 
     /// Whether the sender, and the gateway whose address the tunnel would have, may register this
@@ -96,6 +106,14 @@ impl MagTable {
     pub(crate) fn count(&mut self, address: Ipv6Addr, change: impl FnOnce(&mut MagUsage)) {
         if let Some(mag) = self.0.get_mut(&address) {
             change(&mut mag.usage);
+            self.forget_if_unused(address);
+        }
+    }
+
+    fn forget_if_unused(&mut self, address: Ipv6Addr) {
+        let used = |m: &Mag| m.configured || m.authorized || m.usage.bindings > 0;
+        if self.0.get(&address).is_some_and(|m| !used(m)) {
+            self.0.remove(&address);
         }
     }
 

@@ -30,6 +30,7 @@ use crate::mobility::transition::{self, Transition};
 use crate::mobility::waiting::WaitingRoom;
 use crate::time::{Instant, Now};
 use crate::wire::mh::Status;
+use std::net::Ipv6Addr;
 
 pub use session::RestoreError;
 
@@ -125,9 +126,15 @@ impl Lma {
         &self.cache
     }
 
-    /// The gateways that are configured, by address.
+    /// The gateways that we know, by address.
     pub fn mags(&self) -> impl Iterator<Item = MagState> + '_ {
         self.mags.iter()
+    }
+
+    /// Whether a gateway is configured, added, or serves a session.
+    #[must_use]
+    pub fn knows_mag(&self, address: Ipv6Addr) -> bool {
+        self.mags.knows(address)
     }
 
     /// The pools, in the order of the configuration.

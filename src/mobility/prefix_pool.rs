@@ -13,11 +13,15 @@
 use crate::addr::HomePrefix;
 use crate::mobility::config::PoolConfig;
 use hashbrown::HashMap;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// All pools, in the order of the configuration.
 #[derive(Debug, Default)]
-pub(crate) struct PrefixPools(Vec<PrefixPool>);
+pub(crate) struct PrefixPools {
+    pools: Vec<PrefixPool>,
+    /// Held by restored sessions, but not one of a pool's as the pools are configured now.
+    foreign: BTreeSet<HomePrefix>,
+}
 
 /// How full a pool is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,45 +41,62 @@ pub struct PoolUsage {
 impl PrefixPools {
     /// Empty pools in which `reserved` prefixes are never given out.
     pub(crate) fn new(pools: &[PoolConfig], reserved: impl Iterator<Item = HomePrefix>) -> Self {
-        let mut all = Self(pools.iter().copied().map(PrefixPool::new).collect());
+        let mut pools: Vec<_> = pools.iter().copied().map(PrefixPool::new).collect();
         for prefix in reserved {
-            for pool in &mut all.0 {
+            for pool in &mut pools {
                 pool.reserve(prefix);
             }
         }
-        all
+        Self { pools, foreign: BTreeSet::new() }
     }
 
     /// A free prefix of the pool with this number.
     pub(crate) fn allocate(&mut self, pool: usize) -> Option<HomePrefix> {
-        self.0.get_mut(pool)?.allocate()
+        self.pools.get_mut(pool)?.allocate()
     }
 
     /// Takes this very prefix if it is one of the pool's and free.
     pub(crate) fn take(&mut self, pool: usize, prefix: HomePrefix) -> bool {
-        self.0.get_mut(pool).is_some_and(|p| p.take(prefix))
+        self.pools.get_mut(pool).is_some_and(|p| p.take(prefix))
     }
 
     /// Takes a prefix that a restored binding holds, whichever pool it is from. What fits no pool
     /// as it is configured now, is kept from being given out.
     pub(crate) fn restore(&mut self, prefix: HomePrefix) {
-        for pool in &mut self.0 {
-            if !pool.take(prefix) {
+        let mut taken = false;
+        for pool in &mut self.pools {
+            if pool.take(prefix) {
+                taken = true;
+            } else {
                 pool.reserve(prefix);
             }
         }
+        if !taken {
+            self.foreign.insert(prefix);
+        }
+    }
+
+    /// Whether a restored session holds a prefix that no pool gives out now and that overlaps this
+    /// one, as it may after a change of static prefixes or pools.
+    pub(crate) fn overlaps_foreign(&self, prefix: HomePrefix) -> bool {
+        // In order of first address, then length: the next one is inside `prefix` if any is.
+        let inside = self.foreign.range(prefix..).next();
+        let around = |len| HomePrefix::truncating(prefix.addr(), len);
+        inside.is_some_and(|p| prefix.covers(*p))
+            || (0..prefix.len()).any(|n| around(n).is_ok_and(|p| self.foreign.contains(&p)))
     }
 
     /// Gives a prefix back. One that is no pool's, or reserved, stays as it is.
     pub(crate) fn release(&mut self, prefix: HomePrefix) {
-        for pool in &mut self.0 {
+        self.foreign.remove(&prefix);
+        for pool in &mut self.pools {
             pool.release(prefix);
         }
     }
 
     /// How full each pool is.
     pub(crate) fn usage(&self) -> impl Iterator<Item = PoolUsage> + '_ {
-        self.0.iter().map(PrefixPool::usage)
+        self.pools.iter().map(PrefixPool::usage)
     }
 }
 

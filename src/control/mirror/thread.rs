@@ -30,8 +30,8 @@ pub struct NeighborRequest {
     pub port: PortId,
     /// Whom.
     pub addr: Ipv6Addr,
-    /// Also keep it resolved from now on (`NTF_EXT_MANAGED`): for gateways of routes and MAGs. For
-    /// destinations on link it is false, so that a scan of a prefix leaves nothing behind.
+    /// Also keep it resolved from now on (`NTF_EXT_MANAGED`): for gateways of routes and MAGs. Else
+    /// let it go if it was kept; so a scan of a prefix on link leaves nothing behind.
     pub keep: bool,
 }
 

@@ -170,7 +170,49 @@ fn operator_is_answered_while_the_disk_is_stuck() {
     let mut deleted = bench.asker.ask(delete).expect("room");
     turns(&mut bench);
     assert!(matches!(stats.try_recv(), Ok(Reply::Stats(_))));
-    assert!(matches!(deleted.try_recv(), Ok(Reply::Error(_))));
+    assert_eq!(deleted.try_recv(), Ok(Reply::Deleted { sessions: 1 }));
     bench.settle();
     assert_eq!(bench.acks().len(), 4, "the disk came back");
+}
+
+#[test]
+fn deletion_waits_for_room_in_the_update_ring_and_is_not_refused() {
+    let mut bench = Bench::new(Shape { ring_len: 1, ..Shape::default() });
+    bench.register(MAG1, "mn1");
+    for n in 1..=3 {
+        let added = std::net::Ipv6Addr::from_bits(0x2001_0db8_000b << 80 | n);
+        bench.learn(added, crate::addr::MacAddr([2; 6]));
+    }
+    bench.control_turn(); // three changes for a ring of one
+    assert!(bench.control.publisher.is_backlogged());
+    let mn_id = MnId::nai("mn1").expect("short");
+    let delete = Request::BindingDel { mn_id, prefix: None };
+    let mut deleted = bench.asker.ask(delete).expect("room");
+    bench.control_turn();
+    assert!(deleted.try_recv().is_err(), "it waits");
+    bench.settle();
+    assert_eq!(deleted.try_recv(), Ok(Reply::Deleted { sessions: 1 }));
+    assert!(bench.control.lma.cache().is_empty());
+}
+
+#[test]
+fn gateways_that_come_and_go_use_up_no_place() {
+    let mut bench = Bench::new(Shape::default());
+    let address = |n: u128| std::net::Ipv6Addr::from_bits(0x2001_0db8_000a << 80 | 0x100 | n);
+    let add = |n| Request::MagAdd { address: address(n), name: format!("added{n}") };
+    for n in 0..100 {
+        assert_eq!(ask(&mut bench, add(n)), Reply::Done);
+        assert_eq!(ask(&mut bench, Request::MagDel { address: address(n) }), Reply::Done);
+    }
+    // One that serves a session keeps its place until that ends.
+    for n in 0..14 {
+        assert_eq!(ask(&mut bench, add(n)), Reply::Done);
+    }
+    bench.learn(address(0), crate::addr::MacAddr([2; 6]));
+    bench.register(address(0), "mn1");
+    assert_eq!(ask(&mut bench, Request::MagDel { address: address(0) }), Reply::Done);
+    assert!(matches!(ask(&mut bench, add(14)), Reply::Error(_)), "16 are the most");
+    let mn_id = MnId::nai("mn1").expect("short");
+    ask(&mut bench, Request::BindingDel { mn_id, prefix: None });
+    assert_eq!(ask(&mut bench, add(14)), Reply::Done);
 }

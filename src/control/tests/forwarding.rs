@@ -1,6 +1,7 @@
 //! Neighbours, the kernel's frames, tunnels and expiry through the whole loop.
 
 use super::*;
+use crate::admin::api::Request;
 use crate::dataplane::counters::Counter::Entries;
 
 #[test]
@@ -126,4 +127,62 @@ fn deregistered_node_is_held_for_the_delete_delay_then_forgotten() {
     assert_eq!(entries(&bench), 1);
     bench.pass(Duration::from_secs(2));
     assert_eq!((entries(&bench), bench.count(Counter::BindingDeleted)), (0, 1));
+}
+
+/// Whom the kernel was asked for since the last time, and whether it keeps them resolved.
+fn asked(bench: &mut Bench) -> Vec<(Ipv6Addr, bool)> {
+    bench.settle();
+    bench.requests.try_iter().map(|r| (r.addr, r.keep)).collect()
+}
+
+#[test]
+fn next_hop_is_kept_resolved_as_long_as_a_route_leads_there() {
+    let mut bench = Bench::new(Shape::default());
+    asked(&mut bench);
+    let routers = ["fe80::1", "fe80::2"].map(|a| -> Ipv6Addr { a.parse().expect("valid") });
+    let [one, two] = routers.map(|r| NextHop::Gateway(ACCESS, r));
+    let [a, b] = ["::/0", "2001:db8:f::/48"].map(|p| -> HomePrefix { p.parse().expect("valid") });
+    for prefix in [a, b, a] {
+        bench.tell(KernelEvent::RouteSet(prefix, one));
+    }
+    assert_eq!(asked(&mut bench), [(routers[0], true)]);
+    bench.tell(KernelEvent::RouteSet(a, two));
+    assert_eq!(asked(&mut bench), [(routers[1], true)], "the other route still leads there");
+    bench.tell(KernelEvent::RouteDel(b));
+    assert_eq!(asked(&mut bench), [(routers[0], false)]);
+    bench.tell(KernelEvent::RouteSet(a, NextHop::Unreachable));
+    assert_eq!(asked(&mut bench), [(routers[1], false)]);
+    bench.tell(KernelEvent::RouteDel(b));
+    assert_eq!(asked(&mut bench), []);
+}
+
+#[test]
+fn gateway_that_is_forgotten_is_not_kept_resolved() {
+    let mut bench = Bench::new(Shape::default());
+    asked(&mut bench);
+    let mag: Ipv6Addr = "2001:db8:a::13".parse().expect("valid");
+    let add = Request::MagAdd { address: mag, name: "mag3".into() };
+    drop(bench.asker.ask(add).expect("room"));
+    assert_eq!(asked(&mut bench), [(mag, true)]);
+    drop(bench.asker.ask(Request::MagDel { address: mag }).expect("room"));
+    assert_eq!(asked(&mut bench), [(mag, false)]);
+    drop(bench.asker.ask(Request::MagDel { address: MAG1 }).expect("room"));
+    assert_eq!(asked(&mut bench), [], "it is configured: it may be authorized again");
+}
+
+#[test]
+fn pba_that_finds_the_ring_full_is_not_counted_as_sent() {
+    let mut bench = Bench::new(Shape { ring_len: 4, ..Shape::default() });
+    let stranger = "2001:db8:a::66".parse().expect("valid");
+    bench.learn(stranger, MAG_MAC);
+    bench.settle();
+    for n in 0..10 {
+        let refused = bench.pbu(stranger, "mn1", n, 600);
+        let frame = bench.pool.frame(ACCESS, &refused).expect("a buffer");
+        assert!(bench.signaling.inject(frame).is_ok());
+    }
+    bench.control_turn();
+    assert_eq!((bench.count(Counter::PbaSent), bench.count(Counter::InjectDropped)), (4, 6));
+    bench.settle();
+    assert_eq!(bench.acks().len(), 4);
 }

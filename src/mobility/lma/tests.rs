@@ -162,6 +162,47 @@ fn session_of_a_gateway_that_an_operator_had_added_is_restored_and_counted() {
 }
 
 #[test]
+fn added_gateway_that_is_withdrawn_is_forgotten_with_its_last_session() {
+    let mut lma = lma();
+    let added = Ipv6Addr::new(0x2001, 0xdb8, 3, 0, 0, 0, 0, 1);
+    handle(&mut lma, Event::MagAdd(added), at(0));
+    let Event::Pbu(mut msg) = pbu(1, 1, None, 100) else { panic!("a PBU") };
+    msg.src = added;
+    assert_eq!(status(&handle(&mut lma, Event::Pbu(msg), at(0))), Some(Status::ACCEPTED));
+    handle(&mut lma, Event::MagDel(added), at(1));
+    assert!(lma.knows_mag(added), "it serves a session");
+    handle(&mut lma, Event::AdminDelete { mn_id: node(1), prefix: None }, at(2));
+    assert!(!lma.knows_mag(added));
+    handle(&mut lma, Event::MagDel(MAG), at(3));
+    assert!(lma.knows_mag(MAG), "it is configured");
+}
+
+#[test]
+fn static_prefix_that_overlaps_one_of_a_restored_session_waits_until_that_ends() {
+    let mut old = lma();
+    handle(&mut old, pbu(1, 1, None, 100), at(0));
+    let wide: HomePrefix = "2001:db8:b000::/60".parse().expect("a prefix");
+    let bce = Bce { hnp: [wide].into(), ..stored(&old).remove(0) };
+    for own in ["2001:db8:b000:7::/64", "2001:db8:b000::/56"] {
+        let own: HomePrefix = own.parse().expect("a prefix");
+        let mut new = lma();
+        let (profile, _) = new.policy.lookup(&node(2)).expect("the default");
+        new.policy.insert(node(2), profile, &[own]);
+        new.restore(bce.clone(), at(1), &mut Vec::new()).expect("taken up");
+        let named = handle(&mut new, pbu(2, 1, Some(own), 100), at(2));
+        assert_eq!(status(&named), Some(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX));
+        let given = |lma: &Lma| lma.cache().of_node(&node(2)).next().map(|b| b.hnp[0]);
+        handle(&mut new, pbu(2, 2, None, 100), at(2));
+        assert!(given(&new).is_some_and(|p| !p.covers(wide) && !wide.covers(p)));
+        for n in [1, 2] {
+            handle(&mut new, Event::AdminDelete { mn_id: node(n), prefix: None }, at(3));
+        }
+        handle(&mut new, pbu(2, 3, None, 100), at(4));
+        assert_eq!(given(&new), Some(own));
+    }
+}
+
+#[test]
 fn binding_without_a_prefix_of_its_own_is_not_restored() {
     let mut old = lma();
     handle(&mut old, pbu(1, 1, None, 100), at(0));

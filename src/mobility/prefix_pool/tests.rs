@@ -70,6 +70,22 @@ fn restored_prefix_that_fits_no_pool_keeps_what_it_overlaps() {
 }
 
 #[test]
+fn restored_prefix_of_no_pool_overlaps_what_it_covers_and_what_covers_it_until_it_is_released() {
+    let mut p = pools("2001:db8::/60", 64, &[]);
+    p.restore(prefix("2001:db8:0:1::/64"));
+    p.restore(prefix("2001:db8:b000::/60"));
+    let overlaps = |p: &PrefixPools, text: &str| p.overlaps_foreign(prefix(text));
+    for text in ["2001:db8:b000:f::/64", "2001:db8:b000::/60", "2001:db8:b000::/52"] {
+        assert!(overlaps(&p, text), "{text}");
+    }
+    for text in ["2001:db8:b000:10::/64", "2001:db8:afff::/48", "2001:db8:0:1::/64"] {
+        assert!(!overlaps(&p, text), "{text}");
+    }
+    p.release(prefix("2001:db8:b000::/60"));
+    assert!(!overlaps(&p, "2001:db8:b000:f::/64"));
+}
+
+#[test]
 fn pool_of_two_to_the_sixty_four_prefixes_costs_nothing_until_used() {
     let mut p = pools("2001:db8::/64", 128, &[]);
     assert_eq!(usage(&p), (u64::MAX, 0, 0));
@@ -86,7 +102,7 @@ fn asking_for_a_released_prefix_again_and_again_does_not_grow_the_queue() {
         assert!(p.take(0, one));
         p.release(one);
     }
-    assert_eq!((p.0[0].released.len(), usage(&p)), (1, (4, 3, 0)));
+    assert_eq!((p.pools[0].released.len(), usage(&p)), (1, (4, 3, 0)));
     assert_eq!((p.allocate(0), p.allocate(0)), (Some(one), None));
 }
 
