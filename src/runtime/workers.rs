@@ -105,7 +105,7 @@ fn run_worker<R: RxQueue, T: TxQueue<Frame = R::Frame>>(
     while !gate.is_stopped() {
         pace.after(worker.poll(now()));
     }
-    // What the control core had decided to send, leaves: replies that were held. It injects no more.
+    // What the control core has decided to send leaves: replies that were held.
     while worker.inject() > 0 {}
 }
 
