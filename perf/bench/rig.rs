@@ -51,6 +51,7 @@ pub(crate) struct Links {
     /// Frames that it is to send.
     pub(crate) injects: Producer<Inject<Mbuf>>,
     /// What it says.
+    pub(crate) signaling: Consumer<Mbuf>,
     pub(crate) reports: Consumer<Report<Mbuf>>,
     /// How far it has applied the changes.
     pub(crate) applied: AppliedReader,
@@ -100,6 +101,7 @@ impl Rig {
 
         let (updates, worker_updates) = ring(RING_LEN);
         let (injects, worker_injects) = ring(RING_LEN);
+        let (worker_signaling, signaling) = ring(RING_LEN);
         let (worker_reports, reports) = ring(RING_LEN);
         let (applied_writer, applied_reader) = applied();
         let counters = Arc::new(WorkerCounters::default());
@@ -113,6 +115,7 @@ impl Rig {
         let rings = WorkerRings {
             updates: worker_updates,
             injects: worker_injects,
+            signaling: worker_signaling,
             reports: worker_reports,
             handoff_in: Vec::new(),
             handoff_out: vec![None],
@@ -121,7 +124,7 @@ impl Rig {
             Worker::new(config, vec![access, core], rings, applied_writer, Arc::clone(&counters));
         let wires = [access_wire, core_wire];
         let rig = Self { worker, counters, wires, clock: TscClock::new(eal), pool };
-        Ok((rig, Links { updates, injects, reports, applied: applied_reader }))
+        Ok((rig, Links { updates, injects, signaling, reports, applied: applied_reader }))
     }
 
     fn port(

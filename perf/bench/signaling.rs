@@ -96,6 +96,7 @@ impl Anchor {
             workers: vec![WorkerLink {
                 updates: links.updates,
                 injects: links.injects,
+                signaling: links.signaling,
                 reports: links.reports,
                 applied: links.applied,
                 counters: rig.counters.clone(),
