@@ -3,7 +3,9 @@
 
 An access gateway that shares no code with ours: the smoke tests use it as a rogue and where a test
 wants a Handoff Indicator, a lifetime or an identifier that anchor-mag would not send. Runs in a
-gateway's namespace. Without an answer in time it prints {"status": null}.
+gateway's namespace. Without an answer in time it prints {"status": null}. Where another machine sends
+and receives, --message prints the Mobility Header in hexadecimal, and --read prints what an
+acknowledgement says.
 
     pbu.py --src 2001:db8:a::12 --dst 2001:db8:a::1 --mn-id mn1@example.org --handoff 4 --lifetime 60
 """
@@ -24,12 +26,13 @@ from scapy.layers.inet6 import MIP6MH_BU, in6_chksum  # noqa: E402
 MN_ID, HNP, HANDOFF, ATT, LL_ID, LINK_LOCAL, TIMESTAMP = 8, 22, 23, 24, 25, 26, 27
 NH_MOBILITY, BU, BA = 135, 5, 6
 FLAG_A, FLAG_P = 0x8000, 0x0200
+IPV6_HEADER_LEN = 40
 
 
 def arguments():
     p = argparse.ArgumentParser()
-    p.add_argument("--src", required=True)
-    p.add_argument("--dst", required=True)
+    p.add_argument("--src", default="::")
+    p.add_argument("--dst", default="::")
     p.add_argument("--mn-id", help="left out of the message if not given")
     p.add_argument("--prefix", action="append", help="home network prefix, ::/0 asks for one")
     p.add_argument("--handoff", type=int, default=1)
@@ -39,6 +42,8 @@ def arguments():
     p.add_argument("--seq", type=int, default=1)
     p.add_argument("--age", type=float, default=0.0, help="seconds that the timestamp lies back")
     p.add_argument("--wait", type=float, default=5.0, help="seconds to wait for the answer")
+    p.add_argument("--message", action="store_true", help="print the update, do not send it")
+    p.add_argument("--read", help="an acknowledgement in hexadecimal; nothing is sent")
     return p.parse_args()
 
 
@@ -131,7 +136,10 @@ def acknowledgement(message):
 
 def main():
     a = arguments()
-    message = exchange(update(a), a.wait)
+    if a.message:
+        print(bytes(update(a))[IPV6_HEADER_LEN:].hex())
+        return
+    message = bytes.fromhex(a.read) if a.read else exchange(update(a), a.wait)
     print(json.dumps(acknowledgement(message) if message else {"status": None}))
 
 

@@ -62,7 +62,7 @@ max_lifetime = "${MAX_LIFETIME:-1h}"
 [timer]
 min_delay_before_bce_delete = "${DELETE_DELAY:-2s}"
 max_delay_before_new_bce_assign = "${NEW_BCE_DELAY:-1500ms}"
-timestamp_validity_window = "2s"
+timestamp_validity_window = "${TIMESTAMP_WINDOW:-2s}"
 
 [admin]
 socket = "$RUN/anchord.sock"

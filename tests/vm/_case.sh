@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# What the cases share: registration, the tunnel in the guest, traffic and who counted it. Sourced.
+#
+#   guest                                                       namespaces of the lab
+#     node (namespace)            kernel                          anchor          cn
+#       eth0 --------------- cell  ->  tunnel ->  eth0 === transit === anchord --- eth0, lo
+#       $node in $prefix                          $MAG1
+
+PINGS=5         # each way
+PING_BYTES=1000
+BLOB_BYTES=400000
+TIMESTAMP_WINDOW=30s # an emulated machine is slow
+
+# The link to the node, made once.
+node_link() {
+    guest "ip netns add node && ip link add cell type veth peer name eth0 netns node &&
+        ip -n node link set eth0 up && ip link set cell up && ip address add fe80::1/64 dev cell nodad &&
+        sysctl -w net.ipv6.conf.all.forwarding=1 && sysctl -w net.ipv4.ip_forward=1"
+}
+
+# Registers the node; its prefix is $prefix. The update is made by scapy on the host and leaves, as
+# the answer arrives, by the guest's own sockets: its kernel fills in and verifies the checksum.
+register() { # register mh|udp source destination [argument of pbu.py ...]
+    local message
+    message=$(tests/lab/pbu.py --src "$2" --dst "$3" --mn-id "$MN_ID" --message "${@:4}")
+    guest "python3 -I -S /exchange.py $1 $2 $3 $message" >"$RUN/acknowledgement"
+    tests/lab/pbu.py --read "$(<"$RUN/acknowledgement")" | tee "$RUN/answer"
+    equal "status" "$(jq .status "$RUN/answer")" 0
+    prefix=$(jq -r '.prefixes[0]' "$RUN/answer")
+}
+
+# Brings the tunnel up that the case has made; the node has $node, and what it sends takes the tunnel.
+tunnel_up() {
+    node=${prefix%/*}42
+    guest "ip link set tunnel up && ip -n node address add $node/64 dev eth0 nodad &&
+        ip -n node route replace default via fe80::1 dev eth0 && ip -6 route replace $prefix dev cell &&
+        ip -6 rule add iif cell lookup 100 && ip -6 route replace default dev tunnel table 100"
+}
+
+tunnel_down() {
+    guest "ip link del tunnel; ip -6 rule del iif cell lookup 100; ip -n node address flush dev eth0 scope global"
+}
+
+in_node() { guest "ip netns exec node $*"; }
+
+tunnel_packets() { # tunnel_packets rx|tx: by the guest's kernel
+    guest ip -s -j link show tunnel | jq ".[0].stats64.$1.packets"
+}
+
+# Pings in both directions; the frames on the access link are as the filters say, and the guest's
+# kernel, anchord and the correspondent count the same.
+pings_both_ways() { # pings_both_ways filter-of-uplink-frames filter-of-downlink-frames
+    local packets=$((2 * PINGS)) up=$1 down=$2
+    capture access anchor access-dpdk
+    capture cn cn eth0 icmp6 and "host $node"
+    in_node ping -c $PINGS -s $PING_BYTES "$CN" || fail "cn does not answer the node"
+    expect "the node answers cn" in_ns cn ping -c $PINGS -i 0.2 -W 2 -s $PING_BYTES -I $CN "$node"
+    captured access
+    captured cn
+    equal "uplink frames on the wire" "$(count_frames access "$up && ipv6.src == $node")" $packets
+    equal "downlink frames on the wire" "$(count_frames access "$down && ipv6.dst == $node")" $packets
+    equal "packets at cn" "$(count_frames cn "ipv6.src == $node") $(count_frames cn "ipv6.dst == $node")" \
+        "$packets $packets"
+    equal "anchord's count, up and down" \
+        "$(binding '.counters[0] | "\(.uplink_packets) \(.downlink_packets)"')" "$packets $packets"
+    equal "the guest's count, up and down" "$(tunnel_packets tx) $(tunnel_packets rx)" "$packets $packets"
+}
+
+# A TCP connection in each direction carries a file whole: full-sized segments, and what Packet Too Big
+# teaches both ends.
+tcp_both_ways() {
+    local wanted
+    head -c $BLOB_BYTES /bin/busybox >"$RUN/blob"
+    wanted=$(sha256sum <"$RUN/blob")
+    guest "rm -f /run/up /run/down /run/never; head -c $BLOB_BYTES /bin/busybox >/run/up; mkfifo /run/never"
+    guest "ip netns exec node nc -l -p 5001 </run/up >/dev/null 2>&1 &"
+    guest "ip netns exec node nc -l -p 5002 <>/run/never >/run/down 2>&1 &"
+    eventually "the node listens" guest "test \$(ip netns exec node netstat -ltn | grep -c ':500[12] ') = 2"
+    equal "the file from the node" \
+        "$(in_ns cn timeout 30 bash -c "sha256sum </dev/tcp/$node/5001")" "$wanted"
+    in_ns cn timeout 30 bash -c "cat $RUN/blob >/dev/tcp/$node/5002"
+    eventually "the file is at the node" guest "test \$(stat -c %s /run/down) = $BLOB_BYTES"
+    equal "the file to the node" "$(guest "sha256sum </run/down")" "$wanted"
+}
