@@ -1,13 +1,18 @@
 //! Domain newtypes: what an address or identifier means, not how it is carried. No I/O.
+//!
+//! An IPv4 address or prefix is its IPv4-mapped IPv6 form (RFC 4291 2.5.5.2) wherever it is a key, a
+//! tunnel's end, a route or a neighbour: one key space, one lookup. Text shows plain IPv4.
 
 mod mn_id;
+mod tunnel;
 
 use core::fmt;
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use mn_id::{MnId, MnIdError};
+pub use tunnel::{Encap, GreKeys, TunnelPath};
 
 /// A network prefix with its host bits zero. A *home network prefix* (RFC 5213 section 2.2) when it
 /// belongs to a binding, a pool when it is configured as one.
@@ -28,8 +33,11 @@ pub enum PrefixError {
     #[error("{0}/{1} has bits set beyond its length")]
     HostBits(Ipv6Addr, u8),
     /// Not of the form `address/length`.
-    #[error("{0:?} is not an IPv6 prefix (address/length)")]
+    #[error("{0:?} is not a prefix (address/length)")]
     Syntax(String),
+    /// The length of an IPv4 prefix is over 32.
+    #[error("IPv4 prefix length {0} is over 32")]
+    Ipv4Length(u8),
 }
 
 impl HomePrefix {
@@ -81,6 +89,21 @@ impl HomePrefix {
         u128::from(addr) & Self::mask(self.len) == self.bits
     }
 
+    /// The IPv4 prefix of length `len` that contains `addr`, as IPv4-mapped IPv6.
+    pub fn from_ipv4(addr: Ipv4Addr, len: u8) -> Result<Self, PrefixError> {
+        if len > 32 {
+            return Err(PrefixError::Ipv4Length(len));
+        }
+        Self::truncating(addr.to_ipv6_mapped(), 96 + len)
+    }
+
+    /// The IPv4 address and prefix length that it stands for, if it is IPv4-mapped.
+    #[must_use]
+    pub fn to_ipv4(self) -> Option<(Ipv4Addr, u8)> {
+        let len = self.len.checked_sub(96)?;
+        Some((self.addr().to_ipv4_mapped()?, len))
+    }
+
     /// Whether `other` is this prefix or lies inside it.
     #[must_use]
     pub fn covers(self, other: Self) -> bool {
@@ -91,7 +114,10 @@ impl HomePrefix {
 impl fmt::Display for HomePrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // `pad` so that tables can align it.
-        f.pad(&format!("{}/{}", self.addr(), self.len))
+        match self.to_ipv4() {
+            Some((addr, len)) => f.pad(&format!("{addr}/{len}")),
+            None => f.pad(&format!("{}/{}", self.addr(), self.len)),
+        }
     }
 }
 
@@ -106,7 +132,13 @@ impl FromStr for HomePrefix {
     fn from_str(s: &str) -> Result<Self, PrefixError> {
         let syntax = || PrefixError::Syntax(s.into());
         let (a, l) = s.split_once('/').ok_or_else(syntax)?;
-        Self::new(a.parse().map_err(|_| syntax())?, l.parse().map_err(|_| syntax())?)
+        let len: u8 = l.parse().map_err(|_| syntax())?;
+        if let Ok(a) = a.parse::<Ipv4Addr>() {
+            let p = Self::from_ipv4(a, len)?;
+            let host_bits = || PrefixError::HostBits(a.to_ipv6_mapped(), 96 + len);
+            return if p.addr() == a.to_ipv6_mapped() { Ok(p) } else { Err(host_bits()) };
+        }
+        Self::new(a.parse().map_err(|_| syntax())?, len)
     }
 }
 
@@ -123,6 +155,47 @@ impl From<HomePrefix> for String {
     }
 }
 
+/// One of the customers (virtual operators) that share the appliance, by its place in the
+/// configuration; each has an address space of its own. Zero is the operator itself.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct CustomerId(pub u16);
+
+/// A prefix in a customer's address space: what forwarding looks up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CustomerPrefix {
+    /// Whose address space.
+    pub customer: CustomerId,
+    /// The prefix in it.
+    pub prefix: HomePrefix,
+}
+
+impl fmt::Display for CustomerPrefix {
+    /// The prefix; behind it `@` and the customer's number, if it is not the operator's own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.customer {
+            CustomerId(0) => self.prefix.fmt(f),
+            CustomerId(n) => f.pad(&format!("{}@{n}", self.prefix)),
+        }
+    }
+}
+
+impl From<HomePrefix> for CustomerPrefix {
+    /// In the operator's own address space.
+    fn from(prefix: HomePrefix) -> Self {
+        prefix.of(CustomerId::default())
+    }
+}
+
+impl HomePrefix {
+    /// The prefix in a customer's address space.
+    #[must_use]
+    pub const fn of(self, customer: CustomerId) -> CustomerPrefix {
+        CustomerPrefix { customer, prefix: self }
+    }
+}
+
 macro_rules! address_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -132,7 +205,10 @@ macro_rules! address_newtype {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0.to_string())
+                match self.0.to_ipv4_mapped() {
+                    Some(addr) => f.pad(&addr.to_string()),
+                    None => f.pad(&self.0.to_string()),
+                }
             }
         }
 
@@ -224,6 +300,18 @@ mod tests {
             "2001:db8::/64".parse::<HomePrefix>().map(|p| p.to_string()),
             Ok("2001:db8::/64".into())
         );
+    }
+
+    #[test]
+    fn ipv4_prefix_is_a_mapped_one_and_shows_as_ipv4() {
+        let p: HomePrefix = "10.1.0.0/16".parse().expect("valid");
+        assert_eq!((p.addr().to_string(), p.len()), ("::ffff:10.1.0.0".into(), 112));
+        assert_eq!(p.to_string(), "10.1.0.0/16");
+        assert_eq!(p.to_ipv4(), Some((Ipv4Addr::new(10, 1, 0, 0), 16)));
+        assert!("10.1.0.1/16".parse::<HomePrefix>().is_err());
+        assert!("10.1.0.0/33".parse::<HomePrefix>().is_err());
+        let plain: HomePrefix = "2001:db8::/120".parse().expect("valid");
+        assert_eq!(plain.to_ipv4(), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A worker allocates nothing per packet: not for what it forwards either way, nor for what it
 //! drops, answers, punts or finds nowhere.
 
-use anchord::addr::{AnchorAddr, HomePrefix, MacAddr, PortId, WorkerId};
+use anchord::addr::{AnchorAddr, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId};
 use anchord::dataplane::counters::{Counter, WorkerCounters};
 use anchord::dataplane::drop::DropReason;
 use anchord::dataplane::steer::Steering;
@@ -109,14 +109,20 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
         Arc::clone(&counters),
     );
     let prefix = |text: &str| -> HomePrefix { text.parse().unwrap() };
-    let tunnel = Tunnel { local: addr(LMA), remote: addr(MAG), mtu: 1500 };
+    let tunnel = Tunnel { path: TunnelPath::ip(addr(LMA), addr(MAG)), mtu: 1500 };
     let changes = [
         Change::TunnelSet(TunnelId(0), tunnel),
-        Change::PoolSet(prefix("2001:db8::/32")),
-        Change::EntrySet(prefix("2001:db8:0:1::/64"), Forward::Tunnel(TunnelId(0))),
-        Change::EntrySet(prefix("2001:db8:0:2::/64"), Forward::Tunnel(TunnelId(0))),
-        Change::RouteSet(prefix("fd01::/64"), NextHop::OnLink(ACCESS)),
-        Change::RouteSet(prefix("::/0"), NextHop::Gateway(CORE, addr("fe80::9"))),
+        Change::PoolSet(prefix("2001:db8::/32").into()),
+        Change::EntrySet(
+            prefix("2001:db8:0:1::/64").into(),
+            Forward::Tunnel(TunnelId(0), GreKeys::default()),
+        ),
+        Change::EntrySet(
+            prefix("2001:db8:0:2::/64").into(),
+            Forward::Tunnel(TunnelId(0), GreKeys::default()),
+        ),
+        Change::RouteSet(prefix("fd01::/64").into(), NextHop::OnLink(ACCESS)),
+        Change::RouteSet(prefix("::/0").into(), NextHop::Gateway(CORE, addr("fe80::9"))),
         Change::NeighborSet(ACCESS, addr(MAG), ROUTER_MAC),
         Change::NeighborSet(CORE, addr("fe80::9"), ROUTER_MAC),
     ];

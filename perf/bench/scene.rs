@@ -6,7 +6,7 @@
 //! Every header is written here by hand, from the RFCs' layouts: the harness shares no code with
 //! what it measures.
 
-use anchord::addr::{HomePrefix, MacAddr, PortId};
+use anchord::addr::{GreKeys, HomePrefix, MacAddr, PortId, TunnelPath};
 use anchord::dataplane::update::{Change, Forward, NextHop, Tunnel, TunnelId};
 use std::net::Ipv6Addr;
 
@@ -67,14 +67,16 @@ impl std::fmt::Display for Direction {
 /// What the worker must know before any binding: routes and neighbours.
 pub(crate) fn network() -> Vec<Change> {
     let route = |text: &str, port, router| {
-        text.parse().ok().map(|p| Change::RouteSet(p, NextHop::Gateway(port, router)))
+        text.parse()
+            .ok()
+            .map(|p: HomePrefix| Change::RouteSet(p.into(), NextHop::Gateway(port, router)))
     };
     let tunnels = (0..MAGS).map(|i| {
-        let tunnel = Tunnel { local: LMA, remote: mag(i), mtu: ACCESS_MTU };
+        let tunnel = Tunnel { path: TunnelPath::ip(LMA, mag(i)), mtu: ACCESS_MTU };
         Change::TunnelSet(TunnelId(i), tunnel)
     });
     let network = [
-        HomePrefix::new(Ipv6Addr::from_bits(POOL), 32).ok().map(Change::PoolSet),
+        HomePrefix::new(Ipv6Addr::from_bits(POOL), 32).ok().map(|p| Change::PoolSet(p.into())),
         route("fd01::/16", ACCESS, ACCESS_ROUTER),
         route("::/0", CORE, CORE_ROUTER),
         Some(Change::NeighborSet(ACCESS, ACCESS_ROUTER, MacAddr(ACCESS_ROUTER_MAC))),
@@ -87,14 +89,17 @@ pub(crate) fn network() -> Vec<Change> {
 pub(crate) fn bindings(from: u32, to: u32) -> impl Iterator<Item = Change> {
     (from..to).filter_map(|i| {
         let prefix = HomePrefix::new(Ipv6Addr::from_bits(hnp(i)), 64).ok()?;
-        Some(Change::EntrySet(prefix, Forward::Tunnel(TunnelId(i % MAGS))))
+        Some(Change::EntrySet(
+            prefix.into(),
+            Forward::Tunnel(TunnelId(i % MAGS), GreKeys::default()),
+        ))
     })
 }
 
 /// Bindings `from..to` go.
 pub(crate) fn unbindings(from: u32, to: u32) -> impl Iterator<Item = Change> {
     let prefix = |i| HomePrefix::new(Ipv6Addr::from_bits(hnp(i)), 64).ok();
-    (from..to).filter_map(move |i| prefix(i).map(Change::EntryDel))
+    (from..to).filter_map(move |i| prefix(i).map(|p| Change::EntryDel(p.into())))
 }
 
 /// The address of gateway `i`.

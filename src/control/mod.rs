@@ -28,7 +28,7 @@ mod query;
 mod rate;
 mod signaling;
 
-use crate::addr::{AnchorAddr, ProxyCoa};
+use crate::addr::{AnchorAddr, CustomerId, TunnelPath};
 use crate::admin::channel::Questions;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::update::{Change, PuntReason, Report};
@@ -135,7 +135,7 @@ impl<P: FramePool> Control<P> {
             actions: Vec::new(),
         };
         for pool in this.lma.pools() {
-            this.publisher.add_pool(pool.prefix);
+            this.publisher.add_pool(pool.prefix.into());
         }
         this.counters[Counter::BindingRestored] = this.lma.cache().len() as u64;
         this.actions = parts.restored;
@@ -223,11 +223,11 @@ impl<P: FramePool> Control<P> {
         match event {
             KernelEvent::RouteSet(prefix, hop) => {
                 self.output.set_route(prefix, hop, &mut self.counters);
-                self.publisher.broadcast(Change::RouteSet(prefix, hop));
+                self.publisher.broadcast(Change::RouteSet(prefix.into(), hop));
             }
             KernelEvent::RouteDel(prefix) => {
                 self.output.remove_route(prefix, &mut self.counters);
-                self.publisher.broadcast(Change::RouteDel(prefix));
+                self.publisher.broadcast(Change::RouteDel(prefix.into()));
             }
             KernelEvent::Neighbor(port, addr, neighbor) => {
                 let known = self.output.neighbors.mac((port, addr));
@@ -459,7 +459,8 @@ fn is_still_served(publisher: &Publisher, lma_address: AnchorAddr, frame: &[u8])
     let inner = packet.get(upper.offset..).and_then(|inner| Ipv6Header::parse(inner).ok());
     match inner {
         Some(inner) if upper.next_header == IPV6_IN_IPV6 && outer.src == lma_address.0 => {
-            publisher.tunnel_to(inner.dst) == Some((AnchorAddr(outer.src), ProxyCoa(outer.dst)))
+            let path = TunnelPath::ip(outer.src, outer.dst);
+            publisher.tunnel_to(CustomerId::default(), inner.dst) == Some(path)
         }
         _ => true,
     }

@@ -11,7 +11,7 @@
 //! what a full ring refuses waits in the backlog, and whoever calls stops causing new changes
 //! until it has drained.
 
-use crate::addr::{AnchorAddr, HomePrefix, ProxyCoa};
+use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, TunnelPath};
 use crate::dataplane::steer::{Owner, Steering};
 use crate::dataplane::update::{Change, Forward, Tunnel, TunnelId, Update};
 use crate::mobility::action::Publication;
@@ -92,10 +92,10 @@ pub(super) struct Publisher {
     steering: Steering,
     mtu: TunnelMtu,
     last: Seq,
-    entries: HashMap<HomePrefix, Option<(AnchorAddr, ProxyCoa)>>,
+    entries: HashMap<CustomerPrefix, Option<TunnelPath>>,
     /// Where nodes live; a static prefix may lie outside.
-    pools: Vec<HomePrefix>,
-    tunnels: HashMap<(AnchorAddr, ProxyCoa), TunnelSlot>,
+    pools: Vec<CustomerPrefix>,
+    tunnels: HashMap<TunnelPath, TunnelSlot>,
     /// Ids that may be used again.
     free: Vec<TunnelId>,
     /// Ids whose removal (numbered so) some worker may not have applied yet, in order.
@@ -121,26 +121,25 @@ impl Publisher {
     }
 
     /// A pool of the configuration.
-    pub(super) fn add_pool(&mut self, pool: HomePrefix) {
+    pub(super) fn add_pool(&mut self, pool: CustomerPrefix) {
         self.pools.push(pool);
         self.broadcast(Change::PoolSet(pool));
     }
 
     /// The tunnel that packets to `addr` take; `None` without a binding, and while its delete delay
     /// runs.
-    pub(super) fn tunnel_to(&self, addr: Ipv6Addr) -> Option<(AnchorAddr, ProxyCoa)> {
-        let holder = |len| self.entries.get(&HomePrefix::truncating(addr, len).ok()?);
+    pub(super) fn tunnel_to(&self, customer: CustomerId, addr: Ipv6Addr) -> Option<TunnelPath> {
+        let holder = |len| self.entries.get(&HomePrefix::truncating(addr, len).ok()?.of(customer));
         (0..=128).rev().find_map(holder).copied().flatten()
     }
 
     /// Carries out a decision of the pure core.
     pub(super) fn publish(&mut self, publication: Publication) {
         match publication {
-            Publication::Forward(prefix, local, remote) => {
-                let tunnel = (local, remote);
-                let id = self.take_tunnel(tunnel);
-                let old = self.set_entry(prefix, Some(tunnel));
-                self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Tunnel(id)));
+            Publication::Forward(prefix, path, keys) => {
+                let id = self.take_tunnel(path);
+                let old = self.set_entry(prefix, Some(path));
+                self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Tunnel(id, keys)));
                 self.release_tunnel(old);
             }
             Publication::Hold(prefix) => {
@@ -169,7 +168,7 @@ impl Publisher {
     }
 
     /// Asks the owners of `prefix` for its counters under `token`; returns how many will answer.
-    pub(super) fn ask_counters(&mut self, prefix: HomePrefix, token: u64) -> usize {
+    pub(super) fn ask_counters(&mut self, prefix: CustomerPrefix, token: u64) -> usize {
         self.tell_owners(prefix, Change::CountersGet(prefix, token))
     }
 
@@ -218,23 +217,23 @@ impl Publisher {
     /// by itself while it is held, so that other nodes' packets to it stay in the anchor.
     fn set_entry(
         &mut self,
-        prefix: HomePrefix,
-        tunnel: Option<(AnchorAddr, ProxyCoa)>,
-    ) -> Option<(AnchorAddr, ProxyCoa)> {
-        let old = self.entries.insert(prefix, tunnel);
+        prefix: CustomerPrefix,
+        path: Option<TunnelPath>,
+    ) -> Option<TunnelPath> {
+        let old = self.entries.insert(prefix, path);
         if old.is_none() && !self.in_a_pool(prefix) {
             self.broadcast(Change::PoolSet(prefix));
         }
         old.flatten()
     }
 
-    fn in_a_pool(&self, prefix: HomePrefix) -> bool {
-        self.pools.iter().any(|pool| pool.covers(prefix))
+    fn in_a_pool(&self, CustomerPrefix { customer, prefix }: CustomerPrefix) -> bool {
+        self.pools.iter().any(|p| p.customer == customer && p.prefix.covers(prefix))
     }
 
-    fn tell_owners(&mut self, prefix: HomePrefix, change: Change) -> usize {
+    fn tell_owners(&mut self, prefix: CustomerPrefix, change: Change) -> usize {
         let seq = self.next_seq();
-        match self.steering.owner(prefix) {
+        match self.steering.owner(prefix.prefix) {
             Owner::One(worker) => match self.lanes.get_mut(usize::from(worker.0)) {
                 Some(lane) => {
                     lane.push(Update { seq, change });
@@ -252,8 +251,8 @@ impl Publisher {
     }
 
     /// RFC 5213 5.6.1: the tunnel to a gateway is there from its first session on.
-    fn take_tunnel(&mut self, tunnel: (AnchorAddr, ProxyCoa)) -> TunnelId {
-        if let Some(slot) = self.tunnels.get_mut(&tunnel) {
+    fn take_tunnel(&mut self, path: TunnelPath) -> TunnelId {
+        if let Some(slot) = self.tunnels.get_mut(&path) {
             slot.entries += 1;
             return slot.id;
         }
@@ -262,20 +261,20 @@ impl Publisher {
             self.next_id += 1;
             id
         });
-        self.tunnels.insert(tunnel, TunnelSlot { id, entries: 1 });
-        let (AnchorAddr(local), ProxyCoa(remote)) = tunnel;
-        self.broadcast(Change::TunnelSet(id, Tunnel { local, remote, mtu: self.mtu.of(remote) }));
+        self.tunnels.insert(path, TunnelSlot { id, entries: 1 });
+        let mtu = self.mtu.of(path.remote);
+        self.broadcast(Change::TunnelSet(id, Tunnel { path, mtu }));
         id
     }
 
     /// RFC 5213 5.6.1: and is removed with the last one.
-    fn release_tunnel(&mut self, tunnel: Option<(AnchorAddr, ProxyCoa)>) {
-        let Some(tunnel) = tunnel else { return };
-        let Some(slot) = self.tunnels.get_mut(&tunnel) else { return };
+    fn release_tunnel(&mut self, path: Option<TunnelPath>) {
+        let Some(path) = path else { return };
+        let Some(slot) = self.tunnels.get_mut(&path) else { return };
         slot.entries -= 1;
         if slot.entries == 0 {
             let id = slot.id;
-            self.tunnels.remove(&tunnel);
+            self.tunnels.remove(&path);
             self.broadcast(Change::TunnelDel(id));
             self.retiring.push_back((self.last, id));
         }

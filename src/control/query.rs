@@ -161,7 +161,7 @@ impl<P: FramePool> Control<P> {
         let mut missing = 0;
         for prefix in page.rows.iter().flat_map(|row| &row.hnp) {
             self.queries.last_token += 1;
-            missing += self.publisher.ask_counters(*prefix, self.queries.last_token);
+            missing += self.publisher.ask_counters((*prefix).into(), self.queries.last_token);
         }
         let prefixes = page.rows.iter().map(|row| row.hnp.len()).sum();
         let counters = vec![EntryCounters::default(); prefixes];

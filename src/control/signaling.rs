@@ -2,7 +2,7 @@
 //! that we send. Pure: the loop counts, limits the rate of what strangers make us say, and sends.
 
 use super::counters::Counter;
-use crate::mobility::message::{AckMsg, OwnedOptions, UpdateMsg};
+use crate::mobility::message::{AckMsg, OwnedOptions, Transport, UpdateMsg};
 use crate::time::Lifetime;
 use crate::wire::icmpv6::{self, ErrorMessage};
 use crate::wire::ipv6::{self, Ipv6Header, find_upper_layer};
@@ -46,7 +46,8 @@ pub(super) fn read(frame: &[u8], anchor: Ipv6Addr) -> Signal {
         Ok(Message::Bu(update, options)) => {
             let proxy = update.flags.contains(BuFlags::P);
             let options = OwnedOptions::from(options);
-            let message = UpdateMsg { src: ip.src, dst: ip.dst, update, options };
+            let (src, dst, transport) = (ip.src, ip.dst, Transport::Ipv6);
+            let message = UpdateMsg { src, dst, transport, update, options };
             if proxy { Signal::Pbu(message) } else { Signal::Bu(message) }
         }
         // We send no Binding Refresh Request that would be answered, and ask nobody for a binding.
@@ -83,6 +84,7 @@ pub(super) fn refuse_home_registration(message: &UpdateMsg) -> Option<AckMsg> {
     (one_node && message.update.flags.contains(BuFlags::H)).then(|| AckMsg {
         src: message.dst,
         dst: message.src,
+        transport: message.transport,
         ack: BindingAck {
             status: Status::HOME_REGISTRATION_NOT_SUPPORTED,
             flags: BaFlags::default(),

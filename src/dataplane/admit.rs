@@ -44,7 +44,7 @@ impl<F: Frame> Lane<F> {
         let slot = slot.ok_or(DropReason::InnerSource)?;
         let tunnel = match self.shard.entry(slot).forward() {
             Forward::Held => return Err(DropReason::Held), // RFC 5213 5.3.5 (2)
-            Forward::Tunnel(id) => self.tunnels.ends(id),
+            Forward::Tunnel(id, _) => self.tunnels.ends(id),
         };
         if !tunnel.is_some_and(|t| t.connects(outer.src(), outer.dst())) {
             return Err(DropReason::NotServing);

@@ -37,7 +37,7 @@ impl<F: Frame> Lane<F> {
     /// Ends a plain packet to an address that is ours to look up; `slot` is its entry.
     pub(super) fn downlink(&mut self, mut frame: F, slot: Option<Slot>, origin: Origin) {
         let Some(slot) = slot else { return self.without_entry(frame) };
-        let Forward::Tunnel(id) = self.shard.entry(slot).forward() else {
+        let Forward::Tunnel(id, _) = self.shard.entry(slot).forward() else {
             return self.discard(frame, DropReason::Held); // RFC 5213 5.3.5 (2)
         };
         let tunnel = self.tunnels.resolved(id, &self.fib, &self.ports);

@@ -11,7 +11,7 @@
 
 use super::hash::{high, low, mix, slot};
 use super::update::{EntryCounters, Forward, TunnelId};
-use crate::addr::HomePrefix;
+use crate::addr::{GreKeys, HomePrefix};
 use crate::nic::BURST_MAX;
 use arrayvec::ArrayVec;
 use core::hint::black_box;
@@ -51,8 +51,11 @@ impl ForwardEntry {
     }
 
     /// What becomes of its packets.
-    pub(super) const fn forward(&self) -> Forward {
-        if self.forward == HELD { Forward::Held } else { Forward::Tunnel(TunnelId(self.forward)) }
+    pub(super) fn forward(&self) -> Forward {
+        match self.forward {
+            HELD => Forward::Held,
+            id => Forward::Tunnel(TunnelId(id), GreKeys::default()),
+        }
     }
 
     /// Counts a packet to the node.
@@ -139,7 +142,7 @@ impl Shard {
     #[must_use]
     pub(super) fn set(&mut self, prefix: HomePrefix, forward: Forward) -> bool {
         let forward = match forward {
-            Forward::Tunnel(TunnelId(id)) => id,
+            Forward::Tunnel(TunnelId(id), _) => id,
             Forward::Held => HELD,
         };
         if let Some(slot) = self.lookup_exact(prefix) {
@@ -256,7 +259,7 @@ mod tests {
             for (p, op) in ops {
                 if let Some(id) = op {
                     let fits = model.contains_key(&p) || model.len() < MAX;
-                    prop_assert_eq!(shard.set(p, Forward::Tunnel(TunnelId(id))), fits);
+                    prop_assert_eq!(shard.set(p, Forward::Tunnel(TunnelId(id), GreKeys::default())), fits);
                     if fits {
                         model.insert(p, id);
                     }
@@ -269,7 +272,7 @@ mod tests {
             for addr in probes.iter().map(|p| p.addr()) {
                 let want = model.iter().filter(|(p, _)| p.contains(addr)).max_by_key(|(p, _)| p.len());
                 let got = shard.lookup(addr.to_bits()).map(|s| shard.entry(s).forward());
-                prop_assert_eq!(got, want.map(|(_, id)| Forward::Tunnel(TunnelId(*id))));
+                prop_assert_eq!(got, want.map(|(_, id)| Forward::Tunnel(TunnelId(*id), GreKeys::default())));
             }
         }
     }
@@ -278,7 +281,7 @@ mod tests {
     fn moving_an_entry_keeps_its_counters_and_removing_it_clears_them() {
         let mut shard = Shard::new(4);
         let p = prefix("2001:db8:1::/64");
-        assert!(shard.set(p, Forward::Tunnel(TunnelId(1))));
+        assert!(shard.set(p, Forward::Tunnel(TunnelId(1), GreKeys::default())));
         let slot = shard.lookup(p.addr().to_bits()).unwrap();
         shard.entry_mut(slot).count_downlink(100);
         shard.entry_mut(slot).count_uplink(60);

@@ -97,8 +97,8 @@ impl TunnelTable {
         slot.head[14] = 6 << 4;
         slot.head[20] = protocol::IPV6;
         slot.head[21] = HOP_LIMIT;
-        slot.head[22..38].copy_from_slice(&tunnel.local.octets());
-        slot.head[38..54].copy_from_slice(&tunnel.remote.octets());
+        slot.head[22..38].copy_from_slice(&tunnel.path.local.octets());
+        slot.head[38..54].copy_from_slice(&tunnel.path.remote.octets());
         true
     }
 
@@ -135,7 +135,7 @@ impl TunnelTable {
 }
 
 fn resolve(slot: &mut TunnelSlot, tunnel: &Tunnel, fib: &Fib, ports: &[PortConfig]) {
-    let (path, port) = match fib.lookup(tunnel.remote.to_bits()) {
+    let (path, port) = match fib.lookup(tunnel.path.remote.to_bits()) {
         Route::Send(port, mac) => {
             slot.head[..6].copy_from_slice(&mac.0);
             (Path::Ready, port)

@@ -1,6 +1,6 @@
 //! What crosses between the control core and a worker: updates down, punts and reports up.
 
-use crate::addr::{HomePrefix, MacAddr, PortId};
+use crate::addr::{CustomerPrefix, GreKeys, MacAddr, PortId, TunnelPath};
 use crate::nic::Frame;
 use crate::sync::seq::Seq;
 use std::net::Ipv6Addr;
@@ -10,23 +10,20 @@ use std::net::Ipv6Addr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TunnelId(pub u32);
 
-/// What a worker needs to know of a tunnel (RFC 2473): IPv6 in IPv6.
+/// What a worker needs to know of a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tunnel {
-    /// The anchor's address: outer source downlink, outer destination uplink.
-    pub local: Ipv6Addr,
-    /// The gateway's address (Proxy-CoA): outer destination downlink, the only admitted outer
-    /// source uplink.
-    pub remote: Ipv6Addr,
-    /// The largest outer packet, IPv6 header included, in bytes.
+    /// Both ends and what stands between the outer header and the packet.
+    pub path: TunnelPath,
+    /// The largest outer packet, outer IP header included, in bytes.
     pub mtu: u16,
 }
 
-/// What a worker does with packets of a home network prefix.
+/// What a worker does with packets of a binding's prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forward {
-    /// Forward both ways through the tunnel.
-    Tunnel(TunnelId),
+    /// Forward both ways through the tunnel, with these keys if it is one of GRE.
+    Tunnel(TunnelId, GreKeys),
     /// The binding waits for its deletion: drop both ways (RFC 5213 5.3.5 (2)).
     Held,
 }
@@ -54,25 +51,25 @@ pub enum Change {
     /// Removes a tunnel; no entry names it any more. (If one did, its packets would be dropped.)
     TunnelDel(TunnelId),
     /// Creates the entry of a prefix, or moves it; its counters stay.
-    EntrySet(HomePrefix, Forward),
+    EntrySet(CustomerPrefix, Forward),
     /// Removes the entry of a prefix and its counters.
-    EntryDel(HomePrefix),
+    EntryDel(CustomerPrefix),
     /// A prefix that the anchor's nodes live in. Addresses inside that no entry holds are
     /// unreachable, and what nodes send into it stays in the anchor: every prefix that may ever
     /// have an entry lies in a pool, on every worker.
-    PoolSet(HomePrefix),
+    PoolSet(CustomerPrefix),
     /// No longer.
-    PoolDel(HomePrefix),
+    PoolDel(CustomerPrefix),
     /// Creates or replaces a route.
-    RouteSet(HomePrefix, NextHop),
+    RouteSet(CustomerPrefix, NextHop),
     /// Removes a route.
-    RouteDel(HomePrefix),
+    RouteDel(CustomerPrefix),
     /// The link-layer address of a neighbour became known, or changed.
     NeighborSet(PortId, Ipv6Addr, MacAddr),
     /// It is no longer known.
     NeighborDel(PortId, Ipv6Addr),
     /// Asks for the counters of a prefix's entry: answered by [`Report::Counters`].
-    CountersGet(HomePrefix, u64),
+    CountersGet(CustomerPrefix, u64),
 }
 
 /// A change with its place in the control core's order. A worker applies every update that its

@@ -222,16 +222,16 @@ impl<F: Frame> Lane<F> {
         match change {
             Change::TunnelSet(id, tunnel) => fits = self.tunnels.set(id, tunnel),
             Change::TunnelDel(id) => self.tunnels.remove(id),
-            Change::EntrySet(prefix, forward) => fits = self.shard.set(prefix, forward),
-            Change::EntryDel(prefix) => self.shard.remove(prefix),
-            Change::PoolSet(pool) => self.fib.set_pool(pool),
-            Change::PoolDel(pool) => self.fib.remove_pool(pool),
-            Change::RouteSet(prefix, next) => self.fib.set_route(prefix, next),
-            Change::RouteDel(prefix) => self.fib.remove_route(prefix),
+            Change::EntrySet(key, forward) => fits = self.shard.set(key.prefix, forward),
+            Change::EntryDel(key) => self.shard.remove(key.prefix),
+            Change::PoolSet(pool) => self.fib.set_pool(pool.prefix),
+            Change::PoolDel(pool) => self.fib.remove_pool(pool.prefix),
+            Change::RouteSet(key, next) => self.fib.set_route(key.prefix, next),
+            Change::RouteDel(key) => self.fib.remove_route(key.prefix),
             Change::NeighborSet(port, addr, mac) => self.fib.set_neighbor(port, addr, mac),
             Change::NeighborDel(port, addr) => self.fib.remove_neighbor(port, addr),
-            Change::CountersGet(prefix, token) => {
-                fits = self.reports.answer(token, self.shard.counters(prefix));
+            Change::CountersGet(key, token) => {
+                fits = self.reports.answer(token, self.shard.counters(key.prefix));
             }
         }
         if !fits {

@@ -6,7 +6,7 @@ use crate::mag::counter::{Counter, Counters};
 use crate::mag::kernel::{Interface, interface};
 use crate::mag::socket::{RawSocket, Received};
 use crate::mobility::mag::event::LinkId;
-use crate::mobility::message::AckMsg;
+use crate::mobility::message::{AckMsg, Transport};
 use crate::wire::icmpv6::ndp::{Envelope, NeighborAdvertisement, RouterSolicitation};
 use crate::wire::mh::{MAX_LEN, Message};
 use netlink_packet_route::RouteNetlinkMessage;
@@ -49,8 +49,8 @@ pub(super) async fn signaling(
         // RFC 5213 6.9.1.2 (2): the rules of RFC 6275 9.2.
         match Message::parse(bytes, from.src, from.dst) {
             Ok(Message::Ba(ack, options)) => {
-                let (src, dst) = (from.src, from.dst);
-                let msg = AckMsg { src, dst, ack, options: options.into() };
+                let (src, dst, transport) = (from.src, from.dst, Transport::Ipv6);
+                let msg = AckMsg { src, dst, transport, ack, options: options.into() };
                 if gateway.send(Input::Pba(msg)).await.is_err() {
                     return;
                 }

@@ -100,6 +100,7 @@ fn build(
     AckMsg {
         src: msg.dst,
         dst: msg.src,
+        transport: msg.transport,
         ack,
         // Every option here was parsed or is of fixed size, so none can be too long.
         options: OwnedOptions::from_options(&options).unwrap_or_default(),

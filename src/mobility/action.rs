@@ -1,6 +1,6 @@
 //! What the anchor's pure core decides, as data. The control loop carries it out, in order.
 
-use crate::addr::{AnchorAddr, HomePrefix, MnId, ProxyCoa};
+use crate::addr::{CustomerPrefix, GreKeys, MnId, ProxyCoa, TunnelPath};
 use crate::mobility::message::AckMsg;
 use serde::{Deserialize, Serialize};
 
@@ -28,15 +28,15 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BindingId(pub u64);
 
-/// A change of what is forwarded for one home network prefix.
+/// A change of what is forwarded for one home network prefix or IPv4 home address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Publication {
-    /// Forward through the tunnel between these two addresses.
-    Forward(HomePrefix, AnchorAddr, ProxyCoa),
+    /// Forward through this tunnel, with these keys.
+    Forward(CustomerPrefix, TunnelPath, GreKeys),
     /// Drop: the delete delay runs.
-    Hold(HomePrefix),
+    Hold(CustomerPrefix),
     /// Forget it.
-    Withdraw(HomePrefix),
+    Withdraw(CustomerPrefix),
 }
 
 /// What happened to a binding, for logs, events and counters.

@@ -71,13 +71,28 @@ impl From<OwnedOptions> for Vec<u8> {
     }
 }
 
+/// What carries a Mobility Header between two addresses.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub enum Transport {
+    /// IPv6, next header 135.
+    #[default]
+    Ipv6,
+    /// UDP over IPv4 (RFC 5844 section 4): the peer's port. Both addresses are IPv4-mapped.
+    Udp(u16),
+}
+
 /// A Binding Update as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpdateMsg {
-    /// IPv6 source.
+    /// Source.
     pub src: Ipv6Addr,
-    /// IPv6 destination.
+    /// Destination.
     pub dst: Ipv6Addr,
+    /// What carries it.
+    #[serde(default)]
+    pub transport: Transport,
     /// Its fixed fields.
     pub update: BindingUpdate,
     /// Its options.
@@ -87,10 +102,13 @@ pub struct UpdateMsg {
 /// A Binding Acknowledgement, to send or as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AckMsg {
-    /// IPv6 source.
+    /// Source.
     pub src: Ipv6Addr,
-    /// IPv6 destination.
+    /// Destination.
     pub dst: Ipv6Addr,
+    /// What carries it.
+    #[serde(default)]
+    pub transport: Transport,
     /// Its fixed fields.
     pub ack: BindingAck,
     /// Its options.

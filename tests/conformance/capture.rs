@@ -7,7 +7,7 @@ use anchord::mobility::Lma;
 use anchord::mobility::action::Action;
 use anchord::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
 use anchord::mobility::event::Event;
-use anchord::mobility::message::{AckMsg, UpdateMsg};
+use anchord::mobility::message::{AckMsg, Transport, UpdateMsg};
 use anchord::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
 use anchord::wire::mh::{Message, MobilityOption, NEXT_HEADER, Status};
 use std::collections::BTreeMap;
@@ -44,11 +44,23 @@ fn messages() -> Vec<Seen> {
         let (src, dst) = (addr(8), addr(24));
         match Message::parse(&packet[40..], src, dst).expect("a good header") {
             Message::Bu(update, options) => {
-                let msg = UpdateMsg { src, dst, update, options: options.into() };
+                let msg = UpdateMsg {
+                    src,
+                    dst,
+                    transport: Transport::Ipv6,
+                    update,
+                    options: options.into(),
+                };
                 seen.push(Seen::Pbu(passed, msg));
             }
             Message::Ba(ack, options) => {
-                seen.push(Seen::Pba(AckMsg { src, dst, ack, options: options.into() }));
+                seen.push(Seen::Pba(AckMsg {
+                    src,
+                    dst,
+                    transport: Transport::Ipv6,
+                    ack,
+                    options: options.into(),
+                }));
             }
             other => panic!("not a binding message: {other:?}"),
         }

@@ -21,7 +21,7 @@ use anchord::addr::{AnchorAddr, HomePrefix, MnId};
 use anchord::mobility::Lma;
 use anchord::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
 use anchord::mobility::event::Event;
-use anchord::mobility::message::{OwnedOptions, UpdateMsg};
+use anchord::mobility::message::{OwnedOptions, Transport, UpdateMsg};
 use anchord::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
 use anchord::wire::mh::{
     AccessTech, BindingUpdate, BuFlags, HandoffIndicator, MobilityOption, SeqNo,
@@ -299,6 +299,7 @@ impl Pbu {
         UpdateMsg {
             src: mag(&self.from),
             dst: address(LMA),
+            transport: Transport::Ipv6,
             update: BindingUpdate {
                 seq: SeqNo(self.seq),
                 flags: BuFlags(BuFlags::A.0 | BuFlags::P.0),

@@ -8,7 +8,7 @@ use crate::world::{World, invariants};
 use anchord::addr::HomePrefix;
 use anchord::mobility::action::{Action, AuditKind, Ignored};
 use anchord::mobility::event::Event;
-use anchord::mobility::message::{OwnedOptions, UpdateMsg};
+use anchord::mobility::message::{OwnedOptions, Transport, UpdateMsg};
 use anchord::time::{Duration, Lifetime, MobTimestamp, Now};
 use anchord::wire::mh::{
     AccessTech, BindingUpdate, BuFlags, HandoffIndicator, MobilityOption, SeqNo,
@@ -183,6 +183,7 @@ impl Model {
         UpdateMsg {
             src: mag(&format!("mag{}", pbu.mag)),
             dst: address(LMA),
+            transport: Transport::Ipv6,
             update: BindingUpdate { seq: SeqNo(pbu.seq), flags: BuFlags::P, lifetime },
             options: OwnedOptions::from_options(&options).expect("options that fit"),
         }

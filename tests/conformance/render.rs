@@ -1,7 +1,7 @@
 //! Actions as lines for people.
 
 use crate::case::{LMA, START};
-use anchord::addr::MnId;
+use anchord::addr::{Encap, MnId};
 use anchord::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
 use anchord::mobility::message::AckMsg;
 use anchord::wire::mh::{BaFlags, MobilityOption};
@@ -28,9 +28,9 @@ pub(crate) fn bytes_of_hex(text: &str) -> Vec<u8> {
 /// One action.
 pub(crate) fn action(action: &Action) -> String {
     match action {
-        Action::Publish(Publication::Forward(p, lma, coa)) => {
-            assert_eq!(lma.0, address(LMA));
-            format!("publish {p} through {}", name(coa.0))
+        Action::Publish(Publication::Forward(p, path, _)) => {
+            assert_eq!((path.local, path.encap), (address(LMA), Encap::Ip));
+            format!("publish {p} through {}", name(path.remote))
         }
         Action::Publish(Publication::Hold(p)) => format!("publish {p} dropped"),
         Action::Publish(Publication::Withdraw(p)) => format!("publish {p} withdrawn"),

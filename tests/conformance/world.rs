@@ -89,14 +89,14 @@ impl World {
         self.actions.extend_from_slice(actions);
         for action in actions {
             match action {
-                Action::Publish(Publication::Forward(p, _, coa)) => {
-                    self.forwarding.insert(*p, Some(coa.0));
+                Action::Publish(Publication::Forward(p, path, _)) => {
+                    self.forwarding.insert(p.prefix, Some(path.remote));
                 }
                 Action::Publish(Publication::Hold(p)) => {
-                    self.forwarding.insert(*p, None);
+                    self.forwarding.insert(p.prefix, None);
                 }
                 Action::Publish(Publication::Withdraw(p)) => {
-                    assert!(self.forwarding.remove(p).is_some(), "{p} was not known");
+                    assert!(self.forwarding.remove(&p.prefix).is_some(), "{p} was not known");
                 }
                 // As the control loop does it: when everything of this call is done.
                 Action::Persist(id) => match self.lma.cache().get(*id) {

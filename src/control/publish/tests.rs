@@ -1,16 +1,29 @@
 use super::*;
+use crate::addr::GreKeys;
 use crate::sync::ring::{Consumer, ring};
 use crate::sync::seq::{AppliedWriter, applied};
 
-const LMA: AnchorAddr = AnchorAddr(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+const LMA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
-fn mag(n: u16) -> ProxyCoa {
-    ProxyCoa(Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, n))
+fn mag(n: u16) -> TunnelPath {
+    TunnelPath::ip(LMA, Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, n))
 }
 
-fn hnp(n: u16) -> HomePrefix {
-    HomePrefix::new(Ipv6Addr::new(0x2001, 0xdb8, 0x100, n, 0, 0, 0, 0), 64).expect("valid")
+fn hnp(n: u16) -> CustomerPrefix {
+    let addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, n, 0, 0, 0, 0);
+    HomePrefix::new(addr, 64).expect("valid").into()
 }
+
+fn prefix(text: &str) -> CustomerPrefix {
+    text.parse::<HomePrefix>().expect("valid").into()
+}
+
+fn forward(prefix: CustomerPrefix, path: TunnelPath) -> Publication {
+    Publication::Forward(prefix, path, KEYS)
+}
+
+const OWN: CustomerId = CustomerId(0);
+const KEYS: GreKeys = GreKeys { downlink: Some(7), uplink: None };
 
 /// The far end of a lane: a worker that applies when it is told to.
 struct FarEnd {
@@ -37,19 +50,19 @@ fn publisher(workers: u16, ring_len: usize) -> (Publisher, Vec<FarEnd>) {
         lanes.push(Lane::new(updates, reader));
         ends.push(FarEnd { updates: updates_rx, applied: writer });
     }
-    let by_mag = [(mag(1).0, 1460)].into_iter().collect();
+    let by_mag = [(mag(1).remote, 1460)].into_iter().collect();
     let mtu = TunnelMtu { by_mag, default: 1400 };
     let mut publisher = Publisher::new(lanes, Steering::new(workers), mtu);
-    publisher.pools.push("2001:db8:100::/40".parse().expect("valid"));
+    publisher.pools.push(prefix("2001:db8:100::/40"));
     (publisher, ends)
 }
 
 #[test]
 fn prefix_outside_the_pools_is_one_by_itself_while_it_is_held() {
     let (mut publisher, mut ends) = publisher(1, 64);
-    let own: HomePrefix = "2001:db8:5555::/64".parse().expect("valid");
-    publisher.publish(Publication::Forward(own, LMA, mag(1)));
-    publisher.publish(Publication::Forward(own, LMA, mag(2)));
+    let own = prefix("2001:db8:5555::/64");
+    publisher.publish(forward(own, mag(1)));
+    publisher.publish(forward(own, mag(2)));
     publisher.publish(Publication::Hold(own));
     let set = ends[0].apply().iter().filter(|c| **c == Change::PoolSet(own)).count();
     publisher.publish(Publication::Withdraw(own));
@@ -60,14 +73,14 @@ fn prefix_outside_the_pools_is_one_by_itself_while_it_is_held() {
 #[test]
 fn longest_prefix_says_which_tunnel_an_address_takes() {
     let (mut publisher, _ends) = publisher(1, 64);
-    let wide: HomePrefix = "2001:db8:100::/48".parse().expect("valid");
-    publisher.publish(Publication::Forward(wide, LMA, mag(1)));
-    publisher.publish(Publication::Forward(hnp(7), LMA, mag(2)));
-    assert_eq!(publisher.tunnel_to(hnp(6).addr()), Some((LMA, mag(1))));
-    assert_eq!(publisher.tunnel_to(hnp(7).addr()), Some((LMA, mag(2))));
+    let wide = prefix("2001:db8:100::/48");
+    publisher.publish(forward(wide, mag(1)));
+    publisher.publish(forward(hnp(7), mag(2)));
+    assert_eq!(publisher.tunnel_to(OWN, hnp(6).prefix.addr()), Some(mag(1)));
+    assert_eq!(publisher.tunnel_to(OWN, hnp(7).prefix.addr()), Some(mag(2)));
     publisher.publish(Publication::Hold(hnp(7)));
-    assert_eq!(publisher.tunnel_to(hnp(7).addr()), None);
-    assert_eq!(publisher.tunnel_to(LMA.0), None);
+    assert_eq!(publisher.tunnel_to(OWN, hnp(7).prefix.addr()), None);
+    assert_eq!(publisher.tunnel_to(OWN, LMA), None);
 }
 
 // proves: PMIP6-5.3.2-8, PMIP6-5.3.2-10, PMIP6-5.6.1-4, PMIP6-5.6.1-5, PMIP6-5.6.1-6
@@ -75,15 +88,15 @@ fn longest_prefix_says_which_tunnel_an_address_takes() {
 fn tunnel_comes_before_its_first_entry_and_goes_after_its_last() {
     let (mut publisher, mut ends) = publisher(1, 64);
     for n in [1, 2] {
-        publisher.publish(Publication::Forward(hnp(n), LMA, mag(1)));
+        publisher.publish(forward(hnp(n), mag(1)));
     }
     publisher.publish(Publication::Withdraw(hnp(1)));
     let id = TunnelId(0);
-    let tunnel = Tunnel { local: LMA.0, remote: mag(1).0, mtu: 1460 };
+    let tunnel = Tunnel { path: mag(1), mtu: 1460 };
     let expected = [
         Change::TunnelSet(id, tunnel),
-        Change::EntrySet(hnp(1), Forward::Tunnel(id)),
-        Change::EntrySet(hnp(2), Forward::Tunnel(id)),
+        Change::EntrySet(hnp(1), Forward::Tunnel(id, KEYS)),
+        Change::EntrySet(hnp(2), Forward::Tunnel(id, KEYS)),
         Change::EntryDel(hnp(1)),
     ];
     assert_eq!(ends[0].apply(), expected);
@@ -96,16 +109,16 @@ fn tunnel_comes_before_its_first_entry_and_goes_after_its_last() {
 #[test]
 fn handoff_moves_the_entry_before_the_old_tunnel_goes() {
     let (mut publisher, mut ends) = publisher(1, 64);
-    publisher.publish(Publication::Forward(hnp(1), LMA, mag(1)));
+    publisher.publish(forward(hnp(1), mag(1)));
     ends[0].apply();
-    publisher.publish(Publication::Forward(hnp(1), LMA, mag(2)));
+    publisher.publish(forward(hnp(1), mag(2)));
     let changes = ends[0].apply();
     assert!(
         matches!(
             changes.as_slice(),
             [
                 Change::TunnelSet(TunnelId(1), Tunnel { mtu: 1400, .. }),
-                Change::EntrySet(_, Forward::Tunnel(TunnelId(1))),
+                Change::EntrySet(_, Forward::Tunnel(TunnelId(1), KEYS)),
                 Change::TunnelDel(TunnelId(0)),
             ]
         ),
@@ -116,8 +129,8 @@ fn handoff_moves_the_entry_before_the_old_tunnel_goes() {
 #[test]
 fn refresh_through_the_same_gateway_keeps_the_tunnel() {
     let (mut publisher, mut ends) = publisher(1, 64);
-    publisher.publish(Publication::Forward(hnp(1), LMA, mag(1)));
-    publisher.publish(Publication::Forward(hnp(1), LMA, mag(1)));
+    publisher.publish(forward(hnp(1), mag(1)));
+    publisher.publish(forward(hnp(1), mag(1)));
     let changes = ends[0].apply();
     assert!(!changes.iter().any(|c| matches!(c, Change::TunnelDel(_))), "{changes:?}");
     publisher.publish(Publication::Withdraw(hnp(1)));
@@ -127,25 +140,25 @@ fn refresh_through_the_same_gateway_keeps_the_tunnel() {
 #[test]
 fn tunnel_id_is_used_again_only_when_every_worker_has_applied_its_removal() {
     let (mut publisher, mut ends) = publisher(2, 64);
-    publisher.publish(Publication::Forward(hnp(1), LMA, mag(1)));
+    publisher.publish(forward(hnp(1), mag(1)));
     publisher.publish(Publication::Withdraw(hnp(1)));
     ends[0].apply();
     publisher.flush();
-    publisher.publish(Publication::Forward(hnp(2), LMA, mag(2)));
-    assert_eq!(publisher.tunnels[&(LMA, mag(2))].id, TunnelId(1), "worker 1 is behind");
+    publisher.publish(forward(hnp(2), mag(2)));
+    assert_eq!(publisher.tunnels[&mag(2)].id, TunnelId(1), "worker 1 is behind");
     ends[0].apply();
     ends[1].apply();
     publisher.flush();
-    publisher.publish(Publication::Forward(hnp(3), LMA, mag(3)));
-    assert_eq!(publisher.tunnels[&(LMA, mag(3))].id, TunnelId(0));
+    publisher.publish(forward(hnp(3), mag(3)));
+    assert_eq!(publisher.tunnels[&mag(3)].id, TunnelId(0));
 }
 
 #[test]
 fn only_the_owner_learns_of_an_entry_and_everybody_of_a_short_prefix() {
     let (mut publisher, mut ends) = publisher(2, 64);
-    publisher.publish(Publication::Forward(hnp(1), LMA, mag(1)));
-    let short: HomePrefix = "2001:db8:200::/56".parse().expect("valid");
-    publisher.publish(Publication::Forward(short, LMA, mag(1)));
+    publisher.publish(forward(hnp(1), mag(1)));
+    let short = prefix("2001:db8:200::/56");
+    publisher.publish(forward(short, mag(1)));
     let changes: Vec<_> = ends.iter_mut().map(FarEnd::apply).collect();
     let learned = |changes: &[Change], prefix| {
         changes.iter().any(|c| matches!(c, Change::EntrySet(p, _) if *p == prefix))
@@ -160,7 +173,7 @@ fn only_the_owner_learns_of_an_entry_and_everybody_of_a_short_prefix() {
 fn full_ring_keeps_every_change_in_order() {
     let (mut publisher, mut ends) = publisher(1, 3);
     for n in 0..20 {
-        publisher.publish(Publication::Forward(hnp(n), LMA, mag(1)));
+        publisher.publish(forward(hnp(n), mag(1)));
     }
     assert!(publisher.is_backlogged());
     assert_eq!(publisher.backlog_len(), 18);

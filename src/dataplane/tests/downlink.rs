@@ -50,7 +50,7 @@ fn longest_prefix_of_any_length_wins() {
             ("2001:db8:1:1:8000::5/128", TUNNEL2),
             ("2001:db8:1:100::/56", TUNNEL2),
         ] {
-            rig.set(hnp, Forward::Tunnel(tunnel));
+            rig.set(hnp, through(tunnel));
         }
         for (dst, mag) in [
             ("2001:db8:1:1::1", MAG2),
@@ -81,7 +81,7 @@ fn after_a_handoff_all_packets_take_the_new_tunnel_and_none_enters_from_the_old_
             rig.arrive_at(at, CORE, &Packet::new(CN, MN1).on_core());
             rig.arrive_at(at, ACCESS, &uplink(&Packet::new(MN1, CN)));
         }
-        rig.set(HNP1, Forward::Tunnel(TUNNEL2));
+        rig.set(HNP1, through(TUNNEL2));
         let owner = usize::from(rig.steering.owner_of(addr(MN1)).0);
         let before = rig.workers[owner].applied.load();
         rig.run();
@@ -108,7 +108,7 @@ fn next_hop_may_change_under_a_tunnel() {
     assert_eq!((port, &frame[..12]), (ACCESS, &[new_mac.0, ACCESS_MAC.0].concat()[..]));
     // The way to the gateway now leads through the core: a one-armed anchor, as it were.
     let gateway = NextHop::Gateway(CORE, addr("fe80::1"));
-    rig.publish(Change::RouteSet(prefix("2001:db8:a::1/128"), gateway));
+    rig.publish(Change::RouteSet(prefix("2001:db8:a::1/128").into(), gateway));
     rig.arrive(CORE, &down);
     let (port, frame) = rig.sent_one();
     assert_eq!((port, &frame[..12]), (CORE, &[GATEWAY_MAC.0, CORE_MAC.0].concat()[..]));
@@ -118,7 +118,7 @@ fn next_hop_may_change_under_a_tunnel() {
 #[test]
 fn tunnel_mtu_is_also_limited_by_the_port() {
     let mut rig = Rig::new(1);
-    let wide = Tunnel { local: addr(LMA), remote: addr(MAG1), mtu: 9000 };
+    let wide = Tunnel { path: TunnelPath::ip(addr(LMA), addr(MAG1)), mtu: 9000 };
     rig.publish(Change::TunnelSet(TUNNEL1, wide));
     rig.arrive(CORE, &Packet::new(CN, MN1).len(1460).on_core());
     assert_eq!(rig.sent_one().1.len(), 1514);
@@ -157,7 +157,7 @@ fn frame_in_several_buffers_is_forwarded_whole() {
 fn counters_of_a_binding_are_exact_over_handoffs_and_workers() {
     for workers in [1, 2] {
         let mut rig = Rig::new(workers);
-        rig.set("2001:db8:1:8000::/49", Forward::Tunnel(TUNNEL1)); // on every worker
+        rig.set("2001:db8:1:8000::/49", through(TUNNEL1)); // on every worker
         for i in 0..20u16 {
             let at = usize::from(i % workers);
             rig.arrive_at(at, CORE, &Packet::new(CN, MN1).len(100).on_core());
@@ -166,7 +166,7 @@ fn counters_of_a_binding_are_exact_over_handoffs_and_workers() {
             rig.arrive_at(at, CORE, &Packet::new(CN, &spread).len(90).on_core());
         }
         rig.run();
-        rig.set(HNP1, Forward::Tunnel(TUNNEL2));
+        rig.set(HNP1, through(TUNNEL2));
         rig.arrive(CORE, &Packet::new(CN, MN1).len(101).on_core());
         rig.arrive(ACCESS, &uplink(&Packet::new(MN1, CN))); // not counted: from the old gateway
         rig.set(HNP1, Forward::Held);
@@ -184,7 +184,7 @@ fn counters_of_a_binding_are_exact_over_handoffs_and_workers() {
         assert_eq!(rig.entry_counters("2001:db8:1:8000::/49"), Some(all));
         assert_eq!(rig.count(Counter::DownlinkBytes), 2101 + 1800);
         assert_eq!(rig.count(Counter::UplinkBytes), 1600);
-        rig.publish(Change::EntryDel(prefix(HNP1)));
+        rig.publish(Change::EntryDel(prefix(HNP1).into()));
         assert_eq!(rig.entry_counters(HNP1), None);
         rig.balance();
     }
@@ -195,7 +195,7 @@ fn table_that_is_full_refuses_and_counts_and_the_rest_works() {
     let limits = Limits { entries_max: 2, tunnels_max: 2 };
     let mut rig = Rig::with(1, &Sizes { limits, ..SIZES });
     rig.set("2001:db8:1:3::/64", Forward::Held);
-    let far = Tunnel { local: addr(LMA), remote: addr(MAG1), mtu: 1500 };
+    let far = Tunnel { path: TunnelPath::ip(addr(LMA), addr(MAG1)), mtu: 1500 };
     rig.publish(Change::TunnelSet(TunnelId(2), far));
     rig.run();
     assert_eq!((rig.count(Counter::UpdatesRefused), rig.count(Counter::Entries)), (2, 2));

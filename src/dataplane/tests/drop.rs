@@ -95,18 +95,18 @@ fn cases() -> Vec<Case> {
         (D::TunnelMtu, || from_core(&Packet::new(CN, MN1).len(1461))),
         (D::TunnelFragment, || {
             let mut rig = Rig::new(1);
-            let thin = Tunnel { local: addr(LMA), remote: addr(MAG1), mtu: 1300 };
+            let thin = Tunnel { path: TunnelPath::ip(addr(LMA), addr(MAG1)), mtu: 1300 };
             rig.publish(Change::TunnelSet(TUNNEL1, thin));
             rig.arrive(CORE, &Packet::new(CN, MN1).len(1280).on_core());
             rig
         }),
         (D::TunnelUnreachable, || {
-            after(Change::RouteSet(prefix("2001:db8:a::/64"), NextHop::Unreachable))
+            after(Change::RouteSet(prefix("2001:db8:a::/64").into(), NextHop::Unreachable))
         }),
         (D::TunnelUnreachable, || {
-            after(Change::RouteSet(prefix("2001:db8:a::1/128"), NextHop::Local))
+            after(Change::RouteSet(prefix("2001:db8:a::1/128").into(), NextHop::Local))
         }),
-        (D::TunnelUnreachable, || after(Change::PoolSet(prefix("2001:db8:a::/64")))),
+        (D::TunnelUnreachable, || after(Change::PoolSet(prefix("2001:db8:a::/64").into()))),
         (D::TunnelUnreachable, || after(Change::TunnelDel(TUNNEL1))),
         (D::RoleTunnel, || rig_with(CORE, &Packet::new(MN1, CN).through(MAG1, LMA).on_core())),
         (D::RoleSignaling, || from_core(&Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]))),

@@ -63,7 +63,7 @@ fn handed_over_frame_is_never_passed_on_for_the_same_stage() {
     let mut rig = Rig::new(2);
     let owner = usize::from(rig.steering.owner_of(addr(MN1)).0);
     // The owner does not know the prefix any more: the frame ends there.
-    rig.publish(Change::EntryDel(prefix(HNP1)));
+    rig.publish(Change::EntryDel(prefix(HNP1).into()));
     rig.arrive_at(1 - owner, CORE, &numbered(1));
     rig.run();
     assert_eq!(rig.drops(), [(DropReason::Unassigned, 1)]);
@@ -100,7 +100,7 @@ fn updates_reach_whom_they_concern_and_each_says_how_far_it_is() {
 #[test]
 fn updates_are_applied_in_order_and_before_the_next_burst() {
     let mut rig = Rig::new(1);
-    for forward in [Forward::Held, Forward::Tunnel(TUNNEL2), Forward::Tunnel(TUNNEL1)] {
+    for forward in [Forward::Held, through(TUNNEL2), through(TUNNEL1)] {
         rig.set(HNP1, forward);
     }
     rig.arrive_at(0, CORE, &numbered(1));

@@ -22,7 +22,7 @@ use super::update::{
     Change, EntryCounters, Forward, Inject, NextHop, Report, Tunnel, TunnelId, Update,
 };
 use super::worker::{Limits, PortConfig, Worker, WorkerConfig, WorkerPort, WorkerRings};
-use crate::addr::{AnchorAddr, HomePrefix, MacAddr, PortId, WorkerId};
+use crate::addr::{AnchorAddr, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId};
 use crate::nic::Frame;
 use crate::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use crate::sync::ring::{Consumer, Producer, ring};
@@ -30,6 +30,11 @@ use crate::sync::seq::{AppliedReader, Seq, applied};
 use crate::time::Instant;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
+
+/// Into a tunnel without GRE.
+fn through(tunnel: TunnelId) -> Forward {
+    Forward::Tunnel(tunnel, GreKeys::default())
+}
 
 const ACCESS: PortId = PortId(0);
 const CORE: PortId = PortId(1);
@@ -215,7 +220,7 @@ impl Rig {
         self.seq += 1;
         let owner = match change {
             Change::EntrySet(p, _) | Change::EntryDel(p) | Change::CountersGet(p, _) => {
-                self.steering.owner(p)
+                self.steering.owner(p.prefix)
             }
             _ => Owner::All,
         };
@@ -228,7 +233,7 @@ impl Rig {
     }
 
     fn set(&mut self, prefix_: &str, forward: Forward) {
-        self.publish(Change::EntrySet(prefix(prefix_), forward));
+        self.publish(Change::EntrySet(prefix(prefix_).into(), forward));
     }
 
     /// A frame arrives at a queue of a worker.
@@ -291,7 +296,7 @@ impl Rig {
 
     /// The counters of a prefix, asked for and summed as the control core does.
     fn entry_counters(&mut self, prefix_: &str) -> Option<EntryCounters> {
-        self.publish(Change::CountersGet(prefix(prefix_), 7));
+        self.publish(Change::CountersGet(prefix(prefix_).into(), 7));
         self.run();
         let answers = self.reports().into_iter().filter_map(|r| match r {
             Report::Counters(7, counters) => counters,
@@ -387,19 +392,19 @@ impl Port {
 
 /// The tables of the picture.
 fn tables() -> Vec<Change> {
-    let tunnel = |remote, mtu| Tunnel { local: addr(LMA), remote: addr(remote), mtu };
+    let tunnel = |remote, mtu| Tunnel { path: TunnelPath::ip(addr(LMA), addr(remote)), mtu };
     vec![
-        Change::PoolSet(prefix("2001:db8:1::/48")),
-        Change::RouteSet(prefix("2001:db8:a::/64"), NextHop::OnLink(ACCESS)),
-        Change::RouteSet(prefix("::/0"), NextHop::Gateway(CORE, addr("fe80::1"))),
-        Change::RouteSet(prefix("2001:db8:dead::/48"), NextHop::Unreachable),
-        Change::RouteSet(prefix("2001:db8:b1ac::/48"), NextHop::Blackhole),
+        Change::PoolSet(prefix("2001:db8:1::/48").into()),
+        Change::RouteSet(prefix("2001:db8:a::/64").into(), NextHop::OnLink(ACCESS)),
+        Change::RouteSet(prefix("::/0").into(), NextHop::Gateway(CORE, addr("fe80::1"))),
+        Change::RouteSet(prefix("2001:db8:dead::/48").into(), NextHop::Unreachable),
+        Change::RouteSet(prefix("2001:db8:b1ac::/48").into(), NextHop::Blackhole),
         Change::NeighborSet(ACCESS, addr(MAG1), MAG1_MAC),
         Change::NeighborSet(ACCESS, addr(MAG2), MAG2_MAC),
         Change::NeighborSet(CORE, addr("fe80::1"), GATEWAY_MAC),
         Change::TunnelSet(TUNNEL1, tunnel(MAG1, 1500)),
         Change::TunnelSet(TUNNEL2, tunnel(MAG2, 1400)),
-        Change::EntrySet(prefix(HNP1), Forward::Tunnel(TUNNEL1)),
-        Change::EntrySet(prefix(HNP2), Forward::Tunnel(TUNNEL2)),
+        Change::EntrySet(prefix(HNP1).into(), through(TUNNEL1)),
+        Change::EntrySet(prefix(HNP2).into(), through(TUNNEL2)),
     ]
 }

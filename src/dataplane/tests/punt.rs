@@ -59,7 +59,7 @@ fn what_is_the_kernels_is_punted_as_it_came() {
 fn own_address_that_became_known_as_a_route_is_the_kernels() {
     for workers in [1, 2] {
         let mut rig = Rig::new(workers);
-        rig.publish(Change::RouteSet(prefix("2001:db8:1:abc::1/128"), NextHop::Local));
+        rig.publish(Change::RouteSet(prefix("2001:db8:1:abc::1/128").into(), NextHop::Local));
         let frame = Packet::new(CN, "2001:db8:1:abc::1").on_core();
         rig.arrive(CORE, &frame);
         assert_eq!(punted(&mut rig), (PuntReason::Exception, frame));
@@ -101,7 +101,7 @@ fn exceptions_and_signaling_have_rings_of_their_own_and_answers_a_share() {
         "seven eighths, and all"
     );
     for token in 0..5 {
-        rig.publish(Change::CountersGet(prefix(HNP1), token));
+        rig.publish(Change::CountersGet(prefix(HNP1).into(), token));
     }
     rig.run();
     let before = rig.reports().len();

@@ -7,7 +7,7 @@ use super::*;
 fn packet_leaves_by_the_longest_route_to_its_destination() {
     let mut rig = Rig::new(1);
     let other = MacAddr([2, 0, 0, 0, 3, 3]);
-    rig.publish(Change::RouteSet(prefix("2001:db8:c::/64"), NextHop::OnLink(CORE)));
+    rig.publish(Change::RouteSet(prefix("2001:db8:c::/64").into(), NextHop::OnLink(CORE)));
     rig.publish(Change::NeighborSet(CORE, addr(CN), other));
     for (dst, mac) in [(CN, other), ("2001:db8:c:1::1", GATEWAY_MAC)] {
         rig.arrive(ACCESS, &uplink(&Packet::new(MN1, dst)));
@@ -20,7 +20,7 @@ fn packet_leaves_by_the_longest_route_to_its_destination() {
 #[test]
 fn one_armed_anchor_sends_out_of_the_port_that_it_received_on() {
     let mut rig = Rig::new(1);
-    rig.publish(Change::RouteSet(prefix("::/0"), NextHop::Gateway(ACCESS, addr("fe80::1"))));
+    rig.publish(Change::RouteSet(prefix("::/0").into(), NextHop::Gateway(ACCESS, addr("fe80::1"))));
     rig.publish(Change::NeighborSet(ACCESS, addr("fe80::1"), GATEWAY_MAC));
     rig.arrive(ACCESS, &uplink(&Packet::new(MN1, CN)));
     let expected = Packet::new(MN1, CN).hops(63).frame(GATEWAY_MAC, ACCESS_MAC);
@@ -103,8 +103,8 @@ fn node_to_node_counts_on_both_bindings_and_spends_one_hop() {
 #[test]
 fn node_may_use_every_prefix_of_its_own_and_no_other() {
     let mut rig = Rig::new(1);
-    rig.set("2001:db8:1:f::/64", Forward::Tunnel(TUNNEL1)); // a second prefix by the same gateway
-    rig.set("2001:db8:1:f::99/128", Forward::Tunnel(TUNNEL2)); // but this address is elsewhere
+    rig.set("2001:db8:1:f::/64", through(TUNNEL1)); // a second prefix by the same gateway
+    rig.set("2001:db8:1:f::99/128", through(TUNNEL2)); // but this address is elsewhere
     for (src, ok) in [
         ("2001:db8:1:1:ffff::1", true),
         ("2001:db8:1:f::1", true),

@@ -5,7 +5,7 @@ use crate::addr::AnchorAddr;
 use crate::mag::clock::Clock;
 use crate::mag::kernel::Addresses;
 use crate::mag::socket::RawSocket;
-use crate::mobility::message::{AckMsg, UpdateMsg};
+use crate::mobility::message::{AckMsg, Transport, UpdateMsg};
 use crate::time::{Duration, Lifetime};
 use crate::wire::ipv6::{HEADER_LEN, Ipv6Header};
 use crate::wire::mh::{MAX_LEN, Message, MessageData, NEXT_HEADER};
@@ -155,7 +155,7 @@ async fn drive(load: &mut Load, clock: Clock) -> io::Result<()> {
 fn take(load: &mut Load, bytes: &[u8], src: Ipv6Addr, dst: Ipv6Addr, clock: Clock) {
     match Message::parse(bytes, src, dst) {
         Ok(Message::Ba(ack, options)) => {
-            let msg = AckMsg { src, dst, ack, options: options.into() };
+            let msg = AckMsg { src, dst, transport: Transport::Ipv6, ack, options: options.into() };
             load.answer(&msg, clock.now());
         }
         // Our own updates, where gateway and anchor share a host.

@@ -2,7 +2,7 @@
 //! 5.3.5), and what happens to it without a request: expiry, deletion, a restart.
 
 use super::Lma;
-use crate::addr::{HomePrefix, MnId};
+use crate::addr::{AnchorAddr, GreKeys, HomePrefix, MnId, ProxyCoa, TunnelPath};
 use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
 use crate::mobility::assign::{Assignment, PREFIXES_MAX};
 use crate::mobility::binding::{Bce, BceState};
@@ -61,8 +61,8 @@ impl Lma {
         for &prefix in &bce.hnp {
             self.pools.restore(prefix);
             actions.push(Action::Publish(match bce.state {
-                BceState::Active => Publication::Forward(prefix, self.address, bce.proxy_coa),
-                BceState::Deleting => Publication::Hold(prefix),
+                BceState::Active => forward(prefix, self.address, bce.proxy_coa),
+                BceState::Deleting => Publication::Hold(prefix.into()),
             }));
         }
         self.mags.restore(bce.proxy_coa.0);
@@ -231,7 +231,7 @@ impl Lma {
             bce.end_after(delay, now);
             self.timers.arm(bce.deadline, TimerKey::Binding(id));
             for &prefix in &bce.hnp {
-                actions.push(Action::Publish(Publication::Hold(prefix)));
+                actions.push(Action::Publish(Publication::Hold(prefix.into())));
             }
         }
         actions.push(Action::Persist(id));
@@ -266,7 +266,7 @@ impl Lma {
         self.mags.count(bce.proxy_coa.0, |u| u.bindings -= 1);
         for &prefix in &bce.hnp {
             self.pools.release(prefix);
-            actions.push(Action::Publish(Publication::Withdraw(prefix)));
+            actions.push(Action::Publish(Publication::Withdraw(prefix.into())));
         }
         actions.push(Action::Persist(id));
         let (mn_id, proxy_coa) = (Some(bce.mn_id.clone()), Some(bce.proxy_coa));
@@ -282,9 +282,10 @@ impl Lma {
     /// to (4)): the tunnel is named by its two ends.
     fn publish_forward(&self, id: BindingId, actions: &mut Vec<Action>) {
         let Some(bce) = self.cache.get(id) else { return };
-        actions.extend(bce.hnp.iter().map(|&prefix| {
-            Action::Publish(Publication::Forward(prefix, self.address, bce.proxy_coa))
-        }));
+        actions.extend(
+            (bce.hnp.iter())
+                .map(|&prefix| Action::Publish(forward(prefix, self.address, bce.proxy_coa))),
+        );
     }
 
     fn audit_session(&self, kind: AuditKind, id: BindingId, actions: &mut Vec<Action>) {
@@ -306,4 +307,10 @@ impl Lma {
         let iid = (digest.finish() & 0x7dff_ffff_ffff_ffff).max(1);
         Ipv6Addr::from_bits(0xfe80_u128 << 112 | u128::from(iid))
     }
+}
+
+/// In the operator's own address space, IP in IP.
+fn forward(prefix: HomePrefix, local: AnchorAddr, remote: ProxyCoa) -> Publication {
+    let path = TunnelPath::ip(local.0, remote.0);
+    Publication::Forward(prefix.into(), path, GreKeys::default())
 }

@@ -1,12 +1,12 @@
 //! Tests of [`super`] beyond the conformance cases: restart, bounds, listings.
 
 use super::*;
-use crate::addr::HomePrefix;
+use crate::addr::{GreKeys, HomePrefix, TunnelPath};
 use crate::mobility::action::Publication;
 use crate::mobility::assign::PREFIXES_MAX;
 use crate::mobility::binding::{Bce, BceState};
 use crate::mobility::config::{MagConfig, PoolConfig, Profile};
-use crate::mobility::message::OwnedOptions;
+use crate::mobility::message::{OwnedOptions, Transport};
 use crate::time::{Duration, Lifetime, MobTimestamp};
 use crate::wire::mh::{
     AccessTech, BindingUpdate, BuFlags, HandoffIndicator, MobilityOption, SeqNo,
@@ -56,6 +56,7 @@ fn pbu(n: u32, seq: u16, hnp: Option<HomePrefix>, lifetime: u16) -> Event {
     Event::Pbu(UpdateMsg {
         src: MAG,
         dst: LMA,
+        transport: Transport::Ipv6,
         update: BindingUpdate { seq: SeqNo(seq), flags: BuFlags::P, lifetime: Lifetime(lifetime) },
         options: OwnedOptions::from_options(&options).expect("options that fit"),
     })
@@ -106,8 +107,12 @@ fn restart_publishes_sessions_again_and_goes_on_with_them() {
     assert_eq!(
         actions,
         [
-            Action::Publish(Publication::Forward(one, AnchorAddr(LMA), ProxyCoa(MAG))),
-            Action::Publish(Publication::Hold(two)),
+            Action::Publish(Publication::Forward(
+                one.into(),
+                TunnelPath::ip(LMA, MAG),
+                GreKeys::default(),
+            )),
+            Action::Publish(Publication::Hold(two.into())),
         ]
     );
     // The delete delay had 5 s to go, the lifetime 385 s.

@@ -2,7 +2,7 @@
 
 use crate::addr::{AnchorAddr, HomePrefix, MnId, ProxyCoa};
 use crate::mobility::mag::event::LinkLayerId;
-use crate::mobility::message::{OwnedOptions, UpdateMsg};
+use crate::mobility::message::{OwnedOptions, Transport, UpdateMsg};
 use crate::time::{Lifetime, MobTimestamp};
 use crate::wire::mh::option::{AccessTech, HandoffIndicator};
 use crate::wire::mh::{BindingUpdate, BuFlags, MobilityOption, SeqNo};
@@ -60,6 +60,7 @@ impl UpdateContents<'_> {
         UpdateMsg {
             src: self.proxy_coa.0,
             dst: self.lma.0,
+            transport: Transport::Ipv6,
             update: BindingUpdate {
                 seq: self.seq,
                 // RFC 5213 6.9.1.5: P and A.

@@ -5,13 +5,13 @@
 //!  | op | operands ... | op | operands ...        a byte each; what is missing at the end is zero
 //! ```
 
-use anchord::addr::{AnchorAddr, HomePrefix, MnId};
+use anchord::addr::{AnchorAddr, CustomerPrefix, HomePrefix, MnId};
 use anchord::mobility::Lma;
 use anchord::mobility::action::{Action, Publication};
 use anchord::mobility::binding::BceState;
 use anchord::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
 use anchord::mobility::event::Event;
-use anchord::mobility::message::{OwnedOptions, UpdateMsg};
+use anchord::mobility::message::{OwnedOptions, Transport, UpdateMsg};
 use anchord::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
 use anchord::wire::mh::{
     AccessTech, BaFlags, BindingUpdate, BuFlags, HandoffIndicator, MessageData, MobilityOption,
@@ -85,13 +85,13 @@ pub(crate) fn run(bytes: &[u8]) {
 }
 
 /// Where the workers send a prefix: to a gateway, or nowhere.
-type Forwarding = BTreeMap<HomePrefix, Option<Ipv6Addr>>;
+type Forwarding = BTreeMap<CustomerPrefix, Option<Ipv6Addr>>;
 
 fn publish(actions: &[Action], forwarding: &mut Forwarding) {
     for action in actions {
         match action {
-            Action::Publish(Publication::Forward(prefix, _, coa)) => {
-                forwarding.insert(*prefix, Some(coa.0));
+            Action::Publish(Publication::Forward(prefix, path, _)) => {
+                forwarding.insert(*prefix, Some(path.remote));
             }
             Action::Publish(Publication::Hold(prefix)) => {
                 forwarding.insert(*prefix, None);
@@ -111,7 +111,7 @@ fn expected(lma: &Lma) -> Forwarding {
         let coa = (b.state == BceState::Active).then_some(b.proxy_coa.0);
         b.hnp.iter().map(move |prefix| (*prefix, coa))
     });
-    to.flatten().collect()
+    to.flatten().map(|(p, coa)| (p.into(), coa)).collect()
 }
 
 fn check(lma: &Lma, actions: &[Action]) {
@@ -246,6 +246,7 @@ fn update(input: &mut Input<'_>, now: Now) -> UpdateMsg {
     UpdateMsg {
         src: mag(input),
         dst: LMA,
+        transport: Transport::Ipv6,
         update: BindingUpdate { seq, flags, lifetime },
         options: OwnedOptions::from_options(&options[..]).expect("short options"),
     }
@@ -259,5 +260,5 @@ fn raw_update(input: &mut Input<'_>) -> Option<UpdateMsg> {
     input.0 = rest;
     let update = BindingUpdate { flags: BuFlags(0x8200), ..BindingUpdate::default() };
     let options = OwnedOptions::try_from(options.to_vec()).ok()?;
-    Some(UpdateMsg { src, dst: LMA, update, options })
+    Some(UpdateMsg { src, dst: LMA, transport: Transport::Ipv6, update, options })
 }

@@ -194,5 +194,5 @@ fn raw_answer(input: &mut Input<'_>, sent: &[UpdateMsg]) -> Option<AckMsg> {
 fn message(pbu: &UpdateMsg, status: Status, lifetime: Lifetime, options: OwnedOptions) -> AckMsg {
     let seq = SeqNo(pbu.update.seq.0);
     let ack = BindingAck { status, flags: BaFlags::P, seq, lifetime };
-    AckMsg { src: pbu.dst, dst: pbu.src, ack, options }
+    AckMsg { src: pbu.dst, dst: pbu.src, transport: pbu.transport, ack, options }
 }

@@ -4,7 +4,7 @@
 //!  | what | first segment | frame ...     what: bit 0 the port, bit 1 an Ethernet header is given
 //! ```
 
-use anchord::addr::{AnchorAddr, HomePrefix, MacAddr, PortId, WorkerId};
+use anchord::addr::{AnchorAddr, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId};
 use anchord::dataplane::classify::{Ingress, classify};
 use anchord::dataplane::counters::{Counter, WorkerCounters};
 use anchord::dataplane::steer::Steering;
@@ -143,12 +143,12 @@ fn tables() -> Vec<Change> {
     };
     let default = HomePrefix::truncating(Ipv6Addr::UNSPECIFIED, 0).expect("a length below 129");
     vec![
-        Change::TunnelSet(TUNNEL, Tunnel { local: LMA, remote: MAG, mtu: 1500 }),
-        Change::PoolSet(prefix(1, 0, 48)),
-        Change::EntrySet(prefix(1, 1, 64), Forward::Tunnel(TUNNEL)),
-        Change::EntrySet(prefix(1, 2, 64), Forward::Held),
-        Change::RouteSet(default, NextHop::Gateway(CORE, GATEWAY)),
-        Change::RouteSet(prefix(0xa, 0, 64), NextHop::OnLink(ACCESS)),
+        Change::TunnelSet(TUNNEL, Tunnel { path: TunnelPath::ip(LMA, MAG), mtu: 1500 }),
+        Change::PoolSet(prefix(1, 0, 48).into()),
+        Change::EntrySet(prefix(1, 1, 64).into(), Forward::Tunnel(TUNNEL, GreKeys::default())),
+        Change::EntrySet(prefix(1, 2, 64).into(), Forward::Held),
+        Change::RouteSet(default.into(), NextHop::Gateway(CORE, GATEWAY)),
+        Change::RouteSet(prefix(0xa, 0, 64).into(), NextHop::OnLink(ACCESS)),
         Change::NeighborSet(CORE, GATEWAY, PEER_MAC),
         Change::NeighborSet(ACCESS, MAG, PEER_MAC),
     ]

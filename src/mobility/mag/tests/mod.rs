@@ -14,7 +14,7 @@ use crate::mobility::mag::event::{
     Attachment, Event, HandoffHint, Link, LinkId, LinkLayerId, NodeProfile,
 };
 use crate::mobility::mag::{AdvertConfig, Mag, MagConfig, StateName};
-use crate::mobility::message::{AckMsg, OwnedOptions, UpdateMsg};
+use crate::mobility::message::{AckMsg, OwnedOptions, Transport, UpdateMsg};
 use crate::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
 use crate::wire::mh::option::{AccessTech, HandoffIndicator};
 use crate::wire::mh::{BaFlags, BindingAck, MobilityOption, SeqNo, Status};
@@ -225,6 +225,7 @@ impl Answer {
         AckMsg {
             src: self.src,
             dst: COA.0,
+            transport: Transport::Ipv6,
             ack: BindingAck {
                 status: self.status,
                 flags: self.flags,

@@ -1,0 +1,51 @@
+//! Between which addresses, and in what, a node's packets travel between anchor and gateway.
+
+use serde::{Deserialize, Serialize};
+use std::net::Ipv6Addr;
+
+/// What stands between the outer IP header and a node's packet. The families of both are free:
+/// IPv4 is written as IPv4-mapped IPv6 throughout.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub enum Encap {
+    /// Nothing: IP in IP (RFC 2473, RFC 4213, RFC 2003).
+    #[default]
+    Ip,
+    /// A GRE header (RFC 2784), with keys where the binding has some (RFC 5845 section 3).
+    Gre,
+    /// UDP to this port of the gateway, or of the NAT before it (RFC 5844 section 4.2).
+    Udp(u16),
+    /// The same, then the TLV header of RFC 5845 section 6.3 and a GRE header.
+    UdpGre(u16),
+}
+
+/// The GRE keys of one binding (RFC 5845 section 3), one for each direction.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct GreKeys {
+    /// Assigned by the gateway: in packets to the node.
+    pub downlink: Option<u32>,
+    /// Assigned by the anchor: in packets from the node.
+    pub uplink: Option<u32>,
+}
+
+/// The way between the anchor and a gateway: what all bindings share that take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TunnelPath {
+    /// Our end: outer source downlink, outer destination uplink.
+    pub local: Ipv6Addr,
+    /// The gateway's end: outer destination downlink, the only outer source admitted uplink.
+    pub remote: Ipv6Addr,
+    /// What is in between.
+    pub encap: Encap,
+}
+
+impl TunnelPath {
+    /// IP in IP between these two addresses.
+    #[must_use]
+    pub const fn ip(local: Ipv6Addr, remote: Ipv6Addr) -> Self {
+        Self { local, remote, encap: Encap::Ip }
+    }
+}
