@@ -1,5 +1,7 @@
 //! The control socket: one JSON object a line, a request and its reply.
 
+use crate::mag::counter::Counters;
+use crate::mag::retry;
 use crate::mobility::mag::BindingRow;
 use crate::mobility::mag::event::HandoffHint;
 use serde::{Deserialize, Serialize};
@@ -85,10 +87,13 @@ impl Server {
     }
 
     /// Serves clients, until the gateway is gone.
-    pub(super) async fn run(self, gateway: mpsc::Sender<Call>) {
+    pub(super) async fn run(self, gateway: mpsc::Sender<Call>, counters: Arc<Counters>) {
         let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
         while let Ok(permit) = Arc::clone(&clients).acquire_owned().await {
-            let Ok((stream, _)) = self.listener.accept().await else { continue };
+            let accepted = self.listener.accept().await;
+            // Without descriptors left the connection waits, and so do we.
+            let accepted = retry::ok_or_pause("control", &counters, accepted).await;
+            let Some((stream, _)) = accepted else { continue };
             let gateway = gateway.clone();
             tokio::spawn(async move {
                 if let Err(error) = serve(stream, gateway).await {

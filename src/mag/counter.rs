@@ -35,6 +35,8 @@ counters! {
     NdSendFailed = "nd_send_failed",
     /// Routes, rules or addresses that the kernel refused.
     KernelRefused = "kernel_refused",
+    /// Receiving, or taking a control client, failed; it was tried again.
+    SocketFailed = "socket_failed",
     /// Packets tunnelled to an anchor.
     TunnelUplink = "tunnel_uplink",
     /// Packets from an anchor to a node.

@@ -85,7 +85,7 @@ pub(super) async fn run(config: Config) -> Result<(), GatewayError> {
     let server = Server::bind(&socket).map_err(doing(socket.display().to_string()))?;
 
     let mut gateway = Gateway::start(config, inputs.clone())?;
-    let server = tokio::spawn(server.run(calls));
+    let server = tokio::spawn(server.run(calls, Arc::clone(&gateway.counters)));
     let mut path_mtu = tokio::time::interval(PATH_MTU_INTERVAL);
     let tunnel = Arc::clone(&gateway.tunnel);
     // Either end alone is no tunnel.

@@ -4,6 +4,7 @@ use crate::addr::MacAddr;
 use crate::control::netlink::RouteSocket;
 use crate::mag::counter::{Counter, Counters};
 use crate::mag::kernel::{Interface, interface};
+use crate::mag::retry;
 use crate::mag::socket::{RawSocket, Received};
 use crate::mobility::mag::event::LinkId;
 use crate::mobility::message::{AckMsg, Transport};
@@ -44,7 +45,10 @@ pub(super) async fn signaling(
     counters: Arc<Counters>,
 ) {
     let mut buf = [0; MAX_LEN];
-    while let Ok(from) = socket.recv(&mut buf).await {
+    loop {
+        let received = socket.recv(&mut buf).await;
+        let received = retry::ok_or_pause("signaling", &counters, received).await;
+        let Some(from) = received else { continue };
         let bytes = buf.get(..from.len).unwrap_or_default();
         // RFC 5213 6.9.1.2 (2): the rules of RFC 6275 9.2.
         match Message::parse(bytes, from.src, from.dst) {
@@ -72,7 +76,10 @@ pub(super) async fn neighbor_discovery(
     counters: Arc<Counters>,
 ) {
     let mut buf = [0; ND_MAX];
-    while let Ok(from) = socket.recv(&mut buf).await {
+    loop {
+        let received = socket.recv(&mut buf).await;
+        let received = retry::ok_or_pause("neighbour discovery", &counters, received).await;
+        let Some(from) = received else { continue };
         let message = buf.get(..from.len).unwrap_or_default();
         let input = match discovered(message, from, link) {
             None => continue,

@@ -20,5 +20,6 @@ mod gateway;
 mod input;
 mod kernel;
 mod load;
+mod retry;
 mod socket;
 mod tunnel;

@@ -12,6 +12,8 @@ use crate::mag::counter::{Counter, Counters};
 use crate::mag::socket::RawSocket;
 use crate::wire::ipv6::{HEADER_LEN, Ipv6Header};
 use parking_lot::RwLock;
+use core::cmp::Reverse;
+use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv6Addr;
@@ -25,23 +27,31 @@ const TUNNEL_HOP_LIMIT: u8 = 64;
 /// The largest packet that IPv6 has without jumbograms.
 const PACKET_MAX: usize = 65_575;
 
-/// Which anchor serves which prefix. Home network prefixes never overlap.
+/// Which anchor serves which prefix, by prefix length, the longest first. One anchor's prefixes
+/// never overlap; those of several anchors, or of several of its customers, may.
 #[derive(Debug, Default)]
-pub(super) struct TunnelTable(BTreeMap<u128, (HomePrefix, AnchorAddr)>);
+pub(super) struct TunnelTable(BTreeMap<Reverse<u8>, HashMap<u128, AnchorAddr>>);
 
 impl TunnelTable {
     pub(super) fn insert(&mut self, prefix: HomePrefix, lma: AnchorAddr) {
-        self.0.insert(prefix.bits(), (prefix, lma));
+        self.0.entry(Reverse(prefix.len())).or_default().insert(prefix.bits(), lma);
     }
 
     pub(super) fn remove(&mut self, prefix: HomePrefix) {
-        self.0.remove(&prefix.bits());
+        let len = Reverse(prefix.len());
+        if let Some(prefixes) = self.0.get_mut(&len) {
+            prefixes.remove(&prefix.bits());
+            if prefixes.is_empty() {
+                self.0.remove(&len);
+            }
+        }
     }
 
     /// The anchor of the bound node that has this address.
     fn anchor_of(&self, address: Ipv6Addr) -> Option<AnchorAddr> {
-        let (_, (prefix, lma)) = self.0.range(..=address.to_bits()).next_back()?;
-        prefix.contains(address).then_some(*lma)
+        self.0.iter().find_map(|(len, prefixes)| {
+            prefixes.get(&(address.to_bits() & HomePrefix::mask(len.0))).copied()
+        })
     }
 }
 
@@ -241,6 +251,19 @@ mod tests {
         assert_eq!(admitted(MN, LMA), Ok(()));
         assert_eq!(admitted(MN, AnchorAddr(CN)), Err(Counter::TunnelWrongAnchor));
         assert_eq!(admitted(CN, LMA), Err(Counter::TunnelNoBinding));
+    }
+
+    #[test]
+    fn of_nested_prefixes_the_longest_counts_and_each_is_found() {
+        let other = AnchorAddr(CN);
+        let mut table = table();
+        table.insert("2001:db8:100::/48".parse().expect("prefix"), other);
+        let at = |n| Ipv6Addr::new(0x2001, 0xdb8, 0x100, n, 0, 0, 0, 1);
+        assert_eq!([1, 2, 3].map(|n| table.anchor_of(at(n))), [Some(LMA), Some(other), Some(LMA)]);
+        table.remove("2001:db8:100:3::/64".parse().expect("prefix"));
+        assert_eq!(table.anchor_of(at(3)), Some(other));
+        table.remove("2001:db8:100::/48".parse().expect("prefix"));
+        assert_eq!([1, 2, 3].map(|n| table.anchor_of(at(n))), [Some(LMA), None, None]);
     }
 
     #[test]
