@@ -3,6 +3,7 @@
 
 mod forwarding;
 mod held_reply;
+mod log;
 mod refusal;
 mod signaling;
 

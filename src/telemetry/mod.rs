@@ -6,8 +6,10 @@
 mod writer;
 
 use crate::config::Log;
+use tracing::Subscriber;
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, Registry, fmt};
@@ -44,13 +46,23 @@ impl LogHandle {
 pub fn init(log: &Log) -> Result<(LogHandle, LogDrain), TelemetryError> {
     let (filter, handle) = reload::Layer::new(parse(&log.filter)?);
     let (writer, drain) = writer::start()?;
-    let lines = if log.json {
+    let lines = lines(log.json, writer);
+    tracing_subscriber::registry().with(filter).with(lines).try_init()?;
+    Ok((LogHandle(handle), drain))
+}
+
+/// Writes each event as one line: text, or a JSON object with `timestamp`, `level`, `target` and
+/// `fields`.
+pub(crate) fn lines<S, W>(json: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> fmt::MakeWriter<'w> + Send + Sync + 'static,
+{
+    if json {
         fmt::layer().json().with_writer(writer).boxed()
     } else {
         fmt::layer().with_ansi(false).with_writer(writer).boxed()
-    };
-    tracing_subscriber::registry().with(filter).with(lines).try_init()?;
-    Ok((LogHandle(handle), drain))
+    }
 }
 
 /// A filter in which the store's own chatter is off unless it is asked for.
