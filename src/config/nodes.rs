@@ -218,7 +218,7 @@ n.csv:6: max_lifetime: \"soon\" is not a duration: a whole number with a unit (d
 n.csv:7: static prefix 2001:db8:4000::/60 lies in pool lab (2001:db8:4000::/48), whose prefixes are /64
 n.csv:9: static prefix 2001:db8:4000:1::/64 overlaps 2001:db8:4000:1::/64 of line 8
 n.csv:10: \"1:6d6e39\" must be written as \"mn9\"
-n.csv:11: \"\" is no node identifier (a NAI, or subtype:hex, of 1 to 254 octets)
+n.csv:11: \"\" is no node identifier (a NAI, imsi:digits, or subtype:hex, of 1 to 254 octets)
 n.csv:12: has more than 6 fields (static prefixes are parted by blanks)
 n.csv:13: its static prefixes 2001:db8:5::/64 and 2001:db8:5::/56 overlap
 n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
