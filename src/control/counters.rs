@@ -32,6 +32,20 @@ counters! {
     PbaSent => "pba_sent",
     /// Binding Errors sent.
     BindingErrorSent => "binding_error_sent",
+    /// Binding Errors received.
+    BindingErrorReceived => "binding_error_received",
+    /// Binding Revocation Indications sent, retransmissions included.
+    BriSent => "bri_sent",
+    /// Binding Revocation Indications received.
+    BriReceived => "bri_received",
+    /// Binding Revocation Acknowledgements sent.
+    BraSent => "bra_sent",
+    /// Binding Revocation Acknowledgements received.
+    BraReceived => "bra_received",
+    /// Heartbeats sent, requests and responses.
+    HeartbeatSent => "heartbeat_sent",
+    /// Heartbeats received, requests and responses.
+    HeartbeatReceived => "heartbeat_received",
     /// ICMPv6 Parameter Problems sent.
     ParameterProblemSent => "parameter_problem_sent",
     /// Error answers that the rate limit swallowed.
@@ -46,7 +60,7 @@ counters! {
     SignalingUnknownType => "signaling_unknown_type",
     /// Binding Updates without the P flag: we are no home agent.
     BuWithoutProxyFlag => "bu_without_proxy_flag",
-    /// Messages that an anchor does not expect (BRR, BA, BE).
+    /// Messages that an anchor does not expect (BRR, BA).
     SignalingUnexpected => "signaling_unexpected",
     /// New mobility sessions.
     BindingCreated => "binding_created",

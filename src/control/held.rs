@@ -1,6 +1,6 @@
-//! Acknowledgements that wait until what they promise is in force.
+//! Messages that wait until what they promise is in force.
 
-use crate::mobility::message::AckMsg;
+use crate::mobility::message::{AckMsg, PeerMsg};
 use crate::sync::seq::Seq;
 use std::collections::VecDeque;
 
@@ -13,23 +13,32 @@ pub(super) struct Barrier {
     pub(super) persisted: Seq,
 }
 
+/// What may have to wait.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// A Proxy Binding Acknowledgement.
+    Ack(AckMsg),
+    /// Anything else.
+    Peer(PeerMsg),
+}
+
 /// Held replies in the order in which they were decided. Barriers only rise, so the front is always
 /// the first that can leave.
 #[derive(Debug, Default)]
 pub(super) struct HeldReplies {
-    queue: VecDeque<(Barrier, AckMsg)>,
+    queue: VecDeque<(Barrier, Reply)>,
 }
 
 impl HeldReplies {
     /// Keeps a reply behind `barrier`.
-    pub(super) fn push(&mut self, barrier: Barrier, ack: AckMsg) {
-        self.queue.push_back((barrier, ack));
+    pub(super) fn push(&mut self, barrier: Barrier, reply: Reply) {
+        self.queue.push_back((barrier, reply));
     }
 
     /// The next reply whose barrier is down.
-    pub(super) fn pop_ready(&mut self, is_down: impl Fn(Barrier) -> bool) -> Option<AckMsg> {
+    pub(super) fn pop_ready(&mut self, is_down: impl Fn(Barrier) -> bool) -> Option<Reply> {
         let &(barrier, _) = self.queue.front()?;
-        if is_down(barrier) { self.queue.pop_front().map(|(_, ack)| ack) } else { None }
+        if is_down(barrier) { self.queue.pop_front().map(|(_, reply)| reply) } else { None }
     }
 
     /// How many wait.

@@ -35,7 +35,7 @@ use crate::dataplane::update::{Change, PuntReason, Report};
 use crate::mobility::Lma;
 use crate::mobility::action::{Action, Audit, AuditKind};
 use crate::mobility::event::Event;
-use crate::mobility::message::AckMsg;
+use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool, RxQueue};
 use crate::sync::ring::Consumer;
 use crate::time::{Duration, Instant, Now};
@@ -44,7 +44,7 @@ use crate::wire::ipv6::{self, Ipv6Header};
 use counters::{Counter, Counters};
 use exception::KernelPath;
 use hashbrown::HashMap;
-use held::{Barrier, HeldReplies};
+use held::{Barrier, HeldReplies, Reply};
 use journal::Journal;
 use mirror::{KernelEvent, KernelMirror};
 use output::Output;
@@ -180,8 +180,12 @@ impl<P: FramePool> Control<P> {
         let mut work = 0;
         let (publisher, confirmed) = (&self.publisher, self.journal.confirmed());
         let is_down = |b: Barrier| publisher.in_force(b.published) && confirmed >= b.persisted;
-        while let Some(ack) = self.held.pop_ready(is_down) {
-            send_ack(&mut self.output, &mut self.counters, &ack, now.mono);
+        while let Some(reply) = self.held.pop_ready(is_down) {
+            let (output, counters) = (&mut self.output, &mut self.counters);
+            match reply {
+                Reply::Ack(ack) => send_ack(output, counters, &ack, now.mono),
+                Reply::Peer(msg) => send_peer(output, counters, &msg, now.mono),
+            }
             work += 1;
         }
         self.counters[Counter::NeighborHeldDropped] += self.output.neighbors.expire(now.mono);
@@ -350,6 +354,10 @@ impl<P: FramePool> Control<P> {
                 self.counters[Counter::PbuReceived] += 1;
                 self.handle_event(Event::Pbu(message), now);
             }
+            Signal::Peer(message) => {
+                self.counters[received(&message.body)] += 1;
+                self.handle_event(Event::Peer(message), now);
+            }
             Signal::Bu(message) => {
                 self.counters[Counter::BuWithoutProxyFlag] += 1;
                 if let Some(ack) = signaling::refuse_home_registration(&message)
@@ -411,19 +419,25 @@ impl<P: FramePool> Control<P> {
             match action {
                 Action::Publish(publication) => self.publisher.publish(publication),
                 Action::Persist(id) => self.journal.put(id, self.lma.cache().get(id).cloned()),
-                Action::Reply { ack, held: true } => {
-                    let published = self.publisher.last_seq();
-                    let persisted = self.journal.last_seq();
-                    self.held.push(Barrier { published, persisted }, ack);
-                }
+                Action::Reply { ack, held: true } => self.hold(Reply::Ack(ack)),
                 Action::Reply { ack, held: false } => {
                     send_ack(&mut self.output, &mut self.counters, &ack, now.mono);
+                }
+                Action::Send { msg, held: true } => self.hold(Reply::Peer(msg)),
+                Action::Send { msg, held: false } => {
+                    send_peer(&mut self.output, &mut self.counters, &msg, now.mono);
                 }
                 Action::Audit(audit) => self.note(&audit, now),
             }
         }
         self.actions = actions;
         self.counters[Counter::UpdateBacklogged] += u64::from(self.publisher.is_backlogged());
+    }
+
+    /// Keeps a message until all that was decided before it is in force.
+    fn hold(&mut self, reply: Reply) {
+        let (published, persisted) = (self.publisher.last_seq(), self.journal.last_seq());
+        self.held.push(Barrier { published, persisted }, reply);
     }
 
     fn note(&mut self, audit: &Audit, now: Now) {
@@ -478,6 +492,33 @@ fn send_ack<P: FramePool>(
 ) {
     if output.send_packet(ack.dst, now, counters, |buf| signaling::write_ack(ack, buf)) {
         counters[Counter::PbaSent] += 1;
+    }
+}
+
+/// Sends any other message now.
+fn send_peer<P: FramePool>(
+    output: &mut Output<P>,
+    counters: &mut Counters,
+    msg: &PeerMsg,
+    now: Instant,
+) {
+    if output.send_packet(msg.dst, now, counters, |buf| signaling::write_peer(msg, buf)) {
+        counters[match msg.body {
+            PeerBody::Bri(_) => Counter::BriSent,
+            PeerBody::Bra(_) => Counter::BraSent,
+            PeerBody::Heartbeat(_) => Counter::HeartbeatSent,
+            PeerBody::BindingError(_) => Counter::BindingErrorSent,
+        }] += 1;
+    }
+}
+
+/// What counts the messages of this kind that came.
+const fn received(body: &PeerBody) -> Counter {
+    match body {
+        PeerBody::Bri(_) => Counter::BriReceived,
+        PeerBody::Bra(_) => Counter::BraReceived,
+        PeerBody::Heartbeat(_) => Counter::HeartbeatReceived,
+        PeerBody::BindingError(_) => Counter::BindingErrorReceived,
     }
 }
 

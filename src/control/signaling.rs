@@ -2,7 +2,7 @@
 //! that we send. Pure: the loop counts, limits the rate of what strangers make us say, and sends.
 
 use super::counters::Counter;
-use crate::mobility::message::{AckMsg, OwnedOptions, Transport, UpdateMsg};
+use crate::mobility::message::{AckMsg, OwnedOptions, PeerBody, PeerMsg, Transport, UpdateMsg};
 use crate::time::Lifetime;
 use crate::wire::icmpv6::{self, ErrorMessage};
 use crate::wire::ipv6::{self, Ipv6Header, find_upper_layer};
@@ -19,6 +19,8 @@ pub(super) enum Signal {
     Pbu(UpdateMsg),
     /// A Binding Update without the P flag: a mobile node that takes us for a home agent.
     Bu(UpdateMsg),
+    /// Revocation, heartbeat or error, for the pure core.
+    Peer(PeerMsg),
     /// Nothing, under this counter.
     Discard(Counter),
     /// A Binding Error with status 2 to this address (9.2, 9.3.3).
@@ -43,22 +45,7 @@ pub(super) fn read(frame: &[u8], anchor: Ipv6Addr) -> Signal {
         return MALFORMED;
     }
     match Message::parse(header, ip.src, ip.dst) {
-        Ok(Message::Bu(update, options)) => {
-            let proxy = update.flags.contains(BuFlags::P);
-            let options = OwnedOptions::from(options);
-            let (src, dst, transport) = (ip.src, ip.dst, Transport::Ipv6);
-            let message = UpdateMsg { src, dst, transport, update, options };
-            if proxy { Signal::Pbu(message) } else { Signal::Bu(message) }
-        }
-        // We send no Binding Refresh Request that would be answered, and ask nobody for a binding.
-        Ok(
-            Message::Brr(_)
-            | Message::Ba(..)
-            | Message::Be(..)
-            | Message::Heartbeat(..)
-            | Message::Bri(..)
-            | Message::Bra(..),
-        ) => Signal::Discard(Counter::SignalingUnexpected),
+        Ok(message) => interpret(message, ip.src, ip.dst, Transport::Ipv6),
         Err(e) => match e.kind {
             ErrorKind::Checksum => Signal::Discard(Counter::SignalingChecksum),
             // Both answers are errors in the sense of RFC 4443 2.4 (e).
@@ -71,6 +58,25 @@ pub(super) fn read(frame: &[u8], anchor: Ipv6Addr) -> Signal {
             ErrorKind::Truncated | ErrorKind::Length | ErrorKind::Value => MALFORMED,
         },
     }
+}
+
+/// What a well-formed message asks for.
+fn interpret(message: Message<'_>, src: Ipv6Addr, dst: Ipv6Addr, transport: Transport) -> Signal {
+    let options = OwnedOptions::from(message.options());
+    let body = match message {
+        Message::Bu(update, _) => {
+            let proxy = update.flags.contains(BuFlags::P);
+            let message = UpdateMsg { src, dst, transport, update, options };
+            return if proxy { Signal::Pbu(message) } else { Signal::Bu(message) };
+        }
+        // We send no Binding Refresh Request that would be answered, and ask nobody for a binding.
+        Message::Brr(_) | Message::Ba(..) => return Signal::Discard(Counter::SignalingUnexpected),
+        Message::Be(error, _) => PeerBody::BindingError(error),
+        Message::Heartbeat(heartbeat, _) => PeerBody::Heartbeat(heartbeat),
+        Message::Bri(indication, _) => PeerBody::Bri(indication),
+        Message::Bra(ack, _) => PeerBody::Bra(ack),
+    };
+    Signal::Peer(PeerMsg { src, dst, transport, body, options })
 }
 
 fn may_answer(packet: &[u8]) -> bool {
@@ -98,6 +104,17 @@ pub(super) fn refuse_home_registration(message: &UpdateMsg) -> Option<AckMsg> {
 /// Writes an acknowledgement as an IPv6 packet; returns its length in bytes.
 pub(super) fn write_ack(ack: &AckMsg, packet: &mut [u8]) -> Option<usize> {
     write_message(&ack.ack, ack.options.options(), ack.src, ack.dst, packet)
+}
+
+/// Writes any other message as an IPv6 packet; returns its length in bytes.
+pub(super) fn write_peer(msg: &PeerMsg, packet: &mut [u8]) -> Option<usize> {
+    let (options, src, dst) = (msg.options.options(), msg.src, msg.dst);
+    match &msg.body {
+        PeerBody::Bri(m) => write_message(m, options, src, dst, packet),
+        PeerBody::Bra(m) => write_message(m, options, src, dst, packet),
+        PeerBody::Heartbeat(m) => write_message(m, options, src, dst, packet),
+        PeerBody::BindingError(m) => write_message(m, options, src, dst, packet),
+    }
 }
 
 /// Writes a Binding Error about an unknown MH Type as an IPv6 packet; returns its length in bytes.

@@ -1,7 +1,7 @@
 //! What the anchor's pure core decides, as data. The control loop carries it out, in order.
 
 use crate::addr::{CustomerPrefix, GreKeys, MnId, ProxyCoa, TunnelPath};
-use crate::mobility::message::AckMsg;
+use crate::mobility::message::{AckMsg, PeerMsg};
 use serde::{Deserialize, Serialize};
 
 /// One decision.
@@ -18,6 +18,13 @@ pub enum Action {
         ack: AckMsg,
         /// Hold it until every `Publish` and `Persist` that came before it in this stream is in
         /// force. `false` for refusals.
+        held: bool,
+    },
+    /// Send a message that is no Proxy Binding Acknowledgement.
+    Send {
+        /// The message.
+        msg: PeerMsg,
+        /// As for [`Self::Reply`].
         held: bool,
     },
     /// Something that an operator may want to see.
@@ -84,6 +91,8 @@ pub enum Ignored {
     NoSession,
     /// The source is not a unicast address (RFC 6275 9.5.4).
     NotUnicast,
+    /// It answers nothing that we sent.
+    Stray,
     /// Held until `MaxDelayBeforeNewBCEAssign` has passed (RFC 5213 5.4.1.2, 5.4.1.3); answered
     /// then.
     Waiting,

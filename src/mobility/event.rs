@@ -1,7 +1,7 @@
 //! What can happen to the anchor's pure core.
 
 use crate::addr::{HomePrefix, MnId};
-use crate::mobility::message::UpdateMsg;
+use crate::mobility::message::{PeerMsg, UpdateMsg};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
@@ -10,6 +10,8 @@ use std::net::Ipv6Addr;
 pub enum Event {
     /// A Binding Update with the P flag arrived and its header passed RFC 6275 section 9.2.
     Pbu(UpdateMsg),
+    /// A message about revocation or heartbeats arrived, or a Binding Error; checked likewise.
+    Peer(PeerMsg),
     /// The operator deletes the bindings of a node, or only the one that holds `prefix`.
     AdminDelete {
         /// Whose.

@@ -23,7 +23,7 @@ use crate::mobility::event::Event;
 use crate::mobility::freshness;
 use crate::mobility::lifetime::{TimerKey, TimerQueue};
 use crate::mobility::lookup::{self, Found};
-use crate::mobility::message::UpdateMsg;
+use crate::mobility::message::{PeerMsg, UpdateMsg};
 use crate::mobility::prefix_pool::{PoolUsage, PrefixPools};
 use crate::mobility::request::{self, Fields, Request};
 use crate::mobility::transition::{self, Transition};
@@ -85,6 +85,7 @@ impl Lma {
     pub fn handle(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
         match event {
             Event::Pbu(msg) => self.handle_pbu(&msg, now, actions),
+            Event::Peer(msg) => Self::handle_peer(&msg, actions),
             Event::AdminDelete { mn_id, prefix } => {
                 let of_node = self.cache.of_node(&mn_id);
                 let named = of_node.filter(|b| prefix.is_none_or(|p| b.hnp.contains(&p)));
@@ -166,6 +167,12 @@ impl Lma {
             }
             Err(refusal) => self.refuse(refusal, mn_id, msg, now, actions),
         }
+    }
+
+    fn handle_peer(msg: &PeerMsg, actions: &mut Vec<Action>) {
+        let kind = AuditKind::Ignored(Ignored::Stray);
+        let proxy_coa = Some(ProxyCoa(msg.src));
+        actions.push(Action::Audit(Audit { kind, mn_id: None, proxy_coa }));
     }
 
     /// The checks of RFC 5213 5.3.1, in their order. Nothing is changed.

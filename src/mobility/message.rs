@@ -2,7 +2,10 @@
 
 use crate::wire;
 use crate::wire::mh::option::OptionIter;
-use crate::wire::mh::{BindingAck, BindingUpdate, MobilityOption, OptionList, Options};
+use crate::wire::mh::{
+    BindingAck, BindingError, BindingRevocationAck, BindingRevocationIndication, BindingUpdate,
+    Heartbeat, MobilityOption, OptionList, Options,
+};
 use core::borrow::Borrow;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
@@ -113,6 +116,35 @@ pub struct AckMsg {
     pub ack: BindingAck,
     /// Its options.
     pub options: OwnedOptions,
+}
+
+/// Any other message between an anchor and a gateway, to send or as it arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerMsg {
+    /// Source.
+    pub src: Ipv6Addr,
+    /// Destination.
+    pub dst: Ipv6Addr,
+    /// What carries it.
+    #[serde(default)]
+    pub transport: Transport,
+    /// Which message, and its fixed fields.
+    pub body: PeerBody,
+    /// Its options.
+    pub options: OwnedOptions,
+}
+
+/// What two peers tell each other besides updates and acknowledgements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PeerBody {
+    /// Binding Revocation Indication (RFC 5846 5.1).
+    Bri(BindingRevocationIndication),
+    /// Binding Revocation Acknowledgement (RFC 5846 5.2).
+    Bra(BindingRevocationAck),
+    /// Heartbeat, request or response (RFC 5847 3.3).
+    Heartbeat(Heartbeat),
+    /// Binding Error: the peer does not know what we sent (RFC 6275 6.1.9).
+    BindingError(BindingError),
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use crate::case::{LMA, START};
 use anchord::addr::{Encap, MnId};
 use anchord::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
-use anchord::mobility::message::AckMsg;
-use anchord::wire::mh::{BaFlags, MobilityOption};
+use anchord::mobility::message::{AckMsg, PeerBody, PeerMsg};
+use anchord::wire::mh::{BaFlags, HeartbeatFlags, MobilityOption, RevocationFlags};
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 
@@ -37,6 +37,9 @@ pub(crate) fn action(action: &Action) -> String {
         Action::Persist(BindingId(id)) => format!("persist {id}"),
         Action::Reply { ack, held } => {
             format!("reply {} {}", if *held { "held" } else { "at once" }, reply(ack))
+        }
+        Action::Send { msg, held } => {
+            format!("send {} {}", if *held { "held" } else { "at once" }, peer(msg))
         }
         Action::Audit(Audit { kind, mn_id, proxy_coa }) => {
             let kind = match kind {
@@ -90,6 +93,47 @@ fn reply(msg: &AckMsg) -> String {
             }
             MobilityOption::LinkLocal(a) => format!("link_local {a}"),
             other => panic!("5.3.6 does not name {other:?}"),
+        };
+        write!(text, ", {said}").expect("a string takes it");
+    }
+    text
+}
+
+/// A message of revocation or a heartbeat: its addresses, fixed fields, and options in their order.
+fn peer(msg: &PeerMsg) -> String {
+    assert_eq!(msg.src, address(LMA));
+    let revocation = |flags: RevocationFlags| {
+        let letters =
+            [(RevocationFlags::P, 'P'), (RevocationFlags::V, 'V'), (RevocationFlags::G, 'G')];
+        letters.iter().filter(|(f, _)| flags.contains(*f)).map(|(_, c)| *c).collect::<String>()
+    };
+    let what = match msg.body {
+        PeerBody::Bri(m) => {
+            format!("BRI {} {}, {}, seq {}", m.trigger.0, m.trigger, revocation(m.flags), m.seq.0)
+        }
+        PeerBody::Bra(m) => {
+            format!("BRA {} {}, {}, seq {}", m.status.0, m.status, revocation(m.flags), m.seq.0)
+        }
+        PeerBody::Heartbeat(m) => {
+            let unsolicited = m.flags.contains(HeartbeatFlags::U);
+            let kind = if m.flags.contains(HeartbeatFlags::R) { "response" } else { "request" };
+            format!(
+                "heartbeat {}{kind}, seq {}",
+                if unsolicited { "unsolicited " } else { "" },
+                m.seq
+            )
+        }
+        PeerBody::BindingError(m) => format!("binding error {}", m.status),
+    };
+    let mut text = format!("to {}: {what}", name(msg.dst));
+    for option in &msg.options {
+        let said = match option {
+            MobilityOption::MnId(subtype, id) => {
+                format!("mn_id {}", MnId::new(subtype, id).expect("it fits"))
+            }
+            MobilityOption::HomeNetworkPrefix(p) => format!("hnp {p}"),
+            MobilityOption::RestartCounter(n) => format!("restart counter {n}"),
+            other => panic!("neither RFC 5846 nor 5847 names {other:?}"),
         };
         write!(text, ", {said}").expect("a string takes it");
     }

@@ -2,10 +2,11 @@
 
 use super::MessageData;
 use crate::wire::{Result, field, octet};
+use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
 /// A Binding Error without its options.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BindingError {
     /// [`Self::UNKNOWN_BINDING`], [`Self::UNKNOWN_MH_TYPE`], or what a later RFC made of it.
     pub status: u8,
