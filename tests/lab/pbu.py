@@ -27,6 +27,7 @@ MN_ID, HNP, HANDOFF, ATT, LL_ID, LINK_LOCAL, TIMESTAMP = 8, 22, 23, 24, 25, 26, 
 NH_MOBILITY, BU, BA = 135, 5, 6
 FLAG_A, FLAG_P = 0x8000, 0x0200
 IPV6_HEADER_LEN = 40
+HOP_LIMIT = 63  # tells its messages from those of anchor-mag: tests/lab/dissect_rules.py
 
 
 def arguments():
@@ -82,7 +83,7 @@ def update(a):
     fixed = struct.pack("!HHH", a.seq, FLAG_A | FLAG_P, a.lifetime // 4)
     header = struct.pack("!BBBBH", 59, (12 + len(body)) // 8 - 1, BU, 0, 0)
     message = header + fixed + body
-    ip = IPv6(src=a.src, dst=a.dst, nh=NH_MOBILITY)
+    ip = IPv6(src=a.src, dst=a.dst, nh=NH_MOBILITY, hlim=HOP_LIMIT)
     checksum = in6_chksum(NH_MOBILITY, ip / Raw(message), message)
     message = message[:4] + struct.pack("!H", checksum) + message[6:]
     assert MIP6MH_BU(message).mhtype == BU  # scapy's own reading of it

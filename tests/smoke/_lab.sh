@@ -72,12 +72,12 @@ lab_up() {
     for m in 1 2; do
         link mag$m access0 switch mag${m}a 00:00:5e:00:52:13
         link mag$m access1 switch mag${m}b 00:00:5e:00:52:13
-        link mag$m transit switch mag${m}t
+        link mag$m transit switch mag${m}t 02:00:00:00:a0:1$m
     done
     in_ns anchor sysctl -qw net.ipv6.conf.{all,default}.accept_dad=0
     in_ns anchor sysctl -qw net.ipv6.conf.default.disable_ipv6=1 # the veths; TAPs come later
-    link anchor access-dpdk switch anchor0
-    link anchor core-dpdk cn eth0
+    link anchor access-dpdk switch anchor0 02:00:00:00:a0:01
+    link anchor core-dpdk cn eth0 02:00:00:00:a0:02
     in_ns anchor sysctl -qw net.ipv6.conf.default.disable_ipv6=0
     link mn eth0 switch mn-eth0 02:00:00:00:01:01
     link mn eth1 switch mn-eth1 02:00:00:00:01:02
@@ -93,6 +93,7 @@ lab_up() {
     address cn eth0 $CN_LINK/64
     address cn lo $CN/128
     in_ns cn ip -6 route add default via $ANCHOR_CORE
+    wires_captured
 }
 
 # Ends what runs in the namespaces, by id, then removes them with all that is in them.

@@ -1,0 +1,212 @@
+"""What the messages of anchord and anchor-mag have to say: the rules of tests/lab/dissect."""
+
+import collections
+import datetime
+import struct
+
+# Link-layer addresses of tests/smoke/_lab.sh: anchord's two ports; the gateways towards the anchor
+# and towards their nodes.
+ANCHORD = {"02:00:00:00:a0:01", "02:00:00:00:a0:02"}
+GATEWAYS = {"02:00:00:00:a0:11", "02:00:00:00:a0:12", "00:00:5e:00:52:13"}
+SCAPY_HOP_LIMIT = "63"  # of tests/lab/pbu.py, whose updates are wrong on purpose
+
+LOG_BURST = 100  # src/control/mod.rs: with more lines than that some may be missing
+ANSWERED = {"Created", "Refreshed", "HandedOff", "Deregistered", "Revived", "Duplicate", "Refused"}
+
+# Protocols whose dissection counts: others are tshark's guesses at what nodes send to each other.
+LAYERS = set("""eth sll ethertype vlan arp ip ipv6 icmp icmpv6 udp tcp gre mipv6 data frame _ws.malformed
+    ipv6.dstopts ipv6.fraghdr ipv6.hopopts ipv6.routing""".split())
+
+MOBILITY, UDP, IPV6_HEADER_LEN = 135, 17, 40
+PBU, PBA = "5", "6"
+NO_IDENTIFIER = "160"
+FIXED_LEN = {5: 12, 6: 12}  # of the messages that have options, the header included
+PAD1, PADN = 0, 1
+# Options that begin at n*x + y (RFC 6275 6.2, 5213 8, 5844 3, 5845 6.4, 5847 3.3): (n, y)
+ALIGNMENT = {2: (2, 0), 3: (8, 6), 22: (8, 4), 26: (8, 6), 27: (8, 2), 28: (4, 2)}
+ALIGNMENT |= {33: (4, 0), 36: (4, 0), 37: (4, 0), 38: (4, 0)}
+CLOCK_TOLERANCE_S = 3.0
+
+
+def sound(frame):
+    """Faults of any frame of ours: malformed, a bad checksum, a Mobility Header not as it should be."""
+    sender = frame.first("sll.src.eth") or frame.first("eth.src")
+    if sender not in ANCHORD | GATEWAYS:
+        return []
+    layers = frame.first("frame.protocols").split(":")
+    remarks = frame.all("_ws.expert.message") + ["malformed"] * len(frame.all("_ws.malformed"))
+    if not set(layers) <= LAYERS:
+        remarks = [remark for remark in remarks if "hecksum" in remark]
+    elif frame.first("mip6.ba.status") == NO_IDENTIFIER:
+        # RFC 5213 5.3.1 (4) wants the empty identifier that tshark remarks upon.
+        remarks = [remark for remark in remarks if not remark.startswith("Mobile Node Identifier")]
+    faults = [f"tshark says: {remark}" for remark in remarks]
+    if is_signaling(layers):
+        faults += mobility_header(frame.data, "udp" in layers)
+    return faults
+
+
+def is_signaling(layers):
+    """Whether its own message is a Mobility Header, not one quoted in an error."""
+    return "mipv6" in layers and not {"icmp", "icmpv6"} & set(layers)
+
+
+def mobility_header(data, in_udp):
+    """The checksum, which tshark does not verify, and how the options are laid out."""
+    if in_udp:
+        at = (data[0] & 15) * 4 if data[0] >> 4 == 4 else IPV6_HEADER_LEN
+        message = data[at + 8 : at + struct.unpack_from("!H", data, at + 4)[0]]
+        faults = [] if message[4:6] == b"\0\0" else ["a checksum beside that of UDP (RFC 5844 4.1.3)"]
+    elif data[6] == MOBILITY:
+        message = data[IPV6_HEADER_LEN : IPV6_HEADER_LEN + struct.unpack_from("!H", data, 4)[0]]
+        pseudo = data[8:IPV6_HEADER_LEN] + struct.pack("!II", len(message), MOBILITY)
+        total = sum(struct.unpack(f"!{len(pseudo + message) // 2}H", pseudo + message))
+        while total >> 16:
+            total = (total & 0xFFFF) + (total >> 16)
+        faults = [] if total == 0xFFFF else ["the Mobility Header's checksum is wrong"]
+    else:
+        return ["a Mobility Header behind something else"]
+    if len(message) != 8 * (message[1] + 1):
+        faults.append("the Mobility Header's length is not the packet's")
+    return faults + laid_out(message, FIXED_LEN.get(message[2], len(message)))
+
+
+def laid_out(message, at):
+    """Faults of the options from `at` on: alignment, padding that is not zero."""
+    faults = []
+    while at < len(message):
+        kind = message[at]
+        if kind == PAD1:
+            at += 1
+            continue
+        end = at + 2 + (message[at + 1] if at + 1 < len(message) else len(message))
+        n, y = ALIGNMENT.get(kind, (1, 0))
+        if end > len(message):
+            faults.append(f"option {kind} is cut")
+        if at % n != y:
+            faults.append(f"option {kind} at offset {at}, not {n}n+{y}")
+        if kind == PADN and any(message[at + 2 : end]):
+            faults.append("padding that is not zero")
+        at = end
+    return faults
+
+
+class Test:
+    """One test's signaling, followed in the order of the wire."""
+
+    def __init__(self, log):
+        self.log = log
+        self.updates = collections.defaultdict(list)  # (gateway, sequence number) -> updates
+        self.prefixes = set()
+        self.link_local = set()
+        self.answers = collections.Counter()
+
+    def message(self, frame, seen):
+        """Faults of a frame of the wire; `seen` counts what was looked at."""
+        sender = frame.first("sll.src.eth")
+        layers = frame.first("frame.protocols").split(":")
+        kind = frame.first("mip6.mhtype") if is_signaling(layers) else None
+        if kind == PBU:
+            return self.update(frame, sender, seen)
+        if sender in ANCHORD and kind == PBA:
+            seen["acknowledgements"] += 1
+            return self.acknowledgement(frame)
+        if sender in GATEWAYS and "134" in frame.all("icmpv6.type"):
+            seen["advertisements"] += 1
+            return self.advertisement(frame)
+        return []
+
+    def update(self, frame, sender, seen):
+        self.updates[source(frame), frame.first("mip6.bu.seqnr")].append(frame)
+        if sender not in GATEWAYS or frame.first("ipv6.hlim") == SCAPY_HOP_LIMIT:
+            return []
+        seen["updates"] += 1
+        faults = [f"no {flag} flag" for flag in "ap" if frame.all(f"mip6.bu.{flag}_flag") != ["1"]]
+        faults += [f"{len(frame.all(f))} of {f}" for f in ("mip6.hi", "mip6.att") if len(frame.all(f)) != 1]
+        if not frame.all("mip6.mnid.identifier"):
+            faults.append("an update without the node's identifier")
+        if frame.all("mip6.timestamp_tmp") and not is_now(frame):
+            faults.append("a timestamp that is not the frame's time")
+        return faults
+
+    def acknowledgement(self, frame):
+        status = int(frame.first("mip6.ba.status"))
+        name = frame.first("mip6.mnid.identifier") or ""
+        self.answers[destination(frame), name, status] += 1
+        if status == 0:
+            self.prefixes |= prefixes(frame)
+            self.link_local |= set(frame.all("mip6.lila_lla"))
+        asked = self.updates[destination(frame), frame.first("mip6.ba.seqnr")]
+        if not asked:
+            return ["an acknowledgement of an update that nobody sent"]
+        return min((answers(frame, update) for update in asked), key=len)
+
+    def advertisement(self, frame):
+        faults = [] if frame.first("ipv6.hlim") == "255" else ["hop limit of neighbor discovery is not 255"]
+        if source(frame) not in self.link_local:
+            faults.append("an advertisement from an address that the anchor did not choose")
+        said = zip(frame.all("icmpv6.opt.prefix"), frame.all("icmpv6.opt.prefix.length"))
+        strange = set(said) - self.prefixes
+        return faults + [f"an advertisement of {p}/{n}, which no acknowledgement gave" for p, n in strange]
+
+    def end(self):
+        """Faults that the whole shows: what was sent is what the log says."""
+        if self.log is None:
+            return []
+        strange = self.answers - self.log
+        return [
+            f"{n} acknowledgements to {mag} for '{name}' with status {status}, which the log does not have"
+            for (mag, name, status), n in strange.items()
+        ]
+
+
+def answers(pba, pbu):
+    """Faults of an acknowledgement as the answer to an update (RFC 5213 5.3.6)."""
+    status = int(pba.first("mip6.ba.status"))
+    asked, granted = (int(f.first(x)) for f, x in ((pbu, "mip6.bu.lifetime"), (pba, "mip6.ba.lifetime")))
+    faults = [] if pba.all("mip6.ba.p_flag") == ["1"] else ["no P flag"]
+    if (source(pba), destination(pba)) != (destination(pbu), source(pbu)):
+        faults.append("not from and to where the update came from and went to")
+    echoed = {"mip6.mnid.identifier": [], "mip6.hi": ["0"], "mip6.att": ["0"], "mip6.mnlli.lli": []}
+    for field, without in echoed.items():
+        if pba.all(field) != (pbu.all(field) or without):
+            faults.append(f"{field} is {pba.all(field)}, the update had {pbu.all(field)}")
+    if bool(pba.all("mip6.timestamp_tmp")) != bool(pbu.all("mip6.timestamp_tmp")):
+        faults.append("a timestamp in one of update and acknowledgement")
+    if status in (156, 157) and not is_now(pba):
+        faults.append("a refusal for the timestamp that does not tell our clock")
+    if status == 0:
+        if granted > asked or (granted == 0) != (asked == 0):
+            faults.append(f"lifetime {granted}, {asked} was asked for")
+        if any(prefix == "::" for prefix, _ in prefixes(pba)) or not prefixes(pba):
+            faults.append("accepted without a prefix")
+        if pba.all("mip6.timestamp_tmp") != pbu.all("mip6.timestamp_tmp"):
+            faults.append("accepted with another timestamp")
+        if pbu.all("mip6.lila_lla") and not "".join(pba.all("mip6.lila_lla")).startswith("fe80::"):
+            faults.append("accepted without a link-local address")
+    elif prefixes(pba) != (prefixes(pbu) or {("::", "0")}):
+        faults.append(f"refused with prefixes {prefixes(pba)}, the update had {prefixes(pbu)}")
+    return faults
+
+
+def prefixes(frame):
+    return set(zip(frame.all("mip6.nemo.mnp.mnp"), frame.all("mip6.nemo.mnp.pfl")))
+
+
+def source(frame):
+    return frame.first("ipv6.src") or frame.first("ip.src")
+
+
+def destination(frame):
+    return frame.first("ipv6.dst") or frame.first("ip.dst")
+
+
+def is_now(frame):
+    """Whether its timestamp is the time of its capture."""
+    said = frame.first("mip6.timestamp_tmp") or ""
+    text, _, fraction = said.removesuffix(" UTC").partition(".")
+    try:
+        at = datetime.datetime.strptime(text, "%b %d, %Y %H:%M:%S").replace(tzinfo=datetime.timezone.utc)
+    except ValueError:
+        return False
+    return abs(at.timestamp() + float(f"0.{fraction or 0}") - frame.time) < CLOCK_TOLERANCE_S

@@ -1,0 +1,131 @@
+#!/usr/bin/python3 -B
+"""Does tests/lab/dissect find what is broken? Captures with one fault each, made of the golden messages."""
+
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+
+from dissect_rules import IPV6_HEADER_LEN, MOBILITY
+
+HERE = pathlib.Path(__file__).parent
+ANCHORD, GATEWAY, CELL, STRANGER = "02000000a001", "02000000a011", "00005e005213", "020000000101"
+TIME = 1795219199.5  # of the golden messages' Timestamp option
+ETHERTYPE_IPV6, SLL2, MICROSECONDS = 0x86DD, 276, 0xA1B2C3D4
+LOG = "INFO anchord::control: binding mn_id=mn1@example.org mag=2001:db8:100::2 kind={}\n"
+LOG_UNNAMED = "INFO anchord::control: binding mag=2001:db8:100::2 kind=Refused(160)\n"
+LINK_LOCAL, PREFIX = "fe800000000000000000000000000001", "20010db8000100000000000000000000"
+ALL_NODES = "ff020000000000000000000000000001"
+ICMPV6, UDP = 58, 17
+
+# Where things are in the golden messages, counted from the Mobility Header.
+FLAGS, STATUS, SEQUENCE, LIFETIME, OPTIONS = 6 + 2, 6, 8, 10, 12
+PADDING, PREFIX_OPTION, HANDOFF, TIMESTAMP, END = 30, 36, 56, 98, 112
+
+
+def golden(name):
+    text = (HERE / f"../golden/messages/{name}.hex").read_text()
+    return bytes.fromhex("".join(text.split()))
+
+
+def summed(packet, at, upper):
+    """The packet with the right checksum at offset `at` of what follows the IPv6 header."""
+    head, body = packet[:IPV6_HEADER_LEN], bytearray(packet[IPV6_HEADER_LEN:])
+    body[at : at + 2] = b"\0\0"
+    data = head[8:] + struct.pack("!II", len(body), upper) + body + bytes(len(body) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    total = (total & 0xFFFF) + (total >> 16)
+    body[at : at + 2] = struct.pack("!H", ~total & 0xFFFF)
+    return head + bytes(body)
+
+
+def with_bytes(packet, at, new, checksum=True):
+    """A Mobility Header message with other bytes at an offset."""
+    at += IPV6_HEADER_LEN
+    changed = packet[:at] + new + packet[at + len(new) :]
+    return summed(changed, 4, MOBILITY) if checksum else changed
+
+
+def ipv6(source, destination, upper, body, at, hop_limit=255):
+    head = struct.pack("!IHBB", 6 << 28, len(body), upper, hop_limit)
+    return summed(head + bytes.fromhex(source + destination) + body, at, upper)
+
+
+def advertisement(source=LINK_LOCAL, prefix=PREFIX, hop_limit=255):
+    information = struct.pack("!BBBBIII", 3, 4, 64, 0xC0, 3600, 1800, 0) + bytes.fromhex(prefix)
+    body = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + information
+    return ipv6(source, ALL_NODES, ICMPV6, body, 2, hop_limit)
+
+
+PBU, PBA, RA = golden("pbu-attach"), golden("pba-accepted"), advertisement()
+assert PBA[IPV6_HEADER_LEN + PREFIX_OPTION] == 22
+DATAGRAM = ipv6(PREFIX, LINK_LOCAL, UDP, struct.pack("!HHHH", 4444, 4444, 16, 0) + b"12345678", 6, 64)
+
+
+def answered(packet):
+    return [(GATEWAY, PBU), (ANCHORD, packet)]
+
+
+# An update without an identifier, made by scapy as its hop limit says, and its refusal.
+UNNAMED_PBU = with_bytes(PBU[:7] + b"\x3f" + PBU[8:], OPTIONS, b"\x01\x10" + bytes(16))
+UNNAMED = with_bytes(PBA[:46] + b"\xa0" + PBA[47:52] + PBU[52:], OPTIONS, b"\x08\x01\x01\x01\x0d" + bytes(13))
+
+# Name, frames, what the log says, what the fault is about; "" for none.
+CASES = [
+    ("good", answered(PBA) + [(CELL, RA), (ANCHORD, DATAGRAM)], "Created", ""),
+    ("unnamed", [(GATEWAY, UNNAMED_PBU), (ANCHORD, UNNAMED)], "", ""),
+    ("strangers", [(STRANGER, with_bytes(PBA, 4, b"xx", False))], "Created", ""),
+    ("checksum", answered(with_bytes(PBA, 4, b"xx", False)), "Created", "checksum"),
+    ("length", answered(with_bytes(PBA, 1, b"\x0c")), "Created", "length"),
+    ("cut", answered(with_bytes(PBA, TIMESTAMP + 1, b"\x40")), "Created", "cut"),
+    ("malformed", answered(with_bytes(PBA, PREFIX_OPTION + 1, b"\x03")), "Created", "tshark"),
+    ("alignment", answered(with_bytes(PBA, PADDING, PBA[76:96] + PBA[70:76])), "Created", "8n+4"),
+    ("padding", answered(with_bytes(PBA, PADDING + 3, b"\x01")), "Created", "padding"),
+    ("status", answered(with_bytes(PBA, STATUS, b"\x82")), "Created", "log"),
+    ("refusal", answered(with_bytes(PBA, STATUS, b"\x82")), "Refused(131)", "log"),
+    ("sequence", answered(with_bytes(PBA, SEQUENCE, b"\x77\x77")), "Created", "nobody"),
+    ("lifetime", answered(with_bytes(PBA, LIFETIME, b"\x7f\xff")), "Created", "lifetime"),
+    ("handoff", answered(with_bytes(PBA, HANDOFF + 3, b"\x05")), "Created", "mip6.hi"),
+    ("timestamp", answered(with_bytes(PBA, TIMESTAMP + 2, b"\x01")), "Created", "timestamp"),
+    ("prefix", answered(with_bytes(PBA, PREFIX_OPTION + 4, bytes(16))), "Created", "prefix"),
+    ("flag", [(GATEWAY, with_bytes(PBU, 8, b"\x02"))], "Created", "flag"),
+    ("advertised", answered(PBA) + [(CELL, advertisement(prefix=ALL_NODES))], "Created", "advertisement"),
+    ("router", answered(PBA) + [(CELL, advertisement(source=PREFIX))], "Created", "address"),
+    ("hop-limit", answered(PBA) + [(CELL, advertisement(hop_limit=64))], "Created", "hop limit"),
+    ("icmp", answered(PBA) + [(CELL, RA[:-1] + b"\x01")], "Created", "hecksum"),
+    ("udp", answered(PBA) + [(ANCHORD, DATAGRAM[:-1] + b"x")], "Created", "hecksum"),
+]
+
+
+def capture(frames):
+    out = struct.pack("<IHHiIII", MICROSECONDS, 2, 4, 0, 0, 65535, SLL2)
+    for sender, packet in frames:
+        link = struct.pack("!HHIHBB", ETHERTYPE_IPV6, 0, 1, 1, 0, 6) + bytes.fromhex(sender) + b"\0\0"
+        size = len(link + packet)
+        out += struct.pack("<IIII", int(TIME), int(TIME % 1 * 1e6), size, size) + link + packet
+    return out
+
+
+def main():
+    failures = []
+    with tempfile.TemporaryDirectory() as made:
+        for name, frames, kind, _ in CASES:
+            directory = pathlib.Path(made, name)
+            directory.mkdir()
+            (directory / "wire.pcap").write_bytes(capture(frames))
+            (directory / "anchord.log").write_text(LOG.format(kind) if kind else LOG_UNNAMED)
+        run = [HERE / "dissect", *sorted(pathlib.Path(made).iterdir())]
+        said = subprocess.run(run, stdout=subprocess.PIPE, text=True, check=False).stdout
+    for name, _, _, wanted in CASES:
+        faults = [line for line in said.splitlines() if line.startswith((f"{name},", f"{name}:"))]
+        found = "\n".join(faults)
+        if bool(faults) != bool(wanted) or wanted not in found:
+            failures.append(f"{name}: '{wanted}' was wanted, found is '{found}'")
+    print("\n".join(failures))
+    print(f"{len(CASES)} captures, {len(failures)} of them misjudged")
+    return 1 if failures else 0
+
+
+sys.exit(main())
