@@ -106,6 +106,7 @@ mod tests {
         assert_eq!(Lifetime::at_most(Duration::from_secs(1 << 40)), Lifetime(u16::MAX));
     }
 
+    // proves: PMIP6-5.5-10
     #[test]
     fn timestamp_keeps_seconds_and_rounds_down_fractions() {
         let t = MobTimestamp::from_unix(Duration::new(1_700_000_000, 500_000_000));

@@ -283,7 +283,7 @@ mod tests {
         faults.to_string().lines().map(ToOwned::to_owned).collect()
     }
 
-    // proves: PMIP6-9.2-1, PMIP6-9.3-1, PMIP6-6.2-1, PMIP6-6.2-3
+    // proves: PMIP6-9.2-1, PMIP6-9.3-1, PMIP6-9.3-2, PMIP6-6.2-1, PMIP6-6.2-3
     #[test]
     fn sample_configures_every_variable_of_sections_9_2_and_9_3() {
         let config = parse(SAMPLE, Path::new("mag.toml")).expect("sample is valid");

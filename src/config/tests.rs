@@ -51,7 +51,7 @@ fn rendered_configuration_is_read_back_as_it_was() {
     }
 }
 
-// proves: PMIP6-9.1-1
+// proves: PMIP6-9.1-1, PMIP6-9.1-2
 #[test]
 fn left_out_timers_have_the_defaults_of_rfc_5213() {
     let timers = parse(MINIMAL, Path::new("t.toml")).unwrap_or_else(|f| panic!("{f}")).timers;

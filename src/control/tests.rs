@@ -277,6 +277,7 @@ pub(super) fn packet(src: Ipv6Addr, dst: Ipv6Addr, next_header: u8, payload: &[u
     frame
 }
 
+/// The acknowledgement of a frame, which must stand right behind the IPv6 header.
 fn ack_in(frame: &[u8]) -> Option<(Ipv6Addr, BindingAck)> {
     let packet = &frame[ether::HEADER_LEN..];
     let ip = Ipv6Header::parse(packet).ok()?;

@@ -42,7 +42,8 @@ pub(super) fn decapsulate<F: Frame>(frame: &mut F, inner_at: usize, ecn: u8) -> 
 mod tests {
     use super::*;
 
-    // proves: ECN-4.2-1, ECN-4.2-2, ECN-4.2-3, ECN-4.2-4, ECN-4.2-5, PMIP6-5.6.3-4
+    // proves: ECN-4.2-1, ECN-4.2-2, ECN-4.2-3, ECN-4.2-4, ECN-4.2-5, PMIP6-5.6.3-1
+    // proves: PMIP6-5.6.3-4
     #[test]
     fn ecn_field_follows_figure_4_of_rfc_6040() {
         let figure = [

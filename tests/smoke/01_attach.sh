@@ -2,6 +2,7 @@
 # A node attaches: it gets a prefix, and packets flow both ways through the tunnel.
 # workers: 1 2
 # proves: PMIP6-5.3.2-1, PMIP6-5.3.2-7, PMIP6-5.3.2-10, PMIP6-5.3.2-11, PMIP6-5.3.2-12, PMIP6-5.6.2-3, PMIP6-5.6.2-5
+# proves: PMIP6-5.6.2-1, PMIP6-6.9.1.2-5
 . "$(dirname "$0")/_init.sh"
 
 lab_up

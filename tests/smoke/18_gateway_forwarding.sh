@@ -4,6 +4,7 @@
 # leaves no rule, route or interface behind.
 # proves: PMIP6-6.10.5-1, PMIP6-6.10.5-2, PMIP6-6.10.5-8, PMIP6-6.10.5-9, PMIP6-6.10.5-10, PMIP6-6.10.5-11
 # proves: PMIP6-9.2-2, PMIP6-9.2-3, PMIP6-9.2-4, PMIP6-6.9.5-10, PMIP6-6.9.5-11
+# proves: PMIP6-6.9.5-1, PMIP6-6.9.5-5, PMIP6-6.10.3-1, PMIP6-6.10.3-2, PMIP6-6.10.5-3
 . "$(dirname "$0")/_init.sh"
 
 node_mtu_is() { # node_mtu_is bytes

@@ -83,7 +83,8 @@ fn longest_prefix_says_which_tunnel_an_address_takes() {
     assert_eq!(publisher.tunnel_to(OWN, LMA), None);
 }
 
-// proves: PMIP6-5.3.2-8, PMIP6-5.3.2-10, PMIP6-5.6.1-4, PMIP6-5.6.1-5, PMIP6-5.6.1-6
+// proves: PMIP6-5.3.2-8, PMIP6-5.3.2-9, PMIP6-5.3.2-10, PMIP6-5.6.1-3, PMIP6-5.6.1-4
+// proves: PMIP6-5.6.1-5, PMIP6-5.6.1-6
 #[test]
 fn tunnel_comes_before_its_first_entry_and_goes_after_its_last() {
     let (mut publisher, mut ends) = publisher(1, 64);
@@ -105,7 +106,7 @@ fn tunnel_comes_before_its_first_entry_and_goes_after_its_last() {
     assert_eq!(ends[0].apply(), expected);
 }
 
-// proves: PMIP6-5.3.4-3
+// proves: PMIP6-5.3.4-3, PMIP6-5.3.4-5
 #[test]
 fn handoff_moves_the_entry_before_the_old_tunnel_goes() {
     let (mut publisher, mut ends) = publisher(1, 64);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::dataplane::counters::Counter::Entries;
 
-// proves: PMIP6-5.3.2-11, PMIP6-5.3.2-12
+// proves: PMIP6-5.3.2-11, PMIP6-5.3.2-12, PMIP6-5.3.6-29
 #[test]
 fn pba_leaves_only_when_the_worker_forwards_and_the_journal_has_it() {
     let mut bench = Bench::new(Shape::default());
@@ -90,6 +90,7 @@ fn full_rings_and_a_slow_journal_delay_registrations_and_lose_none() {
     }
 }
 
+// proves: PMIP6-5.3.4-7
 #[test]
 fn binding_forwards_through_the_new_gateway_before_its_pba() {
     let mut bench = Bench::new(Shape::default());

@@ -107,6 +107,7 @@ fn errors_are_limited_in_their_rate() {
     assert_eq!(bench.count(Counter::SignalingUnknownType), 100);
 }
 
+// proves: PMIP6-8.1-1
 #[test]
 fn home_registration_is_refused_131_and_other_messages_are_counted() {
     let mut bench = Bench::new(Shape::default());

@@ -40,7 +40,7 @@ fn take_tunnel_label(frame: &mut [u8]) -> u32 {
 }
 
 // proves: PMIP6-5.6.1-1, PMIP6-5.6.1-4, PMIP6-5.6.2-3, PMIP6-5.6.2-4, PMIP6-5.6.2-5, PMIP6-5.6.2-6
-// proves: PMIP6-5.6.3-2, PMIP6-5.6.3-4, ECN-4.1-2
+// proves: PMIP6-5.6.3-1, PMIP6-5.6.3-2, PMIP6-5.6.3-4, ECN-4.1-2
 #[test]
 fn frames_built_by_scapy_come_out_as_scapy_expects() {
     for workers in [1, 2, 3] {

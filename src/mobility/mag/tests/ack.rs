@@ -25,6 +25,20 @@ fn acknowledgement_that_answers_no_recent_update_is_ignored() {
     assert_ignored(PbaFault::Timestamp, |a| a.timestamp = Some(MobTimestamp(1)));
 }
 
+// proves: PMIP6-8.2-1
+#[test]
+fn options_that_we_do_not_understand_are_skipped() {
+    let mut w = World::new();
+    let pbu = only_pbu(&w.attach(attachment()));
+    let mut answer = Answer::to(&pbu).message();
+    let known = answer.options.clone();
+    let unknown = MobilityOption::Unknown(200, &[1, 2, 3]);
+    let options: Vec<_> = core::iter::once(unknown).chain(known.iter()).collect();
+    answer.options = OwnedOptions::from_options(&options).expect("options that fit");
+    w.event(Event::Pba(answer));
+    assert_eq!(w.state(), Some(StateName::Bound));
+}
+
 #[test]
 fn acceptance_without_a_usable_prefix_or_lifetime_is_ignored() {
     let prefix = |p: &str| vec![p.parse::<HomePrefix>().expect("prefix")];
