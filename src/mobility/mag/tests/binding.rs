@@ -5,7 +5,8 @@ use super::*;
 use crate::mobility::mag::action::AdvertPrefix;
 
 // proves: PMIP6-6.1-1, PMIP6-6.9.1.1-11, PMIP6-6.9.1.1-26, PMIP6-6.9.1.2-18, PMIP6-6.9.1.2-20
-// proves: PMIP6-6.9.1.2-21, PMIP6-6.9.1.2-22, PMIP6-6.9.1.2-23, PMIP6-6.9.1.2-24, PMIP6-6.7-1, PMIP6-6.7-2
+// proves: PMIP6-6.9.1.2-21, PMIP6-6.9.1.2-22, PMIP6-6.9.1.2-23, PMIP6-6.9.1.2-24, PMIP6-6.7-1
+// proves: PMIP6-6.7-2
 #[test]
 fn acceptance_makes_tunnel_address_route_and_advertisement_in_this_order() {
     let mut w = World::new();
