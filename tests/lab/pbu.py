@@ -22,10 +22,12 @@ logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.all import IPv6, Raw  # noqa: E402
 from scapy.layers.inet6 import MIP6MH_BU, in6_chksum  # noqa: E402
 
-# Mobility options of RFC 4283 and RFC 5213 section 8.
+# Mobility options of RFC 4283, RFC 5213 section 8, RFC 5845 and RFC 5844.
 MN_ID, HNP, HANDOFF, ATT, LL_ID, LINK_LOCAL, TIMESTAMP = 8, 22, 23, 24, 25, 26, 27
+GRE_KEY, IPV4_REQUEST, IPV4_REPLY, IPV4_ROUTER = 33, 36, 37, 38
 NH_MOBILITY, BU, BA = 135, 5, 6
-FLAG_A, FLAG_P = 0x8000, 0x0200
+UDP_PORT = 5436
+FLAG_A, FLAG_P, FLAG_F = 0x8000, 0x0200, 0x0100
 IPV6_HEADER_LEN = 40
 HOP_LIMIT = 63  # tells its messages from those of anchor-mag: tests/lab/dissect_rules.py
 
@@ -35,7 +37,10 @@ def arguments():
     p.add_argument("--src", default="::")
     p.add_argument("--dst", default="::")
     p.add_argument("--mn-id", help="left out of the message if not given")
-    p.add_argument("--prefix", action="append", help="home network prefix, ::/0 asks for one")
+    p.add_argument("--prefix", action="append", help="home network prefix, ::/0 asks for one; empty: none")
+    p.add_argument("--ipv4", help="IPv4 home address with its length, 0.0.0.0/0 asks for one")
+    p.add_argument("--gre-key", type=int, help="for the downlink; 0 asks for GRE without keys")
+    p.add_argument("--force-udp", action="store_true")
     p.add_argument("--handoff", type=int, default=1)
     p.add_argument("--att", type=int, default=4)
     p.add_argument("--ll-id", default="02000000ff01", help="hexadecimal; empty: left out")
@@ -65,7 +70,7 @@ def options(a):
 
     if a.mn_id is not None:
         add(MN_ID, b"\x01" + a.mn_id.encode())
-    for prefix in a.prefix or ["::/0"]:
+    for prefix in filter(None, a.prefix or ["::/0"]):
         address, length = prefix.split("/")
         packed = ipaddress.IPv6Address(address).packed
         add(HNP, bytes([0, int(length)]) + packed, (8, 4))
@@ -73,6 +78,12 @@ def options(a):
     add(ATT, bytes([0, a.att]))
     if a.ll_id:
         add(LL_ID, b"\0\0" + bytes.fromhex(a.ll_id))
+    if a.gre_key is not None:
+        key = struct.pack("!I", a.gre_key) if a.gre_key else b""
+        add(GRE_KEY, b"\0\0" + key, (4, 0))
+    if a.ipv4:
+        address, length = a.ipv4.split("/")
+        add(IPV4_REQUEST, bytes([int(length) << 2, 0]) + ipaddress.IPv4Address(address).packed, (4, 0))
     add(TIMESTAMP, struct.pack("!Q", int((time.time() - a.age) * 65536)), (8, 2))
     tail = -(at + len(out)) % 8
     return out + (b"" if tail == 0 else b"\0" if tail == 1 else bytes([1, tail - 2]) + bytes(tail - 2))
@@ -80,9 +91,12 @@ def options(a):
 
 def update(a):
     body = options(a)
-    fixed = struct.pack("!HHH", a.seq, FLAG_A | FLAG_P, a.lifetime // 4)
+    flags = FLAG_A | FLAG_P | (FLAG_F if a.force_udp else 0)
+    fixed = struct.pack("!HHH", a.seq, flags, a.lifetime // 4)
     header = struct.pack("!BBBBH", 59, (12 + len(body)) // 8 - 1, BU, 0, 0)
     message = header + fixed + body
+    if ":" not in a.src:
+        return message  # in UDP, whose checksum it is (RFC 5844 4.1.3)
     ip = IPv6(src=a.src, dst=a.dst, nh=NH_MOBILITY, hlim=HOP_LIMIT)
     checksum = in6_chksum(NH_MOBILITY, ip / Raw(message), message)
     message = message[:4] + struct.pack("!H", checksum) + message[6:]
@@ -110,6 +124,18 @@ def exchange(packet, wait):
     return None
 
 
+def exchange_by_udp(message, a):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((a.src, UDP_PORT))
+        s.connect((a.dst, UDP_PORT))
+        s.settimeout(a.wait)
+        s.send(message)
+        try:
+            return s.recv(2048)
+        except TimeoutError:
+            return None
+
+
 def acknowledgement(message):
     """The fields of a Binding Acknowledgement and its options, by hand: no code of ours."""
     status, _, seq, lifetime = struct.unpack("!BBHH", message[6:12])
@@ -130,6 +156,13 @@ def acknowledgement(message):
             found["handoff"] = data[1]
         elif kind == ATT:
             found["att"] = data[1]
+        elif kind == GRE_KEY:
+            found["gre_key"] = int.from_bytes(data[2:], "big")
+        elif kind == IPV4_REPLY:
+            found["ipv4_status"] = data[0]
+            found["ipv4"] = f"{ipaddress.IPv4Address(data[2:6])}/{data[1] >> 2}"
+        elif kind == IPV4_ROUTER:
+            found["ipv4_router"] = str(ipaddress.IPv4Address(data[2:6]))
         elif kind == TIMESTAMP:
             found["timestamp"] = struct.unpack("!Q", data)[0] / 65536
     return found
@@ -137,10 +170,16 @@ def acknowledgement(message):
 
 def main():
     a = arguments()
+    by_udp = ":" not in a.src
     if a.message:
-        print(bytes(update(a))[IPV6_HEADER_LEN:].hex())
+        print(bytes(update(a))[0 if by_udp else IPV6_HEADER_LEN :].hex())
         return
-    message = bytes.fromhex(a.read) if a.read else exchange(update(a), a.wait)
+    if a.read:
+        message = bytes.fromhex(a.read)
+    elif by_udp:
+        message = exchange_by_udp(update(a), a)
+    else:
+        message = exchange(update(a), a.wait)
     print(json.dumps(acknowledgement(message) if message else {"status": None}))
 
 

@@ -17,7 +17,7 @@ LAB=${LAB:-lab$$}
 export LAB
 lab_namespaces=(mn mn2 mag1 mag2 anchor cn switch)
 
-# Addresses, from the documentation prefix.
+# Addresses, from the documentation prefixes.
 LMA=2001:db8:a::1          # anchord, where tunnels end
 MAG1=2001:db8:a::11        # Proxy-CoA of mag1
 MAG2=2001:db8:a::12        # Proxy-CoA of mag2
@@ -25,6 +25,14 @@ ANCHOR_CORE=2001:db8:c::1  # anchord, towards the correspondents
 CN_LINK=2001:db8:c::2      # cn, on that link
 CN=2001:db8:f::1           # cn, behind a default route
 POOL=2001:db8:100::/40     # home network prefixes, a /64 each
+# The same of IPv4.
+LMA_IPV4=192.0.2.1
+MAG1_IPV4=192.0.2.11
+MAG2_IPV4=192.0.2.12
+ANCHOR_CORE_IPV4=203.0.113.1
+CN_LINK_IPV4=203.0.113.2
+CN_IPV4=203.0.113.129
+POOL_IPV4=198.51.100.0/24  # home addresses
 
 in_ns() { # in_ns mn command ...
     local ns=$1
@@ -46,7 +54,9 @@ link() { # link ns1 if1 ns2 if2 [mac of if1]
 }
 
 address() { # address ns interface address/length
-    in_ns "$1" ip -6 address add "$3" dev "$2" nodad
+    local nodad=()
+    [[ $3 != *:* ]] || nodad=(nodad)
+    in_ns "$1" ip address add "$3" dev "$2" "${nodad[@]}"
 }
 
 bridge() { # bridge name port ...
@@ -93,6 +103,11 @@ lab_up() {
     address cn eth0 $CN_LINK/64
     address cn lo $CN/128
     in_ns cn ip -6 route add default via $ANCHOR_CORE
+    address mag1 transit $MAG1_IPV4/24
+    address mag2 transit $MAG2_IPV4/24
+    address cn eth0 $CN_LINK_IPV4/25
+    address cn lo $CN_IPV4/32
+    in_ns cn ip route add default via $ANCHOR_CORE_IPV4
     wires_captured
 }
 

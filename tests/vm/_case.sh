@@ -4,9 +4,9 @@
 #   guest                                                       namespaces of the lab
 #     node (namespace)            kernel                          anchor          cn
 #       eth0 --------------- cell  ->  tunnel ->  eth0 === transit === anchord --- eth0, lo
-#       $node in $prefix                          $MAG1
+#       $node                                     $MAG1
 
-PINGS=5         # each way
+PINGS=5 # each way
 PING_BYTES=1000
 BLOB_BYTES=400000
 TIMESTAMP_WINDOW=30s # an emulated machine is slow
@@ -18,53 +18,73 @@ node_link() {
         sysctl -w net.ipv6.conf.all.forwarding=1 && sysctl -w net.ipv4.ip_forward=1"
 }
 
-# Registers the node; its prefix is $prefix. The update is made by scapy on the host and leaves, as
-# the answer arrives, by the guest's own sockets: its kernel fills in and verifies the checksum.
-register() { # register mh|udp source destination [argument of pbu.py ...]
-    local message
-    message=$(tests/lab/pbu.py --src "$2" --dst "$3" --mn-id "$MN_ID" --message "${@:4}")
-    guest "python3 -I -S /exchange.py $1 $2 $3 $message" >"$RUN/acknowledgement"
+# Registers the node; what it got is in $RUN/answer. The update is made by scapy on the host and
+# leaves, as the answer arrives, by the guest's own sockets: its kernel fills in and verifies checksums.
+register() { # register source destination [argument of pbu.py ...]
+    local message how=mh
+    [[ $1 == *:* ]] || how=udp
+    message=$(tests/lab/pbu.py --src "$1" --dst "$2" --mn-id "$MN_ID" --message "${@:3}")
+    guest "python3 -I -S /exchange.py $how $1 $2 $message" >"$RUN/acknowledgement"
     tests/lab/pbu.py --read "$(<"$RUN/acknowledgement")" | tee "$RUN/answer"
-    equal "status" "$(jq .status "$RUN/answer")" 0
-    prefix=$(jq -r '.prefixes[0]' "$RUN/answer")
+    equal "status" "$(answer .status)" 0
 }
 
-# Brings the tunnel up that the case has made; the node has $node, and what it sends takes the tunnel.
-tunnel_up() {
+answer() { jq -r "$1" "$RUN/answer"; } # answer jq-expression: of the acknowledgement
+
+# The node has the address that it got, and what it sends takes the tunnel.
+connect_ipv6() { # connect_ipv6 device
+    local prefix
+    prefix=$(answer '.prefixes[0]')
     node=${prefix%/*}42
-    guest "ip link set tunnel up && ip -n node address add $node/64 dev eth0 nodad &&
+    guest "ip link set $1 up && ip -n node address add $node/64 dev eth0 nodad &&
         ip -n node route replace default via fe80::1 dev eth0 && ip -6 route replace $prefix dev cell &&
-        ip -6 rule add iif cell lookup 100 && ip -6 route replace default dev tunnel table 100"
+        ip -6 rule add iif cell lookup 100 && ip -6 route replace default dev $1 table 100"
 }
 
-tunnel_down() {
-    guest "ip link del tunnel; ip -6 rule del iif cell lookup 100; ip -n node address flush dev eth0 scope global"
+connect_ipv4() { # connect_ipv4 device
+    local router
+    router=$(answer .ipv4_router)
+    node=$(answer .ipv4)
+    node=${node%/*}
+    guest "ip link set $1 up && ip -n node address add $node/32 dev eth0 && ip address add $router/32 dev cell &&
+        ip -n node route replace default via $router dev eth0 onlink && ip route replace $node dev cell &&
+        ip rule add iif cell lookup 100 && ip route replace default dev $1 table 100"
+}
+
+disconnect() {
+    guest "for d in tunnel tunnel4; do ip link del \$d; done; ip -n node address flush dev eth0 scope global;
+        ip -4 address flush dev cell; ip -6 rule del iif cell lookup 100; ip rule del iif cell lookup 100"
 }
 
 in_node() { guest "ip netns exec node $*"; }
 
-tunnel_packets() { # tunnel_packets rx|tx: by the guest's kernel
-    guest ip -s -j link show tunnel | jq ".[0].stats64.$1.packets"
+tunnel_packets() { # tunnel_packets device rx|tx: by the guest's kernel
+    guest ip -s -j link show "$1" | jq ".[0].stats64.$2.packets"
 }
 
-# Pings in both directions; the frames on the access link are as the filters say, and the guest's
-# kernel, anchord and the correspondent count the same.
-pings_both_ways() { # pings_both_ways filter-of-uplink-frames filter-of-downlink-frames
-    local packets=$((2 * PINGS)) up=$1 down=$2
+# Pings of $node in both directions; the frames on the access link are as the filters say, and the
+# guest's kernel, anchord and the correspondent count the same.
+pings_both_ways() { # pings_both_ways device filter-of-uplink-frames filter-of-downlink-frames
+    local packets=$((2 * PINGS)) up=$2 down=$3 ip=ip cn=$CN_IPV4 before counted
+    [[ $node != *:* ]] || ip=ipv6 cn=$CN
+    before=$(anchor_count)
     capture access anchor access-dpdk
-    capture cn cn eth0 icmp6 and "host $node"
-    in_node ping -c $PINGS -s $PING_BYTES "$CN" || fail "cn does not answer the node"
-    expect "the node answers cn" in_ns cn ping -c $PINGS -i 0.2 -W 2 -s $PING_BYTES -I $CN "$node"
+    capture cn cn eth0 "(icmp or icmp6) and host $node"
+    in_node ping -c $PINGS -s $PING_BYTES "$cn" || fail "cn does not answer the node"
+    expect "the node answers cn" in_ns cn ping -c $PINGS -i 0.2 -W 2 -s $PING_BYTES -I "$cn" "$node"
     captured access
     captured cn
-    equal "uplink frames on the wire" "$(count_frames access "$up && ipv6.src == $node")" $packets
-    equal "downlink frames on the wire" "$(count_frames access "$down && ipv6.dst == $node")" $packets
-    equal "packets at cn" "$(count_frames cn "ipv6.src == $node") $(count_frames cn "ipv6.dst == $node")" \
+    equal "uplink frames on the wire" "$(count_frames access "$up && $ip.src == $node")" $packets
+    equal "downlink frames on the wire" "$(count_frames access "$down && $ip.dst == $node")" $packets
+    equal "packets at cn" "$(count_frames cn "$ip.src == $node") $(count_frames cn "$ip.dst == $node")" \
         "$packets $packets"
-    equal "anchord's count, up and down" \
-        "$(binding '.counters[0] | "\(.uplink_packets) \(.downlink_packets)"')" "$packets $packets"
-    equal "the guest's count, up and down" "$(tunnel_packets tx) $(tunnel_packets rx)" "$packets $packets"
+    counted=$(anchor_count)
+    equal "anchord's count of both directions" $((counted - before)) $((2 * packets))
+    equal "the guest's count, up and down" "$(tunnel_packets "$1" tx) $(tunnel_packets "$1" rx)" \
+        "$packets $packets"
 }
+
+anchor_count() { binding '[.counters[] | .uplink_packets + .downlink_packets] | add'; }
 
 # A TCP connection in each direction carries a file whole: full-sized segments, and what Packet Too Big
 # teaches both ends.

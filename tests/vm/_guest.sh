@@ -8,7 +8,7 @@
 # Emulated (TCG): not every machine that tests run on can give a guest its own processor.
 
 GUEST_MEMORY_MIB=144
-GUEST_MODULES="virtio_pci virtio_net veth ip6_tunnel"
+GUEST_MODULES="virtio_pci virtio_net veth ip6_tunnel ip6_gre ip_gre sit ipip fou"
 
 # Copies programs to where they are here, with the libraries that they load.
 copy_with_libraries() { # copy_with_libraries root file ...
