@@ -1,7 +1,7 @@
 //! Domain newtypes: what an address or identifier means, not how it is carried. No I/O.
 //!
-//! An IPv4 address or prefix is its IPv4-mapped IPv6 form (RFC 4291 2.5.5.2) wherever it is a key, a
-//! tunnel's end, a route or a neighbour: one key space, one lookup. Text shows plain IPv4.
+//! An IPv4 address or prefix is its IPv4-mapped IPv6 form (RFC 4291 2.5.5.2) wherever it is a key,
+//! a tunnel's end, a route or a neighbour: one key space, one lookup. Text shows plain IPv4.
 
 mod mn_id;
 mod tunnel;
@@ -275,7 +275,7 @@ impl fmt::Debug for MacAddr {
     }
 }
 
-/// A GRE key: the downlink key is the gateway's, the uplink key the anchor's (RFC 5845 section 3.3).
+/// A GRE key: the downlink key is the gateway's, the uplink key the anchor's (RFC 5845 3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct GreKey(pub u32);

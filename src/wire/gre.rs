@@ -89,3 +89,65 @@ impl GreHeader {
         Ok(w.at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn each_flag_counts_as_its_rfc_says() {
+        // RFC 2784 2.3: bits 1, 4 and 5 are refused, 6 to 12 ignored; 2.3.1: version zero.
+        for bit in 0..16_u32 {
+            let flags = 0x8000_u16 >> bit;
+            let mut packet = [0; 16];
+            packet[..2].copy_from_slice(&flags.to_be_bytes());
+            // So that a checksum of all this is right.
+            packet[4..6].copy_from_slice(&(!flags).to_be_bytes());
+            let outcome = GreHeader::parse(&packet)
+                .map(|(h, inner)| (h.key.is_some(), h.seq.is_some(), inner.len()));
+            let expected = match bit {
+                0 => Ok((false, false, 8)),
+                2 => Ok((true, false, 8)),
+                3 => Ok((false, true, 8)),
+                6..=12 => Ok((false, false, 12)),
+                _ => Err(Error { kind: ErrorKind::Value, offset: 0 }),
+            };
+            assert_eq!(outcome, expected, "bit {bit}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_emitted_parses_back(
+            (protocol, key, seq) in any::<(u16, Option<u32>, Option<u32>)>(),
+            payload in prop::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let header = GreHeader { protocol, key: key.map(GreKey), seq };
+            let len = header.buffer_len();
+            let mut packet = vec![0xa5; len];
+            prop_assert_eq!(header.emit(&mut packet), Ok(len));
+            packet.extend(&payload);
+            prop_assert_eq!(GreHeader::parse(&packet), Ok((header, &payload[..])));
+            for short in 0..len {
+                let e = GreHeader::parse(&packet[..short]).map_err(|e| e.kind);
+                prop_assert_eq!(e, Err(ErrorKind::Truncated));
+                prop_assert!(header.emit(&mut packet[..short]).is_err());
+            }
+        }
+
+        #[test]
+        fn noise_never_panics(mut bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let _ = GreHeader::parse(&bytes);
+            if let Some(flags) = bytes.first_mut() {
+                *flags &= 0xb0;
+            }
+            if let Some(flags) = bytes.get_mut(1) {
+                *flags &= 0xf8;
+            }
+            if let Ok((_, inner)) = GreHeader::parse(&bytes) {
+                prop_assert!(bytes.ends_with(inner));
+            }
+        }
+    }
+}

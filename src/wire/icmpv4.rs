@@ -122,3 +122,77 @@ fn checksum(message: &[u8]) -> u16 {
     c.add(message);
     c.value()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 7);
+    const CN: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
+
+    /// An IPv4 packet with these addresses and this payload.
+    fn packet(src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, offset: u16, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0; ipv4::HEADER_LEN];
+        packet.extend(payload);
+        let header = Ipv4Header {
+            header_len: ipv4::HEADER_LEN,
+            tos: 0,
+            total_len: u16::try_from(packet.len()).expect("short"),
+            identification: 0,
+            dont_fragment: false,
+            more_fragments: true,
+            fragment_offset: offset,
+            ttl: 64,
+            protocol,
+            src,
+            dst,
+        };
+        header.emit(&mut packet).expect("fits");
+        packet
+    }
+
+    #[test]
+    fn errors_are_never_answered_with_errors() {
+        // RFC 1122 3.2.2: destination unreachable, source quench, redirect, time exceeded,
+        // parameter problem; a type that nobody knows may be another.
+        for kind in [3, 4, 5, 11, 12, 200] {
+            let p = packet(CN, MN, PROTOCOL, 0, &[kind, 0, 0, 0]);
+            assert!(!ErrorMessage::may_answer(&p), "type {kind}");
+        }
+        for kind in [0, 8, 13, 14] {
+            let p = packet(CN, MN, PROTOCOL, 0, &[kind, 0, 0, 0]);
+            assert!(ErrorMessage::may_answer(&p), "type {kind}");
+        }
+        assert!(!ErrorMessage::may_answer(&packet(CN, MN, PROTOCOL, 0, &[])), "without a type");
+        assert!(ErrorMessage::may_answer(&packet(CN, MN, 17, 0, &[3; 8])), "UDP");
+        assert!(!ErrorMessage::may_answer(&packet(CN, MN, 17, 8, &[3; 8])), "a later fragment");
+        assert!(!ErrorMessage::may_answer(&[0x45; 20]), "no IPv4 packet");
+    }
+
+    #[test]
+    fn only_what_one_node_sent_to_one_node_is_answered() {
+        let [unspecified, loopback, multicast, reserved, broadcast] = [
+            Ipv4Addr::UNSPECIFIED,
+            Ipv4Addr::new(127, 1, 2, 3),
+            Ipv4Addr::new(224, 0, 0, 1),
+            Ipv4Addr::new(240, 0, 0, 1),
+            Ipv4Addr::BROADCAST,
+        ];
+        for src in [unspecified, Ipv4Addr::new(0, 1, 2, 3), loopback, multicast, reserved] {
+            assert!(!ErrorMessage::may_answer(&packet(src, MN, 17, 0, &[0; 8])), "{src}");
+        }
+        for dst in [unspecified, multicast, broadcast] {
+            assert!(!ErrorMessage::may_answer(&packet(CN, dst, 17, 0, &[0; 8])), "{dst}");
+        }
+    }
+
+    #[test]
+    fn error_has_room_for_its_header_and_is_at_most_576_bytes() {
+        for len in 0..ERROR_HEADER_LEN {
+            assert!(ErrorMessage::TimeExceeded.emit(MN, CN, 64, &mut vec![0; len]).is_err());
+        }
+        let mut largest = vec![0; ERROR_MAX_LEN + 1];
+        assert!(ErrorMessage::TimeExceeded.emit(MN, CN, 64, &mut largest).is_err());
+        assert!(ErrorMessage::TimeExceeded.emit(MN, CN, 64, &mut largest[1..]).is_ok());
+    }
+}

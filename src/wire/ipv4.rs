@@ -134,3 +134,115 @@ fn checksum(header: &[u8]) -> u16 {
     c.add(header);
     c.value()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HEADER: Ipv4Header = Ipv4Header {
+        header_len: HEADER_LEN,
+        tos: 0,
+        total_len: 20,
+        identification: 0,
+        dont_fragment: true,
+        more_fragments: false,
+        fragment_offset: 0,
+        ttl: 64,
+        protocol: PROTOCOL,
+        src: Ipv4Addr::new(192, 0, 2, 1),
+        dst: Ipv4Addr::new(192, 0, 2, 2),
+    };
+
+    fn header() -> impl Strategy<Value = Ipv4Header> {
+        let fields = any::<(u8, u16, bool, bool, u8, u8, Ipv4Addr, Ipv4Addr)>();
+        (fields, 20..=u16::MAX, 0..1_u16 << 13).prop_map(|(f, total_len, offset)| {
+            let (tos, identification, dont_fragment, more_fragments, ttl, protocol, src, dst) = f;
+            let fragment_offset = offset * FRAGMENT_UNIT;
+            let flags = Ipv4Header { dont_fragment, more_fragments, fragment_offset, ..HEADER };
+            Ipv4Header { tos, total_len, identification, ttl, protocol, src, dst, ..flags }
+        })
+    }
+
+    /// Writes the right checksum into a header that was altered.
+    fn refresh_checksum(bytes: &mut [u8]) {
+        bytes[10..12].fill(0);
+        let sum = checksum(bytes);
+        bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+    }
+
+    fn bytes() -> [u8; HEADER_LEN] {
+        let mut bytes = [0xa5; HEADER_LEN];
+        HEADER.emit(&mut bytes).expect("fits");
+        bytes
+    }
+
+    #[test]
+    fn faults_are_found_where_they_are() {
+        // Byte, its value, whether the checksum is made right again, and what is said.
+        let cases = [
+            (0, 0x65, true, ErrorKind::Value, 0),
+            (0, 0x44, true, ErrorKind::Length, 0),
+            (0, 0x46, true, ErrorKind::Truncated, 20),
+            (3, 19, true, ErrorKind::Length, 2),
+            (8, 63, false, ErrorKind::Checksum, 10),
+        ];
+        for (at, value, right, kind, offset) in cases {
+            let mut bytes = bytes();
+            bytes[at] = value;
+            if right {
+                refresh_checksum(&mut bytes);
+            }
+            assert_eq!(Ipv4Header::parse(&bytes), Err(Error { kind, offset }), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn options_are_skipped_and_count_as_header() {
+        let mut bytes = [&bytes()[..], &[0x94, 4, 0, 0]].concat();
+        bytes[0] = 0x46;
+        bytes[3] = 23;
+        refresh_checksum(&mut bytes);
+        let e = Ipv4Header::parse(&bytes).map_err(|e| (e.kind, e.offset));
+        assert_eq!(e, Err((ErrorKind::Length, 2)), "the packet ends in its header");
+        bytes[3] = 24;
+        refresh_checksum(&mut bytes);
+        let parsed = Ipv4Header::parse(&bytes).expect("valid");
+        assert_eq!(parsed, Ipv4Header { header_len: 24, total_len: 24, ..HEADER });
+        let e = parsed.emit(&mut bytes).map_err(|e| e.kind);
+        assert_eq!(e, Err(ErrorKind::Length), "options are not made up");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_emitted_parses_back_and_any_flipped_bit_is_noticed(
+            header in header(),
+            (at, bit) in (0..HEADER_LEN, 0..8),
+        ) {
+            let mut bytes = [0xa5; HEADER_LEN + 1];
+            header.emit(&mut bytes)?;
+            prop_assert_eq!(bytes[HEADER_LEN], 0xa5);
+            prop_assert_eq!(Ipv4Header::parse(&bytes), Ok(header));
+            for len in 0..HEADER_LEN {
+                let e = Ipv4Header::parse(&bytes[..len]).map_err(|e| e.kind);
+                prop_assert_eq!(e, Err(ErrorKind::Truncated));
+                prop_assert!(header.emit(&mut [0; HEADER_LEN][..len]).is_err());
+            }
+            bytes[at] ^= 1_u8 << bit;
+            prop_assert!(Ipv4Header::parse(&bytes).is_err());
+        }
+
+        #[test]
+        fn noise_never_panics(mut bytes in prop::collection::vec(any::<u8>(), 20..70)) {
+            bytes[0] = 0x40 | bytes[0] & 0xf;
+            let header_len = usize::from(bytes[0] & 0xf) * 4;
+            if let Some(header) = bytes.get_mut(..header_len).filter(|h| h.len() >= HEADER_LEN) {
+                refresh_checksum(header);
+            }
+            if let Ok(header) = Ipv4Header::parse(&bytes) {
+                prop_assert!((HEADER_LEN..=60).contains(&header.header_len));
+                prop_assert!(usize::from(header.total_len) >= header.header_len);
+            }
+        }
+    }
+}

@@ -48,3 +48,44 @@ impl TlvHeader {
         w.put(&len.to_be_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_other_than_that_of_what_follows_is_refused() {
+        for len in 0..8_u8 {
+            let outcome = TlvHeader::parse(&[0, 41, 0, len, 1, 2, 3]).map(|(h, inner)| {
+                assert_eq!((h.next_header, inner), (41, [1, 2, 3].as_slice()));
+            });
+            let expected = Err(Error { kind: ErrorKind::Length, offset: 2 });
+            assert_eq!(outcome, if len == 3 { Ok(()) } else { expected }, "length {len}");
+        }
+    }
+
+    #[test]
+    fn reserved_bits_are_ignored_and_sent_as_zero() {
+        let (header, inner) = TlvHeader::parse(&[0x0f, 47, 0, 1, 7]).expect("valid");
+        assert_eq!((header.next_header, inner), (47, [7].as_slice()));
+        let mut made = [0xa5, 0xa5, 0xa5, 0xa5, 7];
+        header.emit(&mut made).expect("fits");
+        assert_eq!(made, [0, 47, 0, 1, 7]);
+    }
+
+    #[test]
+    fn what_is_an_ip_header_or_too_short_is_refused() {
+        for first in [0x10, 0x3b, 0x45, 0x60, 0xf0] {
+            let bytes = [first, 0, 0, 0];
+            let e = TlvHeader::parse(&bytes).map_err(|e| (e.kind, e.offset));
+            assert_eq!(e, Err((ErrorKind::Value, 0)));
+        }
+        for len in 0..HEADER_LEN {
+            let e = TlvHeader::parse(&[0; HEADER_LEN][..len]).map_err(|e| e.kind);
+            assert_eq!(e, Err(ErrorKind::Truncated));
+            assert!(TlvHeader { next_header: 4 }.emit(&mut [0; HEADER_LEN][..len]).is_err());
+        }
+        let e = TlvHeader { next_header: 4 }.emit(&mut vec![0; HEADER_LEN + 65536]);
+        assert_eq!(e.map_err(|e| e.kind), Err(ErrorKind::Length));
+    }
+}

@@ -92,3 +92,76 @@ fn checksum(datagram: &[u8], src: Ipv4Addr, dst: Ipv4Addr) -> u16 {
     c.add(datagram);
     c.value()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SRC: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+    const DST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+    const HEADER: UdpHeader = UdpHeader { src_port: SIGNALING_PORT, dst_port: 5000 };
+
+    fn refused(datagram: &[u8]) -> (ErrorKind, usize) {
+        let e = UdpHeader::parse(datagram, SRC, DST).expect_err("has to be refused");
+        (e.kind, e.offset)
+    }
+
+    #[test]
+    fn length_below_the_header_or_beyond_the_bytes_is_refused() {
+        let mut datagram = [0; 12];
+        HEADER.emit_without_checksum(&mut datagram).expect("fits");
+        for (len, kind) in [(0, ErrorKind::Length), (7, ErrorKind::Length)] {
+            datagram[5] = len;
+            assert_eq!(refused(&datagram), (kind, 4));
+        }
+        datagram[5] = 13;
+        assert_eq!(refused(&datagram), (ErrorKind::Truncated, 4));
+        datagram[5] = 9;
+        let (header, payload) = UdpHeader::parse(&datagram, SRC, DST).expect("valid");
+        assert_eq!((header, payload.len()), (HEADER, 1), "what is behind it is not its payload");
+    }
+
+    #[test]
+    fn checksum_that_comes_out_as_zero_is_sent_as_ones() {
+        // RFC 768. Two bytes of payload bring the sum wherever they like.
+        let mut datagram = [0; 10];
+        HEADER.emit_without_checksum(&mut datagram).expect("fits");
+        let sum = checksum(&datagram, SRC, DST);
+        datagram[8..].copy_from_slice(&sum.to_be_bytes());
+        HEADER.emit(SRC, DST, &mut datagram).expect("fits");
+        assert_eq!(datagram[6..8], [0xff, 0xff]);
+        assert!(UdpHeader::parse(&datagram, SRC, DST).is_ok());
+    }
+
+    #[test]
+    fn datagram_over_65535_bytes_is_not_emitted() {
+        let e = HEADER.emit(SRC, DST, &mut vec![0; 65536]).map_err(|e| e.kind);
+        assert_eq!(e, Err(ErrorKind::Length));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_emitted_parses_back_and_any_flipped_bit_is_noticed(
+            ports in any::<(u16, u16)>(),
+            payload in prop::collection::vec(any::<u8>(), 0..40),
+            (at, bit) in (any::<prop::sample::Index>(), 0..8),
+        ) {
+            let header = UdpHeader { src_port: ports.0, dst_port: ports.1 };
+            let mut datagram = [&[0xa5; HEADER_LEN], &payload[..]].concat();
+            header.emit(SRC, DST, &mut datagram)?;
+            prop_assert_eq!(UdpHeader::parse(&datagram, SRC, DST), Ok((header, &payload[..])));
+            prop_assert!(UdpHeader::parse(&datagram, SRC, Ipv4Addr::LOCALHOST).is_err());
+            for len in 0..HEADER_LEN {
+                prop_assert!(UdpHeader::parse(&datagram[..len], SRC, DST).is_err());
+                prop_assert!(header.emit(SRC, DST, &mut [0; HEADER_LEN][..len]).is_err());
+            }
+            let at = at.index(datagram.len());
+            datagram[at] ^= 1_u8 << bit;
+            // A checksum that becomes zero says that there is none; a shorter length covers less,
+            // and what it leaves out may have been worth nothing.
+            let blind = datagram[6..8] == [0, 0] || (4..6).contains(&at);
+            prop_assert!(blind || UdpHeader::parse(&datagram, SRC, DST).is_err());
+        }
+    }
+}

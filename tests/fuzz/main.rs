@@ -10,6 +10,8 @@
 mod admin;
 #[path = "body/core.rs"]
 mod core_events;
+#[path = "body/ipv4.rs"]
+mod ipv4;
 #[path = "body/mag.rs"]
 mod mag;
 #[path = "body/mh_parse.rs"]
@@ -41,6 +43,11 @@ fn replay(target: &str, run: fn(&[u8])) {
 #[test]
 fn mobility_headers_that_once_failed_are_handled() {
     replay("mh_parse", mh_parse::run);
+}
+
+#[test]
+fn ipv4_packets_that_once_failed_are_handled() {
+    replay("ipv4", ipv4::run);
 }
 
 #[test]

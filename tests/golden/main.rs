@@ -2,20 +2,24 @@
 //! `README.md` beside this file says how the bytes were made.
 #![allow(missing_docs)]
 
+mod mobility;
+mod packets;
 mod pcap;
 mod tshark;
 
-use anchord::addr::HomePrefix;
+use anchord::addr::{GreKey, HomePrefix};
 use anchord::time::{Lifetime, MobTimestamp};
 use anchord::wire::ether::{self, EtherHeader};
 use anchord::wire::ipv6::{self, Ipv6Header};
 use anchord::wire::mh::{
-    AccessTech, BaFlags, BindingAck, BindingError, BindingRefreshRequest, BindingRevocationAck,
-    BindingRevocationIndication, BindingUpdate, BuFlags, HandoffIndicator, Heartbeat, Message,
-    MessageData, MobilityOption, NEXT_HEADER, SeqNo, Status,
+    AccessNetworkId, AccessTech, AuthOption, BaFlags, BindingAck, BindingError,
+    BindingRefreshRequest, BindingRevocationAck, BindingRevocationIndication, BindingUpdate,
+    BuFlags, DhcpSupportMode, HandoffIndicator, Heartbeat, HeartbeatFlags, Ipv4Home,
+    Ipv4HomeStatus, Message, MessageData, MobilityOption, NEXT_HEADER, NatDetection,
+    RevocationFlags, RevocationStatus, RevocationTrigger, SeqNo, Status,
 };
 use std::ffi::OsString;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -27,6 +31,13 @@ const MAC: MobilityOption<'_> = MobilityOption::MnLinkLayerId(&[2, 0, 0, 0, 0, 1
 /// 2026-11-20 23:59:59.5 UTC.
 const WHEN: MobilityOption<'_> =
     MobilityOption::Timestamp(MobTimestamp(1_795_219_199 << 16 | 0x8000));
+
+/// IMSI 123456123456789, the example of RFC 8371.
+const IMSI: MobilityOption<'_> =
+    MobilityOption::MnId(3, &[0x12, 0x34, 0x56, 0x12, 0x34, 0x56, 0x78, 0x9f]);
+/// SSID "net" of access point "ap", at 48.5 N 9.25 W, of Private Enterprise Number 32473.
+const ACCESS_NETWORK: &[u8] =
+    b"\x01\x08\x80\x03net\x02ap\x02\x06\x18\x40\x00\xfb\x60\x00\x03\x03\x01\x7e\xd9";
 
 /// The fixed part of a message, whichever it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,6 +72,22 @@ fn pba(status: Status, seq: u16, lifetime: u16) -> Fixed {
 
 fn hnp(prefix: &str) -> MobilityOption<'static> {
     MobilityOption::HomeNetworkPrefix(prefix.parse::<HomePrefix>().expect("a prefix"))
+}
+
+fn home_v4(addr: &str, prefix_len: u8) -> Ipv4Home {
+    Ipv4Home::new(addr.parse().expect("an address"), prefix_len).expect("a length")
+}
+
+const fn heartbeat(flags: u16, seq: u32) -> Fixed {
+    Fixed::Heartbeat(Heartbeat { flags: HeartbeatFlags(flags), seq })
+}
+
+const fn bri(trigger: RevocationTrigger, seq: u16, flags: RevocationFlags) -> Fixed {
+    Fixed::Bri(BindingRevocationIndication { trigger, seq: SeqNo(seq), flags })
+}
+
+const fn bra(status: RevocationStatus, seq: u16) -> Fixed {
+    Fixed::Bra(BindingRevocationAck { status, seq: SeqNo(seq), flags: RevocationFlags::P })
 }
 
 const fn hi(value: HandoffIndicator) -> MobilityOption<'static> {
@@ -154,6 +181,103 @@ fn goldens() -> Vec<Golden> {
         golden("brr", Fixed::Brr, &[]),
         golden("be-unknown-mh-type", Fixed::Be(be), &[]),
         golden(
+            "pbu-ipv4-gre-udp",
+            Fixed::Bu(BindingUpdate {
+                seq: SeqNo(1),
+                flags: BuFlags::A | BuFlags::P | BuFlags::F | BuFlags::T,
+                lifetime: Lifetime(900),
+            }),
+            &[
+                IMSI,
+                O::ServiceSelection(b"internet"),
+                any(),
+                hi(Hi::NEW_INTERFACE),
+                att(4),
+                O::Ipv4HomeAddressRequest(home_v4("0.0.0.0", 24)),
+                O::GreKey(Some(GreKey(0x0102_0304))),
+                O::AlternateIpv4Coa(Ipv4Addr::new(192, 0, 2, 2)),
+                O::LmaUserPlane(None),
+                O::AccessNetworkId(AccessNetworkId::parse(ACCESS_NETWORK).expect("valid")),
+            ],
+        ),
+        golden(
+            "pba-ipv4-gre-udp",
+            Fixed::Ba(BindingAck {
+                status: Status::ACCEPTED,
+                flags: BaFlags::P | BaFlags::T,
+                seq: SeqNo(1),
+                lifetime: Lifetime(900),
+            }),
+            &[
+                IMSI,
+                first(),
+                hi(Hi::NEW_INTERFACE),
+                att(4),
+                O::Ipv4HomeAddressReply(Ipv4HomeStatus::SUCCESS, home_v4("10.0.0.7", 24)),
+                O::Ipv4DefaultRouter(Ipv4Addr::new(10, 0, 0, 1)),
+                O::Ipv4DhcpSupportMode(DhcpSupportMode::Server),
+                O::NatDetection(NatDetection { force_udp: true, refresh_time_s: 110 }),
+                O::GreKey(Some(GreKey(0xfffe_fdfc))),
+                O::LmaUserPlane(Some(Ipv4Addr::new(198, 51, 100, 1).into())),
+            ],
+        ),
+        golden(
+            "pbu-gre-without-key",
+            pbu(1, 900),
+            &[
+                NAI,
+                any(),
+                hi(Hi::UNKNOWN),
+                att(3),
+                O::GreKey(None),
+                O::LmaUserPlane(Some(Ipv6Addr::UNSPECIFIED.into())),
+            ],
+        ),
+        golden(
+            "pba-ipv4-refused",
+            pba(Status::NOT_AUTHORIZED_FOR_IPV4_MOBILITY_SERVICE, 1, 0),
+            &[
+                NAI,
+                O::Ipv4HomeAddressReply(
+                    Ipv4HomeStatus::DYNAMIC_NOT_AVAILABLE,
+                    home_v4("0.0.0.0", 0),
+                ),
+                O::Ipv4DhcpSupportMode(DhcpSupportMode::Relay),
+            ],
+        ),
+        golden(
+            "pbu-authenticated",
+            pbu(1, 900),
+            &[
+                NAI,
+                first(),
+                hi(Hi::NOT_CHANGED),
+                att(4),
+                O::ReplayProtection(0xe83f_0a7f_8000_0000),
+                O::MessageAuth(AuthOption::MN_HA, 256, b"AAAAAAAAAAAA"),
+            ],
+        ),
+        golden("heartbeat-request", heartbeat(0, 0x0102_0304), &[]),
+        golden("heartbeat-response", heartbeat(1, 0x0102_0304), &[O::RestartCounter(7)]),
+        golden("heartbeat-unsolicited", heartbeat(3, 0), &[O::RestartCounter(8)]),
+        golden(
+            "bri-session",
+            bri(RevocationTrigger::ADMINISTRATIVE, 0xfffe, RevocationFlags::P),
+            &[NAI, first()],
+        ),
+        golden(
+            "bri-ipv4-only",
+            bri(RevocationTrigger::USER_INITIATED, 2, RevocationFlags::P | RevocationFlags::V),
+            &[NAI, O::Ipv4HomeAddressRequest(home_v4("10.0.0.7", 32))],
+        ),
+        golden(
+            "bri-global",
+            bri(RevocationTrigger::PER_PEER_POLICY, 3, RevocationFlags::P | RevocationFlags::G),
+            &[O::MnId(1, b"mag1@example.org")],
+        ),
+        golden("bra-success", bra(RevocationStatus::SUCCESS, 0xfffe), &[]),
+        golden("bra-attached", bra(RevocationStatus::MN_IS_ATTACHED, 9), &[NAI, first()]),
+        golden(
             "pbu-zero-nai-host-prefix",
             pbu(1, 900),
             &[O::MnId(1, &[0; 63]), hnp("2001:db8:1::1/128"), hi(Hi::SAME_INTERFACE), att(4), WHEN],
@@ -169,8 +293,12 @@ fn directory() -> PathBuf {
 
 /// The packet in a `.hex` file.
 fn packet(name: &str) -> Vec<u8> {
-    let path = directory().join("messages").join(name).with_extension("hex");
-    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    bytes(&directory().join("messages").join(name).with_extension("hex"))
+}
+
+/// The bytes of a `.hex` file.
+fn bytes(path: &Path) -> Vec<u8> {
+    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     text.split_whitespace().map(|b| u8::from_str_radix(b, 16).expect("hex")).collect()
 }
 
@@ -221,6 +349,8 @@ fn messages_made_by_scapy_mean_what_scapy_was_told() {
 
 // proves: PMIP6-8.3-1, PMIP6-8.4-1, PMIP6-8.5-1, PMIP6-8.6-1, PMIP6-8.7-1, PMIP6-8.8-1
 // proves: MIP6-6.1.1-1, MIP6-6.1.1-2, MIP6-6.1.1-4, MIP6-6.1.1-5
+// proves: PMIP4-3.3.1-1, PMIP4-3.3.2-1, PMIP4-3.3.3-1, PMIP4-3.3.4-1
+// proves: HEARTBEAT-3.3-1, HEARTBEAT-3.4-1, MNID-3.1-1
 #[test]
 fn what_we_emit_is_byte_for_byte_what_scapy_emits() {
     for golden in goldens().into_iter().filter(|g| g.canonical) {

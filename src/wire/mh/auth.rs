@@ -100,3 +100,99 @@ fn options_at(header: &[u8]) -> Result<usize> {
             _ => 6,
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Lifetime;
+    use crate::wire::mh::{BindingUpdate, BuFlags, Heartbeat, Message, SeqNo, set_checksum};
+    use std::net::Ipv6Addr;
+
+    const SRC: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 2);
+    const DST: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 1);
+    const PBU: BindingUpdate =
+        BindingUpdate { seq: SeqNo(7), flags: BuFlags::A, lifetime: Lifetime(900) };
+    const MN_HA: MobilityOption<'_> = MobilityOption::MessageAuth(AuthOption::MN_HA, 256, &[0; 12]);
+    const MN_AAA: MobilityOption<'_> = MobilityOption::MessageAuth(AuthOption::MN_AAA, 3, &[0; 20]);
+    const OTHER: MobilityOption<'_> = MobilityOption::MnId(1, b"mn1");
+
+    fn emit(options: &[MobilityOption<'_>]) -> Vec<u8> {
+        let mut header = vec![0xa5; PBU.buffer_len(options)];
+        PBU.emit(options, SRC, DST, &mut header).expect("fits");
+        header
+    }
+
+    fn find(header: &[u8], subtype: u8) -> Option<AuthOption> {
+        AuthOption::find(header, subtype).expect("valid")
+    }
+
+    // proves: AUTH-5.1-4
+    #[test]
+    fn mobility_data_ends_behind_the_spi_and_has_no_checksum() {
+        let header = emit(&[OTHER, MN_HA]);
+        let auth = find(&header, AuthOption::MN_HA).expect("is there");
+        let (care_of, home) = (SRC.octets(), [0; 16]);
+        let data = auth.mobility_data(&care_of, &home, &header).concat();
+        // Option type 9 stands at 4n + 1: behind the MN-ID (12 to 18) and padding to 21.
+        assert_eq!(header[21..28], [9, 17, 1, 0, 0, 1, 0]);
+        let expected = [
+            &care_of[..],
+            &home,
+            &[59, 4, 5, 0],
+            &[0, 0],
+            &[0, 7, 0x80, 0, 0x03, 0x84],
+            &[8, 4, 1, b'm', b'n', b'1'],
+            &[1, 1, 0],
+            &[9, 17, 1, 0, 0, 1, 0],
+        ]
+        .concat();
+        assert_eq!(data, expected);
+        assert_ne!(header[4..6], [0, 0], "though it has one");
+        assert_eq!((auth.spi, auth.data(&header)), (256, [0; 12].as_slice()));
+    }
+
+    #[test]
+    fn signature_changes_nothing_that_it_covers() {
+        let mut header = emit(&[OTHER, MN_HA]);
+        let auth = find(&header, AuthOption::MN_HA).expect("is there");
+        let zeros = [0; 16];
+        let before = auth.mobility_data(&zeros, &zeros, &header).concat();
+        auth.sign(&mut header, b"0123456789ab").expect("as long");
+        set_checksum(&mut header, SRC, DST).expect("has one");
+        assert!(Message::parse(&header, SRC, DST).is_ok());
+        assert_eq!(find(&header, AuthOption::MN_HA), Some(auth.clone()));
+        assert_eq!(auth.data(&header), b"0123456789ab");
+        assert_eq!(auth.mobility_data(&zeros, &zeros, &header).concat(), before);
+        let e = auth.sign(&mut header, b"short").map_err(|e| e.kind);
+        assert_eq!(e, Err(ErrorKind::Length));
+    }
+
+    #[test]
+    fn option_is_the_last_if_nothing_but_padding_follows() {
+        let last = |options: &[MobilityOption<'_>], subtype| {
+            find(&emit(options), subtype).map(|a| a.is_last)
+        };
+        assert_eq!(last(&[OTHER, MN_HA], AuthOption::MN_HA), Some(true));
+        assert_eq!(last(&[MN_HA, OTHER], AuthOption::MN_HA), Some(false));
+        assert_eq!(last(&[MN_HA, MN_AAA], AuthOption::MN_HA), Some(false));
+        assert_eq!(last(&[MN_HA, MN_AAA], AuthOption::MN_AAA), Some(true));
+        assert_eq!(last(&[OTHER, MN_AAA], AuthOption::MN_HA), None);
+        assert_eq!(last(&[], AuthOption::MN_HA), None);
+    }
+
+    #[test]
+    fn options_begin_where_those_of_the_message_do() {
+        let be = BindingError { status: 1, home_address: Ipv6Addr::LOCALHOST };
+        for kind in 0..3 {
+            let mut header = vec![0xa5; 128];
+            let len = match kind {
+                0 => BindingRefreshRequest.emit_in_udp(&[MN_HA], &mut header),
+                1 => be.emit_in_udp(&[MN_HA], &mut header),
+                _ => Heartbeat::default().emit_in_udp(&[MN_HA], &mut header),
+            };
+            let header = &header[..len.expect("fits")];
+            let auth = find(header, AuthOption::MN_HA).expect("is there");
+            assert_eq!((auth.spi, auth.data(header)), (256, [0; 12].as_slice()), "{kind}");
+        }
+    }
+}

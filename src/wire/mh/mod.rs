@@ -120,7 +120,7 @@ impl<'a> Message<'a> {
             BindingAck::MH_TYPE => parts(bytes).map(|(m, o)| Self::Ba(m, o)),
             BindingError::MH_TYPE => parts(bytes).map(|(m, o)| Self::Be(m, o)),
             Heartbeat::MH_TYPE => parts(bytes).map(|(m, o)| Self::Heartbeat(m, o)),
-            // One MH type, two messages (RFC 5846 4); as an Indication the other values are refused.
+            // One MH type, two messages (RFC 5846 5); what is neither is refused as an Indication.
             BindingRevocationAck::MH_TYPE => match octet(bytes, PREAMBLE_LEN)? {
                 revocation::ACKNOWLEDGEMENT => parts(bytes).map(|(m, o)| Self::Bra(m, o)),
                 _ => parts(bytes).map(|(m, o)| Self::Bri(m, o)),

@@ -67,6 +67,8 @@ statuses! {
     MIPV6_MESG_ID_REQD = 145,
     /// The Mobility Message Authentication option does not verify (RFC 4285 5.1.1).
     MIPV6_AUTH_FAIL = 146,
+    /// The node may not use the service that it selected (RFC 5149 4.2).
+    SERVICE_AUTHORIZATION_FAILED = 151,
     /// Proxy registration not enabled for the mobile node (RFC 5213 8.9).
     PROXY_REG_NOT_ENABLED = 152,
     /// Not local mobility anchor for this mobile node (RFC 5213 8.9).

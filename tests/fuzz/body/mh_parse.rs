@@ -1,7 +1,8 @@
 //! Any bytes: as a Mobility Header, and as the part of one that its checksum covers.
 
 use anchord::wire::mh::{
-    BindingRefreshRequest, Message, MessageData, NEXT_HEADER, OptionList, Options,
+    AuthOption, BindingRefreshRequest, Message, MessageData, MobilityOption, NEXT_HEADER,
+    OptionList, Options,
 };
 use std::net::Ipv6Addr;
 
@@ -12,6 +13,14 @@ const DST: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 1);
 pub(crate) fn run(bytes: &[u8]) {
     let _ = Options::parse(bytes);
     check(bytes);
+    authenticated(bytes);
+    if let Ok(message) = Message::parse_in_udp(bytes) {
+        for option in message.options() {
+            if let MobilityOption::AccessNetworkId(ani) = option {
+                assert!(ani.iter().map(|sub| sub.buffer_len()).eq(sub_option_lens(ani.bytes())));
+            }
+        }
+    }
     // Nobody guesses a checksum: the same bytes with the right one.
     let Some(units) = bytes.get(1) else { return };
     if let Some(header) = bytes.get(..(usize::from(*units) + 1) * 8) {
@@ -40,6 +49,31 @@ fn check(bytes: &[u8]) {
     let parsed = Message::parse(&again, SRC, DST).expect("we made it");
     assert_eq!(core::mem::discriminant(&message), core::mem::discriminant(&parsed));
     assert!(options.iter().eq(parsed.options().iter()));
+}
+
+/// What the authentication options cover, if there are any.
+fn authenticated(header: &[u8]) {
+    for subtype in [AuthOption::MN_HA, AuthOption::MN_AAA] {
+        let Ok(Some(auth)) = AuthOption::find(header, subtype) else { continue };
+        let (care_of, home) = (SRC.octets(), DST.octets());
+        let covered = auth.mobility_data(&care_of, &home, header).concat();
+        let end = covered.len() - care_of.len() - home.len();
+        assert_eq!(covered[32..36], header[..4]);
+        assert_eq!(covered[38..], header[6..end]);
+        // RFC 4285 5: the SPI is the last that is covered, the data begins behind it.
+        assert_eq!(header[end - 4..end], auth.spi.to_be_bytes());
+        assert!(header[end..].starts_with(auth.data(header)));
+        assert_eq!(header[end - 5], subtype);
+    }
+}
+
+/// Lengths of the sub-options of an Access Network Identifier, in another way than the library.
+fn sub_option_lens(mut bytes: &[u8]) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let len = 2 + usize::from(*bytes.get(1)?);
+        bytes = &bytes[len..];
+        Some(len)
+    })
 }
 
 fn emit<'o, M: MessageData>(message: &M, options: impl OptionList<'o>) -> Option<Vec<u8>> {

@@ -26,6 +26,7 @@ fn refused(bytes: &[u8]) -> (ErrorKind, usize) {
     (e.kind, e.offset)
 }
 
+// proves: PMIP4-3.3.1-1, PMIP4-3.3.2-1, PMIP4-3.3.3-1, PMIP4-3.3.4-1
 #[test]
 fn option_of_a_known_type_with_another_length_is_an_error() {
     let lengths: [(u8, &[u8]); 22] = [
@@ -142,12 +143,15 @@ fn ipv4_prefix_length_over_32_is_refused_where_it_stands() {
     assert!(Ipv4Home::new(Ipv4Addr::LOCALHOST, 33).is_none());
 }
 
+// proves: PMIP4-3.3.1-2, PMIP4-3.3.2-2, PMIP4-3.3.3-2, PMIP4-3.3.4-2, GREKEY-6.1-1
 #[test]
 fn reserved_bits_are_ignored_and_sent_as_zero() {
     use MobilityOption as O;
     let home = Ipv4Home::new(Ipv4Addr::new(192, 0, 2, 1), 24).expect("a length");
     let nat = NatDetection { force_udp: false, refresh_time_s: NatDetection::NO_KEEPALIVE };
-    let cases: [(&[u8], O<'_>); 8] = [
+    let user_plane = O::LmaUserPlane(Some(home.addr().into()));
+    let cases: [(&[u8], O<'_>); 9] = [
+        (&[59, 6, 0xff, 0xff, 192, 0, 2, 1], user_plane),
         (&[36, 6, 24 << 2 | 3, 0xff, 192, 0, 2, 1], O::Ipv4HomeAddressRequest(home)),
         (
             &[37, 6, 130, 24 << 2 | 3, 192, 0, 2, 1],
@@ -166,7 +170,7 @@ fn reserved_bits_are_ignored_and_sent_as_zero() {
         assert_eq!(meant.emit(&mut made), Ok(bytes.len()));
         assert_ne!(made, bytes, "{meant:?}");
         assert_eq!(only(&made), Ok(meant));
-        // What the RFCs call reserved: RFC 5844 3.3, RFC 5845 6.1, RFC 5555 3.2.2.
+        // What the RFCs call reserved: RFC 5844 3.3, RFC 5845 6.1, RFC 5555 3.2.2, RFC 7389 4.
         let cleared = match *bytes {
             [36, _, p, _, ..] => [p & 0xfc, 0],
             [37, _, status, p, ..] => [status, p & 0xfc],
