@@ -18,9 +18,11 @@ LAYERS = set("""eth sll ethertype vlan arp ip ipv6 icmp icmpv6 udp tcp gre mipv6
     ipv6.dstopts ipv6.fraghdr ipv6.hopopts ipv6.routing""".split())
 
 MOBILITY, UDP, IPV6_HEADER_LEN = 135, 17, 40
-PBU, PBA = "5", "6"
+PBU, PBA, HEARTBEAT, REVOCATION = "5", "6", "13", "16"
+INDICATION = "1"  # B.R. Type (RFC 5846 5.1); 2 is the acknowledgement
 NO_IDENTIFIER = "160"
-FIXED_LEN = {5: 12, 6: 12}  # of the messages that have options, the header included
+REFUSED = 128  # and more
+FIXED_LEN = {5: 12, 6: 12, 13: 12, 16: 12}  # of the messages that have options, the header included
 PAD1, PADN = 0, 1
 # Options that begin at n*x + y (RFC 6275 6.2, 5213 8, 5844 3, 5845 6.4, 5847 3.3): (n, y)
 ALIGNMENT = {2: (2, 0), 3: (8, 6), 22: (8, 4), 26: (8, 6), 27: (8, 2), 28: (4, 2)}
@@ -100,6 +102,7 @@ class Test:
         self.prefixes = set()
         self.link_local = set()
         self.answers = collections.Counter()
+        self.asked = set()  # heartbeats and revocations: kind, from, to, sequence number
 
     def message(self, frame, seen):
         """Faults of a frame of the wire; `seen` counts what was looked at."""
@@ -111,6 +114,8 @@ class Test:
         if sender in ANCHORD and kind == PBA:
             seen["acknowledgements"] += 1
             return self.acknowledgement(frame)
+        if kind in (HEARTBEAT, REVOCATION):
+            return self.peer(frame, sender, kind, seen)
         if sender in GATEWAYS and "134" in frame.all("icmpv6.type"):
             seen["advertisements"] += 1
             return self.advertisement(frame)
@@ -118,7 +123,7 @@ class Test:
 
     def update(self, frame, sender, seen):
         self.updates[source(frame), frame.first("mip6.bu.seqnr")].append(frame)
-        if sender not in GATEWAYS or frame.first("ipv6.hlim") == SCAPY_HOP_LIMIT:
+        if sender not in GATEWAYS or (frame.first("ipv6.hlim") or frame.first("ip.ttl")) == SCAPY_HOP_LIMIT:
             return []
         seen["updates"] += 1
         faults = [f"no {flag} flag" for flag in "ap" if frame.all(f"mip6.bu.{flag}_flag") != ["1"]]
@@ -132,14 +137,36 @@ class Test:
     def acknowledgement(self, frame):
         status = int(frame.first("mip6.ba.status"))
         name = frame.first("mip6.mnid.identifier") or ""
-        self.answers[destination(frame), name, status] += 1
-        if status == 0:
+        self.answers[destination(frame), name, status if status >= REFUSED else 0] += 1
+        if status < REFUSED:
             self.prefixes |= prefixes(frame)
             self.link_local |= set(frame.all("mip6.lila_lla"))
         asked = self.updates[destination(frame), frame.first("mip6.ba.seqnr")]
         if not asked:
             return ["an acknowledgement of an update that nobody sent"]
         return min((answers(frame, update) for update in asked), key=len)
+
+    def peer(self, frame, sender, kind, seen):
+        """Heartbeats (RFC 5847) and revocations (RFC 5846): who answers was asked."""
+        if kind == HEARTBEAT:
+            answers_one = frame.first("mip6.hb.r_flag") == "1"
+            is_asked = frame.first("mip6.hb.u_flag") != "1"
+            number, wanted = frame.first("mip6.hb.seqnr"), "mip6.rc"
+        else:
+            answers_one = frame.first("mip6.bri_br.type") != INDICATION
+            is_asked = True
+            number, wanted = frame.first("mip6.bri_seqnr"), "mip6.bri_status"
+        if not answers_one:
+            self.asked.add((kind, source(frame), destination(frame), number))
+        if sender not in ANCHORD | GATEWAYS:
+            return []
+        seen[{HEARTBEAT: "heartbeats", REVOCATION: "revocations"}[kind]] += 1
+        if not answers_one:
+            return []
+        faults = [] if frame.all(wanted) else [f"an answer without {wanted}"]
+        if is_asked and (kind, destination(frame), source(frame), number) not in self.asked:
+            faults.append("an answer to a question that nobody asked")
+        return faults
 
     def advertisement(self, frame):
         faults = [] if frame.first("ipv6.hlim") == "255" else ["hop limit of neighbor discovery is not 255"]
@@ -175,11 +202,14 @@ def answers(pba, pbu):
         faults.append("a timestamp in one of update and acknowledgement")
     if status in (156, 157) and not is_now(pba):
         faults.append("a refusal for the timestamp that does not tell our clock")
-    if status == 0:
+    if status < REFUSED:
         if granted > asked or (granted == 0) != (asked == 0):
             faults.append(f"lifetime {granted}, {asked} was asked for")
-        if any(prefix == "::" for prefix, _ in prefixes(pba)) or not prefixes(pba):
-            faults.append("accepted without a prefix")
+        addresses = [prefix for prefix, _ in prefixes(pba)] + pba.all("mip6.ipv4ha.ha")
+        if not addresses or {"::", "0.0.0.0"} & set(addresses):
+            faults.append("accepted without an address")
+        if pba.all("mip6.gre_key") and not pbu.all("mip6.gre_key"):
+            faults.append("a GRE key that was not asked for")
         if pba.all("mip6.timestamp_tmp") != pbu.all("mip6.timestamp_tmp"):
             faults.append("accepted with another timestamp")
         if pbu.all("mip6.lila_lla") and not "".join(pba.all("mip6.lila_lla")).startswith("fe80::"):

@@ -12,12 +12,12 @@ from dissect_rules import IPV6_HEADER_LEN, MOBILITY
 HERE = pathlib.Path(__file__).parent
 ANCHORD, GATEWAY, CELL, STRANGER = "02000000a001", "02000000a011", "00005e005213", "020000000101"
 TIME = 1795219199.5  # of the golden messages' Timestamp option
-ETHERTYPE_IPV6, SLL2, MICROSECONDS = 0x86DD, 276, 0xA1B2C3D4
+ETHERTYPE_IPV4, ETHERTYPE_IPV6, SLL2, MICROSECONDS = 0x0800, 0x86DD, 276, 0xA1B2C3D4
 LOG = "INFO anchord::control: binding mn_id=mn1@example.org mag=2001:db8:100::2 kind={}\n"
 LOG_UNNAMED = "INFO anchord::control: binding mag=2001:db8:100::2 kind=Refused(160)\n"
 LINK_LOCAL, PREFIX = "fe800000000000000000000000000001", "20010db8000100000000000000000000"
 ALL_NODES = "ff020000000000000000000000000001"
-ICMPV6, UDP = 58, 17
+ICMPV6, UDP, UDP_PORT = 58, 17, 5436
 
 # Where things are in the golden messages, counted from the Mobility Header.
 FLAGS, STATUS, SEQUENCE, LIFETIME, OPTIONS = 6 + 2, 6, 8, 10, 12
@@ -64,6 +64,30 @@ assert PBA[IPV6_HEADER_LEN + PREFIX_OPTION] == 22
 DATAGRAM = ipv6(PREFIX, LINK_LOCAL, UDP, struct.pack("!HHHH", 4444, 4444, 16, 0) + b"12345678", 6, 64)
 
 
+def peers(kind, rest, answer=False):
+    """A heartbeat or revocation between the golden messages' addresses."""
+    body = struct.pack("!BBBBH", 59, (6 + len(rest)) // 8 - 1, kind, 0, 0) + rest
+    head = PBA if answer else PBU
+    return summed(head[:4] + struct.pack("!H", len(body)) + head[6:IPV6_HEADER_LEN] + body, 4, MOBILITY)
+
+
+def by_udp(packet, checksum):
+    """A golden message as RFC 5844 4.1.3 carries it, without the UDP checksum, which is optional."""
+    message = packet[IPV6_HEADER_LEN:][:4] + checksum + packet[IPV6_HEADER_LEN + 6 :]
+    datagram = struct.pack("!HHHH", UDP_PORT, UDP_PORT, 8 + len(message), 0) + message
+    addresses = b"\xc0\0\2\1\xc0\0\2\2"
+    head = struct.pack("!BBHIBBH", 0x45, 0, 20 + len(datagram), 0, 64, UDP, 0) + addresses
+    total = sum(struct.unpack("!10H", head))
+    return head[:10] + struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF) + head[12:] + datagram
+
+
+RESTART_COUNTER = bytes.fromhex("01001c0400000007")
+HEARTBEAT, ALIVE_UNCOUNTED = (peers(13, struct.pack("!HI", flags, 9) + b"\1\2\0\0", flags) for flags in (0, 1))
+ALIVE = peers(13, struct.pack("!HI", 1, 9) + RESTART_COUNTER + b"\1\2\0\0", True)
+REVOKED = peers(16, struct.pack("!BBHH", 1, 1, 9, 0x8000) + b"\1\2\0\0", True)
+REVOKED_TOO = peers(16, struct.pack("!BBHH", 2, 0, 9, 0x8000) + b"\1\2\0\0")
+
+
 def answered(packet):
     return [(GATEWAY, PBU), (ANCHORD, packet)]
 
@@ -89,8 +113,15 @@ CASES = [
     ("lifetime", answered(with_bytes(PBA, LIFETIME, b"\x7f\xff")), "Created", "lifetime"),
     ("handoff", answered(with_bytes(PBA, HANDOFF + 3, b"\x05")), "Created", "mip6.hi"),
     ("timestamp", answered(with_bytes(PBA, TIMESTAMP + 2, b"\x01")), "Created", "timestamp"),
-    ("prefix", answered(with_bytes(PBA, PREFIX_OPTION + 4, bytes(16))), "Created", "prefix"),
+    ("prefix", answered(with_bytes(PBA, PREFIX_OPTION + 4, bytes(16))), "Created", "address"),
     ("flag", [(GATEWAY, with_bytes(PBU, 8, b"\x02"))], "Created", "flag"),
+    ("heartbeat", [(GATEWAY, HEARTBEAT), (ANCHORD, ALIVE)], "Created", ""),
+    ("ipv4", [(GATEWAY, by_udp(PBU, b"\0\0"))], "Created", ""),
+    ("two-checksums", [(GATEWAY, by_udp(PBU, b"\1\0"))], "Created", "beside"),
+    ("unasked", [(ANCHORD, ALIVE)], "Created", "nobody"),
+    ("uncounted", [(GATEWAY, HEARTBEAT), (ANCHORD, ALIVE_UNCOUNTED)], "Created", "mip6.rc"),
+    ("revocation", [(ANCHORD, REVOKED), (GATEWAY, REVOKED_TOO)], "Created", ""),
+    ("unrevoked", [(GATEWAY, REVOKED_TOO)], "Created", "nobody"),
     ("advertised", answered(PBA) + [(CELL, advertisement(prefix=ALL_NODES))], "Created", "advertisement"),
     ("router", answered(PBA) + [(CELL, advertisement(source=PREFIX))], "Created", "address"),
     ("hop-limit", answered(PBA) + [(CELL, advertisement(hop_limit=64))], "Created", "hop limit"),
@@ -99,10 +130,14 @@ CASES = [
 ]
 
 
+def ethertype(packet):
+    return ETHERTYPE_IPV6 if packet[0] >> 4 == 6 else ETHERTYPE_IPV4
+
+
 def capture(frames):
     out = struct.pack("<IHHiIII", MICROSECONDS, 2, 4, 0, 0, 65535, SLL2)
     for sender, packet in frames:
-        link = struct.pack("!HHIHBB", ETHERTYPE_IPV6, 0, 1, 1, 0, 6) + bytes.fromhex(sender) + b"\0\0"
+        link = struct.pack("!HHIHBB", ethertype(packet), 0, 1, 1, 0, 6) + bytes.fromhex(sender) + b"\0\0"
         size = len(link + packet)
         out += struct.pack("<IIII", int(TIME), int(TIME % 1 * 1e6), size, size) + link + packet
     return out

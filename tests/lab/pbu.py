@@ -126,6 +126,7 @@ def exchange(packet, wait):
 
 def exchange_by_udp(message, a):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, HOP_LIMIT)
         s.bind((a.src, UDP_PORT))
         s.connect((a.dst, UDP_PORT))
         s.settimeout(a.wait)

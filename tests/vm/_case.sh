@@ -65,9 +65,9 @@ tunnel_packets() { # tunnel_packets device rx|tx: by the guest's kernel
 # Pings of $node in both directions; the frames on the access link are as the filters say, and the
 # guest's kernel, anchord and the correspondent count the same.
 pings_both_ways() { # pings_both_ways device filter-of-uplink-frames filter-of-downlink-frames
-    local packets=$((2 * PINGS)) up=$2 down=$3 ip=ip cn=$CN_IPV4 before counted
+    local packets=$((2 * PINGS)) up=$2 down=$3 ip=ip cn=$CN_IPV4 counts
     [[ $node != *:* ]] || ip=ipv6 cn=$CN
-    before=$(anchor_count)
+    counts=("$(anchor_count)" "$(tunnel_packets "$1" tx)" "$(tunnel_packets "$1" rx)")
     capture access anchor access-dpdk
     capture cn cn eth0 "(icmp or icmp6) and host $node"
     in_node ping -c $PINGS -s $PING_BYTES "$cn" || fail "cn does not answer the node"
@@ -78,10 +78,9 @@ pings_both_ways() { # pings_both_ways device filter-of-uplink-frames filter-of-d
     equal "downlink frames on the wire" "$(count_frames access "$down && $ip.dst == $node")" $packets
     equal "packets at cn" "$(count_frames cn "$ip.src == $node") $(count_frames cn "$ip.dst == $node")" \
         "$packets $packets"
-    counted=$(anchor_count)
-    equal "anchord's count of both directions" $((counted - before)) $((2 * packets))
-    equal "the guest's count, up and down" "$(tunnel_packets "$1" tx) $(tunnel_packets "$1" rx)" \
-        "$packets $packets"
+    equal "anchord's count of both directions" $(($(anchor_count) - counts[0])) $((2 * packets))
+    equal "the guest's count up" $(($(tunnel_packets "$1" tx) - counts[1])) $packets
+    equal "the guest's count down" $(($(tunnel_packets "$1" rx) - counts[2])) $packets
 }
 
 anchor_count() { binding '[.counters[] | .uplink_packets + .downlink_packets] | add'; }
