@@ -26,8 +26,8 @@ use anchord::dataplane::counters::Counter;
 use anchord::dataplane::steer::Steering;
 use anchord::dataplane::update::NextHop;
 use anchord::dpdk::Mempool;
-use anchord::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
-use anchord::mobility::{Lma, PREFIXES_MAX};
+use anchord::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
+use anchord::mobility::{ENTRIES_MAX, Lma};
 use anchord::nic::{BURST_MAX, Burst, Frame, FramePool, RxQueue};
 use anchord::time::{Duration, MobTimestamp, Now};
 use crossbeam::channel::{Sender, bounded};
@@ -218,22 +218,13 @@ fn neighbor() -> Neighbor {
 }
 
 fn lma_config(pool: HomePrefix, nodes: u32) -> LmaConfig {
-    let profile =
-        Profile { enabled: true, pool: 0, prefixes: 1, max_lifetime: Duration::from_secs(3600) };
-    let mag = |i| MagConfig {
-        address: scene::mag(i),
-        authorized: true,
-        prefixes: Vec::new(),
-        nodes: Vec::new(),
-    };
+    let policy = Policy::new(Some(Profile::ipv6(0, Duration::from_secs(3600))));
     LmaConfig {
-        lma_address: AnchorAddr(LMA),
-        timers: LmaTimers::default(),
-        pools: vec![PoolConfig { prefix: pool, delegated_len: 64 }],
-        mags: (0..MAGS).map(mag).collect(),
-        policy: Policy::new(Some(profile)),
+        pools: vec![PoolConfig::new(pool, 64)],
+        mags: (0..MAGS).map(|i| MagConfig::new(scene::mag(i))).collect(),
         max_bindings: nodes as usize,
-        max_prefixes: nodes as usize + PREFIXES_MAX,
+        max_prefixes: nodes as usize + ENTRIES_MAX,
+        ..LmaConfig::new(AnchorAddr(LMA), policy)
     }
 }
 

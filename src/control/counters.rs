@@ -70,6 +70,8 @@ counters! {
     BindingHandedOff => "binding_handed_off",
     /// De-registrations accepted.
     BindingDeregistered => "binding_deregistered",
+    /// Sessions that gave back their IPv4 home address alone, or their prefixes alone.
+    BindingFamilyReleased => "binding_family_released",
     /// Sessions taken up again within the delete delay.
     BindingRevived => "binding_revived",
     /// Sessions whose lifetime ran out.

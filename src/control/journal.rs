@@ -201,7 +201,7 @@ fn pause() {
 
 const KEYSPACE: &str = "binding";
 /// First byte of a record; another layout gets another number.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const CHANNEL_LEN: usize = 8192;
 const BATCH_MAX: usize = 512;
 

@@ -446,6 +446,7 @@ impl<P: FramePool> Control<P> {
             AuditKind::Refreshed => Counter::BindingRefreshed,
             AuditKind::HandedOff => Counter::BindingHandedOff,
             AuditKind::Deregistered => Counter::BindingDeregistered,
+            AuditKind::Ipv4Released | AuditKind::Ipv6Released => Counter::BindingFamilyReleased,
             AuditKind::Revived => Counter::BindingRevived,
             AuditKind::Expired => Counter::BindingExpired,
             AuditKind::Deleted => Counter::BindingDeleted,

@@ -45,7 +45,7 @@ pub(super) fn read(frame: &[u8], anchor: Ipv6Addr) -> Signal {
         return MALFORMED;
     }
     match Message::parse(header, ip.src, ip.dst) {
-        Ok(message) => interpret(message, ip.src, ip.dst, Transport::Ipv6),
+        Ok(message) => interpret(message, header, ip.src, ip.dst, Transport::Ipv6),
         Err(e) => match e.kind {
             ErrorKind::Checksum => Signal::Discard(Counter::SignalingChecksum),
             // Both answers are errors in the sense of RFC 4443 2.4 (e).
@@ -60,13 +60,20 @@ pub(super) fn read(frame: &[u8], anchor: Ipv6Addr) -> Signal {
     }
 }
 
-/// What a well-formed message asks for.
-fn interpret(message: Message<'_>, src: Ipv6Addr, dst: Ipv6Addr, transport: Transport) -> Signal {
+/// What a well-formed message asks for, which was read from `header`.
+fn interpret(
+    message: Message<'_>,
+    header: &[u8],
+    src: Ipv6Addr,
+    dst: Ipv6Addr,
+    transport: Transport,
+) -> Signal {
     let options = OwnedOptions::from(message.options());
     let body = match message {
         Message::Bu(update, _) => {
             let proxy = update.flags.contains(BuFlags::P);
-            let message = UpdateMsg { src, dst, transport, update, options };
+            let header = UpdateMsg::kept_header(message.options(), header);
+            let message = UpdateMsg { src, dst, transport, update, options, header };
             return if proxy { Signal::Pbu(message) } else { Signal::Bu(message) };
         }
         // We send no Binding Refresh Request that would be answered, and ask nobody for a binding.

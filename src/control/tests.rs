@@ -18,7 +18,7 @@ use crate::dataplane::handoff::Handoff;
 use crate::dataplane::steer::Steering;
 use crate::dataplane::update::NextHop;
 use crate::dataplane::worker::{Limits, PortConfig, Worker, WorkerConfig, WorkerPort, WorkerRings};
-use crate::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
+use crate::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
 use crate::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use crate::sync::ring::{Producer, ring};
 use crate::sync::seq::{AppliedWriter, applied};
@@ -342,20 +342,13 @@ fn worker(
 }
 
 fn lma_config() -> LmaConfig {
-    let mag = |address| MagConfig { address, authorized: true, prefixes: vec![], nodes: vec![] };
-    let max_lifetime = Duration::from_secs(3600);
-    let profile = Profile { enabled: true, pool: 0, prefixes: 1, max_lifetime };
+    let policy = Policy::new(Some(Profile::ipv6(0, Duration::from_secs(3600))));
     LmaConfig {
-        lma_address: AnchorAddr(LMA),
-        timers: LmaTimers::default(),
-        pools: vec![PoolConfig {
-            prefix: "2001:db8:100::/40".parse().expect("valid"),
-            delegated_len: 64,
-        }],
-        mags: vec![mag(MAG1), mag(MAG2)],
-        policy: Policy::new(Some(profile)),
+        pools: vec![PoolConfig::new("2001:db8:100::/40".parse().expect("valid"), 64)],
+        mags: [MAG1, MAG2].map(MagConfig::new).into(),
         max_bindings: 2000,
         max_prefixes: 4000,
+        ..LmaConfig::new(AnchorAddr(LMA), policy)
     }
 }
 

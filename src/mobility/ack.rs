@@ -1,13 +1,17 @@
-//! The Proxy Binding Acknowledgement, constructed as RFC 5213 5.3.6 says and in its order.
+//! The Proxy Binding Acknowledgement, constructed as RFC 5213 5.3.6 and RFC 5844 3.1.2.6 say and in
+//! their order.
 
-use crate::addr::{HomePrefix, MnId};
-use crate::mobility::binding::Bce;
-use crate::mobility::message::{AckMsg, OwnedOptions, UpdateMsg};
+use crate::addr::{Encap, GreKey, HomePrefix, MnId};
+use crate::mobility::auth::{self, Signer};
+use crate::mobility::binding::{Bce, Ipv4HomeAddress};
+use crate::mobility::message::{AckMsg, OwnedOptions, Transport, UpdateMsg};
 use crate::time::{Lifetime, MobTimestamp};
 use crate::wire::mh::{
-    AccessTech, BaFlags, BindingAck, HandoffIndicator, MobilityOption, SeqNo, Status,
+    AccessTech, AuthOption, BaFlags, BindingAck, DhcpSupportMode, HandoffIndicator, Ipv4Home,
+    Ipv4HomeStatus, MobilityOption, NatDetection, SeqNo, Status,
 };
-use std::net::Ipv6Addr;
+use crate::wire::udp;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// A refusal: why, and what the PBA says besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,27 +19,88 @@ pub(crate) struct Refusal {
     pub(crate) status: Status,
     /// The last accepted sequence number, where that is the reason (RFC 6275 9.5.1).
     pub(crate) last_seq: Option<SeqNo>,
+    /// What an IPv4 Home Address Reply says.
+    pub(crate) ipv4: Ipv4HomeStatus,
 }
 
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
-        Self { status, last_seq: None }
+        // RFC 5844 3.1.2.2 names it for 171; the other two deny IPv4 in the same way.
+        let ipv4 = match status {
+            Status::NOT_AUTHORIZED_FOR_IPV4_HOME_ADDRESS
+            | Status::NOT_AUTHORIZED_FOR_IPV4_MOBILITY_SERVICE
+            | Status::MULTIPLE_IPV4_HOME_ADDRESS_ASSIGNMENT_NOT_SUPPORTED => {
+                Ipv4HomeStatus::ADMINISTRATIVELY_PROHIBITED
+            }
+            _ => Ipv4HomeStatus::REASON_UNSPECIFIED,
+        };
+        Self { status, last_seq: None, ipv4 }
     }
 }
 
+/// What an accepting PBA says that does not stand in the session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offer<'a> {
+    /// The IPv4 home address of which the answer speaks: the session's, or the one that it has just
+    /// lost.
+    pub(crate) ipv4: Option<Ipv4HomeAddress>,
+    pub(crate) dhcp_mode: Option<DhcpSupportMode>,
+    /// When to refresh (RFC 6275 6.2.4).
+    pub(crate) refresh: Option<Lifetime>,
+    /// Our end of the tunnel (RFC 7389 4).
+    pub(crate) user_plane: Ipv6Addr,
+    pub(crate) signer: Option<Signer<'a>>,
+}
+
 /// The PBA that accepts `msg` for the session `bce` as it is now.
-pub(crate) fn accept(msg: &UpdateMsg, bce: &Bce) -> AckMsg {
-    let lifetime =
-        if msg.update.lifetime == Lifetime::ZERO { Lifetime::ZERO } else { bce.lifetime };
-    let ack =
-        BindingAck { status: Status::ACCEPTED, flags: BaFlags::P, seq: msg.update.seq, lifetime };
-    // RFC 5213 5.5 (7): the timestamp of the request. Link-local address: that of the binding, into
-    // which one from the request went already.
-    build(msg, ack, bce.hnp.iter().copied(), |t| t, |_| bce.link_local)
+pub(crate) fn accept(msg: &UpdateMsg, bce: &Bce, offer: &Offer<'_>) -> AckMsg {
+    let ends = msg.update.lifetime == Lifetime::ZERO;
+    let lifetime = if ends { Lifetime::ZERO } else { bce.lifetime };
+    let status = if ends { Status::ACCEPTED } else { bce.answer };
+    // RFC 5845 7.2: only if it was set in the update, as otherwise this is not the format.
+    let tlv = !ends && matches!(bce.encap, Encap::UdpGre(_));
+    let flags = if tlv { BaFlags::P | BaFlags::T } else { BaFlags::P };
+    let ack = BindingAck { status, flags, seq: msg.update.seq, lifetime };
+    let answer = Answer {
+        // A session that has just lost them is asked about those that it had.
+        hnp: if bce.hnp.is_empty() { named(msg) } else { bce.hnp.to_vec() },
+        ipv4: offer.ipv4.map(|a| a.home),
+        ipv4_status: Ipv4HomeStatus::SUCCESS,
+        // RFC 5213 5.5 (7), RFC 4285 6: the time of the request.
+        timestamp: |t| t,
+        replay: |t| t,
+        // That of the binding, into which one from the request went already.
+        link_local: |_| bce.link_local,
+    };
+    let mut options = answer.options(msg);
+    if let Some(ipv4) = offer.ipv4.filter(|_| requested_ipv4(msg).is_some()) {
+        // RFC 5844 3.1.2.6
+        options.push(MobilityOption::Ipv4DefaultRouter(ipv4.default_router));
+        options.extend(offer.dhcp_mode.map(MobilityOption::Ipv4DhcpSupportMode));
+    }
+    if !ends {
+        options.extend(gre_key(msg, bce).map(MobilityOption::GreKey));
+        options.extend(nat_detection(msg, bce).map(MobilityOption::NatDetection));
+        options.extend(offer.refresh.map(MobilityOption::RefreshAdvice));
+    }
+    options.extend(msg.options.iter().filter_map(|o| match o {
+        // RFC 6757 4.1: what we understood comes back.
+        MobilityOption::AccessNetworkId(_) => Some(o),
+        MobilityOption::LmaUserPlane(_) => Some(MobilityOption::LmaUserPlane(Some(
+            offer.user_plane.to_ipv4_mapped().map_or(offer.user_plane.into(), IpAddr::from),
+        ))),
+        _ => None,
+    }));
+    finish(msg, ack, options, offer.signer)
 }
 
 /// The PBA that refuses `msg`. `clock` is our time of day.
-pub(crate) fn refuse(msg: &UpdateMsg, refusal: Refusal, clock: MobTimestamp) -> AckMsg {
+pub(crate) fn refuse(
+    msg: &UpdateMsg,
+    refusal: Refusal,
+    clock: MobTimestamp,
+    signer: Option<Signer<'_>>,
+) -> AckMsg {
     let ack = BindingAck {
         status: refusal.status,
         flags: BaFlags::P,
@@ -43,60 +108,100 @@ pub(crate) fn refuse(msg: &UpdateMsg, refusal: Refusal, clock: MobTimestamp) -> 
         seq: refusal.last_seq.unwrap_or(msg.update.seq),
         lifetime: Lifetime::ZERO,
     };
-    let hnp = msg.options.iter().filter_map(|o| match o {
-        MobilityOption::HomeNetworkPrefix(p) => Some(p),
-        _ => None,
-    });
-    // RFC 5213 5.5 (8), (9)
-    let timestamp = |theirs| match refusal.status {
-        Status::TIMESTAMP_MISMATCH | Status::TIMESTAMP_LOWER_THAN_PREV_ACCEPTED => clock,
-        _ => theirs,
+    let answer = Answer {
+        hnp: named(msg),
+        // RFC 5844 3.1.2.6: as in the request.
+        ipv4: None,
+        ipv4_status: refusal.ipv4,
+        // RFC 5213 5.5 (8), (9)
+        timestamp: |theirs| match refusal.status {
+            Status::TIMESTAMP_MISMATCH | Status::TIMESTAMP_LOWER_THAN_PREV_ACCEPTED => clock,
+            _ => theirs,
+        },
+        // RFC 4285 6
+        replay: |theirs| match refusal.status {
+            Status::MIPV6_ID_MISMATCH => auth::corrected(theirs, clock),
+            _ => theirs,
+        },
+        link_local: |theirs| theirs,
     };
-    build(msg, ack, hnp, timestamp, |theirs| theirs)
+    let options = answer.options(msg);
+    finish(msg, ack, options, signer)
 }
 
-/// Echoes the request's options in the order of figure 6; `timestamp` and `link_local` turn what
-/// was asked into what is answered. At least one Home Network Prefix option: `ALL_ZERO` if `hnp`
-/// gives none.
-fn build(
+/// What every answer says, and how it turns what was asked into it.
+struct Answer<T, R, L> {
+    hnp: Vec<HomePrefix>,
+    /// As in the request if `None`.
+    ipv4: Option<Ipv4Home>,
+    ipv4_status: Ipv4HomeStatus,
+    timestamp: T,
+    replay: R,
+    link_local: L,
+}
+
+impl<T, R, L> Answer<T, R, L>
+where
+    T: Fn(MobTimestamp) -> MobTimestamp,
+    R: Fn(u64) -> u64,
+    L: Fn(Ipv6Addr) -> Ipv6Addr,
+{
+    /// Echoes the request's options in the order of figure 6.
+    fn options<'m>(self, msg: &'m UpdateMsg) -> Vec<MobilityOption<'m>> {
+        let mut echo = Echo::default();
+        // The first of each counts, as when it was read.
+        for option in &msg.options {
+            let place = match option {
+                MobilityOption::MnId(..) => &mut echo.mn_id,
+                MobilityOption::HandoffIndicator(_) => &mut echo.handoff,
+                MobilityOption::AccessTech(_) => &mut echo.att,
+                MobilityOption::Timestamp(_) => &mut echo.timestamp,
+                MobilityOption::MnLinkLayerId(_) => &mut echo.mn_ll_id,
+                MobilityOption::LinkLocal(_) => &mut echo.link_local,
+                MobilityOption::ReplayProtection(_) => &mut echo.replay,
+                _ => continue,
+            };
+            place.get_or_insert(option);
+        }
+        let asked = requested_ipv4(msg);
+        let mut options = vec![echo.mn_id.unwrap_or(MobilityOption::MnId(MnId::NAI, &[]))];
+        // RFC 5844 3.1.2.6: none if only IPv4 was asked for; else RFC 5213 5.3.6: at least one.
+        if asked.is_none() || !named(msg).is_empty() {
+            let at_least = if self.hnp.is_empty() { vec![HomePrefix::ALL_ZERO] } else { self.hnp };
+            options.extend(at_least.into_iter().map(MobilityOption::HomeNetworkPrefix));
+        }
+        options.extend(asked.map(|asked| {
+            let home = self.ipv4.unwrap_or(asked);
+            MobilityOption::Ipv4HomeAddressReply(self.ipv4_status, home)
+        }));
+        let no_handoff = MobilityOption::HandoffIndicator(HandoffIndicator(0));
+        options.push(echo.handoff.unwrap_or(no_handoff));
+        options.push(echo.att.unwrap_or(MobilityOption::AccessTech(AccessTech(0))));
+        let rest = [echo.timestamp, echo.mn_ll_id, echo.link_local, echo.replay];
+        options.extend(rest.into_iter().flatten().map(|o| match o {
+            MobilityOption::Timestamp(t) => MobilityOption::Timestamp((self.timestamp)(t)),
+            MobilityOption::LinkLocal(a) => MobilityOption::LinkLocal((self.link_local)(a)),
+            MobilityOption::ReplayProtection(t) => {
+                MobilityOption::ReplayProtection((self.replay)(t))
+            }
+            other => other,
+        }));
+        options
+    }
+}
+
+/// The message, authenticated if the request was to be (RFC 4285 5.1.1).
+fn finish(
     msg: &UpdateMsg,
     ack: BindingAck,
-    hnp: impl Iterator<Item = HomePrefix>,
-    timestamp: impl Fn(MobTimestamp) -> MobTimestamp,
-    link_local: impl Fn(Ipv6Addr) -> Ipv6Addr,
+    options: Vec<MobilityOption<'_>>,
+    signer: Option<Signer<'_>>,
 ) -> AckMsg {
-    let mut echo = Echo::default();
-    // The first of each counts, as when it was read.
-    for option in &msg.options {
-        let place = match option {
-            MobilityOption::MnId(..) => &mut echo.mn_id,
-            MobilityOption::HandoffIndicator(_) => &mut echo.handoff,
-            MobilityOption::AccessTech(_) => &mut echo.att,
-            MobilityOption::Timestamp(_) => &mut echo.timestamp,
-            MobilityOption::MnLinkLayerId(_) => &mut echo.mn_ll_id,
-            MobilityOption::LinkLocal(_) => &mut echo.link_local,
-            _ => continue,
-        };
-        place.get_or_insert(option);
+    let signed = signer.and_then(|s| Some((s.key.spi, s.authenticate(&ack, &options)?)));
+    let mut options = options;
+    if let Some((spi, data)) = &signed {
+        options.push(MobilityOption::MessageAuth(AuthOption::MN_HA, *spi, data));
     }
-    let mut options = vec![echo.mn_id.unwrap_or(MobilityOption::MnId(MnId::NAI, &[]))];
-    options.extend(hnp.map(MobilityOption::HomeNetworkPrefix));
-    if options.len() == 1 {
-        let all_zero = HomePrefix::truncating(Ipv6Addr::UNSPECIFIED, 0);
-        options.extend(all_zero.map(MobilityOption::HomeNetworkPrefix));
-    }
-    let no_handoff = MobilityOption::HandoffIndicator(HandoffIndicator(0));
-    options.push(echo.handoff.unwrap_or(no_handoff));
-    options.push(echo.att.unwrap_or(MobilityOption::AccessTech(AccessTech(0))));
-    options.extend(echo.timestamp.map(|o| match o {
-        MobilityOption::Timestamp(t) => MobilityOption::Timestamp(timestamp(t)),
-        other => other,
-    }));
-    options.extend(echo.mn_ll_id);
-    options.extend(echo.link_local.map(|o| match o {
-        MobilityOption::LinkLocal(a) => MobilityOption::LinkLocal(link_local(a)),
-        other => other,
-    }));
     AckMsg {
         src: msg.dst,
         dst: msg.src,
@@ -107,6 +212,42 @@ fn build(
     }
 }
 
+/// The prefixes in a request, in its order.
+fn named(msg: &UpdateMsg) -> Vec<HomePrefix> {
+    let prefixes = msg.options.iter().filter_map(|o| match o {
+        MobilityOption::HomeNetworkPrefix(p) => Some(p),
+        _ => None,
+    });
+    prefixes.collect()
+}
+
+/// The IPv4 home address that a request asks for.
+pub(crate) fn requested_ipv4(msg: &UpdateMsg) -> Option<Ipv4Home> {
+    msg.options.iter().find_map(|o| match o {
+        MobilityOption::Ipv4HomeAddressRequest(home) => Some(home),
+        _ => None,
+    })
+}
+
+/// The GRE Key option: with our key if the gateway told its own (RFC 5845 3.3.1, 5.2).
+fn gre_key(msg: &UpdateMsg, bce: &Bce) -> Option<Option<GreKey>> {
+    let asked = msg.options.iter().any(|o| matches!(o, MobilityOption::GreKey(_)));
+    let used = matches!(bce.encap, Encap::Gre | Encap::UdpGre(_));
+    (asked && used).then(|| bce.keys_in_use().uplink.map(GreKey))
+}
+
+/// RFC 5844 4.2.2: by it a gateway knows that packets travel in UDP.
+fn nat_detection(msg: &UpdateMsg, bce: &Bce) -> Option<NatDetection> {
+    let Transport::Udp(port) = msg.transport else { return None };
+    let refresh_time_s =
+        if port == udp::SIGNALING_PORT { NatDetection::NO_KEEPALIVE } else { NAT_KEEPALIVE_S };
+    let in_udp = matches!(bce.encap, Encap::Udp(_) | Encap::UdpGre(_));
+    in_udp.then_some(NatDetection { force_udp: true, refresh_time_s })
+}
+
+/// `NATKATIMEOUT` (RFC 5555 6.4), in seconds.
+const NAT_KEEPALIVE_S: u32 = 110;
+
 /// The options of a request that stand in its PBA.
 #[derive(Debug, Default)]
 struct Echo<'a> {
@@ -116,4 +257,5 @@ struct Echo<'a> {
     timestamp: Option<MobilityOption<'a>>,
     mn_ll_id: Option<MobilityOption<'a>>,
     link_local: Option<MobilityOption<'a>>,
+    replay: Option<MobilityOption<'a>>,
 }

@@ -68,6 +68,10 @@ pub enum AuditKind {
     HandedOff,
     /// De-registered; the delete delay runs.
     Deregistered,
+    /// Its IPv4 home address alone was given back.
+    Ipv4Released,
+    /// Its home network prefixes alone were given back.
+    Ipv6Released,
     /// Taken up again within the delete delay.
     Revived,
     /// The lifetime ran out.
@@ -89,6 +93,8 @@ pub enum Ignored {
     NotServing,
     /// A de-registration for which there is no session (RFC 5213 5.4.1).
     NoSession,
+    /// It should be authenticated and is not, or by a key that we do not have (RFC 4285 5, 5.1.1).
+    Unauthenticated,
     /// The source is not a unicast address (RFC 6275 9.5.4).
     NotUnicast,
     /// It answers nothing that we sent.

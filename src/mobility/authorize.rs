@@ -1,7 +1,8 @@
 //! Who may register whom (RFC 5213 section 4 and 5.3.1 (5), (6)): gateways, nodes, prefixes.
 
-use crate::addr::{HomePrefix, MnId, ProxyCoa};
-use crate::mobility::config::MagConfig;
+use crate::addr::{CustomerId, HomePrefix, MnId, ProxyCoa};
+use crate::mobility::auth::AuthKey;
+use crate::mobility::config::{GrePolicy, MagConfig};
 use crate::wire::mh::Status;
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -18,6 +19,9 @@ struct Mag {
     configured: bool,
     prefixes: Vec<HomePrefix>,
     nodes: Vec<NodePattern>,
+    customer: CustomerId,
+    gre: GrePolicy,
+    auth: Vec<AuthKey>,
     usage: MagUsage,
 }
 
@@ -54,6 +58,9 @@ impl MagTable {
                 configured: true,
                 prefixes: m.prefixes.clone(),
                 nodes,
+                customer: m.customer.unwrap_or_default(),
+                gre: m.gre,
+                auth: m.auth.clone(),
                 usage: MagUsage::default(),
             };
             (m.address, mag)
@@ -93,12 +100,26 @@ impl MagTable {
         may(src).and_then(|()| may(coa.0)).ok_or(Status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG)
     }
 
-    /// Whether a gateway may serve all these prefixes (RFC 5213 section 4).
-    pub(crate) fn may_serve(&self, coa: ProxyCoa, hnp: &[HomePrefix]) -> bool {
+    /// Whether a gateway may serve this prefix (RFC 5213 section 4).
+    pub(crate) fn may_serve(&self, coa: ProxyCoa, prefix: HomePrefix) -> bool {
         self.0.get(&coa.0).is_some_and(|mag| {
-            mag.prefixes.is_empty()
-                || hnp.iter().all(|p| mag.prefixes.iter().any(|allowed| allowed.covers(*p)))
+            mag.prefixes.is_empty() || mag.prefixes.iter().any(|allowed| allowed.covers(prefix))
         })
+    }
+
+    /// Whose nodes a gateway serves where their identifiers do not tell.
+    pub(crate) fn customer(&self, src: Ipv6Addr) -> CustomerId {
+        self.0.get(&src).map_or_else(CustomerId::default, |mag| mag.customer)
+    }
+
+    /// Whether the sessions of a gateway use GRE.
+    pub(crate) fn gre(&self, src: Ipv6Addr) -> GrePolicy {
+        self.0.get(&src).map_or_else(GrePolicy::default, |mag| mag.gre)
+    }
+
+    /// A gateway's own keys.
+    pub(crate) fn auth(&self, src: Ipv6Addr) -> &[AuthKey] {
+        self.0.get(&src).map_or(&[], |mag| &mag.auth)
     }
 
     /// Changes what a gateway is known to have done; nothing happens if we do not know it, so

@@ -1,14 +1,15 @@
-//! The Binding Cache: every session, found by its id, by any of its prefixes, or by its node.
+//! The Binding Cache: every session, found by its id, by any of its prefixes, or by its node. A
+//! prefix is one in a customer's address space; an IPv4 home address is one too.
 //!
 //! ```text
-//!   by_id     id      -> slot        slots:  [ Bce | Bce |  -  | Bce ]      free: [2]
-//!   by_hnp    prefix  -> slot                  |            ^
-//!   by_node   MN-ID   -> newest slot           +-- older ---+   (sessions of one node)
+//!   by_id      id      -> slot        slots:  [ Bce | Bce |  -  | Bce ]      free: [2]
+//!   by_prefix  prefix  -> slot                  |            ^
+//!   by_node    MN-ID   -> newest slot           +-- older ---+   (sessions of one node)
 //! ```
 //! The indexes hold slot numbers, not keys: the key is read from the entry itself, so a prefix or
 //! an identifier stands in memory once. Nothing here depends on the order of a hash table.
 
-use crate::addr::{HomePrefix, MnId};
+use crate::addr::{CustomerId, CustomerPrefix, MnId};
 use crate::mobility::action::BindingId;
 use crate::mobility::binding::Bce;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -20,7 +21,7 @@ pub struct BindingCache {
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
     by_id: HashMap<BindingId, u32>,
-    by_hnp: HashTable<(u32, u32)>,
+    by_prefix: HashTable<(u32, u32)>,
     by_node: HashTable<u32>,
     hasher: DefaultHashBuilder,
     last_id: u64,
@@ -40,10 +41,10 @@ impl BindingCache {
         self.by_id.len()
     }
 
-    /// How many prefixes they hold.
+    /// How many prefixes and IPv4 home addresses they hold.
     #[must_use]
     pub fn prefixes(&self) -> usize {
-        self.by_hnp.len()
+        self.by_prefix.len()
     }
 
     /// Whether there is none.
@@ -60,13 +61,13 @@ impl BindingCache {
 
     /// The session that holds exactly this prefix.
     #[must_use]
-    pub fn by_hnp(&self, hnp: HomePrefix) -> Option<&Bce> {
-        let hash = self.hasher.hash_one(hnp);
-        let entry = self.by_hnp.find(hash, |&e| self.hnp_of(e) == Some(hnp))?;
+    pub fn by_prefix(&self, prefix: CustomerPrefix) -> Option<&Bce> {
+        let hash = self.hasher.hash_one(prefix);
+        let entry = self.by_prefix.find(hash, |&e| self.prefix_of(e) == Some(prefix))?;
         self.at(entry.0)
     }
 
-    /// The sessions of a node, newest first.
+    /// The sessions of all nodes with this identifier, newest first.
     pub fn of_node(&self, mn_id: &MnId) -> impl Iterator<Item = &Bce> {
         let hash = self.hasher.hash_one(mn_id);
         let mut next = self.by_node.find(hash, |&s| self.node_of(s) == Some(mn_id)).copied();
@@ -75,6 +76,15 @@ impl BindingCache {
             next = slot.older;
             Some(&slot.bce)
         })
+    }
+
+    /// The sessions of a customer's node, newest first.
+    pub(crate) fn of_subscriber(
+        &self,
+        home: CustomerId,
+        mn_id: &MnId,
+    ) -> impl Iterator<Item = &Bce> {
+        self.of_node(mn_id).filter(move |b| b.home == home)
     }
 
     /// Some sessions in a stable order, for listings: at most `slots_max` slots from `cursor` on
@@ -110,42 +120,63 @@ impl BindingCache {
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         self.by_id.insert(bce.id, slot);
-        let hnps = bce.hnp.len();
         let node_hash = self.hasher.hash_one(&bce.mn_id);
         let place = self.by_node.find(node_hash, |&s| self.node_of(s) == Some(&bce.mn_id)).copied();
         if let Some(s) = self.slots.get_mut(slot as usize) {
             *s = Some(Slot { bce, older: place });
         }
         self.set_newest(node_hash, place, Some(slot));
-        for n in 0..hnps {
-            let entry = (slot, u32::try_from(n).unwrap_or(u32::MAX));
-            let Some(hnp) = self.hnp_of(entry) else { continue };
-            let hash = self.hasher.hash_one(hnp);
-            let (slots, hasher) = (&self.slots, &self.hasher);
-            self.by_hnp.insert_unique(hash, entry, |&e| hash_hnp(slots, hasher, e));
-        }
+        self.index(slot);
     }
 
-    /// Changes a session in place; its id, node and prefixes stay.
+    /// Changes a session in place; its id, node, customer and prefixes stay.
     pub(crate) fn get_mut(&mut self, id: BindingId) -> Option<&mut Bce> {
         let slot = *self.by_id.get(&id)?;
         self.slots.get_mut(slot as usize)?.as_mut().map(|s| &mut s.bce)
     }
 
+    /// Changes a session in place, its prefixes too; its id, node and home stay. What it has
+    /// afterwards no other session has.
+    pub(crate) fn readdress(&mut self, id: BindingId, change: impl FnOnce(&mut Bce)) {
+        let Some(&slot) = self.by_id.get(&id) else { return };
+        self.unindex(slot);
+        if let Some(Some(s)) = self.slots.get_mut(slot as usize) {
+            change(&mut s.bce);
+        }
+        self.index(slot);
+    }
+
     /// Takes a session out.
     pub(crate) fn remove(&mut self, id: BindingId) -> Option<Bce> {
         let slot = self.by_id.remove(&id)?;
-        for n in 0..self.at(slot)?.hnp.len() {
-            let entry = (slot, u32::try_from(n).unwrap_or(u32::MAX));
-            let hash = self.hasher.hash_one(self.hnp_of(entry)?);
-            if let Ok(found) = self.by_hnp.find_entry(hash, |&e| e == entry) {
-                found.remove();
-            }
-        }
+        self.unindex(slot);
         self.unlink(slot);
         let taken = self.slots.get_mut(slot as usize)?.take()?;
         self.free.push(slot);
         Some(taken.bce)
+    }
+
+    /// Makes the prefixes of `slot` known.
+    fn index(&mut self, slot: u32) {
+        let mut n = 0;
+        while let Some(prefix) = self.prefix_of((slot, n)) {
+            let hash = self.hasher.hash_one(prefix);
+            let (slots, hasher) = (&self.slots, &self.hasher);
+            self.by_prefix.insert_unique(hash, (slot, n), |&e| hash_prefix(slots, hasher, e));
+            n += 1;
+        }
+    }
+
+    /// Makes them unknown again.
+    fn unindex(&mut self, slot: u32) {
+        let mut n = 0;
+        while let Some(prefix) = self.prefix_of((slot, n)) {
+            let hash = self.hasher.hash_one(prefix);
+            if let Ok(found) = self.by_prefix.find_entry(hash, |&e| e == (slot, n)) {
+                found.remove();
+            }
+            n += 1;
+        }
     }
 
     /// Takes `slot` out of its node's chain.
@@ -193,15 +224,15 @@ impl BindingCache {
         self.at(slot).map(|b| &b.mn_id)
     }
 
-    fn hnp_of(&self, (slot, n): (u32, u32)) -> Option<HomePrefix> {
-        self.at(slot)?.hnp.get(n as usize).copied()
+    fn prefix_of(&self, (slot, n): (u32, u32)) -> Option<CustomerPrefix> {
+        self.at(slot)?.prefixes().nth(n as usize)
     }
 }
 
-/// Rehashes an entry of `by_hnp` when that table grows.
-fn hash_hnp(slots: &[Option<Slot>], hasher: &DefaultHashBuilder, (slot, n): (u32, u32)) -> u64 {
+/// Rehashes an entry of `by_prefix` when that table grows.
+fn hash_prefix(slots: &[Option<Slot>], hasher: &DefaultHashBuilder, (slot, n): (u32, u32)) -> u64 {
     let bce = slots.get(slot as usize).and_then(Option::as_ref).map(|s| &s.bce);
-    hash_or_zero(hasher, bce.and_then(|b| b.hnp.get(n as usize)))
+    hash_or_zero(hasher, bce.and_then(|b| b.prefixes().nth(n as usize)).as_ref())
 }
 
 /// Rehashes an entry of `by_node` when that table grows.

@@ -13,10 +13,9 @@
 //!
 //! A byte-identical duplicate of the last accepted update never comes here.
 
-use crate::addr::MnId;
 use crate::mobility::binding::Bce;
-use crate::mobility::cache::BindingCache;
 use crate::mobility::config::LmaTimers;
+use crate::mobility::lookup::Node;
 use crate::time::MobTimestamp;
 use crate::wire::mh::Status;
 
@@ -25,8 +24,7 @@ pub(crate) fn check_timestamp(
     timestamp: MobTimestamp,
     clock: MobTimestamp,
     timers: &LmaTimers,
-    cache: &BindingCache,
-    mn_id: &MnId,
+    node: Node<'_>,
     session: Option<&Bce>,
 ) -> Result<(), Status> {
     // RFC 5213 5.5 (8)
@@ -39,7 +37,7 @@ pub(crate) fn check_timestamp(
         return Err(Status::TIMESTAMP_MISMATCH);
     }
     // RFC 5213 5.5 (6), second part
-    if cache.of_node(mn_id).any(|b| timestamp <= b.timestamp) {
+    if node.cache.of_subscriber(node.home, node.mn_id).any(|b| timestamp <= b.timestamp) {
         return Err(Status::TIMESTAMP_MISMATCH);
     }
     Ok(())

@@ -3,48 +3,61 @@
 //! The checks on a PBU stand here in the order of RFC 5213 5.3.1, which must be kept (5.3):
 //!
 //! ```text
-//!  (4) node named? 160        (7) ours? 153       (9) in order? 156 157 135   (10) prefix? 158
-//!  (5)(6) gateway may? 154    (8) enabled? 152        (a duplicate: again     (11) hint? 161
+//!  (1) authentic? 146 145     (7) ours? 153       (9) in order? 156 157 135   (10) prefix? 158
+//!  (4) node named? 160        (8) enabled? 152        144                         172 170 173
+//!  (5)(6) gateway may? 154                            (a duplicate: again     (11) hint? 161
 //!                                                      the same answer)       (12) technology? 162
 //!                                                                             (13) lookup: 155 159
+//!                                                                                  171 151
 //! ```
-//! What follows from them is in `session`.
+//! What follows from them is in `session`, `release` and `wait`.
 
+mod authentic;
+mod release;
+mod restore;
 mod session;
 mod wait;
 
 use crate::addr::{AnchorAddr, MnId, ProxyCoa};
-use crate::mobility::ack::{self, Refusal};
+use crate::mobility::ack::{self, Offer, Refusal};
 use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Ignored};
+use crate::mobility::auth::{self, AuthKey};
 use crate::mobility::authorize::{MagState, MagTable};
+use crate::mobility::binding::{Bce, Ipv4HomeAddress};
 use crate::mobility::cache::BindingCache;
-use crate::mobility::config::{LmaConfig, LmaTimers, Policy};
+use crate::mobility::config::{LmaConfig, LmaTimers};
+use crate::mobility::customer::{Customers, Terms};
 use crate::mobility::event::Event;
 use crate::mobility::freshness;
 use crate::mobility::lifetime::{TimerKey, TimerQueue};
-use crate::mobility::lookup::{self, Found};
+use crate::mobility::lookup::{self, Found, Node};
 use crate::mobility::message::{PeerMsg, UpdateMsg};
 use crate::mobility::prefix_pool::{PoolUsage, PrefixPools};
 use crate::mobility::request::{self, Fields, Request};
 use crate::mobility::transition::{self, Transition};
+use crate::mobility::tunnel::GreKeyAllocator;
 use crate::mobility::waiting::WaitingRoom;
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Lifetime, Now};
 use crate::wire::mh::Status;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-pub use session::RestoreError;
+pub use restore::RestoreError;
 
 /// The anchor's core: its binding cache and everything that decides about it.
 #[derive(Debug)]
 pub struct Lma {
     address: AnchorAddr,
+    address_ipv4: Option<Ipv4Addr>,
     protocol: LmaTimers,
-    policy: Policy,
+    fixed_link_local: Option<Ipv6Addr>,
+    accept_udp: bool,
     max_bindings: usize,
     max_prefixes: usize,
     cache: BindingCache,
+    customers: Customers,
     pools: PrefixPools,
     mags: MagTable,
+    gre_keys: GreKeyAllocator,
     timers: TimerQueue,
     waiting: WaitingRoom,
 }
@@ -59,6 +72,19 @@ enum Verdict {
     Proceed(Transition, Box<Request>, bool),
 }
 
+/// What a check has against a PBU.
+#[derive(Debug)]
+enum Objection {
+    Refuse(Refusal),
+    Ignore(Ignored),
+}
+
+impl<R: Into<Refusal>> From<R> for Objection {
+    fn from(refusal: R) -> Self {
+        Self::Refuse(refusal.into())
+    }
+}
+
 /// How many timers one call of [`Lma::handle_timeout`] carries out at most, so that a mass expiry
 /// does not stall the control core.
 const TIMEOUT_BURST: usize = 128;
@@ -67,12 +93,17 @@ impl Lma {
     /// An anchor without bindings.
     #[must_use]
     pub fn new(config: LmaConfig) -> Self {
+        let customers = Customers::new(config.customers, config.services);
         Self {
-            pools: PrefixPools::new(&config.pools, config.policy.static_prefixes()),
+            pools: PrefixPools::new(&config.pools, customers.own_prefixes()),
+            customers,
             mags: MagTable::new(&config.mags),
             address: config.lma_address,
+            address_ipv4: config.lma_address_ipv4,
             protocol: config.timers,
-            policy: config.policy,
+            fixed_link_local: config.fixed_link_local,
+            accept_udp: config.accept_forced_udp,
+            gre_keys: GreKeyAllocator::new(config.first_gre_key),
             max_bindings: config.max_bindings,
             max_prefixes: config.max_prefixes,
             cache: BindingCache::default(),
@@ -88,8 +119,8 @@ impl Lma {
             Event::Peer(msg) => Self::handle_peer(&msg, actions),
             Event::AdminDelete { mn_id, prefix } => {
                 let of_node = self.cache.of_node(&mn_id);
-                let named = of_node.filter(|b| prefix.is_none_or(|p| b.hnp.contains(&p)));
-                let ids: Vec<BindingId> = named.map(|b| b.id).collect();
+                let holds = |b: &Bce| prefix.is_none_or(|p| b.prefixes().any(|q| q.prefix == p));
+                let ids: Vec<BindingId> = of_node.filter(|b| holds(b)).map(|b| b.id).collect();
                 for id in ids {
                     self.delete(id, AuditKind::Deleted, now, actions);
                 }
@@ -159,13 +190,16 @@ impl Lma {
         self.mags.count(msg.src, |u| u.pbu_received += 1);
         match self.judge(msg, fields, now) {
             Ok(Verdict::Duplicate(id)) => {
-                self.accept(id, msg, actions);
+                self.accept(id, None, msg, actions);
                 self.audit(AuditKind::Duplicate, mn_id, msg, actions);
             }
             Ok(Verdict::Proceed(transition, request, in_order)) => {
                 self.carry_out(transition, &request, in_order, msg, now, actions);
             }
-            Err(refusal) => self.refuse(refusal, mn_id, msg, now, actions),
+            Err(Objection::Refuse(refusal)) => self.refuse(refusal, mn_id, msg, now, actions),
+            Err(Objection::Ignore(why)) => {
+                self.audit(AuditKind::Ignored(why), mn_id, msg, actions);
+            }
         }
     }
 
@@ -176,36 +210,91 @@ impl Lma {
     }
 
     /// The checks of RFC 5213 5.3.1, in their order. Nothing is changed.
-    fn judge(&self, msg: &UpdateMsg, fields: Fields, now: Now) -> Result<Verdict, Refusal> {
+    fn judge(&self, msg: &UpdateMsg, fields: Fields, now: Now) -> Result<Verdict, Objection> {
+        // RFC 4285 in the place of (1)
+        let key = self.authenticate(msg, &fields)?;
         // (4)
-        let mn_id = fields.mn_id.as_ref().ok_or(Status::MISSING_MN_IDENTIFIER_OPTION)?;
-        // (5) to (8)
-        self.authorize(msg, &fields, mn_id)?;
+        let mn_id = &fields.mn_id.clone().ok_or(Status::MISSING_MN_IDENTIFIER_OPTION)?;
+        // (5) to (8). A service is refused when it is known which session loses it.
+        let asked = self.permit(msg, &fields, mn_id, fields.service.as_deref());
+        let service_denied = matches!(asked, Err(Status::SERVICE_AUTHORIZATION_FAILED));
+        let terms = if service_denied { self.permit(msg, &fields, mn_id, None) } else { asked }?;
+        let Terms { home, customer, .. } = terms;
+        let node = Node { cache: &self.cache, mn_id, home, customer };
         // 5.5 leaves open what equal timestamps mean; the same bytes mean the same update.
         let digest = request::digest(msg);
-        if let Some(bce) = self.cache.of_node(mn_id).find(|b| b.last_update == digest) {
+        let mut sessions = self.cache.of_subscriber(home, mn_id);
+        if let Some(bce) = sessions.find(|b| b.last_update == digest) {
             return Ok(Verdict::Duplicate(bce.id));
         }
         // (9). For the session to which the message's ordering is compared, (13) is asked now; what
         // it says counts only after (10) to (12).
-        let found = lookup::find(&self.cache, &self.protocol, msg, &fields, mn_id);
-        let in_order = self.check_order(msg, &fields, mn_id, found, now)?;
+        let found = lookup::find(node, &self.protocol, msg, &fields);
+        let in_order = self.check_order(msg, &fields, key, node, found, now)?;
         // (10) to (12)
-        let request = fields.complete(msg)?;
+        let terms = found.session().map_or(terms, |b| self.terms_of_session(b, terms, &fields));
+        let request = fields.complete(msg, terms.profile, home)?;
         // (13)
-        let transition = transition::decide(found, &request);
+        let denied = service_denied || !self.may_change_service(found, &request, &terms);
+        let transition = if denied {
+            Transition::RefuseService(
+                found.session().filter(|_| request.names_address()).map(|b| b.id),
+            )
+        } else {
+            transition::decide(found, &request)
+        };
         Ok(Verdict::Proceed(transition, Box::new(request), in_order))
     }
 
     /// RFC 5213 5.3.1 (5) to (8): may this gateway register this node, and do we serve it?
-    fn authorize(&self, msg: &UpdateMsg, fields: &Fields, mn_id: &MnId) -> Result<(), Status> {
+    fn permit(
+        &self,
+        msg: &UpdateMsg,
+        fields: &Fields,
+        mn_id: &MnId,
+        service: Option<&[u8]>,
+    ) -> Result<Terms<'_>, Status> {
+        let coa = fields.proxy_coa(msg);
         // (5), (6)
-        self.mags.check(msg.src, fields.proxy_coa(msg), mn_id)?;
-        // (7) An identifier of zero length identifies nobody.
-        let profile = self.policy.lookup(mn_id).filter(|_| !mn_id.bytes().is_empty());
-        let (profile, _) = profile.ok_or(Status::NOT_LMA_FOR_THIS_MOBILE_NODE)?;
-        // (8)
-        if profile.enabled { Ok(()) } else { Err(Status::PROXY_REG_NOT_ENABLED) }
+        self.mags.check(msg.src, coa, mn_id)?;
+        let home = self.customers.home(mn_id, self.mags.customer(msg.src));
+        let admitted = |c| self.customers.admits(c, msg.src) && self.customers.admits(c, coa.0);
+        if !admitted(home) {
+            return Err(Status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG);
+        }
+        // (7), (8)
+        let terms = self.customers.terms(home, mn_id, service)?;
+        if !admitted(terms.customer) {
+            return Err(Status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG);
+        }
+        Ok(terms)
+    }
+
+    /// What applies to a session: a request that does not name a service leaves it as it is.
+    fn terms_of_session<'a>(&'a self, bce: &Bce, asked: Terms<'a>, fields: &Fields) -> Terms<'a> {
+        match (&fields.service, &bce.service) {
+            (None, Some(name)) => {
+                let its = self.customers.terms(bce.home, &bce.mn_id, Some(name.as_bytes()));
+                its.unwrap_or(asked)
+            }
+            _ => asked,
+        }
+    }
+
+    /// RFC 5149 4.2: a session may go over to another service if it can keep its addresses.
+    fn may_change_service(&self, found: Found<'_>, request: &Request, terms: &Terms<'_>) -> bool {
+        let Some(bce) = found.session() else { return true };
+        let named = request.service.as_deref();
+        let same = named.is_none() || named == bce.service.as_deref().map(str::as_bytes);
+        if same || !request.names_address() || request.lifetime == Lifetime::ZERO {
+            return true;
+        }
+        let pools = [terms.profile.ipv6.pool(), terms.profile.ipv4.pool()];
+        let keeps = |p| {
+            let from = |pool: &usize| self.pools.is_from(*pool, p);
+            terms.own.contains(&p) || pools.iter().flatten().any(from)
+        };
+        bce.customer == terms.customer && bce.prefixes().all(|p| keeps(p.prefix))
     }
 
     /// RFC 5213 5.5. Whether the sequence number, if it counts, is greater than the session's;
@@ -214,14 +303,28 @@ impl Lma {
         &self,
         msg: &UpdateMsg,
         fields: &Fields,
-        mn_id: &MnId,
+        key: Option<&AuthKey>,
+        node: Node<'_>,
         found: Found<'_>,
         now: Now,
     ) -> Result<bool, Refusal> {
         let session = found.session();
+        // RFC 4285 6: after authentication only.
+        let replay = key.zip(fields.replay);
+        if let Some((key, time)) = replay {
+            let window = key.replay_window.unwrap_or(AuthKey::DEFAULT_WINDOW);
+            let mut last = node.cache.of_subscriber(node.home, node.mn_id);
+            let new = last.all(|b| b.replay.is_none_or(|last| auth::is_after(time, last)));
+            if !new || !auth::is_close(time, now.wall, window) {
+                return Err(Status::MIPV6_ID_MISMATCH.into());
+            }
+        }
         if let Some(timestamp) = fields.timestamp {
-            let (cache, timers) = (&self.cache, &self.protocol);
-            freshness::check_timestamp(timestamp, now.wall, timers, cache, mn_id, session)?;
+            freshness::check_timestamp(timestamp, now.wall, &self.protocol, node, session)?;
+            return Ok(true);
+        }
+        // RFC 4285 7: where that option orders the messages, the sequence number does not.
+        if replay.is_some() {
             return Ok(true);
         }
         // RFC 6275 9.5.1; without a session any number is accepted.
@@ -230,17 +333,33 @@ impl Lma {
             (None, _) => Ok(true),
             (Some(_), Found::Unknown(_)) => Ok(false),
             (last_seq, _) => {
-                Err(Refusal { status: Status::SEQUENCE_NUMBER_OUT_OF_WINDOW, last_seq })
+                let refusal = Refusal::from(Status::SEQUENCE_NUMBER_OUT_OF_WINDOW);
+                Err(Refusal { last_seq, ..refusal })
             }
         }
     }
 
-    /// Answers with the session as it is now.
-    fn accept(&mut self, id: BindingId, msg: &UpdateMsg, actions: &mut Vec<Action>) {
-        if let Some(bce) = self.cache.get(id) {
-            self.mags.count(msg.src, |u| u.pba_accepted += 1);
-            actions.push(Action::Reply { ack: ack::accept(msg, bce), held: true });
-        }
+    /// Answers with the session as it is now; `lost` is the IPv4 home address that it had.
+    fn accept(
+        &mut self,
+        id: BindingId,
+        lost: Option<Ipv4HomeAddress>,
+        msg: &UpdateMsg,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(bce) = self.cache.get(id) else { return };
+        self.mags.count(msg.src, |u| u.pba_accepted += 1);
+        let asked = || self.pools.ipv4_home(bce.customer, ack::requested_ipv4(msg)?.addr());
+        let service = bce.service.as_deref().map(str::as_bytes);
+        let terms = self.customers.terms(bce.home, &bce.mn_id, service).ok();
+        let offer = Offer {
+            ipv4: bce.ipv4.or(lost).or_else(asked),
+            dhcp_mode: self.customers.dhcp_mode(bce.customer),
+            refresh: terms.and_then(|t| refresh_advice(bce.lifetime, t.profile.refresh_percent)),
+            user_plane: self.local_end(bce.proxy_coa),
+            signer: self.signer(msg),
+        };
+        actions.push(Action::Reply { ack: ack::accept(msg, bce, &offer), held: true });
     }
 
     fn refuse(
@@ -253,9 +372,17 @@ impl Lma {
     ) {
         let refusal = refusal.into();
         self.mags.count(msg.src, |u| u.pba_refused += 1);
-        let ack = ack::refuse(msg, refusal, now.wall);
+        let ack = ack::refuse(msg, refusal, now.wall, self.signer(msg));
         actions.push(Action::Reply { ack, held: false });
         self.audit(AuditKind::Refused(refusal.status.0), mn_id, msg, actions);
+    }
+
+    /// Our end of a tunnel to `coa`: of the same family.
+    fn local_end(&self, coa: ProxyCoa) -> Ipv6Addr {
+        match (coa.0.to_ipv4_mapped(), self.address_ipv4) {
+            (Some(_), Some(ours)) => ours.to_ipv6_mapped(),
+            _ => self.address.0,
+        }
     }
 
     /// Notes what became of a message.
@@ -270,6 +397,13 @@ impl Lma {
         let proxy_coa = Some(ProxyCoa(msg.src));
         actions.push(Action::Audit(Audit { kind, mn_id, proxy_coa }));
     }
+}
+
+/// When a gateway is advised to refresh (RFC 6275 6.2.4): sooner than the lifetime ends.
+fn refresh_advice(lifetime: Lifetime, percent: u8) -> Option<Lifetime> {
+    let units = u32::from(lifetime.0) * u32::from(percent) / 100;
+    let advice = Lifetime(u16::try_from(units).ok()?.max(1));
+    (advice < lifetime).then_some(advice)
 }
 
 #[cfg(test)]

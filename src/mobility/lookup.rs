@@ -1,23 +1,29 @@
-//! The Binding Cache entry existence test, RFC 5213 5.4.1, in its order.
+//! The Binding Cache entry existence test, RFC 5213 5.4.1, in its order, and RFC 5844 3.1.2.7.
 //!
 //! ```text
-//!   a prefix is named?  --yes-->  5.4.1.1  by prefix
+//!   a prefix is named?         --yes-->  5.4.1.1        by prefix
 //!        | no
-//!   a link-layer id?    --yes-->  5.4.1.2  by node, technology and link-layer id
+//!   an IPv4 home address is?   --yes-->  5844 3.1.2.7   by address
 //!        | no
-//!                                 5.4.1.3  by node
+//!   a link-layer id?           --yes-->  5.4.1.2        by node, technology and link-layer id
+//!        | no
+//!                                        5.4.1.3        by node
 //! ```
+//! A service that is named (RFC 5149) names the sessions that were begun with it; where an address
+//! is named, that counts, and the service may change with it.
+//!
 //! It asks the cache and the message only. It runs on [`Fields`], not on a complete request, since
 //! the ordering of messages, which needs the session, is checked before absent options are
 //! (5.3.1 (9) before (10)); a field that is absent matches nothing.
 
-use crate::addr::MnId;
+use crate::addr::{CustomerId, HomePrefix, MnId};
 use crate::mobility::binding::{Bce, BceState};
 use crate::mobility::cache::BindingCache;
 use crate::mobility::config::LmaTimers;
 use crate::mobility::message::UpdateMsg;
 use crate::mobility::request::Fields;
 use crate::wire::mh::{HandoffIndicator, Status};
+use std::net::Ipv4Addr;
 
 /// What a PBU is about.
 #[derive(Debug, Clone, Copy)]
@@ -46,20 +52,31 @@ impl<'a> Found<'a> {
     }
 }
 
+/// The node that a PBU is about, and where its sessions may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Node<'a> {
+    pub(crate) cache: &'a BindingCache,
+    pub(crate) mn_id: &'a MnId,
+    pub(crate) home: CustomerId,
+    /// The address space of a session that begins now.
+    pub(crate) customer: CustomerId,
+}
+
 /// Finds the session that a PBU is about.
 pub(crate) fn find<'a>(
-    cache: &'a BindingCache,
+    node: Node<'a>,
     timers: &LmaTimers,
     msg: &UpdateMsg,
     fields: &Fields,
-    mn_id: &MnId,
 ) -> Found<'a> {
     let found = if fields.named_prefixes().next().is_some() {
-        by_prefix(cache, msg, fields, mn_id)
+        by_prefix(node, msg, fields)
+    } else if let Some(address) = fields.named_ipv4() {
+        by_ipv4(node, address, msg, fields)
     } else if fields.mn_ll_id.is_all_zero() {
-        by_node(cache, fields, mn_id)
+        by_node(node, fields)
     } else {
-        by_link_layer_id(cache, fields, mn_id)
+        by_link_layer_id(node, fields)
     };
     match found {
         // What it would wait for has happened.
@@ -71,16 +88,11 @@ pub(crate) fn find<'a>(
 }
 
 /// RFC 5213 5.4.1.1
-fn by_prefix<'a>(
-    cache: &'a BindingCache,
-    msg: &UpdateMsg,
-    fields: &Fields,
-    mn_id: &MnId,
-) -> Found<'a> {
+fn by_prefix<'a>(node: Node<'a>, msg: &UpdateMsg, fields: &Fields) -> Found<'a> {
     let mut own: Option<&Bce> = None;
-    for bce in fields.named_prefixes().filter_map(|p| cache.by_hnp(p)) {
+    for bce in fields.named_prefixes().filter_map(|p| node.holder(p)) {
         // (3)
-        if bce.mn_id != *mn_id {
+        if !node.owns(bce) {
             return Found::Refused(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX, own);
         }
         own = own.or(Some(bce));
@@ -94,7 +106,23 @@ fn by_prefix<'a>(
     if !same_set {
         return Found::Refused(Status::BCE_PBU_PREFIX_SET_DO_NOT_MATCH, Some(bce));
     }
-    // (5)
+    by_condition(bce, msg, fields)
+}
+
+/// RFC 5844 3.1.2.7: the same with one address, which is one set.
+fn by_ipv4<'a>(node: Node<'a>, address: Ipv4Addr, msg: &UpdateMsg, fields: &Fields) -> Found<'a> {
+    let prefix = HomePrefix::from_ipv4(address, 32).ok();
+    match prefix.and_then(|p| node.holder(p)) {
+        None => Found::New,
+        Some(bce) if !node.owns(bce) => {
+            Found::Refused(Status::NOT_AUTHORIZED_FOR_IPV4_HOME_ADDRESS, None)
+        }
+        Some(bce) => by_condition(bce, msg, fields),
+    }
+}
+
+/// RFC 5213 5.4.1.1 (5), (6)
+fn by_condition<'a>(bce: &'a Bce, msg: &UpdateMsg, fields: &Fields) -> Found<'a> {
     let same_att = fields.att == Some(bce.att);
     let no_ll_id = fields.mn_ll_id.is_all_zero();
     let same_interface = !no_ll_id && fields.mn_ll_id == bce.mn_ll_id && same_att;
@@ -112,13 +140,15 @@ fn by_prefix<'a>(
 }
 
 /// RFC 5213 5.4.1.2
-fn by_link_layer_id<'a>(cache: &'a BindingCache, fields: &Fields, mn_id: &MnId) -> Found<'a> {
+fn by_link_layer_id<'a>(node: Node<'a>, fields: &Fields) -> Found<'a> {
     // (1), (2)
     let same = |b: &&Bce| Some(b.att) == fields.att && b.mn_ll_id == fields.mn_ll_id;
-    if let Some(bce) = cache.of_node(mn_id).find(same) {
+    // Without a service in the request the default one's comes first (RFC 5149 1).
+    let plain = node.sessions(fields).find(|b| same(b) && b.service.is_none());
+    if let Some(bce) = plain.or_else(|| node.sessions(fields).find(same)) {
         return Found::Session(bce);
     }
-    match (only_session(cache, mn_id), fields.handoff) {
+    match (node.only_session(fields), fields.handoff) {
         (Some(bce), Some(HandoffIndicator::BETWEEN_INTERFACES)) => Found::Session(bce), // (3)
         (Some(bce), Some(HandoffIndicator::UNKNOWN)) => Found::Unknown(bce),            // (4)
         _ => Found::New,                                                                // (5)
@@ -126,8 +156,8 @@ fn by_link_layer_id<'a>(cache: &'a BindingCache, fields: &Fields, mn_id: &MnId) 
 }
 
 /// RFC 5213 5.4.1.3
-fn by_node<'a>(cache: &'a BindingCache, fields: &Fields, mn_id: &MnId) -> Found<'a> {
-    match (only_session(cache, mn_id), fields.handoff) {
+fn by_node<'a>(node: Node<'a>, fields: &Fields) -> Found<'a> {
+    match (node.only_session(fields), fields.handoff) {
         // (2)
         (
             Some(bce),
@@ -138,8 +168,32 @@ fn by_node<'a>(cache: &'a BindingCache, fields: &Fields, mn_id: &MnId) -> Found<
     }
 }
 
-/// The node's session if it has one and only one.
-fn only_session<'a>(cache: &'a BindingCache, mn_id: &MnId) -> Option<&'a Bce> {
-    let mut sessions = cache.of_node(mn_id);
-    sessions.next().filter(|_| sessions.next().is_none())
+impl<'a> Node<'a> {
+    /// Its sessions, newest first; only those of a service if one is named.
+    fn sessions(self, fields: &Fields) -> impl Iterator<Item = &'a Bce> {
+        let service = fields.service.as_deref();
+        let of_service = move |b: &&Bce| {
+            service.is_none_or(|name| b.service.as_deref().is_some_and(|s| s.as_bytes() == name))
+        };
+        self.cache.of_subscriber(self.home, self.mn_id).filter(of_service)
+    }
+
+    /// Its session if it has one and only one.
+    fn only_session(self, fields: &Fields) -> Option<&'a Bce> {
+        let mut sessions = self.sessions(fields);
+        sessions.next().filter(|_| sessions.next().is_none())
+    }
+
+    /// The session that holds this prefix. What the node itself holds counts in every address space:
+    /// a refresh need not name the service again (RFC 5149 4.1).
+    fn holder(self, prefix: HomePrefix) -> Option<&'a Bce> {
+        let here = self.cache.by_prefix(prefix.of(self.customer));
+        let mut own = self.cache.of_subscriber(self.home, self.mn_id);
+        let elsewhere = || own.find(|b| b.prefixes().any(|p| p.prefix == prefix));
+        here.filter(|b| self.owns(b)).or_else(elsewhere).or(here)
+    }
+
+    fn owns(self, bce: &Bce) -> bool {
+        bce.home == self.home && bce.mn_id == *self.mn_id
+    }
 }

@@ -3,8 +3,8 @@
 use crate::wire;
 use crate::wire::mh::option::OptionIter;
 use crate::wire::mh::{
-    BindingAck, BindingError, BindingRevocationAck, BindingRevocationIndication, BindingUpdate,
-    Heartbeat, MobilityOption, OptionList, Options,
+    self, BindingAck, BindingError, BindingRevocationAck, BindingRevocationIndication,
+    BindingUpdate, Heartbeat, MobilityOption, OptionList, Options,
 };
 use core::borrow::Borrow;
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,20 @@ pub struct UpdateMsg {
     pub update: BindingUpdate,
     /// Its options.
     pub options: OwnedOptions,
+    /// The Mobility Header as it stood on the wire, if one of its options authenticates it
+    /// (RFC 4285); else empty.
+    #[serde(default)]
+    pub header: Box<[u8]>,
+}
+
+impl UpdateMsg {
+    /// What [`Self::header`] is for a message with these options, parsed from `header`.
+    #[must_use]
+    pub fn kept_header(options: Options<'_>, header: &[u8]) -> Box<[u8]> {
+        let signed = options.iter().any(|o| matches!(o, MobilityOption::MessageAuth(..)));
+        let len = if signed { header.len().min(mh::MAX_LEN) } else { 0 };
+        header.get(..len).unwrap_or_default().into()
+    }
 }
 
 /// A Binding Acknowledgement, to send or as it arrived.

@@ -9,10 +9,12 @@
 mod ack;
 pub mod action;
 mod assign;
+pub mod auth;
 mod authorize;
 pub mod binding;
 pub mod cache;
 pub mod config;
+mod customer;
 mod digest;
 pub mod event;
 mod freshness;
@@ -24,9 +26,10 @@ pub mod message;
 mod prefix_pool;
 mod request;
 mod transition;
+mod tunnel;
 mod waiting;
 
-pub use assign::PREFIXES_MAX;
+pub use assign::ENTRIES_MAX;
 pub use authorize::{MagState, MagUsage};
 pub use lma::{Lma, RestoreError};
 pub use prefix_pool::PoolUsage;

@@ -1,4 +1,4 @@
-//! Prefix pools: which home network prefixes are free.
+//! Prefix pools: which home network prefixes and IPv4 home addresses are free.
 //!
 //! ```text
 //!   pool  2001:db8:a000::/40, delegated /64
@@ -10,22 +10,27 @@
 //! prefix that somebody just lost stays unused as long as possible. Allocation and release are O(1)
 //! amortized, except beside reserved ranges (logarithmic in their number).
 
-use crate::addr::HomePrefix;
+use crate::addr::{CustomerId, CustomerPrefix, HomePrefix};
+use crate::mobility::binding::Ipv4HomeAddress;
 use crate::mobility::config::PoolConfig;
+use crate::wire::mh::Ipv4Home;
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::Ipv4Addr;
 
 /// All pools, in the order of the configuration.
 #[derive(Debug, Default)]
 pub(crate) struct PrefixPools {
     pools: Vec<PrefixPool>,
     /// Held by restored sessions, but not one of a pool's as the pools are configured now.
-    foreign: BTreeSet<HomePrefix>,
+    foreign: BTreeSet<CustomerPrefix>,
 }
 
 /// How full a pool is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolUsage {
+    /// Whose address space it lies in.
+    pub customer: CustomerId,
     /// The whole pool.
     pub prefix: HomePrefix,
     /// Length of each home network prefix.
@@ -34,20 +39,30 @@ pub struct PoolUsage {
     pub capacity: u64,
     /// Held by sessions, those that belong to a node by configuration left out.
     pub used: u64,
-    /// Belonging to a node by configuration, whether it is attached or not.
+    /// Belonging to a node by configuration, whether it is attached or not; of IPv4 also those of
+    /// the router and the network.
     pub reserved: u64,
 }
 
 impl PrefixPools {
     /// Empty pools in which `reserved` prefixes are never given out.
-    pub(crate) fn new(pools: &[PoolConfig], reserved: impl Iterator<Item = HomePrefix>) -> Self {
-        let mut pools: Vec<_> = pools.iter().copied().map(PrefixPool::new).collect();
-        for prefix in reserved {
-            for pool in &mut pools {
-                pool.reserve(prefix);
+    pub(crate) fn new(
+        pools: &[PoolConfig],
+        reserved: impl Iterator<Item = CustomerPrefix>,
+    ) -> Self {
+        let pools = pools.iter().copied().map(PrefixPool::new).collect();
+        let mut all = Self { pools, foreign: BTreeSet::new() };
+        for own in reserved {
+            for pool in all.of(own.customer) {
+                pool.reserve(own.prefix);
             }
         }
-        Self { pools, foreign: BTreeSet::new() }
+        all
+    }
+
+    /// A customer's pools.
+    fn of(&mut self, customer: CustomerId) -> impl Iterator<Item = &mut PrefixPool> {
+        self.pools.iter_mut().filter(move |p| p.config.customer == customer)
     }
 
     /// A free prefix of the pool with this number.
@@ -62,36 +77,62 @@ impl PrefixPools {
 
     /// Takes a prefix that a restored binding holds, whichever pool it is from. What fits no pool
     /// as it is configured now, is kept from being given out.
-    pub(crate) fn restore(&mut self, prefix: HomePrefix) {
+    pub(crate) fn restore(&mut self, held: CustomerPrefix) {
         let mut taken = false;
-        for pool in &mut self.pools {
-            if pool.take(prefix) {
+        for pool in self.of(held.customer) {
+            if pool.take(held.prefix) {
                 taken = true;
             } else {
-                pool.reserve(prefix);
+                pool.reserve(held.prefix);
             }
         }
         if !taken {
-            self.foreign.insert(prefix);
+            self.foreign.insert(held);
         }
     }
 
     /// Whether a restored session holds a prefix that no pool gives out now and that overlaps this
     /// one, as it may after a change of static prefixes or pools.
-    pub(crate) fn overlaps_foreign(&self, prefix: HomePrefix) -> bool {
+    pub(crate) fn overlaps_foreign(&self, own: CustomerPrefix) -> bool {
+        let CustomerPrefix { customer, prefix } = own;
         // In order of first address, then length: the next one is inside `prefix` if any is.
-        let inside = self.foreign.range(prefix..).next();
+        let inside = self.foreign.range(own..).next().filter(|p| p.customer == customer);
         let around = |len| HomePrefix::truncating(prefix.addr(), len);
-        inside.is_some_and(|p| prefix.covers(*p))
-            || (0..prefix.len()).any(|n| around(n).is_ok_and(|p| self.foreign.contains(&p)))
+        let holds = |p: HomePrefix| self.foreign.contains(&p.of(customer));
+        inside.is_some_and(|p| prefix.covers(p.prefix))
+            || (0..prefix.len()).any(|n| around(n).is_ok_and(holds))
     }
 
     /// Gives a prefix back. One that is no pool's, or reserved, stays as it is.
-    pub(crate) fn release(&mut self, prefix: HomePrefix) {
-        self.foreign.remove(&prefix);
-        for pool in &mut self.pools {
-            pool.release(prefix);
+    pub(crate) fn release(&mut self, held: CustomerPrefix) {
+        self.foreign.remove(&held);
+        for pool in self.of(held.customer) {
+            pool.release(held.prefix);
         }
+    }
+
+    /// Whether a prefix is one of the pool with this number.
+    pub(crate) fn is_from(&self, pool: usize, prefix: HomePrefix) -> bool {
+        self.pools.get(pool).is_some_and(|p| p.config.prefix.covers(prefix))
+    }
+
+    /// An IPv4 home address with its home network, which is the pool that it lies in; `None` if it
+    /// is not anchored here.
+    pub(crate) fn ipv4_home(
+        &self,
+        customer: CustomerId,
+        address: Ipv4Addr,
+    ) -> Option<Ipv4HomeAddress> {
+        let pools = self.pools.iter().filter(|p| p.config.customer == customer);
+        let home = |p: &PrefixPool| {
+            let (network, len) = p.config.prefix.to_ipv4()?;
+            let inside = p.config.prefix.contains(address.to_ipv6_mapped());
+            let home = Ipv4Home::new(address, len).filter(|_| inside)?;
+            let first = || first_host(network, len);
+            let default_router = p.config.default_router.unwrap_or_else(first);
+            Some(Ipv4HomeAddress { home, default_router })
+        };
+        pools.filter_map(home).next()
     }
 
     /// How full each pool is.
@@ -127,7 +168,7 @@ enum Slot {
 impl PrefixPool {
     fn new(config: PoolConfig) -> Self {
         let bits = u32::from(config.delegated_len.saturating_sub(config.prefix.len()));
-        Self {
+        let mut pool = Self {
             config,
             capacity: 1_u64.checked_shl(bits).unwrap_or(u64::MAX),
             next: 0,
@@ -135,7 +176,19 @@ impl PrefixPool {
             released: VecDeque::new(),
             reserved: BTreeMap::new(),
             used: 0,
+        };
+        if let Some((network, len)) = config.prefix.to_ipv4() {
+            let last = Ipv4Addr::from_bits(
+                network.to_bits() | u32::MAX.checked_shr(len.into()).unwrap_or(0),
+            );
+            let router = config.default_router.unwrap_or_else(|| first_host(network, len));
+            // RFC 3021: a network of two addresses has neither its own nor one of broadcasts.
+            let taken = if len < 31 { &[network, last, router][..] } else { &[router][..] };
+            for prefix in taken.iter().filter_map(|a| HomePrefix::from_ipv4(*a, 32).ok()) {
+                pool.reserve(prefix);
+            }
         }
+        pool
     }
 
     fn allocate(&mut self) -> Option<HomePrefix> {
@@ -254,6 +307,7 @@ impl PrefixPool {
     fn usage(&self) -> PoolUsage {
         let reserved = self.reserved.iter();
         PoolUsage {
+            customer: self.config.customer,
             prefix: self.config.prefix,
             delegated_len: self.config.delegated_len,
             capacity: self.capacity,
@@ -262,6 +316,11 @@ impl PrefixPool {
                 .fold(0, |sum, (f, l)| u64::saturating_add(sum, (l - f).saturating_add(1))),
         }
     }
+}
+
+/// The first address of an IPv4 network that a router may have.
+fn first_host(network: Ipv4Addr, len: u8) -> Ipv4Addr {
+    if len < 31 { Ipv4Addr::from_bits(network.to_bits() + 1) } else { network }
 }
 
 #[cfg(test)]

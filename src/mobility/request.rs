@@ -2,15 +2,20 @@
 //!
 //! [`Fields`] is what the options say, each mandatory one still absent or present, because the
 //! checks of RFC 5213 5.3.1 (4) to (9) come before the ones that refuse an absent option (10) to
-//! (12). [`Fields::complete`] is those last checks: after it nothing mandatory is an `Option`.
+//! (12). [`Fields::complete`] is those last checks, and what RFC 5844 3.1.2.1 adds to them: after it
+//! nothing mandatory is an `Option`.
 
-use crate::addr::{HomePrefix, MnId, ProxyCoa};
+use crate::addr::{CustomerId, Encap, HomePrefix, MnId, ProxyCoa};
 use crate::mobility::binding::LinkLayerId;
+use crate::mobility::config::{Profile, Source};
 use crate::mobility::digest::Digest;
-use crate::mobility::message::UpdateMsg;
+use crate::mobility::message::{Transport, UpdateMsg};
+use crate::mobility::tunnel::TunnelRequest;
 use crate::time::{Lifetime, MobTimestamp};
-use crate::wire::mh::{AccessTech, HandoffIndicator, MobilityOption, SeqNo, Status};
-use std::net::Ipv6Addr;
+use crate::wire::mh::{
+    AccessTech, BuFlags, HandoffIndicator, Ipv4Home, MobilityOption, SeqNo, Status,
+};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What a PBU says, unchecked.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +28,15 @@ pub(crate) struct Fields {
     pub(crate) mn_ll_id: LinkLayerId,
     pub(crate) link_local: Option<Ipv6Addr>,
     pub(crate) alternate_coa: Option<Ipv6Addr>,
+    pub(crate) alternate_ipv4_coa: Option<Ipv4Addr>,
+    pub(crate) ipv4: Option<Ipv4Home>,
+    /// There is more than one IPv4 Home Address Request.
+    several_ipv4: bool,
+    /// The GRE Key option, and the key in it.
+    pub(crate) gre: Option<Option<u32>>,
+    pub(crate) service: Option<Box<[u8]>>,
+    pub(crate) access_network: Option<Box<[u8]>>,
+    pub(crate) replay: Option<u64>,
     /// An option of which there cannot be two stands there twice (8.1).
     repeated: bool,
 }
@@ -31,8 +45,15 @@ pub(crate) struct Fields {
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) mn_id: MnId,
-    /// As asked for, in the order of the wire, those with the value `ALL_ZERO` included.
+    /// Whose node it is.
+    pub(crate) home: CustomerId,
+    /// The service that was selected.
+    pub(crate) service: Option<Box<[u8]>>,
+    /// As asked for, in the order of the wire, those with the value `ALL_ZERO` included; empty if
+    /// IPv6 is not asked for.
     pub(crate) hnp: Vec<HomePrefix>,
+    /// As asked for; `None` if IPv4 is not.
+    pub(crate) ipv4: Option<Ipv4Home>,
     pub(crate) handoff: HandoffIndicator,
     pub(crate) att: AccessTech,
     pub(crate) mn_ll_id: LinkLayerId,
@@ -41,8 +62,38 @@ pub(crate) struct Request {
     pub(crate) seq: SeqNo,
     pub(crate) lifetime: Lifetime,
     pub(crate) proxy_coa: ProxyCoa,
+    /// From where it came.
+    pub(crate) mag: Ipv6Addr,
+    pub(crate) transport: Transport,
+    pub(crate) flags: BuFlags,
+    pub(crate) gre: Option<Option<u32>>,
+    pub(crate) access_network: Option<Box<[u8]>>,
+    pub(crate) replay: Option<u64>,
     /// Of the whole message, to recognise a duplicate.
     pub(crate) digest: u64,
+}
+
+impl Request {
+    /// Whether any address is named that is not `ALL_ZERO`.
+    pub(crate) fn names_address(&self) -> bool {
+        self.names_prefix() || self.named_ipv4().is_some()
+    }
+
+    /// The tunnel that is asked for, for a session that has `current` with this gateway already.
+    pub(crate) fn tunnel(&self, current: Option<Encap>) -> TunnelRequest {
+        let Self { transport, flags, gre, .. } = *self;
+        TunnelRequest { coa: self.proxy_coa.0, transport, flags, gre, current }
+    }
+
+    /// The IPv4 home address that is named, if one is.
+    pub(crate) fn named_ipv4(&self) -> Option<Ipv4Addr> {
+        named(self.ipv4)
+    }
+
+    /// Whether a prefix is named that is not `ALL_ZERO`.
+    pub(crate) fn names_prefix(&self) -> bool {
+        self.hnp.iter().any(|p| !is_all_zero(*p))
+    }
 }
 
 impl Fields {
@@ -64,21 +115,28 @@ impl Fields {
                     f.hnp.push(p);
                     true
                 }
-                MobilityOption::RefreshAdvice(_)
-                | MobilityOption::MessageAuth(..)
-                | MobilityOption::ReplayProtection(_)
+                // More than one has a status of its own (RFC 5844 3.1.2.1).
+                MobilityOption::Ipv4HomeAddressRequest(home) => {
+                    f.several_ipv4 |= !set(&mut f.ipv4, Some(home));
+                    true
+                }
+                MobilityOption::AlternateIpv4Coa(a) => set(&mut f.alternate_ipv4_coa, Some(a)),
+                MobilityOption::GreKey(key) => set(&mut f.gre, Some(key.map(|k| k.0))),
+                MobilityOption::ServiceSelection(name) => set(&mut f.service, Some(name.into())),
+                MobilityOption::AccessNetworkId(ani) => {
+                    set(&mut f.access_network, Some(ani.bytes().into()))
+                }
+                MobilityOption::ReplayProtection(time) => set(&mut f.replay, Some(time)),
+                // Read where the message is authenticated; answered as it stands; not for us.
+                MobilityOption::MessageAuth(..)
+                | MobilityOption::LmaUserPlane(_)
+                | MobilityOption::RefreshAdvice(_)
                 | MobilityOption::Vendor(..)
-                | MobilityOption::ServiceSelection(_)
                 | MobilityOption::RestartCounter(_)
                 | MobilityOption::NatDetection(_)
-                | MobilityOption::GreKey(_)
-                | MobilityOption::Ipv4HomeAddressRequest(_)
                 | MobilityOption::Ipv4HomeAddressReply(..)
                 | MobilityOption::Ipv4DefaultRouter(_)
                 | MobilityOption::Ipv4DhcpSupportMode(_)
-                | MobilityOption::AlternateIpv4Coa(_)
-                | MobilityOption::AccessNetworkId(_)
-                | MobilityOption::LmaUserPlane(_)
                 | MobilityOption::Unknown(..) => true,
             };
             f.repeated |= !first;
@@ -88,9 +146,15 @@ impl Fields {
     }
 
     /// The care-of address: the Alternate Care-of Address if there is one, else the source
-    /// (RFC 5213 5.3.1 (13), 6.9.1.5).
+    /// (RFC 5213 5.3.1 (13), 6.9.1.5; of IPv4: RFC 6463 4.4). Over IPv4 it is the source, or another
+    /// of IPv4 (RFC 5844 4.1.1).
     pub(crate) fn proxy_coa(&self, msg: &UpdateMsg) -> ProxyCoa {
-        ProxyCoa(self.alternate_coa.unwrap_or(msg.src))
+        let ipv4 = self.alternate_ipv4_coa.map(|a| a.to_ipv6_mapped());
+        let alternate = match msg.transport {
+            Transport::Ipv6 => self.alternate_coa.or(ipv4),
+            Transport::Udp(_) => ipv4,
+        };
+        ProxyCoa(alternate.unwrap_or(msg.src))
     }
 
     /// The prefixes that are not `ALL_ZERO`.
@@ -98,14 +162,35 @@ impl Fields {
         self.hnp.iter().copied().filter(|p| !is_all_zero(*p))
     }
 
-    /// Everything mandatory, or the status that says what is missing, in the RFC's order.
-    pub(crate) fn complete(self, msg: &UpdateMsg) -> Result<Request, Status> {
+    /// The IPv4 home address that is named; `None` if one is to be assigned, or none is asked for.
+    pub(crate) fn named_ipv4(&self) -> Option<Ipv4Addr> {
+        named(self.ipv4)
+    }
+
+    /// Everything mandatory, or the status that says what is missing, in the RFC's order. `profile`
+    /// says which families the node may use, `home` whose it is.
+    pub(crate) fn complete(
+        self,
+        msg: &UpdateMsg,
+        profile: &Profile,
+        home: CustomerId,
+    ) -> Result<Request, Status> {
         let proxy_coa = self.proxy_coa(msg);
         // RFC 5213 5.3.1 (4); checked first by the caller as well
         let mn_id = self.mn_id.ok_or(Status::MISSING_MN_IDENTIFIER_OPTION)?;
-        // RFC 5213 5.3.1 (10)
-        if self.hnp.is_empty() {
+        // RFC 5213 5.3.1 (10), RFC 5844 3.1.2.1
+        if self.hnp.is_empty() && self.ipv4.is_none() {
             return Err(Status::MISSING_HOME_NETWORK_PREFIX_OPTION);
+        }
+        // RFC 5844 3.1.2.1, its next three
+        if !self.hnp.is_empty() && profile.ipv6 == Source::Denied {
+            return Err(Status::NOT_AUTHORIZED_FOR_IPV6_MOBILITY_SERVICE);
+        }
+        if self.ipv4.is_some() && profile.ipv4 == Source::Denied {
+            return Err(Status::NOT_AUTHORIZED_FOR_IPV4_MOBILITY_SERVICE);
+        }
+        if self.several_ipv4 {
+            return Err(Status::MULTIPLE_IPV4_HOME_ADDRESS_ASSIGNMENT_NOT_SUPPORTED);
         }
         // RFC 5213 5.3.1 (11)
         let handoff = self.handoff.ok_or(Status::MISSING_HANDOFF_INDICATOR_OPTION)?;
@@ -117,7 +202,10 @@ impl Fields {
         }
         Ok(Request {
             mn_id,
+            home,
+            service: self.service,
             hnp: self.hnp,
+            ipv4: self.ipv4,
             handoff,
             att,
             mn_ll_id: self.mn_ll_id,
@@ -126,6 +214,12 @@ impl Fields {
             seq: msg.update.seq,
             lifetime: msg.update.lifetime,
             proxy_coa,
+            mag: msg.src,
+            transport: msg.transport,
+            flags: msg.update.flags,
+            gre: self.gre,
+            access_network: self.access_network,
+            replay: self.replay,
             digest: digest(msg),
         })
     }
@@ -135,6 +229,10 @@ impl Fields {
 /// the prefix counts: some gateways put the length that they would like beside it.
 pub(crate) fn is_all_zero(prefix: HomePrefix) -> bool {
     prefix.bits() == 0
+}
+
+fn named(ipv4: Option<Ipv4Home>) -> Option<Ipv4Addr> {
+    ipv4.map(Ipv4Home::addr).filter(|a| !a.is_unspecified())
 }
 
 /// Digest of a message, addresses included: equal for byte-identical duplicates (but for padding).

@@ -25,6 +25,9 @@ pub(crate) enum Transition {
     Ignore(Ignored),
     /// Refused.
     Refuse(Status),
+    /// Refused, since the node may not use the service; a session whose address is named ends with
+    /// it (RFC 5149 4.2).
+    RefuseService(Option<BindingId>),
 }
 
 /// Decides; nothing is changed.
@@ -56,8 +59,11 @@ pub(crate) fn decide(found: Found<'_>, request: &Request) -> Transition {
             }
         }
         // 5.2: each interface has prefixes of its own, so a new session cannot have these.
-        (Found::NewBeside(_), false) => {
+        (Found::NewBeside(_), false) if request.names_prefix() => {
             Transition::Refuse(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX)
+        }
+        (Found::NewBeside(_), false) => {
+            Transition::Refuse(Status::NOT_AUTHORIZED_FOR_IPV4_HOME_ADDRESS)
         }
     }
 }

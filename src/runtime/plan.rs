@@ -6,7 +6,7 @@ use crate::config::{self, Config, Device, PortRole};
 use crate::control::MagInfo;
 use crate::control::exception::TapSpec;
 use crate::dataplane::worker::Limits;
-use crate::mobility::PREFIXES_MAX;
+use crate::mobility::ENTRIES_MAX;
 use crate::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
 
 /// EAL's arguments without the program's name. Lcore 0 is the control core, lcore `i + 1` worker
@@ -74,31 +74,26 @@ pub(super) fn lma_config(config: &Config) -> Result<LmaConfig, config::Faults> {
     })?;
     let timers = &config.timers;
     Ok(LmaConfig {
-        lma_address: config.node.lma_address,
         timers: LmaTimers {
             min_delay_before_bce_delete: timers.min_delay_before_bce_delete,
             max_delay_before_new_bce_assign: timers.max_delay_before_new_bce_assign,
             timestamp_validity_window: timers.timestamp_validity_window,
             mn_generated_timestamp_in_use: timers.mn_generated_timestamp_in_use,
         },
-        pools: config
-            .pools
-            .iter()
-            .map(|p| PoolConfig { prefix: p.prefix, delegated_len: p.delegated_len })
-            .collect(),
+        pools: config.pools.iter().map(|p| PoolConfig::new(p.prefix, p.delegated_len)).collect(),
         mags: config
             .mags
             .iter()
             .map(|m| MagConfig {
-                address: m.address,
                 authorized: m.authorized,
                 prefixes: m.prefixes.clone(),
                 nodes: m.nodes.clone(),
+                ..MagConfig::new(m.address)
             })
             .collect(),
-        policy,
         max_bindings: config.policy.max_bindings,
         max_prefixes: max_prefixes(config),
+        ..LmaConfig::new(config.node.lma_address, policy)
     })
 }
 
@@ -108,16 +103,15 @@ fn profile(config: &Config, profile: &config::Profile) -> Profile {
         profile.pool.as_ref().and_then(|name| config.pools.iter().position(|p| p.name == *name));
     Profile {
         enabled: profile.enabled,
-        pool: pool.unwrap_or(0),
         prefixes: profile.prefixes,
-        max_lifetime: profile.max_lifetime,
+        ..Profile::ipv6(pool.unwrap_or(0), profile.max_lifetime)
     }
 }
 
 /// Prefixes at most: as many a session as the default profile gives.
 fn max_prefixes(config: &Config) -> usize {
     let a_session = config.policy.default.as_ref().map_or(1, |p| usize::from(p.prefixes.max(1)));
-    config.policy.max_bindings.saturating_mul(a_session).saturating_add(PREFIXES_MAX)
+    config.policy.max_bindings.saturating_mul(a_session).saturating_add(ENTRIES_MAX)
 }
 
 /// What was restored may be of a time when more was allowed.

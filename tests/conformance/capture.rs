@@ -5,7 +5,7 @@
 use anchord::addr::{AnchorAddr, HomePrefix, MnId};
 use anchord::mobility::Lma;
 use anchord::mobility::action::Action;
-use anchord::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
+use anchord::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
 use anchord::mobility::event::Event;
 use anchord::mobility::message::{AckMsg, Transport, UpdateMsg};
 use anchord::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
@@ -50,6 +50,7 @@ fn messages() -> Vec<Seen> {
                     transport: Transport::Ipv6,
                     update,
                     options: options.into(),
+                    header: Box::default(),
                 };
                 seen.push(Seen::Pbu(passed, msg));
             }
@@ -69,28 +70,19 @@ fn messages() -> Vec<Seen> {
 }
 
 fn lma() -> Lma {
-    let profile =
-        Profile { enabled: true, pool: 0, prefixes: 1, max_lifetime: Duration::from_secs(3600) };
+    let profile = Profile::ipv6(0, Duration::from_secs(3600));
     let prefix = |text: &str| -> HomePrefix { text.parse().expect("a prefix") };
     // OPMIP's gateway knows the prefixes of its nodes and asks for them.
     let mut policy = Policy::new(None);
     for n in 1..=2 {
         let own = prefix(&format!("2001:db8:aaaa:{n}::/64"));
-        policy.insert(MnId::nai(&format!("mn{n}@example.org")).expect("short"), profile, &[own]);
+        let mn_id = MnId::nai(&format!("mn{n}@example.org")).expect("short");
+        policy.insert(mn_id, profile.clone(), &[own]);
     }
     Lma::new(LmaConfig {
-        lma_address: AnchorAddr(LMA),
-        timers: LmaTimers::default(),
-        pools: vec![PoolConfig { prefix: prefix("2001:db8:aaaa::/48"), delegated_len: 64 }],
-        mags: vec![MagConfig {
-            address: MAG,
-            authorized: true,
-            prefixes: Vec::new(),
-            nodes: Vec::new(),
-        }],
-        policy,
-        max_bindings: 10,
-        max_prefixes: 100,
+        pools: vec![PoolConfig::new(prefix("2001:db8:aaaa::/48"), 64)],
+        mags: vec![MagConfig::new(MAG)],
+        ..LmaConfig::new(AnchorAddr(LMA), policy)
     })
 }
 

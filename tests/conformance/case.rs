@@ -205,41 +205,38 @@ impl Default for Config {
 impl Config {
     fn lma(&self) -> LmaConfig {
         let profile = Profile {
-            enabled: true,
-            pool: 0,
             prefixes: self.prefixes,
-            max_lifetime: Duration::from_secs(self.max_lifetime),
+            ..Profile::ipv6(0, Duration::from_secs(self.max_lifetime))
         };
-        let mut policy = Policy::new(self.default_profile.then_some(profile));
+        let mut policy = Policy::new(self.default_profile.then(|| profile.clone()));
         for (node, prefixes) in &self.nodes {
-            policy.insert(mn_id(node), profile, prefixes);
+            policy.insert(mn_id(node), profile.clone(), prefixes);
         }
         for node in &self.disabled {
-            policy.insert(mn_id(node), Profile { enabled: false, ..profile }, &[]);
+            policy.insert(mn_id(node), Profile { enabled: false, ..profile.clone() }, &[]);
         }
         let everything = MagRule::default();
         let rule = |name| (name, self.mags.get(name).unwrap_or(&everything));
         LmaConfig {
-            lma_address: AnchorAddr(address(LMA)),
             timers: LmaTimers {
                 min_delay_before_bce_delete: Duration::from_secs_f64(self.delete_delay),
                 max_delay_before_new_bce_assign: Duration::from_secs_f64(self.assign_delay),
                 timestamp_validity_window: Duration::from_secs_f64(self.timestamp_window),
                 mn_generated_timestamp_in_use: self.mn_generated_timestamp,
             },
-            pools: vec![PoolConfig { prefix: self.pool, delegated_len: self.delegated_len }],
+            pools: vec![PoolConfig::new(self.pool, self.delegated_len)],
             mags: ["mag1", "mag2", "mag3"]
                 .map(rule)
                 .map(|(name, rule)| MagConfig {
-                    address: mag(name),
                     authorized: rule.authorized,
                     prefixes: rule.prefixes.clone(),
                     nodes: rule.nodes.clone(),
+                    ..MagConfig::new(mag(name))
                 })
                 .into(),
-            policy,
             max_bindings: self.max_bindings,
-            max_prefixes: 8 * (self.max_bindings + 1),
+            max_prefixes: 9 * (self.max_bindings + 1),
+            ..LmaConfig::new(AnchorAddr(address(LMA)), policy)
         }
     }
 }
@@ -306,6 +303,7 @@ impl Pbu {
                 lifetime: Lifetime::at_most(Duration::from_secs(self.lifetime.into())),
             },
             options: OwnedOptions::from_options(&options).expect("options that fit"),
+            header: Box::default(),
         }
     }
 }

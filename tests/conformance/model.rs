@@ -186,6 +186,7 @@ impl Model {
             transport: Transport::Ipv6,
             update: BindingUpdate { seq: SeqNo(pbu.seq), flags: BuFlags::P, lifetime },
             options: OwnedOptions::from_options(&options).expect("options that fit"),
+            header: Box::default(),
         }
     }
 

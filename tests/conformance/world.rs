@@ -124,7 +124,7 @@ pub(crate) fn invariants(world: &World, now: Now) -> Result<(), TestCaseError> {
         let to = (b.state == BceState::Active).then_some(b.proxy_coa.0);
         for p in &b.hnp {
             prop_assert!(forwarding.insert(*p, to).is_none(), "{} is held twice", p);
-            prop_assert_eq!(world.lma.cache().by_hnp(*p).map(|b| b.id), Some(b.id));
+            prop_assert_eq!(world.lma.cache().by_prefix((*p).into()).map(|b| b.id), Some(b.id));
         }
         let of_node: BTreeSet<_> = world.lma.cache().of_node(&b.mn_id).map(|b| b.id).collect();
         prop_assert!(of_node.contains(&b.id));

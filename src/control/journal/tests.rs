@@ -1,7 +1,7 @@
 use super::*;
 use crate::addr::{AnchorAddr, MnId};
 use crate::mobility::Lma;
-use crate::mobility::config::{LmaConfig, LmaTimers, Policy};
+use crate::mobility::config::{LmaConfig, Policy};
 use crate::time::{Duration, Now};
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv6Addr;
@@ -12,14 +12,21 @@ fn record(n: u64) -> Bce {
     let json = serde_json::json!({
         "id": n,
         "mn_id": format!("mn{n}"),
+        "home": 0,
+        "customer": 0,
         "hnp": [format!("2001:db8:{n:x}::/64")],
         "proxy_coa": "2001:db8:a::11",
+        "mag": "2001:db8:a::11",
+        "transport": "Ipv6",
+        "encap": "Ip",
+        "gre_keys": {},
         "att": 4,
         "handoff": 1,
         "mn_ll_id": [0, 17],
         "link_local": "fe80::1",
         "seq": 7,
         "timestamp": 1,
+        "answer": 0,
         "lifetime": 150,
         "state": "Active",
         "handoffs": 0,
@@ -120,15 +127,7 @@ fn every_confirmed_binding_survives_kill_9() {
 
 #[test]
 fn restored_bindings_are_taken_up_by_the_pure_core() {
-    let mut lma = Lma::new(LmaConfig {
-        lma_address: AnchorAddr(Ipv6Addr::LOCALHOST),
-        timers: LmaTimers::default(),
-        pools: Vec::new(),
-        mags: Vec::new(),
-        policy: Policy::default(),
-        max_bindings: 10,
-        max_prefixes: 100,
-    });
+    let mut lma = Lma::new(LmaConfig::new(AnchorAddr(Ipv6Addr::LOCALHOST), Policy::default()));
     let mut actions = Vec::new();
     let bytes = postcard::to_stdvec(&record(1)).expect("encodes");
     let bce: Bce = postcard::from_bytes(&bytes).expect("decodes");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::mobility::Lma;
 use crate::mobility::action::Action;
-use crate::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
+use crate::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
 use crate::mobility::event::Event;
 use crate::mobility::message::OwnedOptions;
 use crate::wire::mh::Status;
@@ -30,28 +30,12 @@ fn plan(nodes: u32) -> Plan {
 
 /// An anchor that has prefixes for `capacity` nodes.
 fn anchor(capacity: usize) -> Lma {
-    let mag = |n| MagConfig {
-        address: mag_address(FIRST, n),
-        authorized: true,
-        prefixes: Vec::new(),
-        nodes: Vec::new(),
-    };
+    let policy = Policy::new(Some(Profile::ipv6(0, Duration::from_secs(3600))));
     Lma::new(LmaConfig {
-        lma_address: LMA,
-        timers: LmaTimers::default(),
-        pools: vec![PoolConfig {
-            prefix: "2001:db8:100::/40".parse().expect("prefix"),
-            delegated_len: 64,
-        }],
-        mags: (0..3).map(mag).collect(),
-        policy: Policy::new(Some(Profile {
-            enabled: true,
-            pool: 0,
-            prefixes: 1,
-            max_lifetime: Duration::from_secs(3600),
-        })),
+        pools: vec![PoolConfig::new("2001:db8:100::/40".parse().expect("prefix"), 64)],
+        mags: (0..3).map(|n| MagConfig::new(mag_address(FIRST, n))).collect(),
         max_bindings: capacity,
-        max_prefixes: usize::MAX,
+        ..LmaConfig::new(LMA, policy)
     })
 }
 

@@ -1,76 +1,53 @@
-//! What an accepted request does: a session begins, is extended, moves, ends (RFC 5213 5.3.2 to
-//! 5.3.5), and what happens to it without a request: expiry, deletion, a restart.
+//! What an accepted request does to a session: it begins, is extended, moves (RFC 5213 5.3.2 to
+//! 5.3.4, RFC 5844 3.1.2.2 to 3.1.2.4).
 
 use super::Lma;
-use crate::addr::{AnchorAddr, GreKeys, HomePrefix, MnId, ProxyCoa, TunnelPath};
+use super::release::Family;
+use crate::addr::{CustomerId, GreKeys, MnId, TunnelPath};
+use crate::mobility::ack::Refusal;
 use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
-use crate::mobility::assign::{Assignment, PREFIXES_MAX};
+use crate::mobility::assign::{Addresses, Assignment, ENTRIES_MAX};
 use crate::mobility::binding::{Bce, BceState};
+use crate::mobility::customer::Terms;
 use crate::mobility::digest::Digest;
 use crate::mobility::lifetime::{TimerKey, grant};
 use crate::mobility::message::UpdateMsg;
 use crate::mobility::request::Request;
 use crate::mobility::transition::Transition;
-use crate::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
-use crate::wire::mh::Status;
+use crate::mobility::tunnel::{self, TunnelGrant};
+use crate::time::{Instant, Lifetime, MobTimestamp, Now};
+use crate::wire::mh::{Ipv4HomeStatus, Status};
 use std::net::Ipv6Addr;
 
 /// The most sessions, that is attached interfaces, of one node.
 const SESSIONS_PER_NODE_MAX: usize = 16;
 
-/// Why a binding was not restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RestoreError {
-    /// A session with this id is there already.
-    #[error("binding {} is there already", .0.0)]
-    Id(BindingId),
-    /// It has no prefix, or one that another session holds.
-    #[error("binding {} has no prefix of its own", .0.0)]
-    Prefix(BindingId),
+/// What a new session gets.
+#[derive(Debug)]
+struct Admission {
+    terms: SessionTerms,
+    addresses: Addresses,
+    tunnel: TunnelGrant,
+}
+
+/// What applies to a session, without what it is looked up in.
+#[derive(Debug)]
+struct SessionTerms {
+    customer: CustomerId,
+    service: Option<Box<str>>,
+    lifetime: Lifetime,
+}
+
+/// What an update changes.
+#[derive(Debug)]
+struct Change {
+    terms: SessionTerms,
+    gained: Addresses,
+    lost: Option<Family>,
+    tunnel: TunnelGrant,
 }
 
 impl Lma {
-    /// Takes up a session that was kept on disk: publishes it again, or forgets it if it ended
-    /// meanwhile. Call it before the first event. An acknowledged session is taken up even if the
-    /// table is full or its pool is no longer configured.
-    pub fn restore(
-        &mut self,
-        mut bce: Bce,
-        now: Now,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), RestoreError> {
-        let id = bce.id;
-        if self.cache.get(id).is_some() {
-            return Err(RestoreError::Id(id));
-        }
-        if bce.hnp.is_empty() || bce.hnp.iter().any(|p| self.cache.by_hnp(*p).is_some()) {
-            return Err(RestoreError::Prefix(id));
-        }
-        let ends = bce.ends.to_unix().saturating_sub(now.wall.to_unix());
-        if ends.is_zero() {
-            self.cache.skip_id(id);
-            actions.push(Action::Persist(id));
-            return Ok(());
-        }
-        // Never longer than it was: the wall clock may have been set back.
-        let whole = match bce.state {
-            BceState::Active => bce.lifetime.duration(),
-            BceState::Deleting => self.protocol.min_delay_before_bce_delete,
-        };
-        bce.end_after(ends.min(whole), now);
-        for &prefix in &bce.hnp {
-            self.pools.restore(prefix);
-            actions.push(Action::Publish(match bce.state {
-                BceState::Active => forward(prefix, self.address, bce.proxy_coa),
-                BceState::Deleting => Publication::Hold(prefix.into()),
-            }));
-        }
-        self.mags.restore(bce.proxy_coa.0);
-        self.timers.arm(bce.deadline, TimerKey::Binding(id));
-        self.cache.insert(bce);
-        Ok(())
-    }
-
     /// Does what was decided. `in_order` is for [`Transition::Wait`].
     pub(super) fn carry_out(
         &mut self,
@@ -96,10 +73,17 @@ impl Lma {
             Transition::Refuse(status) => {
                 self.refuse(status, Some(request.mn_id.clone()), msg, now, actions);
             }
+            Transition::RefuseService(session) => {
+                if let Some(id) = session {
+                    self.delete(id, AuditKind::Deleted, now, actions);
+                }
+                let status = Status::SERVICE_AUTHORIZATION_FAILED;
+                self.refuse(status, Some(request.mn_id.clone()), msg, now, actions);
+            }
         }
     }
 
-    /// RFC 5213 5.3.2
+    /// RFC 5213 5.3.2, RFC 5844 3.1.2.2: one session for both families.
     pub(super) fn create(
         &mut self,
         req: &Request,
@@ -107,24 +91,37 @@ impl Lma {
         now: Now,
         actions: &mut Vec<Action>,
     ) {
-        let (hnp, max_lifetime) = match self.admit(req) {
-            Ok(admitted) => admitted,
-            Err(status) => return self.refuse(status, Some(req.mn_id.clone()), msg, now, actions),
+        let Admission { terms, addresses, tunnel } = match self.admit(req) {
+            Ok(admission) => admission,
+            Err(refusal) => {
+                return self.refuse(refusal, Some(req.mn_id.clone()), msg, now, actions);
+            }
         };
-        let asked = req.link_local.filter(|a| !a.is_unspecified());
-        let link_local = asked.unwrap_or_else(|| self.generate_link_local(&req.mn_id, &hnp));
+        let asked = req.link_local.filter(|a| !a.is_unspecified()).or(self.fixed_link_local);
+        let link_local = asked.unwrap_or_else(|| self.generate_link_local(&req.mn_id, &addresses));
         let mut bce = Bce {
             id: self.cache.next_id(),
             mn_id: req.mn_id.clone(),
-            hnp,
+            home: req.home,
+            customer: terms.customer,
+            service: terms.service,
+            hnp: addresses.hnp,
+            ipv4: addresses.ipv4,
             proxy_coa: req.proxy_coa,
+            mag: req.mag,
+            transport: req.transport,
+            encap: tunnel.encap,
+            gre_keys: GreKeys::default(),
             att: req.att,
             handoff: req.handoff,
             mn_ll_id: req.mn_ll_id.clone(),
             link_local,
+            access_network: req.access_network.clone(),
             seq: req.seq,
             timestamp: req.timestamp.unwrap_or_default(),
-            lifetime: grant(req.lifetime, max_lifetime),
+            replay: req.replay,
+            answer: tunnel.status,
+            lifetime: terms.lifetime,
             state: BceState::Active,
             handoffs: 0,
             created: now.wall,
@@ -132,38 +129,35 @@ impl Lma {
             deadline: Instant::default(),
             last_update: req.digest,
         };
+        bce.set_keys(tunnel.downlink, &mut self.gre_keys);
         bce.end_after(bce.lifetime.duration(), now);
         let id = bce.id;
         self.mags.count(bce.proxy_coa.0, |u| u.bindings += 1);
+        self.customers.enter(bce.customer);
         self.timers.arm(bce.deadline, TimerKey::Binding(id));
         self.cache.insert(bce);
         self.publish_forward(id, actions);
         actions.push(Action::Persist(id));
-        self.accept(id, msg, actions);
+        self.accept(id, None, msg, actions);
         self.audit_session(AuditKind::Created, id, actions);
     }
 
-    /// Room and prefixes for a new session, and the longest lifetime that its node may have.
-    fn admit(&mut self, req: &Request) -> Result<(Box<[HomePrefix]>, Duration), Status> {
-        let (profile, static_prefixes) =
-            self.policy.lookup(&req.mn_id).ok_or(Status::NOT_LMA_FOR_THIS_MOBILE_NODE)?;
+    /// Room, a tunnel and addresses for a new session.
+    fn admit(&mut self, req: &Request) -> Result<Admission, Refusal> {
+        let terms = self.customers.terms(req.home, &req.mn_id, req.service.as_deref())?;
         // How many prefixes it will be is known too late: as many as there may be must fit.
-        let room = self.max_prefixes.saturating_sub(self.cache.prefixes());
-        if self.cache.len() >= self.max_bindings || room < PREFIXES_MAX {
-            return Err(Status::INSUFFICIENT_RESOURCES);
+        let room = self.cache.len() < self.max_bindings && self.customers.has_room(terms.customer);
+        if !room || self.entries_left() < ENTRIES_MAX {
+            return Err(Status::INSUFFICIENT_RESOURCES.into());
         }
-        if self.cache.of_node(&req.mn_id).count() >= SESSIONS_PER_NODE_MAX {
-            return Err(Status::ADMINISTRATIVELY_PROHIBITED);
+        if self.cache.of_subscriber(req.home, &req.mn_id).count() >= SESSIONS_PER_NODE_MAX {
+            return Err(Status::ADMINISTRATIVELY_PROHIBITED.into());
         }
-        let mut assignment = Assignment {
-            profile,
-            static_prefixes,
-            cache: &self.cache,
-            mags: &self.mags,
-            pools: &mut self.pools,
-        };
-        let hnp = assignment.choose(&req.hnp, req.proxy_coa)?;
-        Ok((hnp, profile.max_lifetime))
+        let tunnel = self.negotiate(req, &terms, None)?;
+        let mut assignment =
+            Assignment { terms, cache: &self.cache, mags: &self.mags, pools: &mut self.pools };
+        let addresses = assignment.choose(&req.hnp, req.ipv4, req.proxy_coa)?;
+        Ok(Admission { terms: SessionTerms::new(&terms, req), addresses, tunnel })
     }
 
     /// RFC 5213 5.3.3 and 5.3.4; within the delete delay also 5.3.5 (2): the session is taken up
@@ -176,31 +170,47 @@ impl Lma {
         now: Now,
         actions: &mut Vec<Action>,
     ) {
-        let Some(bce) = self.cache.get_mut(id) else { return };
-        if !self.mags.may_serve(req.proxy_coa, &bce.hnp) {
-            let status = Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX;
-            return self.refuse(status, Some(req.mn_id.clone()), msg, now, actions);
+        let Change { terms, gained, lost, tunnel } = match self.plan(id, req) {
+            Ok(change) => change,
+            Err(refusal) => {
+                return self.refuse(refusal, Some(req.mn_id.clone()), msg, now, actions);
+            }
+        };
+        if let Some(family) = lost {
+            self.give_back(id, family, actions);
         }
-        let max = self.policy.lookup(&req.mn_id).map_or(Duration::ZERO, |(p, _)| p.max_lifetime);
-        let previous = bce.proxy_coa;
-        let moved = previous != req.proxy_coa;
+        let grown = !gained.hnp.is_empty() || gained.ipv4.is_some();
+        if grown {
+            self.cache.readdress(id, |bce| bce.gain(gained));
+        }
+        let Some(bce) = self.cache.get_mut(id) else { return };
+        let previous = (bce.proxy_coa, bce.encap, bce.keys_in_use());
+        let moved = previous.0 != req.proxy_coa;
         let revived = bce.state == BceState::Deleting;
         self.timers.disarm(bce.deadline, TimerKey::Binding(id));
         bce.take_over(req);
         bce.state = BceState::Active;
-        bce.lifetime = grant(req.lifetime, max);
+        bce.service = terms.service;
+        bce.encap = tunnel.encap;
+        bce.answer = tunnel.status;
+        bce.lifetime = terms.lifetime;
         bce.end_after(bce.lifetime.duration(), now);
         bce.handoffs += u32::from(moved);
         self.timers.arm(bce.deadline, TimerKey::Binding(id));
+        bce.set_keys(tunnel.downlink, &mut self.gre_keys);
+        let redirected = previous != (bce.proxy_coa, bce.encap, bce.keys_in_use());
         if moved {
-            self.mags.count(previous.0, |u| u.bindings -= 1);
+            self.mags.count(previous.0.0, |u| u.bindings -= 1);
             self.mags.count(req.proxy_coa.0, |u| u.bindings += 1);
         }
-        if moved || revived {
+        if redirected || revived || grown {
             self.publish_forward(id, actions);
         }
         actions.push(Action::Persist(id));
-        self.accept(id, msg, actions);
+        self.accept(id, None, msg, actions);
+        if let Some(family) = lost {
+            self.audit_released(id, family, actions);
+        }
         if revived {
             self.audit_session(AuditKind::Revived, id, actions);
         }
@@ -211,95 +221,95 @@ impl Lma {
         }
     }
 
-    /// RFC 5213 5.3.5 (2). A second de-registration does not begin the delete delay anew.
-    fn deregister(
-        &mut self,
-        id: BindingId,
-        req: &Request,
-        msg: &UpdateMsg,
-        now: Now,
-        actions: &mut Vec<Action>,
-    ) {
-        let delay = self.protocol.min_delay_before_bce_delete;
-        let Some(bce) = self.cache.get_mut(id) else { return };
-        let first = bce.state == BceState::Active;
-        bce.take_over(req);
-        if first {
-            self.timers.disarm(bce.deadline, TimerKey::Binding(id));
-            bce.state = BceState::Deleting;
-            bce.lifetime = Lifetime::ZERO;
-            bce.end_after(delay, now);
-            self.timers.arm(bce.deadline, TimerKey::Binding(id));
-            for &prefix in &bce.hnp {
-                actions.push(Action::Publish(Publication::Hold(prefix.into())));
-            }
-        }
-        actions.push(Action::Persist(id));
-        self.accept(id, msg, actions);
-        if first {
-            self.audit_session(AuditKind::Deregistered, id, actions);
-        }
-        // 5.4.1.2 (4), 5.4.1.3 (3): what waited for this was a handoff.
-        self.resume_with(req, id, now, actions);
-    }
-
-    /// A timer of a session ran out.
-    pub(super) fn end(&mut self, id: BindingId, now: Now, actions: &mut Vec<Action>) {
-        let kind = match self.cache.get(id).map(|b| b.state) {
-            Some(BceState::Active) => AuditKind::Expired,
-            Some(BceState::Deleting) => AuditKind::Deleted,
-            None => return,
+    /// What an update changes, or why it is refused; addresses that it gains are taken.
+    fn plan(&mut self, id: BindingId, req: &Request) -> Result<Change, Refusal> {
+        let bce = self.cache.get(id).ok_or(Status::REASON_UNSPECIFIED)?;
+        // With the service that is named from now on, else with its own.
+        let own = bce.service.as_deref().map(str::as_bytes);
+        let terms = |service| self.customers.terms(req.home, &req.mn_id, service);
+        let terms = match (req.service.as_deref(), own) {
+            (Some(named), _) => terms(Some(named))?,
+            // A service that is no longer offered.
+            (None, Some(own)) => terms(Some(own)).or_else(|_| terms(None))?,
+            (None, None) => terms(None)?,
         };
-        self.delete(id, kind, now, actions);
+        // Its addresses stay where they are.
+        let terms = Terms { customer: bce.customer, ..terms };
+        let moved = bce.proxy_coa != req.proxy_coa;
+        let has_ipv4 = bce.ipv4.map(|a| a.home.addr());
+        if has_ipv4.zip(req.named_ipv4()).is_some_and(|(has, named)| has != named) {
+            let refusal = Refusal::from(Status::NOT_AUTHORIZED_FOR_IPV4_HOME_ADDRESS);
+            return Err(Refusal { ipv4: Ipv4HomeStatus::INCORRECT_ADDRESS, ..refusal });
+        }
+        // RFC 5844 3.1.2.4: what the new gateway does not ask for is released.
+        let lost = match (req.hnp.is_empty(), req.ipv4.is_none()) {
+            (true, false) if moved && !bce.hnp.is_empty() => Some(Family::Ipv6),
+            (false, true) if moved && has_ipv4.is_some() => Some(Family::Ipv4),
+            _ => None,
+        };
+        let kept_ipv6 = if lost == Some(Family::Ipv6) { &[][..] } else { &bce.hnp };
+        if !kept_ipv6.iter().all(|p| self.mags.may_serve(req.proxy_coa, *p)) {
+            return Err(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX.into());
+        }
+        let kept_ipv4 = bce.ipv4.filter(|_| lost != Some(Family::Ipv4));
+        if kept_ipv4.is_some_and(|a| !self.mags.may_serve(req.proxy_coa, a.prefix())) {
+            return Err(Status::NOT_AUTHORIZED_FOR_IPV4_HOME_ADDRESS.into());
+        }
+        let tunnel = self.negotiate(req, &terms, Some(bce).filter(|_| !moved))?;
+        // RFC 5844 3.1.2.1: a family that it did not have, as for a new session.
+        let hnp = if bce.hnp.is_empty() { &req.hnp[..] } else { &[] };
+        let ipv4 = req.ipv4.filter(|_| has_ipv4.is_none());
+        if (!hnp.is_empty() || ipv4.is_some()) && self.entries_left() < ENTRIES_MAX {
+            return Err(Status::INSUFFICIENT_RESOURCES.into());
+        }
+        let mut assignment =
+            Assignment { terms, cache: &self.cache, mags: &self.mags, pools: &mut self.pools };
+        let gained = assignment.choose(hnp, ipv4, req.proxy_coa)?;
+        Ok(Change { terms: SessionTerms::new(&terms, req), gained, lost, tunnel })
     }
 
-    /// Removes a session and everything that came of it.
-    pub(super) fn delete(
-        &mut self,
-        id: BindingId,
-        kind: AuditKind,
-        now: Now,
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(bce) = self.cache.remove(id) else { return };
-        self.timers.disarm(bce.deadline, TimerKey::Binding(id));
-        self.mags.count(bce.proxy_coa.0, |u| u.bindings -= 1);
-        for &prefix in &bce.hnp {
-            self.pools.release(prefix);
-            actions.push(Action::Publish(Publication::Withdraw(prefix.into())));
+    fn negotiate(
+        &self,
+        req: &Request,
+        terms: &Terms<'_>,
+        current: Option<&Bce>,
+    ) -> Result<TunnelGrant, Status> {
+        let tunnel = req.tunnel(current.map(|b| b.encap));
+        // There is no tunnel over IPv4 without an address of ours.
+        if tunnel.coa.to_ipv4_mapped().is_some() && self.address_ipv4.is_none() {
+            return Err(Status::INVALID_CARE_OF_ADDRESS);
         }
-        actions.push(Action::Persist(id));
-        let (mn_id, proxy_coa) = (Some(bce.mn_id.clone()), Some(bce.proxy_coa));
-        actions.push(Action::Audit(Audit { kind, mn_id, proxy_coa }));
-        // What waited for its de-registration waits in vain: there is no session it could be about.
-        while let Some(w) = self.waiting.last_for(&bce.mn_id, id) {
-            let Some(waiting) = self.take_waiting(w) else { return };
-            self.resume(&waiting, None, now, actions);
-        }
+        let policy = tunnel::combine(self.customers.gre(terms.customer), self.mags.gre(req.mag));
+        tunnel::negotiate(&tunnel, policy, self.accept_udp)
+    }
+
+    fn entries_left(&self) -> usize {
+        self.max_prefixes.saturating_sub(self.cache.prefixes())
     }
 
     /// Every prefix of a session goes through the tunnel to its gateway (5.3.2 (5), (6), 5.3.4 (2)
-    /// to (4)): the tunnel is named by its two ends.
-    fn publish_forward(&self, id: BindingId, actions: &mut Vec<Action>) {
+    /// to (4), RFC 5844 3.1.2.2, 3.1.2.4, 4.1.3.1).
+    pub(super) fn publish_forward(&self, id: BindingId, actions: &mut Vec<Action>) {
         let Some(bce) = self.cache.get(id) else { return };
-        actions.extend(
-            (bce.hnp.iter())
-                .map(|&prefix| Action::Publish(forward(prefix, self.address, bce.proxy_coa))),
-        );
+        let local = self.local_end(bce.proxy_coa);
+        let path = TunnelPath { local, remote: bce.proxy_coa.0, encap: bce.encap };
+        let forward = |p| Action::Publish(Publication::Forward(p, path, bce.keys_in_use()));
+        actions.extend(bce.prefixes().map(forward));
     }
 
-    fn audit_session(&self, kind: AuditKind, id: BindingId, actions: &mut Vec<Action>) {
+    pub(super) fn audit_session(&self, kind: AuditKind, id: BindingId, actions: &mut Vec<Action>) {
         let Some(bce) = self.cache.get(id) else { return };
         let (mn_id, proxy_coa) = (Some(bce.mn_id.clone()), Some(bce.proxy_coa));
         actions.push(Action::Audit(Audit { kind, mn_id, proxy_coa }));
     }
 
     /// The gateway's address on its link to the node (5.3.6): one for each session, the same in
-    /// every run, from our own address, the node and its prefixes.
-    fn generate_link_local(&self, mn_id: &MnId, hnp: &[HomePrefix]) -> Ipv6Addr {
+    /// every run, from our own address, the node and its addresses.
+    fn generate_link_local(&self, mn_id: &MnId, addresses: &Addresses) -> Ipv6Addr {
         let mut digest = Digest::new(0).field(&self.address.0.octets());
         digest = digest.field(&[mn_id.subtype()]).field(mn_id.bytes());
-        for prefix in hnp {
+        let ipv4 = addresses.ipv4.map(|a| a.prefix());
+        for prefix in addresses.hnp.iter().chain(&ipv4) {
             digest = digest.field(&prefix.addr().octets());
         }
         // The u bit is clear: made up, not from a link-layer address (RFC 4291 appendix A). With
@@ -309,8 +319,12 @@ impl Lma {
     }
 }
 
-/// In the operator's own address space, IP in IP.
-fn forward(prefix: HomePrefix, local: AnchorAddr, remote: ProxyCoa) -> Publication {
-    let path = TunnelPath::ip(local.0, remote.0);
-    Publication::Forward(prefix.into(), path, GreKeys::default())
+impl SessionTerms {
+    fn new(terms: &Terms<'_>, req: &Request) -> Self {
+        Self {
+            customer: terms.customer,
+            service: terms.service.map(|s| s.name.as_str().into()),
+            lifetime: grant(req.lifetime, terms.profile.max_lifetime),
+        }
+    }
 }

@@ -3,9 +3,9 @@
 use super::*;
 use crate::addr::{GreKeys, HomePrefix, TunnelPath};
 use crate::mobility::action::Publication;
-use crate::mobility::assign::PREFIXES_MAX;
+use crate::mobility::assign::ENTRIES_MAX;
 use crate::mobility::binding::{Bce, BceState};
-use crate::mobility::config::{MagConfig, PoolConfig, Profile};
+use crate::mobility::config::{MagConfig, Policy, PoolConfig, Profile};
 use crate::mobility::message::{OwnedOptions, Transport};
 use crate::time::{Duration, Lifetime, MobTimestamp};
 use crate::wire::mh::{
@@ -17,20 +17,21 @@ const MAG: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 1);
 const LMA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1);
 
 fn lma() -> Lma {
-    let profile =
-        Profile { enabled: true, pool: 0, prefixes: 1, max_lifetime: Duration::from_secs(3600) };
-    let prefix = "2001:db8:a000::/48".parse().expect("a prefix");
-    let everything =
-        MagConfig { address: MAG, authorized: true, prefixes: Vec::new(), nodes: Vec::new() };
-    Lma::new(LmaConfig {
-        lma_address: AnchorAddr(LMA),
-        timers: LmaTimers::default(),
-        pools: vec![PoolConfig { prefix, delegated_len: 64 }],
-        mags: vec![everything],
-        policy: Policy::new(Some(profile)),
+    Lma::new(config(Policy::new(Some(profile()))))
+}
+
+fn profile() -> Profile {
+    Profile::ipv6(0, Duration::from_secs(3600))
+}
+
+fn config(policy: Policy) -> LmaConfig {
+    LmaConfig {
+        pools: vec![PoolConfig::new("2001:db8:a000::/48".parse().expect("a prefix"), 64)],
+        mags: vec![MagConfig::new(MAG)],
         max_bindings: 100_000,
         max_prefixes: 800_000,
-    })
+        ..LmaConfig::new(AnchorAddr(LMA), policy)
+    }
 }
 
 fn at(secs: u64) -> Now {
@@ -59,6 +60,7 @@ fn pbu(n: u32, seq: u16, hnp: Option<HomePrefix>, lifetime: u16) -> Event {
         transport: Transport::Ipv6,
         update: BindingUpdate { seq: SeqNo(seq), flags: BuFlags::P, lifetime: Lifetime(lifetime) },
         options: OwnedOptions::from_options(&options).expect("options that fit"),
+        header: Box::default(),
     })
 }
 
@@ -190,9 +192,9 @@ fn static_prefix_that_overlaps_one_of_a_restored_session_waits_until_that_ends()
     let bce = Bce { hnp: [wide].into(), ..stored(&old).remove(0) };
     for own in ["2001:db8:b000:7::/64", "2001:db8:b000::/56"] {
         let own: HomePrefix = own.parse().expect("a prefix");
-        let mut new = lma();
-        let (profile, _) = new.policy.lookup(&node(2)).expect("the default");
-        new.policy.insert(node(2), profile, &[own]);
+        let mut policy = Policy::new(Some(profile()));
+        policy.insert(node(2), profile(), &[own]);
+        let mut new = Lma::new(config(policy));
         new.restore(bce.clone(), at(1), &mut Vec::new()).expect("taken up");
         let named = handle(&mut new, pbu(2, 1, Some(own), 100), at(2));
         assert_eq!(status(&named), Some(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX));
@@ -237,7 +239,7 @@ fn seventeenth_session_of_a_node_is_rejected_129() {
 // proves: PMIP6-5.3.2-4
 #[test]
 fn session_whose_prefixes_might_not_fit_into_the_workers_tables_is_rejected_130() {
-    let mut lma = Lma { max_prefixes: PREFIXES_MAX + 1, ..lma() };
+    let mut lma = Lma { max_prefixes: ENTRIES_MAX + 1, ..lma() };
     let statuses = [1, 2, 3].map(|n| status(&handle(&mut lma, pbu(n, 1, None, 100), at(0))));
     let full = Some(Status::INSUFFICIENT_RESOURCES);
     assert_eq!(statuses, [Some(Status::ACCEPTED), Some(Status::ACCEPTED), full]);

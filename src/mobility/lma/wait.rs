@@ -98,14 +98,15 @@ impl Lma {
     ) {
         let msg = &waiting.msg;
         let fields = Fields::read(msg);
-        let permitted = self.authorize(msg, &fields, &waiting.mn_id);
+        let service = fields.service.clone();
+        let terms = self.permit(msg, &fields, &waiting.mn_id, service.as_deref());
         let session = moved.and_then(|id| self.cache.get(id)).map(|b| (b.id, b.seq));
-        let result = permitted.and_then(|()| fields.complete(msg));
+        let result = terms.and_then(|terms| fields.complete(msg, terms.profile, terms.home));
         match (result, session) {
             (Err(status), _) => self.refuse(status, Some(waiting.mn_id.clone()), msg, now, actions),
             (Ok(_), Some((_, last))) if !waiting.in_order => {
-                let status = Status::SEQUENCE_NUMBER_OUT_OF_WINDOW;
-                let refusal = Refusal { status, last_seq: Some(last) };
+                let refusal = Refusal::from(Status::SEQUENCE_NUMBER_OUT_OF_WINDOW);
+                let refusal = Refusal { last_seq: Some(last), ..refusal };
                 self.refuse(refusal, Some(waiting.mn_id.clone()), msg, now, actions);
             }
             (Ok(req), Some((id, _))) => self.update(id, &req, msg, now, actions),

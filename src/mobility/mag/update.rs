@@ -69,6 +69,7 @@ impl UpdateContents<'_> {
             },
             // Cannot fail: the types of the identifiers bound their lengths.
             options: OwnedOptions::from_options(all).unwrap_or_default(),
+            header: Box::default(),
         }
     }
 }

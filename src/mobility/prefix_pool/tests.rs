@@ -9,8 +9,8 @@ fn prefix(text: &str) -> HomePrefix {
 }
 
 fn pools(pool: &str, delegated_len: u8, reserved: &[&str]) -> PrefixPools {
-    let config = PoolConfig { prefix: prefix(pool), delegated_len };
-    PrefixPools::new(&[config], reserved.iter().map(|p| prefix(p)))
+    let config = PoolConfig::new(prefix(pool), delegated_len);
+    PrefixPools::new(&[config], reserved.iter().map(|p| prefix(p).into()))
 }
 
 fn usage(pools: &PrefixPools) -> (u64, u64, u64) {
@@ -30,8 +30,8 @@ fn every_prefix_of_a_pool_is_given_out_once() {
 fn prefix_that_was_released_longest_ago_comes_back_first() {
     let mut p = pools("2001:db8::/62", 64, &[]);
     let all: Vec<_> = std::iter::from_fn(|| p.allocate(0)).collect();
-    p.release(all[2]);
-    p.release(all[0]);
+    p.release(all[2].into());
+    p.release(all[0].into());
     assert_eq!((p.allocate(0), p.allocate(0), p.allocate(0)), (Some(all[2]), Some(all[0]), None));
 }
 
@@ -54,7 +54,7 @@ fn prefix_of_another_pool_or_length_is_not_taken() {
     let mut p = pools("2001:db8::/60", 64, &[]);
     for wrong in ["2001:db8::/63", "2001:db8::/65", "2001:db8:1::/64", "::/0"] {
         assert!(!p.take(0, prefix(wrong)), "{wrong}");
-        p.release(prefix(wrong));
+        p.release(prefix(wrong).into());
     }
     assert!(!p.take(1, prefix("2001:db8::/64")) && p.take(0, prefix("2001:db8::/64")));
     assert_eq!(usage(&p), (16, 1, 0));
@@ -63,8 +63,8 @@ fn prefix_of_another_pool_or_length_is_not_taken() {
 #[test]
 fn restored_prefix_that_fits_no_pool_keeps_what_it_overlaps() {
     let mut p = pools("2001:db8::/60", 64, &[]);
-    p.restore(prefix("2001:db8:0:1::/64"));
-    p.restore(prefix("2001:db8:0:4::/62"));
+    p.restore(prefix("2001:db8:0:1::/64").into());
+    p.restore(prefix("2001:db8:0:4::/62").into());
     let given: Vec<_> = std::iter::from_fn(|| p.allocate(0)).collect();
     assert_eq!((given.len(), usage(&p)), (11, (16, 12, 4)));
 }
@@ -72,16 +72,16 @@ fn restored_prefix_that_fits_no_pool_keeps_what_it_overlaps() {
 #[test]
 fn restored_prefix_of_no_pool_overlaps_what_it_covers_and_what_covers_it_until_it_is_released() {
     let mut p = pools("2001:db8::/60", 64, &[]);
-    p.restore(prefix("2001:db8:0:1::/64"));
-    p.restore(prefix("2001:db8:b000::/60"));
-    let overlaps = |p: &PrefixPools, text: &str| p.overlaps_foreign(prefix(text));
+    p.restore(prefix("2001:db8:0:1::/64").into());
+    p.restore(prefix("2001:db8:b000::/60").into());
+    let overlaps = |p: &PrefixPools, text: &str| p.overlaps_foreign(prefix(text).into());
     for text in ["2001:db8:b000:f::/64", "2001:db8:b000::/60", "2001:db8:b000::/52"] {
         assert!(overlaps(&p, text), "{text}");
     }
     for text in ["2001:db8:b000:10::/64", "2001:db8:afff::/48", "2001:db8:0:1::/64"] {
         assert!(!overlaps(&p, text), "{text}");
     }
-    p.release(prefix("2001:db8:b000::/60"));
+    p.release(prefix("2001:db8:b000::/60").into());
     assert!(!overlaps(&p, "2001:db8:b000:f::/64"));
 }
 
@@ -97,10 +97,10 @@ fn asking_for_a_released_prefix_again_and_again_does_not_grow_the_queue() {
     let mut p = pools("2001:db8::/62", 64, &[]);
     while p.allocate(0).is_some() {}
     let one = prefix("2001:db8:0:1::/64");
-    p.release(one);
+    p.release(one.into());
     for _ in 0..1000 {
         assert!(p.take(0, one));
-        p.release(one);
+        p.release(one.into());
     }
     assert_eq!((p.pools[0].released.len(), usage(&p)), (1, (4, 3, 0)));
     assert_eq!((p.allocate(0), p.allocate(0)), (Some(one), None));
@@ -124,7 +124,7 @@ proptest! {
                 }
                 1 => prop_assert_eq!(p.take(0, named), n != 5 && used.insert(named)),
                 _ => {
-                    p.release(named);
+                    p.release(named.into());
                     used.remove(&named);
                 }
             }

@@ -9,7 +9,7 @@ use anchord::addr::{AnchorAddr, CustomerPrefix, HomePrefix, MnId};
 use anchord::mobility::Lma;
 use anchord::mobility::action::{Action, Publication};
 use anchord::mobility::binding::BceState;
-use anchord::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
+use anchord::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
 use anchord::mobility::event::Event;
 use anchord::mobility::message::{OwnedOptions, Transport, UpdateMsg};
 use anchord::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
@@ -123,7 +123,7 @@ fn check(lma: &Lma, actions: &[Action]) {
             assert!(!bce.hnp.is_empty(), "a binding without a prefix");
             for prefix in &bce.hnp {
                 assert!(held.insert(*prefix), "{prefix} is held twice");
-                assert_eq!(lma.cache().by_hnp(*prefix).map(|b| b.id), Some(bce.id));
+                assert_eq!(lma.cache().by_prefix((*prefix).into()).map(|b| b.id), Some(bce.id));
             }
         }
     }
@@ -141,35 +141,26 @@ fn check(lma: &Lma, actions: &[Action]) {
 /// Two of four gateways may do anything, one only with one node, one nothing.
 fn config() -> LmaConfig {
     let mag_config = |n, authorized, nodes: &[&str]| MagConfig {
-        address: mag_address(n),
         authorized,
-        prefixes: Vec::new(),
         nodes: nodes.iter().map(|n| (*n).to_owned()).collect(),
+        ..MagConfig::new(mag_address(n))
     };
-    let profile = |prefixes| Profile {
-        enabled: true,
-        pool: 0,
-        prefixes,
-        max_lifetime: Duration::from_secs(60),
-    };
+    let profile = |prefixes| Profile { prefixes, ..Profile::ipv6(0, Duration::from_secs(60)) };
     let mut policy = Policy::new(Some(profile(1)));
     if let (Some(two), Some(disabled)) = (name(1), name(2)) {
         policy.insert(two, profile(2), &[]);
         policy.insert(disabled, Profile { enabled: false, ..profile(1) }, &[]);
     }
     LmaConfig {
-        lma_address: AnchorAddr(LMA),
-        timers: LmaTimers::default(),
-        pools: vec![PoolConfig { prefix: pool(), delegated_len: 64 }],
+        pools: vec![PoolConfig::new(pool(), 64)],
         mags: vec![
             mag_config(0, true, &[]),
             mag_config(1, true, &[]),
             mag_config(2, true, &["mn0@example.org"]),
             mag_config(3, false, &[]),
         ],
-        policy,
         max_bindings: BINDINGS_MAX,
-        max_prefixes: usize::MAX,
+        ..LmaConfig::new(AnchorAddr(LMA), policy)
     }
 }
 
@@ -249,6 +240,7 @@ fn update(input: &mut Input<'_>, now: Now) -> UpdateMsg {
         transport: Transport::Ipv6,
         update: BindingUpdate { seq, flags, lifetime },
         options: OwnedOptions::from_options(&options[..]).expect("short options"),
+        header: Box::default(),
     }
 }
 
@@ -260,5 +252,6 @@ fn raw_update(input: &mut Input<'_>) -> Option<UpdateMsg> {
     input.0 = rest;
     let update = BindingUpdate { flags: BuFlags(0x8200), ..BindingUpdate::default() };
     let options = OwnedOptions::try_from(options.to_vec()).ok()?;
-    Some(UpdateMsg { src, dst: LMA, transport: Transport::Ipv6, update, options })
+    let header = Box::default();
+    Some(UpdateMsg { src, dst: LMA, transport: Transport::Ipv6, update, options, header })
 }

@@ -1,0 +1,145 @@
+//! Customers: whose node it is, in whose address space its session is, and what applies to it.
+//!
+//! ```text
+//!   realm of the NAI, else the gateway    -> home      : its policy, gateways, keys
+//!   service that was selected (RFC 5149)  -> customer  : address space, limit; else that of home
+//! ```
+
+use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, MnId};
+use crate::mobility::auth::AuthKey;
+use crate::mobility::config::{CustomerConfig, GrePolicy, Profile, ServiceConfig};
+use crate::wire::mh::{DhcpSupportMode, Status};
+use hashbrown::HashMap;
+use std::net::Ipv6Addr;
+
+/// All customers and services.
+#[derive(Debug, Default)]
+pub(crate) struct Customers {
+    all: Vec<Customer>,
+    /// By realm, in lower case.
+    realms: HashMap<Box<[u8]>, CustomerId>,
+    services: Vec<ServiceConfig>,
+}
+
+/// One customer, and how many sessions are in its address space.
+#[derive(Debug)]
+struct Customer {
+    config: CustomerConfig,
+    bindings: usize,
+}
+
+/// What applies to a session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) home: CustomerId,
+    pub(crate) customer: CustomerId,
+    pub(crate) service: Option<&'a ServiceConfig>,
+    pub(crate) profile: &'a Profile,
+    /// The node's own prefixes in this address space.
+    pub(crate) own: &'a [HomePrefix],
+}
+
+impl Customers {
+    pub(crate) fn new(customers: Vec<CustomerConfig>, services: Vec<ServiceConfig>) -> Self {
+        let mut realms = HashMap::new();
+        for (id, customer) in (0_u16..).zip(&customers) {
+            for realm in &customer.realms {
+                realms.insert(realm.to_ascii_lowercase().into_bytes().into(), CustomerId(id));
+            }
+        }
+        let all = customers.into_iter().map(|config| Customer { config, bindings: 0 }).collect();
+        Self { all, realms, services }
+    }
+
+    /// Whose node it is: by the realm of its NAI, else `otherwise`.
+    pub(crate) fn home(&self, mn_id: &MnId, otherwise: CustomerId) -> CustomerId {
+        let id = mn_id.bytes();
+        let at = id.iter().rposition(|b| *b == b'@').filter(|_| mn_id.subtype() == MnId::NAI);
+        let realm = at.and_then(|at| id.get(at + 1..)).map(<[u8]>::to_ascii_lowercase);
+        realm.and_then(|r| self.realms.get(&*r)).copied().unwrap_or(otherwise)
+    }
+
+    /// Whether a gateway may register nodes of a customer.
+    pub(crate) fn admits(&self, home: CustomerId, mag: Ipv6Addr) -> bool {
+        let mags = self.get(home).map_or(&[][..], |c| &c.config.mags);
+        mags.is_empty() || mags.contains(&mag)
+    }
+
+    /// What applies to a node that selected `service`, or none (RFC 5213 5.3.1 (7), (8), RFC 5149
+    /// 4.2).
+    pub(crate) fn terms(
+        &self,
+        home: CustomerId,
+        mn_id: &MnId,
+        service: Option<&[u8]>,
+    ) -> Result<Terms<'_>, Status> {
+        // An identifier of zero length identifies nobody.
+        let policy = self.get(home).filter(|_| !mn_id.bytes().is_empty()).map(|c| &c.config.policy);
+        let node = policy.and_then(|p| p.lookup(mn_id));
+        let (profile, own) = node.ok_or(Status::NOT_LMA_FOR_THIS_MOBILE_NODE)?;
+        if !profile.enabled {
+            return Err(Status::PROXY_REG_NOT_ENABLED);
+        }
+        let plain = Terms { home, customer: home, service: None, profile, own };
+        let Some(name) = service else { return Ok(plain) };
+        let may = |place: &u16| self.services.get(usize::from(*place));
+        let service = profile.services.iter().filter_map(may).find(|s| s.name.as_bytes() == name);
+        let service = service.ok_or(Status::SERVICE_AUTHORIZATION_FAILED)?;
+        let customer = service.customer.unwrap_or(home);
+        let of_customer = self.get(customer).and_then(|c| c.config.policy.for_unnamed());
+        let profile = match (&service.profile, customer == home) {
+            (Some(profile), _) => profile,
+            (None, true) => profile,
+            (None, false) => of_customer.ok_or(Status::SERVICE_AUTHORIZATION_FAILED)?,
+        };
+        let own = if customer == home { own } else { &[] };
+        Ok(Terms { customer, service: Some(service), profile, own, ..plain })
+    }
+
+    /// The prefixes that belong to nodes by configuration.
+    pub(crate) fn own_prefixes(&self) -> impl Iterator<Item = CustomerPrefix> + '_ {
+        (0_u16..).zip(&self.all).flat_map(|(id, customer)| {
+            let own = customer.config.policy.static_prefixes();
+            own.map(move |prefix| prefix.of(CustomerId(id)))
+        })
+    }
+
+    /// Whether a customer has room for another session.
+    pub(crate) fn has_room(&self, customer: CustomerId) -> bool {
+        self.get(customer).is_some_and(|c| c.bindings < c.config.max_bindings)
+    }
+
+    /// Notes that a session begins in a customer's address space.
+    pub(crate) fn enter(&mut self, customer: CustomerId) {
+        if let Some(c) = self.get_mut(customer) {
+            c.bindings += 1;
+        }
+    }
+
+    /// Notes that one ends.
+    pub(crate) fn leave(&mut self, customer: CustomerId) {
+        if let Some(c) = self.get_mut(customer) {
+            c.bindings = c.bindings.saturating_sub(1);
+        }
+    }
+
+    pub(crate) fn gre(&self, customer: CustomerId) -> GrePolicy {
+        self.get(customer).map_or_else(GrePolicy::default, |c| c.config.gre)
+    }
+
+    pub(crate) fn auth(&self, home: CustomerId) -> &[AuthKey] {
+        self.get(home).map_or(&[], |c| &c.config.auth)
+    }
+
+    pub(crate) fn dhcp_mode(&self, customer: CustomerId) -> Option<DhcpSupportMode> {
+        self.get(customer)?.config.dhcp_mode
+    }
+
+    fn get(&self, id: CustomerId) -> Option<&Customer> {
+        self.all.get(usize::from(id.0))
+    }
+
+    fn get_mut(&mut self, id: CustomerId) -> Option<&mut Customer> {
+        self.all.get_mut(usize::from(id.0))
+    }
+}
