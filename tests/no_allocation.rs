@@ -1,7 +1,9 @@
 //! A worker allocates nothing per packet: not for what it forwards either way, nor for what it
 //! drops, answers, punts or finds nowhere.
 
-use anchord::addr::{AnchorAddr, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId};
+use anchord::addr::{
+    AnchorAddr, CustomerId, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId,
+};
 use anchord::dataplane::counters::{Counter, WorkerCounters};
 use anchord::dataplane::drop::DropReason;
 use anchord::dataplane::steer::Steering;
@@ -77,7 +79,14 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
         (0..2).map(|_| (MemWire::new(256), MemWire::new(256))).collect();
     let ports = (wires.iter().zip(MACS).enumerate())
         .map(|(i, ((to, from), mac))| WorkerPort {
-            config: PortConfig { access: i == 0, mac, mtu: 1500, address: None },
+            config: PortConfig {
+                access: i == 0,
+                mac,
+                mtu: 1500,
+                address: None,
+                ipv4_address: None,
+                customer: CustomerId::default(),
+            },
             rx: MemRx::new(to),
             tx: MemTx::new(from),
         })
@@ -93,7 +102,9 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
             id: WorkerId(0),
             steering: Steering::new(1),
             lma: AnchorAddr(addr(LMA)),
+            lma_ipv4: None,
             local: Vec::new(),
+            vlans: Vec::new(),
             limits: Limits { entries_max: 16, tunnels_max: 4 },
         },
         ports,

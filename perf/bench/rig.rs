@@ -9,7 +9,7 @@
 //! a port the worker and the harness take opposite ends.
 
 use crate::scene::{self, ACCESS, ACCESS_MTU, CORE, CORE_MTU, MAGS};
-use anchord::addr::{AnchorAddr, WorkerId};
+use anchord::addr::{AnchorAddr, CustomerId, WorkerId};
 use anchord::dataplane::counters::{Snapshot, WorkerCounters};
 use anchord::dataplane::steer::{RSS_KEY, Steering};
 use anchord::dataplane::update::{Change, Inject, Report, Update};
@@ -109,7 +109,9 @@ impl Rig {
             id: WorkerId(0),
             steering: Steering::new(1),
             lma: AnchorAddr(scene::LMA),
+            lma_ipv4: None,
             local: Vec::new(),
+            vlans: Vec::new(),
             limits: Limits { entries_max, tunnels_max: MAGS as usize },
         };
         let rings = WorkerRings {
@@ -151,7 +153,14 @@ impl Rig {
         let (port, Queues { mut rx, mut tx, .. }) = Port::open(eal, &config, pool)?;
         let (Some(rx1), Some(rx0)) = (rx.pop(), rx.pop()) else { return Err("queues".into()) };
         let (Some(tx1), Some(tx0)) = (tx.pop(), tx.pop()) else { return Err("queues".into()) };
-        let config = WorkerPortConfig { access, mac, mtu, address: None };
+        let config = WorkerPortConfig {
+            access,
+            mac,
+            mtu,
+            address: None,
+            ipv4_address: None,
+            customer: CustomerId::default(),
+        };
         let worker_port = WorkerPort { config, rx: rx0, tx: tx1 };
         Ok((worker_port, Wire { tx: tx0, rx: rx1, _port: port }))
     }

@@ -11,7 +11,7 @@ use super::exception::KernelPath;
 use super::journal::{Journal, Op};
 use super::mirror::{KernelEvent, KernelMirror, Neighbor, NeighborRequest};
 use super::*;
-use crate::addr::{HomePrefix, MacAddr, MnId, PortId, WorkerId};
+use crate::addr::{CustomerId, HomePrefix, MacAddr, MnId, PortId, WorkerId};
 use crate::admin::channel::{Asker, channel};
 use crate::config::PortRole;
 use crate::dataplane::handoff::Handoff;
@@ -321,11 +321,20 @@ fn worker(
         id,
         steering: steering.clone(),
         lma: AnchorAddr(LMA),
+        lma_ipv4: None,
         local: vec![LMA],
+        vlans: Vec::new(),
         limits: Limits { entries_max: 4096, tunnels_max: 16 },
     };
     let port = WorkerPort {
-        config: PortConfig { access: true, mac: OWN_MAC, mtu: 1500, address: Some(LMA) },
+        config: PortConfig {
+            access: true,
+            mac: OWN_MAC,
+            mtu: 1500,
+            address: Some(LMA),
+            ipv4_address: None,
+            customer: CustomerId::default(),
+        },
         rx: MemRx::new(rx),
         tx: MemTx::new(tx),
     };

@@ -7,32 +7,34 @@
 //! Each stage is a short loop without dependencies between its turns, so the CPU overlaps the cache
 //! misses of a whole burst: what a prefetch instruction would do, in safe code.
 
-use super::classify::{Class, Ingress, classify};
+use super::classify::{Class, Ingress, Via, classify};
 use super::counters::{Counter, CounterWriter};
 use super::drop::DropReason;
 use super::egress::{Staged, address};
 use super::fib::Fib;
-use super::handoff::{Handoff, Origin, Peers, Stage};
-use super::header::{ETHER_LEN, Ipv6};
+use super::handoff::{Context, Handoff, Origin, Peers, Stage};
+use super::header::{ETHER_LEN, Ip};
 use super::icmp::ErrorLimit;
 use super::punt::Reports;
 use super::shard::{Shard, Slot};
 use super::steer::Steering;
-use super::tunnel::TunnelTable;
+use super::tunnel::{TRANSPORT, TunnelTable};
 use super::update::{NextHop, PuntReason};
+use super::vlan::{Vlans, add_tag};
 use super::worker::{PortConfig, WorkerConfig};
-use crate::addr::{HomePrefix, MacAddr, PortId, WorkerId};
+use crate::addr::{AnchorAddr, CustomerId, HomePrefix, MacAddr, PortId, WorkerId};
 use crate::nic::{BURST_MAX, Burst, Frame};
 use crate::time::Instant;
 use crate::wire::icmpv6::ErrorMessage;
 use arrayvec::ArrayVec;
-use std::net::Ipv6Addr;
+use hashbrown::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A frame with what is known of it so far.
 pub(super) struct Job<F: Frame> {
     frame: F,
     class: Class,
-    origin: Origin,
+    context: Context,
     /// Who has to do it.
     owner: WorkerId,
     /// Its subscriber, if this worker owns it and knows it.
@@ -47,10 +49,17 @@ pub(super) struct Lane<F: Frame> {
     pub(super) id: WorkerId,
     pub(super) steering: Steering,
     pub(super) lma: Ipv6Addr,
+    pub(super) lma_ipv4: Option<Ipv4Addr>,
+    /// Devices, then VLANs.
     pub(super) ports: Vec<PortConfig>,
+    pub(super) vlans: Vlans,
     pub(super) shard: Shard,
     pub(super) tunnels: TunnelTable,
     pub(super) fib: Fib,
+    /// Whose packets come from a gateway without a key that says so.
+    pub(super) origins: HashMap<Ipv6Addr, CustomerId>,
+    /// Of the next tunnel packet in IPv4; workers use different ones.
+    pub(super) identification: u16,
     pub(super) errors: ErrorLimit,
     pub(super) counters: CounterWriter,
     pub(super) staged: Vec<Staged<F>>,
@@ -61,27 +70,36 @@ pub(super) struct Lane<F: Frame> {
 }
 
 impl<F: Frame> Lane<F> {
-    /// Empty tables of the sizes that `config` names.
+    /// Empty tables of the sizes that `config` names, for these devices.
     pub(super) fn new(
         config: WorkerConfig,
-        ports: Vec<PortConfig>,
+        devices: Vec<PortConfig>,
         peers: Peers<F>,
         reports: Reports<F>,
         counters: CounterWriter,
     ) -> Self {
+        let vlans = Vlans::new(devices.len(), &config.vlans);
+        let staged = devices.iter().map(|_| Staged::new()).collect();
+        let ports: Vec<_> =
+            devices.into_iter().chain(config.vlans.iter().map(|v| v.config)).collect();
         let mut fib = Fib::new(u16::try_from(ports.len()).unwrap_or(u16::MAX));
-        for addr in config.local.iter().chain([&config.lma.0]) {
-            if let Ok(host) = HomePrefix::new(*addr, 128) {
-                fib.set_route(host, NextHop::Local);
+        let lma_ipv4 = config.lma_ipv4.map(|a| a.to_ipv6_mapped());
+        let ours = config.local.iter().copied().chain([config.lma.0]).chain(lma_ipv4);
+        for (customer, addr) in ours.map(|addr| (TRANSPORT, addr)).chain(own_addresses(&ports)) {
+            if let Ok(host) = HomePrefix::new(addr, 128) {
+                fib.set_route(host.of(customer), NextHop::Local);
             }
         }
-        let ingress = |p: &PortConfig| Ingress { mac: p.mac, access: p.access, lma: config.lma };
         Self {
             id: config.id,
             lma: config.lma.0,
-            ingress: ports.iter().map(ingress).collect(),
-            staged: ports.iter().map(|_| Staged::new()).collect(),
+            lma_ipv4: config.lma_ipv4,
+            ingress: ports.iter().map(|p| ingress(p, config.lma, config.lma_ipv4)).collect(),
+            staged,
             ports,
+            vlans,
+            origins: HashMap::new(),
+            identification: config.id.0,
             shard: Shard::new(config.limits.entries_max),
             tunnels: TunnelTable::new(config.limits.tunnels_max),
             steering: config.steering,
@@ -94,14 +112,12 @@ impl<F: Frame> Lane<F> {
         }
     }
 
-    /// Frames that a port received.
-    pub(super) fn receive(&mut self, port: PortId, burst: &mut Burst<F>) {
-        let Some(ingress) = self.ingress.get(usize::from(port.0)) else { return };
+    /// Frames that a device received.
+    pub(super) fn receive(&mut self, device: PortId, burst: &mut Burst<F>) {
         let mut jobs = Jobs::new();
-        for frame in burst.drain(..) {
-            let class = classify(frame.data(), frame.frame_len(), ingress);
-            let owner = subscriber(&class).map_or(self.id, |a| self.steering.owner_of_bits(a));
-            jobs.push(Job { frame, class, origin: Origin::Forwarded, owner, slot: None });
+        for mut frame in burst.drain(..) {
+            let port = self.vlans.untag(&mut frame, device);
+            jobs.push(self.job(frame, port, None));
         }
         self.run_all(&mut jobs);
     }
@@ -110,28 +126,59 @@ impl<F: Frame> Lane<F> {
     pub(super) fn take_over(&mut self, burst: &mut ArrayVec<Handoff<F>, BURST_MAX>) {
         let mut jobs = Jobs::new();
         for Handoff { stage, frame } in burst.drain(..) {
-            let (class, origin) = match stage {
-                Stage::Uplink => (self.classify_again(&frame), Origin::Forwarded),
-                Stage::Downlink(origin) => (plain(&frame), origin),
-            };
-            jobs.push(Job { frame, class, origin, owner: self.id, slot: None });
+            jobs.push(match stage {
+                Stage::Uplink(port) => self.job(frame, port, Some(self.id)),
+                Stage::Downlink(context) => {
+                    Job { class: plain(&frame), frame, context, owner: self.id, slot: None }
+                }
+            });
         }
         self.run_all(&mut jobs);
     }
 
-    fn classify_again(&self, frame: &F) -> Class {
-        match self.ingress.get(usize::from(frame.port().0)) {
-            Some(ingress) => classify(frame.data(), frame.frame_len(), ingress),
-            None => Class::Drop(DropReason::UnknownPort),
+    /// A frame that came by a port, for the worker that the hash says or, if it has been asked, for
+    /// `owner`.
+    fn job(&self, frame: F, port: PortId, owner: Option<WorkerId>) -> Job<F> {
+        let at = usize::from(port.0);
+        let (class, of_port) = match (self.ingress.get(at), self.ports.get(at)) {
+            (Some(ingress), Some(config)) => {
+                (classify(frame.data(), frame.frame_len(), ingress), config.customer)
+            }
+            _ => (Class::Drop(DropReason::UnknownPort), TRANSPORT),
+        };
+        let by_hash = || subscriber(&class).map_or(self.id, |a| self.steering.owner_of_bits(a));
+        let owner = owner.unwrap_or_else(by_hash);
+        let customer = match class {
+            Class::Tunneled { via, .. } if owner == self.id => self.customer_of(&frame, via),
+            _ => of_port,
+        };
+        let context = Context { origin: Origin::Forwarded, customer, port };
+        Job { frame, class, context, owner, slot: None }
+    }
+
+    /// Whose a tunnel packet is: its GRE key says so (RFC 5845 section 3.1), or else its gateway.
+    fn customer_of(&self, frame: &F, via: Via) -> CustomerId {
+        let by_key = via.key().and_then(|key| self.shard.customer_of(key));
+        by_key.or_else(|| self.customer_behind(frame)).unwrap_or(TRANSPORT)
+    }
+
+    fn customer_behind(&self, frame: &F) -> Option<CustomerId> {
+        if self.origins.is_empty() {
+            return None;
         }
+        let gateway = Ip::of_frame(frame.data()).map(Ip::src)?;
+        self.origins.get(&Ipv6Addr::from_bits(gateway)).copied()
     }
 
     fn run_all(&mut self, jobs: &mut Jobs<F>) {
-        self.shard.touch(jobs.iter().filter_map(|job| subscriber(&job.class)));
+        let own = self.id;
+        let key = |job: &Job<F>| {
+            let addr = subscriber(&job.class).filter(|_| job.owner == own);
+            addr.map(|addr| (job.context.customer, addr))
+        };
+        self.shard.touch(jobs.iter().filter_map(key));
         for job in jobs.iter_mut() {
-            if job.owner == self.id {
-                job.slot = subscriber(&job.class).and_then(|addr| self.shard.lookup(addr));
-            }
+            job.slot = key(job).and_then(|(customer, addr)| self.shard.lookup(customer, addr));
         }
         for job in jobs.drain(..) {
             self.run(job);
@@ -142,34 +189,31 @@ impl<F: Frame> Lane<F> {
     }
 
     fn run(&mut self, job: Job<F>) {
-        let Job { mut frame, class, origin, owner, slot } = job;
+        let Job { mut frame, class, context, owner, slot } = job;
         match class {
             Class::Plain { packet_len, .. } => {
                 if !cut(&mut frame, packet_len) {
                     self.discard(frame, DropReason::Segmented);
                 } else if owner == self.id {
-                    self.downlink(frame, slot, origin);
+                    self.downlink(frame, slot, context);
                 } else {
-                    self.hand_off(frame, owner, Stage::Downlink(origin));
+                    self.hand_off(frame, owner, Stage::Downlink(context));
                 }
             }
-            Class::Tunneled { inner_at, packet_len, .. } => {
+            Class::Tunneled { inner_at, packet_len, via, .. } => {
                 if !cut(&mut frame, packet_len) {
                     self.discard(frame, DropReason::Segmented);
                 } else if owner == self.id {
-                    self.uplink(frame, slot, inner_at);
+                    self.uplink(frame, slot, inner_at, via, context);
                 } else {
-                    self.hand_off(frame, owner, Stage::Uplink);
+                    self.hand_off(frame, owner, Stage::Uplink(context.port));
                 }
             }
             Class::Signaling => self.signal(frame),
-            Class::Exception => self.punt(frame, PuntReason::Exception),
+            Class::Exception => self.punt_exception(frame, context.port),
             Class::BadOption { pointer } => {
-                self.refuse(
-                    frame,
-                    DropReason::OuterOption,
-                    ErrorMessage::UnrecognizedOption(pointer),
-                );
+                let error = ErrorMessage::UnrecognizedOption(pointer);
+                self.refuse(frame, DropReason::OuterOption, error, context);
             }
             Class::Drop(reason) => self.discard(frame, reason),
         }
@@ -204,6 +248,14 @@ impl<F: Frame> Lane<F> {
         }
     }
 
+    /// Ends a frame for the kernel, which knows a port's VLANs by their tags.
+    pub(super) fn punt_exception(&mut self, mut frame: F, port: PortId) {
+        match self.vlans.device_of(port).1 {
+            Some(id) if !add_tag(&mut frame, id) => self.discard(frame, DropReason::NoHeadroom),
+            _ => self.punt(frame, PuntReason::Exception),
+        }
+    }
+
     /// Ends a frame here: to another worker.
     pub(super) fn hand_off(&mut self, frame: F, to: WorkerId, stage: Stage) {
         if let Err(frame) = self.peers.push(to, Handoff { stage, frame }) {
@@ -212,8 +264,12 @@ impl<F: Frame> Lane<F> {
     }
 
     /// Ends a frame whose Ethernet header is complete: out of `port`.
-    pub(super) fn send(&mut self, frame: F, port: PortId) {
-        match self.staged.get_mut(usize::from(port.0)).map(|staged| staged.push(frame)) {
+    pub(super) fn send(&mut self, mut frame: F, port: PortId) {
+        let (device, vlan) = self.vlans.device_of(port);
+        if vlan.is_some_and(|id| !add_tag(&mut frame, id)) {
+            return self.discard(frame, DropReason::NoHeadroom);
+        }
+        match self.staged.get_mut(usize::from(device.0)).map(|staged| staged.push(frame)) {
             Some(Ok(())) => {}
             Some(Err(frame)) => self.discard(frame, DropReason::TxFull),
             None => self.counters.dropped(DropReason::UnknownPort, 1),
@@ -234,6 +290,26 @@ impl<F: Frame> Lane<F> {
     }
 }
 
+/// What classification must know of a port. The anchor's addresses are the operator's: in a
+/// customer's address space they may be anybody's.
+fn ingress(port: &PortConfig, lma: AnchorAddr, lma_ipv4: Option<Ipv4Addr>) -> Ingress {
+    let is_operators = port.customer == TRANSPORT;
+    Ingress {
+        mac: port.mac,
+        access: port.access,
+        lma: is_operators.then_some(lma),
+        lma_ipv4: lma_ipv4.filter(|_| is_operators),
+    }
+}
+
+/// The ports' own addresses, each in its customer's address space.
+fn own_addresses(ports: &[PortConfig]) -> impl Iterator<Item = (CustomerId, Ipv6Addr)> {
+    ports.iter().flat_map(|p| {
+        let ipv4 = p.ipv4_address.map(|a| a.to_ipv6_mapped());
+        p.address.into_iter().chain(ipv4).map(|addr| (p.customer, addr))
+    })
+}
+
 /// The address whose worker must handle the frame.
 fn subscriber(class: &Class) -> Option<u128> {
     match class {
@@ -245,7 +321,7 @@ fn subscriber(class: &Class) -> Option<u128> {
 
 /// A packet that another worker found to be plain and cut to its length.
 fn plain<F: Frame>(frame: &F) -> Class {
-    match Ipv6::of_frame(frame.data()) {
+    match Ip::of_frame(frame.data()) {
         Some(ip) => Class::Plain { dst: ip.dst(), packet_len: frame.frame_len() - ETHER_LEN },
         None => Class::Drop(DropReason::FrameShort),
     }

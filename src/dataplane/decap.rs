@@ -1,6 +1,6 @@
 //! Decapsulation at the tunnel's exit (RFC 2473 section 3.3, RFC 6040 section 4.2).
 
-use super::header::ETHER_LEN;
+use super::header::{ETHER_LEN, Ipv4};
 use crate::nic::Frame;
 
 /// The ECN field's code points (RFC 3168 section 5).
@@ -31,9 +31,13 @@ pub(super) fn decapsulate<F: Frame>(frame: &mut F, inner_at: usize, ecn: u8) -> 
     if !frame.trim_front(inner_at) {
         return false;
     }
-    if let Some(byte) = frame.data_mut().get_mut(ETHER_LEN + 1) {
+    match frame.data_mut().get_mut(ETHER_LEN..) {
         // The traffic class's two low bits stand in bits 5 and 4 of the second octet.
-        *byte = (*byte & 0b1100_1111) | (ecn << 4);
+        Some([first, byte, ..]) if *first >> 4 == 6 => {
+            *byte = (*byte & 0b1100_1111) | (ecn << 4);
+        }
+        Some(packet) => Ipv4::set_ecn(packet, ecn),
+        None => {}
     }
     true
 }

@@ -1,7 +1,7 @@
 //! What leaves: frames are staged by port and sent once a burst. What the NIC refuses is dropped
 //! and counted; a worker never waits for a queue.
 
-use super::header::ETHERTYPE_IPV6;
+use super::header::ether_type;
 use super::worker::PortConfig;
 use crate::addr::MacAddr;
 use crate::nic::{Burst, Frame, TxQueue};
@@ -50,12 +50,14 @@ impl<F: Frame> Staged<F> {
     }
 }
 
-/// Writes the Ethernet header of an IPv6 packet that leaves by `port`. Without a destination (the
+/// Writes the Ethernet header of a packet that leaves by `port`. Without a destination (the
 /// neighbour is not resolved) that is left zero.
 pub(super) fn address<F: Frame>(frame: &mut F, port: &PortConfig, to: Option<MacAddr>) {
-    if let Some(ether) = frame.data_mut().first_chunk_mut::<14>() {
+    if let Some(ether) = frame.data_mut().first_chunk_mut::<15>() {
         ether[..6].copy_from_slice(&to.unwrap_or_default().0);
         ether[6..12].copy_from_slice(&port.mac.0);
-        ether[12..].copy_from_slice(&ETHERTYPE_IPV6);
+        let is_ipv4 = ether[14] >> 4 == 4;
+        let ether_type = if is_ipv4 { ether_type::IPV4 } else { ether_type::IPV6 };
+        ether[12..14].copy_from_slice(&ether_type);
     }
 }

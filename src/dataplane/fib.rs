@@ -1,7 +1,8 @@
-//! The mirrored FIB: where packets outside a tunnel go, tunnel packets themselves included.
+//! The mirrored FIB: where packets outside a tunnel go, tunnel packets themselves included. Every
+//! customer has its own routes and pools; tunnel packets are the operator's.
 //!
 //! ```text
-//!   dst --> cache line (direct-mapped) --hit--> Route
+//!   customer, dst --> cache line (direct-mapped) --hit--> Route
 //!               | miss or stale
 //!               +--> pools: anchored?
 //!               +--> routes: longest match --> next hop --> neighbour --> Route
@@ -11,8 +12,9 @@
 //! are resolved again when they are used.
 
 use super::hash::{high, low, mix, slot};
+use super::header::is_mapped;
 use super::update::NextHop;
-use crate::addr::{HomePrefix, MacAddr, PortId};
+use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, MacAddr, PortId};
 use hashbrown::HashMap;
 use prefix_trie::{PrefixMap, PrefixSet};
 use std::net::Ipv6Addr;
@@ -41,8 +43,7 @@ pub(super) struct Generation(pub(super) u32);
 /// A worker's copy of the kernel's routes and neighbours, and the pools.
 #[derive(Debug)]
 pub(super) struct Fib {
-    pools: PrefixSet<(u128, u8)>,
-    routes: PrefixMap<(u128, u8), NextHop>,
+    tables: HashMap<CustomerId, Table>,
     neighbors: HashMap<(PortId, Ipv6Addr), MacAddr>,
     /// Ports are the numbers below it.
     ports: u16,
@@ -50,11 +51,19 @@ pub(super) struct Fib {
     cache: Box<[CacheLine]>,
 }
 
+/// One customer's address space. Prefixes of both families are in the same maps.
+#[derive(Debug)]
+struct Table {
+    pools: PrefixSet<(u128, u8)>,
+    routes: PrefixMap<(u128, u8), NextHop>,
+}
+
 /// A resolved destination: half a cache line of the CPU.
 #[derive(Debug, Clone, Copy)]
 struct CacheLine {
     dst: u128,
     generation: u32,
+    customer: CustomerId,
     kind: Kind,
     mac: MacAddr,
     port: PortId,
@@ -83,13 +92,13 @@ impl Fib {
         let empty = CacheLine {
             dst: 0,
             generation: 0,
+            customer: CustomerId(0),
             kind: Kind::Unreachable,
             mac: MacAddr([0; 6]),
             port: PortId(0),
         };
         Self {
-            pools: PrefixSet::new(),
-            routes: PrefixMap::new(),
+            tables: HashMap::new(),
             neighbors: HashMap::new(),
             ports,
             generation: Generation(1),
@@ -101,23 +110,23 @@ impl Fib {
         self.generation
     }
 
-    pub(super) fn set_pool(&mut self, pool: HomePrefix) {
-        self.pools.insert(key(pool));
+    pub(super) fn set_pool(&mut self, pool: CustomerPrefix) {
+        self.table_mut(pool.customer).pools.insert(key(pool.prefix));
         self.renew();
     }
 
-    pub(super) fn remove_pool(&mut self, pool: HomePrefix) {
-        self.pools.remove(&key(pool));
+    pub(super) fn remove_pool(&mut self, pool: CustomerPrefix) {
+        self.table_mut(pool.customer).pools.remove(&key(pool.prefix));
         self.renew();
     }
 
-    pub(super) fn set_route(&mut self, prefix: HomePrefix, next: NextHop) {
-        self.routes.insert(key(prefix), next);
+    pub(super) fn set_route(&mut self, to: CustomerPrefix, next: NextHop) {
+        self.table_mut(to.customer).routes.insert(key(to.prefix), next);
         self.renew();
     }
 
-    pub(super) fn remove_route(&mut self, prefix: HomePrefix) {
-        self.routes.remove(&key(prefix));
+    pub(super) fn remove_route(&mut self, to: CustomerPrefix) {
+        self.table_mut(to.customer).routes.remove(&key(to.prefix));
         self.renew();
     }
 
@@ -131,11 +140,12 @@ impl Fib {
         self.renew();
     }
 
-    /// Where a packet to `dst` goes. O(1) for destinations seen lately.
-    pub(super) fn resolve(&mut self, dst: u128) -> Route {
-        let at = slot(mix(high(dst), low(dst)), CACHE_LEN);
+    /// Where a customer's packet to `dst` goes. O(1) for destinations seen lately.
+    pub(super) fn resolve(&mut self, customer: CustomerId, dst: u128) -> Route {
+        let at = slot(mix(high(dst) ^ u64::from(customer.0), low(dst)), CACHE_LEN);
         let line = &self.cache[at];
-        if line.dst == dst && line.generation == self.generation.0 {
+        let is_fresh = line.generation == self.generation.0;
+        if line.dst == dst && line.customer == customer && is_fresh {
             return match line.kind {
                 Kind::Anchored => Route::Anchored,
                 Kind::Send => Route::Send(line.port, line.mac),
@@ -144,7 +154,7 @@ impl Fib {
                 Kind::Local => Route::Local,
             };
         }
-        let route = self.lookup(dst);
+        let route = self.lookup(customer, dst);
         let (kind, port, mac) = match route {
             Route::Unresolved(..) => return route,
             Route::Send(port, mac) => (Kind::Send, port, mac),
@@ -153,17 +163,22 @@ impl Fib {
             Route::Blackhole => (Kind::Blackhole, PortId(0), MacAddr::default()),
             Route::Local => (Kind::Local, PortId(0), MacAddr::default()),
         };
-        self.cache[at] = CacheLine { dst, generation: self.generation.0, kind, mac, port };
+        let generation = self.generation.0;
+        self.cache[at] = CacheLine { dst, generation, customer, kind, mac, port };
         route
     }
 
     /// The same from the tables themselves.
-    pub(super) fn lookup(&self, dst: u128) -> Route {
-        let next = self.routes.get_lpm(&(dst, 128)).map(|(_, next)| *next);
+    pub(super) fn lookup(&self, customer: CustomerId, dst: u128) -> Route {
+        let Some(table) = self.tables.get(&customer) else { return Route::Unreachable };
+        // A prefix of IPv6 that covers all of IPv4, like the default route, is none of IPv4.
+        let of_family = |len: u8| len >= 96 || !is_mapped(dst);
+        let route = table.routes.get_lpm(&(dst, 128)).filter(|((_, len), _)| of_family(*len));
+        let next = route.map(|(_, next)| *next);
         if next == Some(NextHop::Local) {
             return Route::Local; // an address of ours inside a pool is still ours
         }
-        if self.pools.get_lpm(&(dst, 128)).is_some() {
+        if table.pools.get_lpm(&(dst, 128)).is_some_and(|(_, len)| of_family(len)) {
             return Route::Anchored;
         }
         let (port, hop) = match next {
@@ -180,6 +195,11 @@ impl Fib {
             Some(mac) => Route::Send(port, *mac),
             None => Route::Unresolved(port, hop),
         }
+    }
+
+    fn table_mut(&mut self, customer: CustomerId) -> &mut Table {
+        let empty = || Table { pools: PrefixSet::new(), routes: PrefixMap::new() };
+        self.tables.entry(customer).or_insert_with(empty)
     }
 
     /// Starts a new generation.
@@ -205,18 +225,25 @@ mod tests {
 
     const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 
-    fn prefix(s: &str) -> HomePrefix {
-        s.parse().unwrap()
+    const OWN: CustomerId = CustomerId(0);
+
+    fn prefix(s: &str) -> CustomerPrefix {
+        s.parse::<HomePrefix>().unwrap().into()
     }
 
     fn addr(s: &str) -> Ipv6Addr {
         s.parse().unwrap()
     }
 
-    fn resolve(fib: &mut Fib, dst: &str) -> Route {
-        let cold = fib.resolve(addr(dst).to_bits());
-        assert_eq!(fib.resolve(addr(dst).to_bits()), cold, "the cache agrees with the tables");
+    fn resolve_of(fib: &mut Fib, customer: CustomerId, dst: &str) -> Route {
+        let dst = addr(dst).to_bits();
+        let cold = fib.resolve(customer, dst);
+        assert_eq!(fib.resolve(customer, dst), cold, "the cache agrees with the tables");
         cold
+    }
+
+    fn resolve(fib: &mut Fib, dst: &str) -> Route {
+        resolve_of(fib, OWN, dst)
     }
 
     #[test]
@@ -264,14 +291,45 @@ mod tests {
     }
 
     #[test]
+    fn default_route_of_one_family_is_none_of_the_other() {
+        let mut fib = Fib::new(2);
+        fib.set_route(prefix("::/0"), NextHop::Blackhole);
+        fib.set_pool(prefix("::/8"));
+        assert_eq!(resolve(&mut fib, "::ffff:192.0.2.1"), Route::Unreachable);
+        fib.set_route(prefix("0.0.0.0/0"), NextHop::Gateway(PortId(1), addr("::ffff:10.0.0.1")));
+        fib.set_neighbor(PortId(1), addr("::ffff:10.0.0.1"), MAC);
+        assert_eq!(resolve(&mut fib, "::ffff:192.0.2.1"), Route::Send(PortId(1), MAC));
+        assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Blackhole);
+        fib.set_pool(prefix("192.0.2.0/24"));
+        assert_eq!(resolve(&mut fib, "::ffff:192.0.2.1"), Route::Anchored);
+    }
+
+    #[test]
+    fn customers_have_pools_and_routes_of_their_own() {
+        let mut fib = Fib::new(2);
+        let (a, b) = (CustomerId(1), CustomerId(2));
+        let private: HomePrefix = "10.0.0.0/8".parse().unwrap();
+        fib.set_pool(private.of(a));
+        fib.set_route(private.of(b), NextHop::Blackhole);
+        let dst = "::ffff:10.1.2.3";
+        assert_eq!(resolve_of(&mut fib, a, dst), Route::Anchored);
+        assert_eq!(resolve_of(&mut fib, b, dst), Route::Blackhole);
+        assert_eq!(resolve(&mut fib, dst), Route::Unreachable);
+        fib.remove_pool(private.of(a));
+        fib.remove_route(private.of(b));
+        assert_eq!(resolve_of(&mut fib, a, dst), Route::Unreachable);
+        assert_eq!(resolve_of(&mut fib, b, dst), Route::Unreachable);
+    }
+
+    #[test]
     fn generations_come_again_after_all_lines_were_forgotten() {
         let mut fib = Fib::new(1);
         let dst = addr("2001:db8::1").to_bits();
         fib.set_pool(prefix("2001:db8::/32"));
-        assert_eq!((fib.generation(), fib.resolve(dst)), (Generation(2), Route::Anchored));
+        assert_eq!((fib.generation(), fib.resolve(OWN, dst)), (Generation(2), Route::Anchored));
         fib.generation = Generation(u32::MAX);
         fib.remove_pool(prefix("2001:db8::/32"));
         fib.renew();
-        assert_eq!((fib.generation(), fib.resolve(dst)), (Generation(2), Route::Unreachable));
+        assert_eq!((fib.generation(), fib.resolve(OWN, dst)), (Generation(2), Route::Unreachable));
     }
 }

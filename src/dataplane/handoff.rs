@@ -8,7 +8,7 @@
 //! A frame is handed over at most once a stage, so at most twice: the receiver of a stage carries
 //! it out and never passes the same stage on.
 
-use crate::addr::WorkerId;
+use crate::addr::{CustomerId, PortId, WorkerId};
 use crate::nic::{BURST_MAX, Frame};
 use crate::sync::ring::Producer;
 use arrayvec::ArrayVec;
@@ -16,10 +16,22 @@ use arrayvec::ArrayVec;
 /// What the next worker has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// A tunnel packet as it was received: the receiver owns its inner source.
-    Uplink,
+    /// A tunnel packet as it was received on this port, but for a VLAN's tag: the receiver owns its
+    /// inner source.
+    Uplink(PortId),
     /// A plain packet, padding removed: the receiver owns its destination.
-    Downlink(Origin),
+    Downlink(Context),
+}
+
+/// What goes with a packet from stage to stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Context {
+    /// Who made it.
+    pub(super) origin: Origin,
+    /// In whose address space its addresses are.
+    pub(super) customer: CustomerId,
+    /// Where it arrived: a device or one of its VLANs.
+    pub(super) port: PortId,
 }
 
 /// Who made a packet.
@@ -27,7 +39,7 @@ pub(super) enum Stage {
 pub(super) enum Origin {
     /// Somebody else: forwarding costs it a hop.
     Forwarded,
-    /// We did: an ICMPv6 error.
+    /// We did: an ICMP error.
     Ours,
 }
 

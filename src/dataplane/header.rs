@@ -1,95 +1,174 @@
-//! Ethernet and IPv6 headers as the hot path reads them: in place, by fixed offsets, bounds-checked
-//! once by taking a whole header at a time. What may be slow uses [`crate::wire`].
+//! Ethernet, IPv4 and IPv6 headers as the hot path reads them: in place, by fixed offsets,
+//! bounds-checked once by taking a whole header at a time. What may be slow uses [`crate::wire`].
+
+mod ipv4;
+mod ipv6;
+
+pub(super) use ipv4::{IPV4_LEN, Ipv4};
+pub(super) use ipv6::{IPV6_LEN, Ipv6};
 
 /// Bytes of an Ethernet header without tags.
 pub(super) const ETHER_LEN: usize = 14;
-/// Bytes of an IPv6 header.
-pub(super) const IPV6_LEN: usize = 40;
 
-/// EtherType of IPv6.
-pub(super) const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
+/// EtherTypes (IEEE 802 numbers), which are GRE's protocol types too (RFC 2784 section 2.4).
+pub(super) mod ether_type {
+    pub(in super::super) const IPV4: [u8; 2] = [0x08, 0x00];
+    pub(in super::super) const ARP: [u8; 2] = [0x08, 0x06];
+    pub(in super::super) const VLAN: [u8; 2] = [0x81, 0x00];
+    pub(in super::super) const SERVICE_VLAN: [u8; 2] = [0x88, 0xa8];
+    pub(in super::super) const IPV6: [u8; 2] = [0x86, 0xdd];
+}
 
-/// Next header values (IANA "Assigned Internet Protocol Numbers").
+/// Protocol and next header values (IANA "Assigned Internet Protocol Numbers").
 pub(super) mod protocol {
     pub(in super::super) const HOP_BY_HOP: u8 = 0;
+    pub(in super::super) const IPV4: u8 = 4;
     pub(in super::super) const TCP: u8 = 6;
     pub(in super::super) const UDP: u8 = 17;
     pub(in super::super) const IPV6: u8 = 41;
     pub(in super::super) const ROUTING: u8 = 43;
     pub(in super::super) const FRAGMENT: u8 = 44;
+    pub(in super::super) const GRE: u8 = 47;
     pub(in super::super) const DESTINATION: u8 = 60;
     pub(in super::super) const SCTP: u8 = 132;
     pub(in super::super) const MOBILITY: u8 = 135;
 }
 
-/// An IPv6 header, read in place.
-#[derive(Clone, Copy)]
-pub(super) struct Ipv6<'a>(&'a [u8; IPV6_LEN]);
+/// Which of the two protocols a packet is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Ipv4,
+    Ipv6,
+}
 
-impl<'a> Ipv6<'a> {
-    /// The header that `packet` begins with; `None` if it is shorter.
-    pub(super) fn of(packet: &'a [u8]) -> Option<Self> {
-        packet.first_chunk().map(Self)
+impl Family {
+    /// The family of an address as the tables hold it.
+    pub(super) const fn of(addr: u128) -> Self {
+        if is_mapped(addr) { Self::Ipv4 } else { Self::Ipv6 }
     }
 
-    /// The header in a frame that was classified as IPv6: behind the Ethernet header.
+    pub(super) const fn ether_type(self) -> [u8; 2] {
+        match self {
+            Self::Ipv4 => ether_type::IPV4,
+            Self::Ipv6 => ether_type::IPV6,
+        }
+    }
+
+    /// Its number as the payload of another packet.
+    pub(super) const fn protocol(self) -> u8 {
+        match self {
+            Self::Ipv4 => protocol::IPV4,
+            Self::Ipv6 => protocol::IPV6,
+        }
+    }
+}
+
+/// The IP header of a packet that classification has found to be whole; addresses are as the tables
+/// hold them, IPv4 ones mapped.
+#[derive(Clone, Copy)]
+pub(super) enum Ip<'a> {
+    V4(Ipv4<'a>),
+    V6(Ipv6<'a>),
+}
+
+impl<'a> Ip<'a> {
+    /// The header that `packet` begins with; `None` if it is shorter or of no known version.
+    pub(super) fn of(packet: &'a [u8]) -> Option<Self> {
+        match packet.first()? >> 4 {
+            6 => Ipv6::of(packet).map(Self::V6),
+            4 => Ipv4::of(packet).map(Self::V4),
+            _ => None,
+        }
+    }
+
+    /// The header behind a frame's Ethernet header.
     pub(super) fn of_frame(frame: &'a [u8]) -> Option<Self> {
         frame.get(ETHER_LEN..).and_then(Self::of)
     }
 
-    pub(super) const fn version(self) -> u8 {
-        self.0[0] >> 4
+    pub(super) const fn family(self) -> Family {
+        match self {
+            Self::V4(_) => Family::Ipv4,
+            Self::V6(_) => Family::Ipv6,
+        }
     }
 
+    /// Type of service or traffic class: DSCP and ECN.
     pub(super) const fn traffic_class(self) -> u8 {
-        (self.0[0] << 4) | (self.0[1] >> 4)
+        match self {
+            Self::V4(ip) => ip.tos(),
+            Self::V6(ip) => ip.traffic_class(),
+        }
     }
 
-    pub(super) const fn flow_label(self) -> u32 {
-        u32::from_be_bytes([0, self.0[1] & 0x0f, self.0[2], self.0[3]])
-    }
-
-    /// Length of the whole packet by its payload length field, header included. (A jumbogram, RFC
-    /// 2675, has zero there and counts as its header.)
-    pub(super) const fn packet_len(self) -> usize {
-        IPV6_LEN + u16::from_be_bytes([self.0[4], self.0[5]]) as usize
-    }
-
-    pub(super) const fn next_header(self) -> u8 {
-        self.0[6]
-    }
-
+    /// Time to live or hop limit.
     pub(super) const fn hop_limit(self) -> u8 {
-        self.0[7]
+        match self {
+            Self::V4(ip) => ip.ttl(),
+            Self::V6(ip) => ip.hop_limit(),
+        }
     }
 
     pub(super) fn src(self) -> u128 {
-        self.addr_at(8)
+        match self {
+            Self::V4(ip) => ip.src(),
+            Self::V6(ip) => ip.src(),
+        }
     }
 
     pub(super) fn dst(self) -> u128 {
-        self.addr_at(24)
-    }
-
-    fn addr_at(self, at: usize) -> u128 {
-        let mut octets = [0; 16];
-        octets.copy_from_slice(&self.0[at..at + 16]);
-        u128::from_be_bytes(octets)
+        match self {
+            Self::V4(ip) => ip.dst(),
+            Self::V6(ip) => ip.dst(),
+        }
     }
 }
 
-/// ff00::/8
+/// ::ffff:0:0/96, an IPv4 address (RFC 4291 section 2.5.5.2). On the wire nothing has such a one.
+pub(super) const fn is_mapped(addr: u128) -> bool {
+    addr >> 32 == 0xffff
+}
+
+/// ff00::/8, 224.0.0.0/4
 pub(super) const fn is_multicast(addr: u128) -> bool {
-    addr >> 120 == 0xff
+    addr >> 120 == 0xff || addr >> 28 == 0xffff_e
 }
 
-/// fe80::/10
+/// fe80::/10, 169.254.0.0/16
 pub(super) const fn is_link_local(addr: u128) -> bool {
-    addr >> 118 == 0xfe80 >> 6
+    addr >> 118 == 0xfe80 >> 6 || addr >> 16 == 0xffff_a9fe
 }
 
-/// Addresses that no router may forward, as a source (RFC 4291 sections 2.5.2, 2.5.3, 2.5.6, 2.7)
-/// or as a destination on behalf of a node: unspecified, loopback, link-local, multicast.
+/// Addresses that no router may forward, as a source (RFC 4291 sections 2.5.2, 2.5.3, 2.5.6, 2.7;
+/// RFC 1812 section 5.3.7) or as a destination on behalf of a node: unspecified, loopback,
+/// link-local, multicast, broadcast, reserved.
 pub(super) const fn is_unforwardable(addr: u128) -> bool {
+    if is_mapped(addr) {
+        return matches!((addr >> 24) & 0xff, 0 | 127 | 224..) || is_link_local(addr);
+    }
     addr <= 1 || is_link_local(addr) || is_multicast(addr)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv6Addr;
+
+    #[test]
+    fn addresses_that_no_router_forwards_are_told_in_both_families() {
+        let is = |text: &str| is_unforwardable(text.parse::<Ipv6Addr>().unwrap().to_bits());
+        for text in ["::", "::1", "fe80::1", "febf::1", "ff02::1", "ff0e::1"] {
+            assert!(is(text), "{text}");
+        }
+        for v4 in ["0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.9.9", "224.0.0.1", "240.0.0.1"] {
+            assert!(is(&format!("::ffff:{v4}")), "{v4}");
+        }
+        assert!(is("::ffff:255.255.255.255"));
+        for text in ["2001:db8::1", "fec0::1", "::2", "::ffff:10.0.0.1", "::ffff:169.253.0.1"] {
+            assert!(!is(text), "{text}");
+        }
+        assert!(!is("::ffff:223.255.255.255") && !is("::ffff:1.0.0.0"));
+        assert!(is_multicast("::ffff:239.1.2.3".parse::<Ipv6Addr>().unwrap().to_bits()));
+        assert!(!is_multicast("::ffff:240.1.2.3".parse::<Ipv6Addr>().unwrap().to_bits()));
+    }
 }

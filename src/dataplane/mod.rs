@@ -22,18 +22,22 @@ pub mod worker;
 
 mod admit;
 mod burst;
+mod checksum;
 mod decap;
 mod egress;
 mod encap;
+mod enter;
 mod fib;
 mod forward;
 mod hash;
 mod header;
 mod icmp;
+mod keys;
 mod mtu;
 mod punt;
 mod shard;
 mod tunnel;
+mod vlan;
 
 #[cfg(test)]
 mod tests;

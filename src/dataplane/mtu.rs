@@ -1,7 +1,9 @@
-//! Whether a packet fits a tunnel (RFC 2473 section 7.1).
+//! Whether a packet fits a tunnel (RFC 2473 section 7, RFC 4213 section 3.2).
 
-use super::header::IPV6_LEN;
 use crate::wire::ipv6::MIN_MTU;
+
+/// Every link carries an IPv4 packet of this length (RFC 791 section 3.2).
+const IPV4_MIN_MTU: u16 = 68;
 
 /// What to do with a packet at a tunnel's entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub(super) enum Fit {
     Fragment,
 }
 
-/// For a packet of `packet_len` bytes that gets `overhead` bytes in front of it, and a tunnel whose
+/// For an IPv6 packet of `packet_len` bytes that gets `overhead` bytes in front of it, and a tunnel whose
 /// packets may have `tunnel_mtu` bytes.
 pub(super) fn fit(packet_len: usize, overhead: usize, tunnel_mtu: u16) -> Fit {
     if packet_len + overhead <= usize::from(tunnel_mtu) {
@@ -28,10 +30,22 @@ pub(super) fn fit(packet_len: usize, overhead: usize, tunnel_mtu: u16) -> Fit {
     }
 }
 
-/// The overhead of a tunnel header, with a Destination Options header of eight bytes if the packet
-/// carries an encapsulation limit that must be handed on.
-pub(super) const fn overhead(with_limit: bool) -> usize {
-    if with_limit { IPV6_LEN + 8 } else { IPV6_LEN }
+/// The same for an IPv4 packet, whose sender may have allowed its fragmentation (RFC 2473 section
+/// 7.2).
+pub(super) fn fit_ipv4(
+    packet_len: usize,
+    overhead: usize,
+    tunnel_mtu: u16,
+    dont_fragment: bool,
+) -> Fit {
+    if packet_len + overhead <= usize::from(tunnel_mtu) {
+        Fit::Whole
+    } else if dont_fragment {
+        let room = usize::from(tunnel_mtu).saturating_sub(overhead);
+        Fit::TooBig(u32::try_from(room).unwrap_or(u32::MAX).max(IPV4_MIN_MTU.into()))
+    } else {
+        Fit::Fragment
+    }
 }
 
 #[cfg(test)]
@@ -47,5 +61,13 @@ mod tests {
         assert_eq!(fit(1280, 40, 1319), Fit::Fragment);
         assert_eq!(fit(1280, 40, 1320), Fit::Whole);
         assert_eq!(fit(2000, 40, 20), Fit::TooBig(1280));
+    }
+
+    #[test]
+    fn ipv4_sender_is_told_only_if_it_forbade_fragmentation() {
+        assert_eq!(fit_ipv4(1460, 40, 1500, true), Fit::Whole);
+        assert_eq!(fit_ipv4(1461, 40, 1500, true), Fit::TooBig(1460));
+        assert_eq!(fit_ipv4(1461, 40, 1500, false), Fit::Fragment);
+        assert_eq!(fit_ipv4(1000, 20, 80, true), Fit::TooBig(68));
     }
 }

@@ -1,8 +1,9 @@
-//! A worker's part of the binding table: longest match over home network prefixes of any length.
+//! A worker's part of the binding table: longest match over home network prefixes of any length and
+//! IPv4 home addresses, in the address space of a customer.
 //!
 //! ```text
 //!   slots:  | free | /64 a | /64 b | free | /56 c | ...      one cache line each, hashed by prefix
-//!   lengths: 64 (n), 56 (m)                                  probed longest first; one as a rule
+//!   lengths: IPv6: 64 (n), 56 (m)   IPv4: 128 (k)            probed longest first; one as a rule
 //! ```
 //!
 //! Open addressing with linear probing in an array of twice as many slots as entries may be, so a
@@ -10,8 +11,10 @@
 //! size is fixed at start: `docs/adr/0011-shard-table.md` has the reasons and the numbers.
 
 use super::hash::{high, low, mix, slot};
+use super::header::Family;
+use super::keys::KeyTable;
 use super::update::{EntryCounters, Forward, TunnelId};
-use crate::addr::{GreKeys, HomePrefix};
+use crate::addr::{CustomerId, CustomerPrefix, GreKeys, HomePrefix};
 use crate::nic::BURST_MAX;
 use arrayvec::ArrayVec;
 use core::hint::black_box;
@@ -24,14 +27,22 @@ pub(super) struct ForwardEntry {
     counters: EntryCounters,
     /// A tunnel's number, or [`HELD`].
     forward: u32,
+    /// GRE keys; which of them there are says `keys`.
+    downlink_key: u32,
+    uplink_key: u32,
+    customer: CustomerId,
     /// Length of the prefix, or [`FREE`].
     len: u8,
+    /// [`HAS_DOWNLINK_KEY`] and [`HAS_UPLINK_KEY`].
+    keys: u8,
 }
 
 const _: () = assert!(size_of::<ForwardEntry>() == 64, "one cache line a packet");
 
 const HELD: u32 = u32::MAX;
 const FREE: u8 = u8::MAX;
+const HAS_DOWNLINK_KEY: u8 = 1;
+const HAS_UPLINK_KEY: u8 = 2;
 
 impl ForwardEntry {
     const FREE: Self = Self {
@@ -43,19 +54,44 @@ impl ForwardEntry {
             uplink_bytes: 0,
         },
         forward: HELD,
+        downlink_key: 0,
+        uplink_key: 0,
+        customer: CustomerId(0),
         len: FREE,
+        keys: 0,
     };
 
-    fn is(&self, prefix: u128, len: u8) -> bool {
-        self.prefix == prefix && self.len == len
+    fn is(&self, customer: CustomerId, prefix: u128, len: u8) -> bool {
+        self.prefix == prefix && self.len == len && self.customer == customer
     }
 
     /// What becomes of its packets.
     pub(super) fn forward(&self) -> Forward {
-        match self.forward {
-            HELD => Forward::Held,
-            id => Forward::Tunnel(TunnelId(id), GreKeys::default()),
+        if self.forward == HELD {
+            return Forward::Held;
         }
+        Forward::Tunnel(TunnelId(self.forward), self.gre_keys())
+    }
+
+    fn gre_keys(&self) -> GreKeys {
+        let key = |bit, key| (self.keys & bit != 0).then_some(key);
+        GreKeys {
+            downlink: key(HAS_DOWNLINK_KEY, self.downlink_key),
+            uplink: key(HAS_UPLINK_KEY, self.uplink_key),
+        }
+    }
+
+    /// While it is held, it keeps its keys: its gateway's packets are still its own.
+    fn set_forward(&mut self, forward: Forward) {
+        let Forward::Tunnel(TunnelId(id), GreKeys { downlink, uplink }) = forward else {
+            self.forward = HELD;
+            return;
+        };
+        let bit = |key: Option<u32>, bit| if key.is_some() { bit } else { 0 };
+        self.forward = id;
+        self.keys = bit(downlink, HAS_DOWNLINK_KEY) | bit(uplink, HAS_UPLINK_KEY);
+        self.downlink_key = downlink.unwrap_or(0);
+        self.uplink_key = uplink.unwrap_or(0);
     }
 
     /// Counts a packet to the node.
@@ -75,12 +111,17 @@ impl ForwardEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot(usize);
 
+/// Prefix lengths of one family in use, longest first, with their number of entries.
+type Lengths = ArrayVec<(u8, usize), 129>;
+
 /// A worker's part of the binding table.
 #[derive(Debug)]
 pub(super) struct Shard {
     slots: Box<[ForwardEntry]>,
-    /// Lengths in use, longest first, with their number of entries.
-    lengths: ArrayVec<(u8, usize), 129>,
+    /// Of IPv4, so that an IPv6 address is not looked up as one of them.
+    lengths_ipv4: Lengths,
+    lengths_ipv6: Lengths,
+    keys: KeyTable,
     entries: usize,
     entries_max: usize,
 }
@@ -91,7 +132,9 @@ impl Shard {
         Self {
             // One more than twice, so that there is always a free slot to end a probe.
             slots: vec![ForwardEntry::FREE; entries_max * 2 + 1].into_boxed_slice(),
-            lengths: ArrayVec::new(),
+            lengths_ipv4: Lengths::new(),
+            lengths_ipv6: Lengths::new(),
+            keys: KeyTable::new(entries_max),
             entries: 0,
             entries_max,
         }
@@ -102,26 +145,35 @@ impl Shard {
         self.entries
     }
 
+    /// Whose address space packets with this uplink key are in.
+    pub(super) fn customer_of(&self, uplink: u32) -> Option<CustomerId> {
+        self.keys.customer_of(uplink)
+    }
+
     /// The entry of the longest prefix that contains `addr`.
-    pub(super) fn lookup(&self, addr: u128) -> Option<Slot> {
-        self.lengths.iter().find_map(|(len, _)| self.find(addr & HomePrefix::mask(*len), *len))
+    pub(super) fn lookup(&self, customer: CustomerId, addr: u128) -> Option<Slot> {
+        let lengths = self.lengths(Family::of(addr)).iter();
+        lengths
+            .map(|(len, _)| *len)
+            .find_map(|len| self.find(customer, addr & HomePrefix::mask(len), len))
     }
 
     /// Brings the lines where the lookups of these addresses begin into the cache. The loads depend
     /// on nothing but the addresses, so as many are under way at once as the processor can: the
     /// effect of prefetching, without `unsafe`.
-    pub(super) fn touch(&self, addrs: impl Iterator<Item = u128>) {
-        let Some((len, _)) = self.lengths.first() else { return };
-        let mask = HomePrefix::mask(*len);
-        let homes: ArrayVec<usize, BURST_MAX> =
-            addrs.map(|addr| self.home(addr & mask, *len)).take(BURST_MAX).collect();
+    pub(super) fn touch(&self, addrs: impl Iterator<Item = (CustomerId, u128)>) {
+        let home = |(customer, addr)| {
+            let (len, _) = self.lengths(Family::of(addr)).first()?;
+            Some(self.home(customer, addr & HomePrefix::mask(*len), *len))
+        };
+        let homes: ArrayVec<usize, BURST_MAX> = addrs.filter_map(home).take(BURST_MAX).collect();
         let touched = homes.iter().fold(0, |sum, at| sum ^ self.slots[*at].len);
         black_box(touched); // or the loads would be optimised away
     }
 
     /// The entry of exactly this prefix.
-    pub(super) fn lookup_exact(&self, prefix: HomePrefix) -> Option<Slot> {
-        self.find(prefix.bits(), prefix.len())
+    pub(super) fn lookup_exact(&self, key: CustomerPrefix) -> Option<Slot> {
+        self.find(key.customer, key.prefix.bits(), key.prefix.len())
     }
 
     pub(super) fn entry(&self, slot: Slot) -> &ForwardEntry {
@@ -133,43 +185,43 @@ impl Shard {
     }
 
     /// The counters of exactly this prefix.
-    pub(super) fn counters(&self, prefix: HomePrefix) -> Option<EntryCounters> {
-        self.lookup_exact(prefix).map(|slot| self.entry(slot).counters)
+    pub(super) fn counters(&self, key: CustomerPrefix) -> Option<EntryCounters> {
+        self.lookup_exact(key).map(|slot| self.entry(slot).counters)
     }
 
-    /// Creates the entry of a prefix, or changes what becomes of its packets. `false` if the shard
-    /// is full.
+    /// Creates the entry of a prefix, or changes what becomes of its packets. `false`, and no
+    /// change, if the shard is full or the uplink key is another customer's.
     #[must_use]
-    pub(super) fn set(&mut self, prefix: HomePrefix, forward: Forward) -> bool {
-        let forward = match forward {
-            Forward::Tunnel(TunnelId(id), _) => id,
-            Forward::Held => HELD,
-        };
-        if let Some(slot) = self.lookup_exact(prefix) {
-            self.entry_mut(slot).forward = forward;
-            return true;
-        }
-        if self.entries == self.entries_max {
+    pub(super) fn set(&mut self, key: CustomerPrefix, forward: Forward) -> bool {
+        let old = self.lookup_exact(key);
+        if old.is_none() && self.entries == self.entries_max {
             return false;
         }
-        let (bits, len) = (prefix.bits(), prefix.len());
-        let mut at = self.home(bits, len);
-        while self.slots[at].len != FREE {
-            at = self.after(at);
+        if let Forward::Tunnel(_, GreKeys { uplink: Some(uplink), .. }) = forward
+            && !self.keys.add(uplink, key.customer)
+        {
+            return false;
         }
-        self.slots[at] = ForwardEntry { prefix: bits, forward, len, ..ForwardEntry::FREE };
-        self.entries += 1;
-        self.count_length(len);
+        let slot = old.unwrap_or_else(|| self.insert(key));
+        let before = self.entry(slot).gre_keys().uplink;
+        self.entry_mut(slot).set_forward(forward);
+        if let (Forward::Tunnel(..), Some(before)) = (forward, before) {
+            self.keys.remove(before);
+        }
         true
     }
 
     /// Removes the entry of a prefix, if there is one.
-    pub(super) fn remove(&mut self, prefix: HomePrefix) {
-        let Some(Slot(mut hole)) = self.lookup_exact(prefix) else { return };
+    pub(super) fn remove(&mut self, key: CustomerPrefix) {
+        let Some(Slot(mut hole)) = self.lookup_exact(key) else { return };
+        if let Some(uplink) = self.slots[hole].gre_keys().uplink {
+            self.keys.remove(uplink);
+        }
         // Close the gap: whatever a probe would no longer find behind it moves into it.
         let mut at = self.after(hole);
         while self.slots[at].len != FREE {
-            let home = self.home(self.slots[at].prefix, self.slots[at].len);
+            let ForwardEntry { customer, prefix, len, .. } = self.slots[at];
+            let home = self.home(customer, prefix, len);
             if self.distance(home, hole) < self.distance(home, at) {
                 self.slots[hole] = self.slots[at];
                 hole = at;
@@ -178,14 +230,28 @@ impl Shard {
         }
         self.slots[hole] = ForwardEntry::FREE;
         self.entries -= 1;
-        self.discount_length(prefix.len());
+        self.discount_length(key.prefix);
     }
 
-    fn find(&self, prefix: u128, len: u8) -> Option<Slot> {
-        let mut at = self.home(prefix, len);
+    /// A new entry, held; there is room.
+    fn insert(&mut self, key: CustomerPrefix) -> Slot {
+        let CustomerPrefix { customer, prefix } = key;
+        let (bits, len) = (prefix.bits(), prefix.len());
+        let mut at = self.home(customer, bits, len);
+        while self.slots[at].len != FREE {
+            at = self.after(at);
+        }
+        self.slots[at] = ForwardEntry { customer, prefix: bits, len, ..ForwardEntry::FREE };
+        self.entries += 1;
+        self.count_length(prefix);
+        Slot(at)
+    }
+
+    fn find(&self, customer: CustomerId, prefix: u128, len: u8) -> Option<Slot> {
+        let mut at = self.home(customer, prefix, len);
         loop {
             let entry = &self.slots[at];
-            if entry.is(prefix, len) {
+            if entry.is(customer, prefix, len) {
                 return Some(Slot(at));
             }
             if entry.len == FREE {
@@ -196,8 +262,10 @@ impl Shard {
     }
 
     /// Where the probe for a prefix begins.
-    fn home(&self, prefix: u128, len: u8) -> usize {
-        slot(mix(high(prefix), low(prefix).rotate_left(8) ^ u64::from(len)), self.slots.len())
+    fn home(&self, CustomerId(customer): CustomerId, prefix: u128, len: u8) -> usize {
+        // Where prefixes of one operator differ least: in their first bits.
+        let first = high(prefix) ^ u64::from(customer).rotate_right(16);
+        slot(mix(first, low(prefix).rotate_left(8) ^ u64::from(len)), self.slots.len())
     }
 
     fn after(&self, at: usize) -> usize {
@@ -209,99 +277,38 @@ impl Shard {
         if to >= from { to - from } else { to + self.slots.len() - from }
     }
 
-    fn count_length(&mut self, len: u8) {
-        match self.lengths.iter().position(|(l, _)| *l <= len) {
-            Some(i) if self.lengths[i].0 == len => self.lengths[i].1 += 1,
-            Some(i) => self.lengths.insert(i, (len, 1)),
-            None => self.lengths.push((len, 1)),
+    fn lengths(&self, family: Family) -> &Lengths {
+        match family {
+            Family::Ipv4 => &self.lengths_ipv4,
+            Family::Ipv6 => &self.lengths_ipv6,
         }
     }
 
-    fn discount_length(&mut self, len: u8) {
-        if let Some(i) = self.lengths.iter().position(|(l, _)| *l == len) {
-            self.lengths[i].1 -= 1;
-            if self.lengths[i].1 == 0 {
-                self.lengths.remove(i);
+    /// The lengths that a prefix belongs to.
+    fn lengths_mut(&mut self, prefix: HomePrefix) -> &mut Lengths {
+        if prefix.to_ipv4().is_some() { &mut self.lengths_ipv4 } else { &mut self.lengths_ipv6 }
+    }
+
+    fn count_length(&mut self, prefix: HomePrefix) {
+        let len = prefix.len();
+        let lengths = self.lengths_mut(prefix);
+        match lengths.iter().position(|(l, _)| *l <= len) {
+            Some(i) if lengths[i].0 == len => lengths[i].1 += 1,
+            Some(i) => lengths.insert(i, (len, 1)),
+            None => lengths.push((len, 1)),
+        }
+    }
+
+    fn discount_length(&mut self, prefix: HomePrefix) {
+        let lengths = self.lengths_mut(prefix);
+        if let Some(i) = lengths.iter().position(|(l, _)| *l == prefix.len()) {
+            lengths[i].1 -= 1;
+            if lengths[i].1 == 0 {
+                lengths.remove(i);
             }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::BTreeMap;
-
-    fn prefix(s: &str) -> HomePrefix {
-        s.parse().unwrap()
-    }
-
-    /// Few prefixes that nest and collide, so that random operations meet.
-    fn any_prefix() -> impl Strategy<Value = HomePrefix> {
-        let len =
-            prop_oneof![Just(48u8), Just(56), Just(64), Just(65), Just(127), Just(128), 0..=128u8];
-        (0u128..4, 0u128..4, 0u128..3, len).prop_map(|(a, b, c, len)| {
-            let bits = (0x2001_0db8_u128 << 96) | (a << 80) | (b << 64) | (b << 71) | c;
-            HomePrefix::truncating(std::net::Ipv6Addr::from_bits(bits), len).unwrap()
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn shard_agrees_with_a_naive_longest_match(
-            ops in prop::collection::vec((any_prefix(), prop::option::of(0u32..9)), 1..200),
-            probes in prop::collection::vec(any_prefix(), 1..40),
-        ) {
-            const MAX: usize = 24;
-            let mut shard = Shard::new(MAX);
-            let mut model = BTreeMap::new();
-            for (p, op) in ops {
-                if let Some(id) = op {
-                    let fits = model.contains_key(&p) || model.len() < MAX;
-                    prop_assert_eq!(shard.set(p, Forward::Tunnel(TunnelId(id), GreKeys::default())), fits);
-                    if fits {
-                        model.insert(p, id);
-                    }
-                } else {
-                    shard.remove(p);
-                    model.remove(&p);
-                }
-                prop_assert_eq!(shard.len(), model.len());
-            }
-            for addr in probes.iter().map(|p| p.addr()) {
-                let want = model.iter().filter(|(p, _)| p.contains(addr)).max_by_key(|(p, _)| p.len());
-                let got = shard.lookup(addr.to_bits()).map(|s| shard.entry(s).forward());
-                prop_assert_eq!(got, want.map(|(_, id)| Forward::Tunnel(TunnelId(*id), GreKeys::default())));
-            }
-        }
-    }
-
-    #[test]
-    fn moving_an_entry_keeps_its_counters_and_removing_it_clears_them() {
-        let mut shard = Shard::new(4);
-        let p = prefix("2001:db8:1::/64");
-        assert!(shard.set(p, Forward::Tunnel(TunnelId(1), GreKeys::default())));
-        let slot = shard.lookup(p.addr().to_bits()).unwrap();
-        shard.entry_mut(slot).count_downlink(100);
-        shard.entry_mut(slot).count_uplink(60);
-        assert!(shard.set(p, Forward::Held));
-        let want = EntryCounters {
-            downlink_packets: 1,
-            downlink_bytes: 100,
-            uplink_packets: 1,
-            uplink_bytes: 60,
-        };
-        assert_eq!(shard.counters(p), Some(want));
-        shard.remove(p);
-        assert!(shard.set(p, Forward::Held));
-        assert_eq!(shard.counters(p), Some(EntryCounters::default()));
-    }
-
-    #[test]
-    fn shard_of_no_entries_answers() {
-        let mut shard = Shard::new(0);
-        assert!(!shard.set(prefix("::/0"), Forward::Held));
-        assert_eq!(shard.lookup(1), None);
-    }
-}
+mod tests;

@@ -1,10 +1,12 @@
-//! Which worker owns a subscriber: `reta[toeplitz(first 64 bits of the prefix)]`.
+//! Which worker owns a subscriber: `reta[toeplitz(first 64 bits of the prefix)]`, for an IPv4 home
+//! address its 32 bits.
 //!
-//! The same function that a NIC computes in hardware for RSS over the first 64 bits of one address,
-//! so that a port that can steer and a worker that must hand over agree. The key and the table are
+//! The same function that a NIC computes in hardware for RSS over the first 64 bits of one address
+//! or over one IPv4 address, so that a port that can steer and a worker that must hand over agree. The key and the table are
 //! exported for the port's configuration. Symmetric by what is hashed: the destination of a
-//! downlink packet and the inner source of an uplink packet are the same 64 bits.
+//! downlink packet and the inner source of an uplink packet are the same bits.
 
+use super::header::is_mapped;
 use crate::addr::{HomePrefix, WorkerId};
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -23,10 +25,10 @@ pub const RETA_LEN: usize = 128;
 /// Who gets the updates of a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
-    /// One worker: all of the prefix lies in one /64.
+    /// One worker: all of the prefix lies in one /64, or it is one IPv4 address.
     One(WorkerId),
-    /// Every worker: the prefix is shorter than /64, so its addresses are spread over them. A
-    /// binding's counters are then the sum over workers.
+    /// Every worker: the prefix is shorter, so its addresses are spread over them. A binding's
+    /// counters are then the sum over workers.
     All,
 }
 
@@ -83,14 +85,16 @@ impl Steering {
             return WorkerId(0);
         }
         let bytes = addr.to_be_bytes();
-        let hash = (self.toeplitz.iter().zip(bytes)).fold(0, |h, (t, b)| h ^ t[usize::from(b)]);
+        let input = if is_mapped(addr) { &bytes[12..] } else { &bytes[..8] };
+        let hash = (self.toeplitz.iter().zip(input)).fold(0, |h, (t, b)| h ^ t[usize::from(*b)]);
         self.reta[hash as usize % RETA_LEN]
     }
 
     /// The workers that must know this prefix.
     #[must_use]
     pub fn owner(&self, prefix: HomePrefix) -> Owner {
-        if prefix.len() < 64 { Owner::All } else { Owner::One(self.owner_of(prefix.addr())) }
+        let one_input = if is_mapped(prefix.bits()) && prefix.len() >= 96 { 128 } else { 64 };
+        if prefix.len() < one_input { Owner::All } else { Owner::One(self.owner_of(prefix.addr())) }
     }
 }
 
@@ -121,13 +125,19 @@ mod tests {
 
     #[test]
     fn bitwise_definition_gives_the_published_vectors() {
-        // Microsoft, "Verifying the RSS Hash Calculation", IPv6 without ports.
+        // Microsoft, "Verifying the RSS Hash Calculation", IPv6 and IPv4 without ports.
         for (dst, src, hash) in [
             ("3ffe:2501:200:3::1", "3ffe:2501:200:1fff::7", 0x2cc1_8cd5),
             ("ff02::1", "3ffe:501:8::260:97ff:fe40:efab", 0x0f0c_461c),
         ] {
             let input = [addr(src).octets(), addr(dst).octets()].concat();
             assert_eq!(toeplitz(&input), hash);
+        }
+        for (dst, src, hash) in [
+            ([161, 142, 100, 80], [66, 9, 149, 187], 0x323e_8fc2_u32),
+            ([65, 69, 140, 83], [199, 92, 111, 2], 0xd718_262a),
+        ] {
+            assert_eq!(toeplitz(&[src, dst].concat()), hash);
         }
     }
 
@@ -140,6 +150,20 @@ mod tests {
             assert_eq!(s.owner_of(a), s.reta()[hash as usize % RETA_LEN]);
             assert_eq!(s.owner_of(a), s.owner_of(Ipv6Addr::from_bits(a.to_bits() ^ 0xffff)));
         }
+    }
+
+    #[test]
+    fn ipv4_address_is_hashed_as_its_32_bits() {
+        let s = Steering::new(5);
+        for i in 0..2000u32 {
+            let a = std::net::Ipv4Addr::from_bits(i.wrapping_mul(0x9e37_79b9));
+            let hash = toeplitz(&a.octets());
+            assert_eq!(s.owner_of(a.to_ipv6_mapped()), s.reta()[hash as usize % RETA_LEN]);
+        }
+        let p = |text: &str| text.parse::<HomePrefix>().unwrap();
+        assert_eq!(s.owner(p("10.1.2.0/31")), Owner::All);
+        assert_eq!(s.owner(p("10.1.2.3/32")), Owner::One(s.owner_of(addr("::ffff:10.1.2.3"))));
+        assert_eq!(s.owner(p("::/0")), Owner::All);
     }
 
     #[test]

@@ -1,24 +1,32 @@
 //! The workers' tunnel table: for each gateway the bytes that stand before every packet to it.
 //!
 //! ```text
-//!   | destination MAC, source MAC, 86dd | 6, 0, 41, 64, LMAA, Proxy-CoA | MTU, port, path |
-//!     0                                  14                              54          63
+//!   | destination MAC, source MAC, 86dd | 6, 0, 41, 64, LMAA, Proxy-CoA        | MTU, port, path |
+//!   | destination MAC, source MAC, 0800 | 45, 0, 64, 4, sum, both addresses | UDP: 5437, port    |
+//!     0                                  14                               34    42  54          63
 //! ```
 //!
 //! One cache line a gateway, shared by all of its nodes: a handoff rewrites a number in an entry
-//! and nothing here.
+//! and nothing here. GRE and TLV headers are put together a packet ([`super::encap`]): a key is a
+//! binding's, a length a packet's.
 
+use super::checksum::{sum_of, value};
+use super::classify::Via;
 use super::fib::{Fib, Generation, Route};
-use super::header::{ETHER_LEN, ETHERTYPE_IPV6, IPV6_LEN, protocol};
+use super::header::{ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, ether_type, protocol};
 use super::update::{Tunnel, TunnelId};
 use super::worker::PortConfig;
-use crate::addr::PortId;
+use crate::addr::{CustomerId, Encap, PortId, TunnelPath};
+use crate::wire::udp;
 
 /// Bytes of an Ethernet and an IPv6 header.
 pub(super) const HEAD_LEN: usize = ETHER_LEN + IPV6_LEN;
 
-/// Hop limit of tunnel packets (RFC 2473 section 6.3; the IPv6 default of RFC 4861's `CurHopLimit`
-/// as IANA assigns it).
+/// Where the UDP header begins in a head of IPv4.
+pub(super) const UDP_AT: usize = ETHER_LEN + IPV4_LEN;
+
+/// Hop limit and time to live of tunnel packets (RFC 2473 section 6.3; the default of RFC 4861's
+/// `CurHopLimit` and of IPv4's TTL as IANA assigns them).
 pub(super) const HOP_LIMIT: u8 = 64;
 
 /// What is known of the way to a gateway.
@@ -33,11 +41,62 @@ pub(super) enum Path {
     Unreachable,
 }
 
+/// What its packets look like: the outer family and what stands behind the outer header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Shape {
+    Ipv6,
+    Ipv6Gre,
+    Ipv4,
+    Ipv4Gre,
+    Ipv4Udp,
+    Ipv4UdpGre,
+}
+
+impl Shape {
+    /// `None` if nobody has defined such a thing: UDP over IPv6, two families.
+    fn of(path: &TunnelPath) -> Option<Self> {
+        let [local, remote] = [path.local, path.remote].map(|a| Family::of(a.to_bits()));
+        match (local, remote, path.encap) {
+            (Family::Ipv6, Family::Ipv6, Encap::Ip) => Some(Self::Ipv6),
+            (Family::Ipv6, Family::Ipv6, Encap::Gre) => Some(Self::Ipv6Gre),
+            (Family::Ipv4, Family::Ipv4, Encap::Ip) => Some(Self::Ipv4),
+            (Family::Ipv4, Family::Ipv4, Encap::Gre) => Some(Self::Ipv4Gre),
+            (Family::Ipv4, Family::Ipv4, Encap::Udp(_)) => Some(Self::Ipv4Udp),
+            (Family::Ipv4, Family::Ipv4, Encap::UdpGre(_)) => Some(Self::Ipv4UdpGre),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn family(self) -> Family {
+        match self {
+            Self::Ipv6 | Self::Ipv6Gre => Family::Ipv6,
+            Self::Ipv4 | Self::Ipv4Gre | Self::Ipv4Udp | Self::Ipv4UdpGre => Family::Ipv4,
+        }
+    }
+
+    pub(super) const fn has_gre(self) -> bool {
+        matches!(self, Self::Ipv6Gre | Self::Ipv4Gre | Self::Ipv4UdpGre)
+    }
+}
+
+/// How a packet that came out of a tunnel differs from what the tunnel's packets are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mismatch {
+    /// Other addresses.
+    Ends,
+    /// Other headers between them.
+    Shape,
+    /// Another UDP port of the gateway.
+    Port,
+}
+
 /// What a worker prepends to a packet, and where it then goes.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct TunnelSlot {
-    /// Ethernet and IPv6 header; traffic class, flow label and payload length are still zero.
+    /// Ethernet and IP header, UDP ports behind it; what differs from packet to packet is still
+    /// zero. The checksum field of an IPv4 header is that of the header so far.
     pub(super) head: [u8; HEAD_LEN],
     /// The largest tunnel packet, by configuration and by the port.
     pub(super) mtu: u16,
@@ -46,6 +105,7 @@ pub(super) struct TunnelSlot {
     pub(super) port: PortId,
     /// Whether it can.
     pub(super) path: Path,
+    pub(super) shape: Shape,
 }
 
 const _: () = assert!(size_of::<TunnelSlot>() == 64, "one cache line a packet");
@@ -57,13 +117,78 @@ impl TunnelSlot {
         generation: 0,
         port: PortId(0),
         path: Path::Unreachable,
+        shape: Shape::Ipv6,
     };
 
-    /// Whether a tunnel packet between these two addresses came through this tunnel.
-    pub(super) fn connects(&self, src: u128, dst: u128) -> bool {
-        // Absent slots have remote `::`, which is the source of no packet that gets here.
-        self.head[38..54] == src.to_be_bytes() && self.head[22..38] == dst.to_be_bytes()
+    /// All that is known before the tunnel is resolved; `None` if there is no such tunnel.
+    fn new(path: &TunnelPath) -> Option<Self> {
+        let shape = Shape::of(path)?;
+        let mut slot = Self { shape, ..Self::ABSENT };
+        let head = &mut slot.head;
+        let [local, remote] = [path.local, path.remote].map(|a| a.octets());
+        match shape.family() {
+            Family::Ipv6 => {
+                head[12..14].copy_from_slice(&ether_type::IPV6);
+                head[14] = 6 << 4;
+                head[21] = HOP_LIMIT;
+                head[22..38].copy_from_slice(&local);
+                head[38..54].copy_from_slice(&remote);
+            }
+            Family::Ipv4 => {
+                head[12..14].copy_from_slice(&ether_type::IPV4);
+                head[14] = 0x45;
+                head[22] = HOP_LIMIT;
+                head[26..30].copy_from_slice(&local[12..]);
+                head[30..34].copy_from_slice(&remote[12..]);
+            }
+        }
+        match path.encap {
+            Encap::Udp(port) | Encap::UdpGre(port) => {
+                head[23] = protocol::UDP;
+                let local = local_port(port).to_be_bytes();
+                head[UDP_AT..UDP_AT + 2].copy_from_slice(&local);
+                head[UDP_AT + 2..UDP_AT + 4].copy_from_slice(&port.to_be_bytes());
+            }
+            Encap::Gre if shape.family() == Family::Ipv4 => head[23] = protocol::GRE,
+            // The next header, or the protocol, is the inner packet's or GRE's: written with it.
+            Encap::Gre | Encap::Ip => {}
+        }
+        if shape.family() == Family::Ipv4 {
+            let sum = value(sum_of(&head[ETHER_LEN..UDP_AT]));
+            head[24..26].copy_from_slice(&sum.to_be_bytes());
+        }
+        Some(slot)
     }
+
+    /// Whether a tunnel packet between these two addresses, IPv4-mapped or not, came through this
+    /// tunnel.
+    pub(super) fn admits(&self, src: u128, dst: u128, via: Via) -> Result<(), Mismatch> {
+        let (src, dst) = (src.to_be_bytes(), dst.to_be_bytes());
+        let is_between = match self.shape.family() {
+            // Absent slots have remote `::`, which is the source of no packet that gets here.
+            Family::Ipv6 => self.head[38..54] == src && self.head[22..38] == dst,
+            Family::Ipv4 => self.head[30..34] == src[12..] && self.head[26..30] == dst[12..],
+        };
+        if !is_between {
+            return Err(Mismatch::Ends);
+        }
+        match (self.shape, via) {
+            (Shape::Ipv6 | Shape::Ipv4, Via::Ip)
+            | (Shape::Ipv6Gre | Shape::Ipv4Gre, Via::Gre(_)) => Ok(()),
+            (Shape::Ipv4Udp, Via::Udp(port)) | (Shape::Ipv4UdpGre, Via::UdpGre(port, _)) => {
+                let is_ours = self.head[UDP_AT + 2..UDP_AT + 4] == port.to_be_bytes();
+                if is_ours { Ok(()) } else { Err(Mismatch::Port) }
+            }
+            _ => Err(Mismatch::Shape),
+        }
+    }
+}
+
+/// Our port of tunnel packets to a gateway's port: that of tunnels (RFC 5844 section 4.1.4.1), or,
+/// where a NAT has given the gateway another one, that of signaling. Only the mapping for signaling
+/// is known to the anchor, and a NAT may let through only what comes from where signaling went.
+const fn local_port(gateway: u16) -> u16 {
+    if gateway == udp::TUNNEL_PORT { udp::TUNNEL_PORT } else { udp::SIGNALING_PORT }
 }
 
 /// All tunnels of a worker, by number.
@@ -83,23 +208,19 @@ impl TunnelTable {
         }
     }
 
-    /// Creates or replaces a tunnel. `false` if its number exceeds the table.
+    /// Creates or replaces a tunnel. `false` if its number exceeds the table, or if nobody has
+    /// defined such a tunnel: then there is none.
     #[must_use]
     pub(super) fn set(&mut self, id: TunnelId, tunnel: Tunnel) -> bool {
+        self.remove(id);
         let at = id.0 as usize;
-        let (Some(slot), Some(published)) = (self.slots.get_mut(at), self.published.get_mut(at))
-        else {
-            return false;
-        };
-        *published = Some(tunnel);
-        *slot = TunnelSlot::ABSENT;
-        slot.head[12..14].copy_from_slice(&ETHERTYPE_IPV6);
-        slot.head[14] = 6 << 4;
-        slot.head[20] = protocol::IPV6;
-        slot.head[21] = HOP_LIMIT;
-        slot.head[22..38].copy_from_slice(&tunnel.path.local.octets());
-        slot.head[38..54].copy_from_slice(&tunnel.path.remote.octets());
-        true
+        match (self.slots.get_mut(at), self.published.get_mut(at), TunnelSlot::new(&tunnel.path)) {
+            (Some(slot), Some(published), Some(new)) => {
+                (*slot, *published) = (new, Some(tunnel));
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Removes a tunnel.
@@ -134,8 +255,11 @@ impl TunnelTable {
     }
 }
 
+/// The address space that gateways are in: the operator's.
+pub(super) const TRANSPORT: CustomerId = CustomerId(0);
+
 fn resolve(slot: &mut TunnelSlot, tunnel: &Tunnel, fib: &Fib, ports: &[PortConfig]) {
-    let (path, port) = match fib.lookup(tunnel.path.remote.to_bits()) {
+    let (path, port) = match fib.lookup(TRANSPORT, tunnel.path.remote.to_bits()) {
         Route::Send(port, mac) => {
             slot.head[..6].copy_from_slice(&mac.0);
             (Path::Ready, port)

@@ -1,6 +1,6 @@
 //! What crosses between the control core and a worker: updates down, punts and reports up.
 
-use crate::addr::{CustomerPrefix, GreKeys, MacAddr, PortId, TunnelPath};
+use crate::addr::{CustomerId, CustomerPrefix, GreKeys, MacAddr, PortId, TunnelPath};
 use crate::nic::Frame;
 use crate::sync::seq::Seq;
 use std::net::Ipv6Addr;
@@ -68,6 +68,11 @@ pub enum Change {
     NeighborSet(PortId, Ipv6Addr, MacAddr),
     /// It is no longer known.
     NeighborDel(PortId, Ipv6Addr),
+    /// Tunnel packets from this gateway that no GRE key of ours gives to a customer are in the
+    /// address space of this one.
+    OriginSet(Ipv6Addr, CustomerId),
+    /// They are in the operator's again.
+    OriginDel(Ipv6Addr),
     /// Asks for the counters of a prefix's entry: answered by [`Report::Counters`].
     CountersGet(CustomerPrefix, u64),
 }
@@ -82,7 +87,7 @@ pub struct Update {
     pub change: Change,
 }
 
-/// Packets and bytes of one entry; bytes are of inner packets, IPv6 header included.
+/// Packets and bytes of one entry; bytes are of inner packets, IP header included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[allow(missing_docs)]
 pub struct EntryCounters {
@@ -95,7 +100,8 @@ pub struct EntryCounters {
 /// Why a frame was handed to the control core. (Mobility Headers have a ring of their own.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PuntReason {
-    /// For the host kernel: ND, ARP, anything to our own addresses, link-local, multicast.
+    /// For the host kernel: ND, ARP, anything to our own addresses, link-local, multicast. As it
+    /// came, with a VLAN's tag.
     Exception,
     /// Ready to leave but for the link-layer address of this next hop; the control core holds it
     /// until the kernel has resolved it. The Ethernet header is complete but for the destination.

@@ -7,13 +7,13 @@ use super::handoff::{Handoff, Peers};
 use super::punt::Reports;
 use super::steer::Steering;
 use super::update::{Change, Inject, Report, Update};
-use crate::addr::{AnchorAddr, MacAddr, PortId, WorkerId};
+use crate::addr::{AnchorAddr, CustomerId, MacAddr, PortId, WorkerId};
 use crate::nic::{BURST_MAX, Burst, Frame, RxQueue, TxQueue};
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::seq::AppliedWriter;
 use crate::time::Instant;
 use arrayvec::ArrayVec;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// What a worker is told once, at start.
@@ -23,11 +23,16 @@ pub struct WorkerConfig {
     pub id: WorkerId,
     /// Who owns what; the same for all workers and for the control core.
     pub steering: Steering,
-    /// Where tunnels end.
+    /// Where tunnels over IPv6 end.
     pub lma: AnchorAddr,
-    /// Our own addresses besides `lma`: what is sent to them is the kernel's. (More may come as
-    /// routes with [`super::update::NextHop::Local`].)
+    /// Where tunnels over IPv4 end, if any do.
+    pub lma_ipv4: Option<Ipv4Addr>,
+    /// Our own addresses besides these and the ports', IPv4 ones mapped: what is sent to them is the
+    /// kernel's. (More may come as routes with [`super::update::NextHop::Local`].)
     pub local: Vec<Ipv6Addr>,
+    /// The VLANs of ports that are ports of their own: their [`PortId`]s follow those of the ports
+    /// that have queues, in this order.
+    pub vlans: Vec<VlanPort>,
     /// How much a worker's tables hold.
     pub limits: Limits,
 }
@@ -50,10 +55,27 @@ pub struct PortConfig {
     pub access: bool,
     /// Its MAC address.
     pub mac: MacAddr,
-    /// Largest IPv6 packet, in bytes.
+    /// Largest IP packet, in bytes.
     pub mtu: u16,
-    /// Source of ICMPv6 errors about packets received here; the LMA address if there is none.
+    /// Its own address, the source of ICMPv6 errors that leave here; the LMA address if there is
+    /// none.
     pub address: Option<Ipv6Addr>,
+    /// The same for ICMP of IPv4.
+    pub ipv4_address: Option<Ipv4Addr>,
+    /// In whose address space plain packets are that come here.
+    pub customer: CustomerId,
+}
+
+/// A VLAN of a port, with a [`PortId`] of its own: its frames are tagged on the wire and nowhere
+/// else, but for those to and from the kernel, which are the parent's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VlanPort {
+    /// The port that it is a VLAN of.
+    pub parent: PortId,
+    /// The VLAN identifier, 1 to 4094.
+    pub id: u16,
+    /// What it is beside that.
+    pub config: PortConfig,
 }
 
 /// A port and this worker's queues on it.
@@ -222,16 +244,22 @@ impl<F: Frame> Lane<F> {
         match change {
             Change::TunnelSet(id, tunnel) => fits = self.tunnels.set(id, tunnel),
             Change::TunnelDel(id) => self.tunnels.remove(id),
-            Change::EntrySet(key, forward) => fits = self.shard.set(key.prefix, forward),
-            Change::EntryDel(key) => self.shard.remove(key.prefix),
-            Change::PoolSet(pool) => self.fib.set_pool(pool.prefix),
-            Change::PoolDel(pool) => self.fib.remove_pool(pool.prefix),
-            Change::RouteSet(key, next) => self.fib.set_route(key.prefix, next),
-            Change::RouteDel(key) => self.fib.remove_route(key.prefix),
+            Change::EntrySet(key, forward) => fits = self.shard.set(key, forward),
+            Change::EntryDel(key) => self.shard.remove(key),
+            Change::PoolSet(pool) => self.fib.set_pool(pool),
+            Change::PoolDel(pool) => self.fib.remove_pool(pool),
+            Change::RouteSet(to, next) => self.fib.set_route(to, next),
+            Change::RouteDel(to) => self.fib.remove_route(to),
             Change::NeighborSet(port, addr, mac) => self.fib.set_neighbor(port, addr, mac),
             Change::NeighborDel(port, addr) => self.fib.remove_neighbor(port, addr),
+            Change::OriginSet(gateway, customer) => {
+                self.origins.insert(gateway, customer);
+            }
+            Change::OriginDel(gateway) => {
+                self.origins.remove(&gateway);
+            }
             Change::CountersGet(key, token) => {
-                fits = self.reports.answer(token, self.shard.counters(key.prefix));
+                fits = self.reports.answer(token, self.shard.counters(key));
             }
         }
         if !fits {

@@ -1,7 +1,7 @@
 //! The ports as they are made: for people, for the workers, for the control core.
 
 use super::{RuntimeError, plan};
-use crate::addr::PortId;
+use crate::addr::{CustomerId, PortId};
 use crate::config::{self, Config};
 use crate::control::{PortInfo, PortStatus};
 use crate::dataplane::steer::{RSS_KEY, Steering};
@@ -59,7 +59,14 @@ impl Ports {
         let Queues { rx, tx, signaling } = queues;
         let mac = opened.mac();
         let address = port.addresses.first().map(|&(a, _)| a);
-        let worker_port = worker::PortConfig { access, mac, mtu: port.mtu, address };
+        let worker_port = worker::PortConfig {
+            access,
+            mac,
+            mtu: port.mtu,
+            address,
+            ipv4_address: None,
+            customer: CustomerId::default(),
+        };
         for (ports, (rx, tx)) in self.queues.iter_mut().zip(rx.into_iter().zip(tx)) {
             ports.push(WorkerPort { config: worker_port, rx, tx });
         }

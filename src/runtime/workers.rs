@@ -45,7 +45,9 @@ pub(super) fn start(
             id: WorkerId(id),
             steering: steering.clone(),
             lma: config.node.lma_address,
+            lma_ipv4: None,
             local: local.clone(),
+            vlans: Vec::new(),
             limits,
         };
         let rings = WorkerRings {

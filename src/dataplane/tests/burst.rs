@@ -149,7 +149,8 @@ proptest! {
 
     #[test]
     fn classification_of_any_bytes_stays_inside_them(bytes in prop::collection::vec(any::<u8>(), 0..200), more in 0..100usize) {
-        let ingress = Ingress { mac: ACCESS_MAC, access: true, lma: AnchorAddr(addr(LMA)) };
+        let lma = Some(AnchorAddr(addr(LMA)));
+        let ingress = Ingress { mac: ACCESS_MAC, access: true, lma, lma_ipv4: None };
         let frame_len = bytes.len() + more;
         match classify(&bytes, frame_len, &ingress) {
             Class::Plain { packet_len, .. } => prop_assert!(14 + packet_len <= frame_len),

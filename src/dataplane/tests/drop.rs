@@ -5,7 +5,7 @@ use super::*;
 use std::collections::BTreeSet;
 
 /// A rig, what goes wrong in it, and how many frames that costs.
-type Case = (DropReason, fn() -> Rig);
+pub(super) type Case = (DropReason, fn() -> Rig);
 
 fn rig_with(port: PortId, frame: &[u8]) -> Rig {
     let mut rig = Rig::new(1);
@@ -44,7 +44,7 @@ fn small_rings() -> Sizes {
 #[allow(clippy::too_many_lines)] // a table
 fn cases() -> Vec<Case> {
     use DropReason as D;
-    vec![
+    let mut cases: Vec<Case> = vec![
         (D::FrameShort, || rig_with(CORE, &[2; 13])),
         (D::FrameShort, || rig_with(CORE, &Packet::new(CN, MN1).on_core()[..53])),
         (D::WrongMac, || rig_with(CORE, &Packet::new(CN, MN1).frame(ACCESS_MAC, GATEWAY_MAC))),
@@ -176,11 +176,13 @@ fn cases() -> Vec<Case> {
         (D::UnknownPort, || {
             let mut rig = Rig::new(1);
             let frame = rig.pool.frame(ACCESS, &[0; 60]).unwrap();
-            rig.workers[0].injects.push(Inject { port: PortId(2), frame }).unwrap();
+            rig.workers[0].injects.push(Inject { port: PortId(9), frame }).unwrap();
             rig.run();
             rig
         }),
-    ]
+    ];
+    cases.extend(super::drop4::cases());
+    cases
 }
 
 /// A tunnel packet to the anchor with this Destination Options header in between.

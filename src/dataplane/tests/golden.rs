@@ -4,18 +4,19 @@ use super::{Counter, PortId, Rig};
 
 const FRAMES: &str = include_str!("../../../tests/golden/dataplane/frames.txt");
 
-struct Case {
-    name: &'static str,
-    given: (PortId, Vec<u8>),
-    expected: (PortId, Vec<u8>),
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) given: (PortId, Vec<u8>),
+    pub(super) expected: (PortId, Vec<u8>),
 }
 
-fn cases() -> Vec<Case> {
+/// The cases of a file.
+pub(super) fn cases(frames: &'static str) -> Vec<Case> {
     let port = |s: &str| PortId(s.parse().unwrap());
     let bytes = |s: &str| {
         (0..s.len()).step_by(2).map(|i| u8::from_str_radix(&s[i..i + 2], 16).unwrap()).collect()
     };
-    let lines = FRAMES.lines().filter(|l| !l.starts_with('#'));
+    let lines = frames.lines().filter(|l| !l.starts_with('#'));
     lines
         .map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
             [name, p, given, q, expected] => {
@@ -44,7 +45,7 @@ fn take_tunnel_label(frame: &mut [u8]) -> u32 {
 #[test]
 fn frames_built_by_scapy_come_out_as_scapy_expects() {
     for workers in [1, 2, 3] {
-        for case in cases() {
+        for case in cases(FRAMES) {
             let mut rig = Rig::new(workers);
             rig.arrive(case.given.0, &case.given.1);
             let (port, mut frame) = rig.sent_one();
@@ -59,7 +60,7 @@ fn frames_built_by_scapy_come_out_as_scapy_expects() {
 #[test]
 fn golden_frames_are_spread_over_both_workers() {
     let mut rig = Rig::new(2);
-    for case in cases() {
+    for case in cases(FRAMES) {
         rig.arrive(case.given.0, &case.given.1);
     }
     assert!(rig.count(Counter::HandoffSent) > 0, "MN1 or MN2 belongs to the second worker");

@@ -9,10 +9,15 @@
 mod burst;
 mod downlink;
 mod drop;
+mod drop4;
+mod dual;
 mod golden;
 mod handoff;
+mod packet4;
 mod punt;
 mod uplink;
+
+use packet4::Packet4;
 
 use super::counters::{Counter, Snapshot, WorkerCounters};
 use super::drop::DropReason;
@@ -21,14 +26,16 @@ use super::steer::{Owner, Steering};
 use super::update::{
     Change, EntryCounters, Forward, Inject, NextHop, Report, Tunnel, TunnelId, Update,
 };
-use super::worker::{Limits, PortConfig, Worker, WorkerConfig, WorkerPort, WorkerRings};
-use crate::addr::{AnchorAddr, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId};
+use super::worker::{Limits, PortConfig, VlanPort, Worker, WorkerConfig, WorkerPort, WorkerRings};
+use crate::addr::{
+    AnchorAddr, CustomerId, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId,
+};
 use crate::nic::Frame;
 use crate::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use crate::sync::ring::{Consumer, Producer, ring};
 use crate::sync::seq::{AppliedReader, Seq, applied};
 use crate::time::Instant;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// Into a tunnel without GRE.
@@ -44,6 +51,9 @@ const MAG1_MAC: MacAddr = MacAddr([2, 0, 0, 0, 1, 1]);
 const MAG2_MAC: MacAddr = MacAddr([2, 0, 0, 0, 1, 2]);
 const GATEWAY_MAC: MacAddr = MacAddr([2, 0, 0, 0, 2, 1]);
 const LMA: &str = "2001:db8:ff::1";
+const LMA4: &str = "192.0.2.1";
+const MAG4: &str = "198.51.100.7";
+const CN4: &str = "203.0.113.9";
 const MAG1: &str = "2001:db8:a::1";
 const MAG2: &str = "2001:db8:a::2";
 const MN1: &str = "2001:db8:1:1::11";
@@ -57,6 +67,10 @@ const TUNNEL2: TunnelId = TunnelId(1);
 const UDP: u8 = 17;
 
 fn addr(s: &str) -> Ipv6Addr {
+    s.parse().unwrap()
+}
+
+fn ipv4(s: &str) -> Ipv4Addr {
     s.parse().unwrap()
 }
 
@@ -174,7 +188,7 @@ struct Sizes {
 const SIZES: Sizes = Sizes {
     report_ring_len: 1024,
     handoff_ring_len: 1024,
-    limits: Limits { entries_max: 64, tunnels_max: 4 },
+    limits: Limits { entries_max: 512, tunnels_max: 16 },
 };
 
 impl Rig {
@@ -185,6 +199,16 @@ impl Rig {
     fn with(workers: u16, sizes: &Sizes) -> Self {
         let mut rig = Self::bare(workers, sizes);
         for change in tables() {
+            rig.publish(change);
+        }
+        rig.run();
+        rig
+    }
+
+    /// With the tables of `dual_tables` too.
+    fn dual(workers: u16) -> Self {
+        let mut rig = Self::new(workers);
+        for change in packet4::dual_tables() {
             rig.publish(change);
         }
         rig.run();
@@ -342,14 +366,13 @@ impl Port {
         let wires = || [MemWire::new(512), MemWire::new(512)];
         let (rx, tx) = (wires(), wires());
         let config = [
-            PortConfig { access: true, mac: ACCESS_MAC, mtu: 1500, address: None },
-            PortConfig {
-                access: false,
-                mac: CORE_MAC,
-                mtu: 1500,
-                address: Some(addr("2001:db8:cc::ff")),
-            },
+            port_config(true, ACCESS_MAC, None, 0),
+            port_config(false, CORE_MAC, Some("2001:db8:cc::ff"), 0),
         ];
+        let vlan = |id, customer| {
+            let config = port_config(false, CORE_MAC, Some("2001:db8:cc::ff"), customer);
+            VlanPort { parent: CORE, id, config }
+        };
         let port = |i: usize| WorkerPort {
             config: config[i],
             rx: MemRx::new(&rx[i]),
@@ -365,7 +388,9 @@ impl Port {
             id,
             steering: steering.clone(),
             lma: AnchorAddr(addr(LMA)),
-            local: vec![addr("2001:db8:cc::ff")],
+            lma_ipv4: Some(ipv4(LMA4)),
+            local: vec![addr("2001:db8:ff::2")],
+            vlans: vec![vlan(100, 1), vlan(200, 2)],
             limits: sizes.limits,
         };
         let rings = WorkerRings { updates, injects, signaling, reports, handoff_in, handoff_out };
@@ -388,6 +413,13 @@ impl Port {
             applied: applied_rx,
         }
     }
+}
+
+/// A port with both an IPv6 and an IPv4 address, or none.
+fn port_config(access: bool, mac: MacAddr, address: Option<&str>, customer: u16) -> PortConfig {
+    let ipv4_address = address.map(|_| ipv4("192.0.2.254"));
+    let customer = CustomerId(customer);
+    PortConfig { access, mac, mtu: 1500, address: address.map(addr), ipv4_address, customer }
 }
 
 /// The tables of the picture.

@@ -33,11 +33,19 @@ fn mobility_headers_are_signaling_also_behind_options() {
 #[test]
 fn what_is_the_kernels_is_punted_as_it_came() {
     let arp = [&[0xff; 6][..], &GATEWAY_MAC.0, &[0x08, 0x06], &[0; 46]].concat();
-    let ipv4 = [&CORE_MAC.0[..], &GATEWAY_MAC.0, &[0x08, 0x00], &[0x45; 46]].concat();
     let to_group = Packet::new("fe80::9", "ff02::1:ff00:ff").payload(58, &[135, 0]);
     for frame in [
         arp,
-        ipv4,
+        Packet4::new(CN4, "255.255.255.255").frame(MacAddr([0xff; 6]), GATEWAY_MAC),
+        Packet4::new(CN4, "224.0.0.1").frame(MacAddr([1, 0, 0x5e, 0, 0, 1]), GATEWAY_MAC),
+        Packet4::new("169.254.1.1", "169.254.1.2").on_core(),
+        Packet4::new(CN4, "192.0.2.254").on_core(),
+        Packet4::new(CN4, LMA4).on_core(),
+        Packet4::new(CN4, LMA4).payload(1, &[8, 0, 0, 0]).on_core(),
+        Packet4::new(CN4, LMA4).payload(50, &[0; 24]).on_core(), // ESP
+        Packet4::new(CN4, LMA4).payload(17, &[4, 1]).on_core(),  // no whole UDP header
+        Packet4::new(CN4, LMA4).fragment(0x2000).on_core(),
+        Packet4::new(CN4, LMA4).fragment(0x0007).on_core(),
         to_group.frame(MacAddr([0x33, 0x33, 0xff, 0, 0, 0xff]), GATEWAY_MAC),
         Packet::new("fe80::9", "fe80::c0").payload(58, &[136, 0]).on_core(),
         Packet::new("fe80::9", "2001:db8:cc::ff").payload(58, &[136, 0]).on_core(),

@@ -4,7 +4,9 @@
 //!  | what | first segment | frame ...     what: bit 0 the port, bit 1 an Ethernet header is given
 //! ```
 
-use anchord::addr::{AnchorAddr, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId};
+use anchord::addr::{
+    AnchorAddr, CustomerId, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId,
+};
 use anchord::dataplane::classify::{Ingress, classify};
 use anchord::dataplane::counters::{Counter, WorkerCounters};
 use anchord::dataplane::steer::Steering;
@@ -45,7 +47,8 @@ pub(crate) fn run(bytes: &[u8]) {
         header.emit(&mut frame).expect("room for the header");
     }
     frame.extend(bytes);
-    let ingress = Ingress { mac: MAC, access: port == ACCESS, lma: AnchorAddr(LMA) };
+    let ingress =
+        Ingress { mac: MAC, access: port == ACCESS, lma: Some(AnchorAddr(LMA)), lma_ipv4: None };
     let _ = classify(&frame, frame.len(), &ingress);
 
     let mut rig = Rig::new();
@@ -84,11 +87,20 @@ impl Rig {
             id: WorkerId(0),
             steering: Steering::new(1),
             lma: AnchorAddr(LMA),
+            lma_ipv4: None,
             local: Vec::new(),
+            vlans: Vec::new(),
             limits: Limits { entries_max: 16, tunnels_max: 2 },
         };
         let port = |n: usize| WorkerPort {
-            config: PortConfig { access: n == 0, mac: MAC, mtu: 1500, address: None },
+            config: PortConfig {
+                access: n == 0,
+                mac: MAC,
+                mtu: 1500,
+                address: None,
+                ipv4_address: None,
+                customer: CustomerId::default(),
+            },
             rx: MemRx::new(&rx[n]),
             tx: MemTx::new(&tx[n]),
         };

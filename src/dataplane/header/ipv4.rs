@@ -1,0 +1,151 @@
+//! The IPv4 header, read and changed in place.
+
+use super::super::checksum::{sum_of, updated, value};
+
+/// Bytes of an IPv4 header without options.
+pub(in super::super) const IPV4_LEN: usize = 20;
+
+const DONT_FRAGMENT: u16 = 0x4000;
+/// More Fragments and the offset.
+const FRAGMENT: u16 = 0x3fff;
+const OFFSET: u16 = 0x1fff;
+/// What stands before an IPv4 address in its mapped form.
+const MAPPED: u128 = 0xffff << 32;
+
+/// An IPv4 header's fixed part.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Ipv4<'a>(&'a [u8; IPV4_LEN]);
+
+impl<'a> Ipv4<'a> {
+    /// The header that `packet` begins with; `None` if it is shorter.
+    pub(in super::super) fn of(packet: &'a [u8]) -> Option<Self> {
+        packet.first_chunk().map(Self)
+    }
+
+    pub(in super::super) const fn version(self) -> u8 {
+        self.0[0] >> 4
+    }
+
+    /// Length of the header with its options, by its own word.
+    pub(in super::super) const fn header_len(self) -> usize {
+        (self.0[0] & 0x0f) as usize * 4
+    }
+
+    pub(in super::super) const fn tos(self) -> u8 {
+        self.0[1]
+    }
+
+    /// Length of the whole packet by its total length field.
+    pub(in super::super) const fn packet_len(self) -> usize {
+        self.word_at(2) as usize
+    }
+
+    pub(in super::super) const fn dont_fragment(self) -> bool {
+        self.word_at(6) & DONT_FRAGMENT != 0
+    }
+
+    /// Whether it is a part of a larger packet.
+    pub(in super::super) const fn is_fragment(self) -> bool {
+        self.word_at(6) & FRAGMENT != 0
+    }
+
+    /// Whether it is such a part, and not the first one.
+    pub(in super::super) const fn is_later_fragment(self) -> bool {
+        self.word_at(6) & OFFSET != 0
+    }
+
+    pub(in super::super) const fn ttl(self) -> u8 {
+        self.0[8]
+    }
+
+    pub(in super::super) const fn protocol(self) -> u8 {
+        self.0[9]
+    }
+
+    /// IPv4-mapped.
+    pub(in super::super) const fn src(self) -> u128 {
+        self.addr_at(12)
+    }
+
+    /// IPv4-mapped.
+    pub(in super::super) const fn dst(self) -> u128 {
+        self.addr_at(16)
+    }
+
+    const fn word_at(self, at: usize) -> u16 {
+        u16::from_be_bytes([self.0[at], self.0[at + 1]])
+    }
+
+    const fn addr_at(self, at: usize) -> u128 {
+        let b = self.0;
+        MAPPED | u32::from_be_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]) as u128
+    }
+
+    /// Whether the checksum of a header with its options holds.
+    pub(in super::super) fn is_intact(header: &[u8]) -> bool {
+        value(sum_of(header)) == 0
+    }
+
+    /// Takes one from the time to live of the packet (RFC 1141 and 1624: the checksum follows).
+    pub(in super::super) fn spend_hop(packet: &mut [u8]) {
+        if let Some(header) = packet.first_chunk_mut::<IPV4_LEN>() {
+            let old = u16::from_be_bytes([header[8], header[9]]);
+            header[8] = header[8].saturating_sub(1);
+            let new = u16::from_be_bytes([header[8], header[9]]);
+            Self::update_checksum(header, old, new);
+        }
+    }
+
+    /// Sets the ECN field of the packet.
+    pub(in super::super) fn set_ecn(packet: &mut [u8], ecn: u8) {
+        if let Some(header) = packet.first_chunk_mut::<IPV4_LEN>() {
+            let old = u16::from_be_bytes([header[0], header[1]]);
+            header[1] = (header[1] & 0b1111_1100) | ecn;
+            let new = u16::from_be_bytes([header[0], header[1]]);
+            Self::update_checksum(header, old, new);
+        }
+    }
+
+    fn update_checksum(header: &mut [u8; IPV4_LEN], old: u16, new: u16) {
+        let checksum = u16::from_be_bytes([header[10], header[11]]);
+        header[10..12].copy_from_slice(&updated(checksum, old, new).to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ipv4::Ipv4Header;
+    use std::net::Ipv4Addr;
+
+    fn header(ttl: u8, tos: u8, identification: u16) -> [u8; IPV4_LEN] {
+        let header = Ipv4Header {
+            header_len: IPV4_LEN,
+            tos,
+            total_len: 20,
+            identification,
+            dont_fragment: true,
+            more_fragments: false,
+            fragment_offset: 0,
+            ttl,
+            protocol: 17,
+            src: Ipv4Addr::new(10, 0, 0, 1),
+            dst: Ipv4Addr::new(198, 51, 100, 7),
+        };
+        let mut bytes = [0; IPV4_LEN];
+        header.emit(&mut bytes).expect("room");
+        bytes
+    }
+
+    // RFC 1624: whatever is changed, the header is that of a sender who had written it so.
+    #[test]
+    fn changed_header_has_the_checksum_of_a_new_one() {
+        for identification in 0..=u16::MAX {
+            let mut bytes = header(64, 0b10, identification);
+            Ipv4::spend_hop(&mut bytes);
+            assert!(Ipv4::is_intact(&bytes));
+            Ipv4::set_ecn(&mut bytes, 0b11);
+            assert_eq!(bytes, header(63, 0b11, identification));
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Both IP versions inside and outside, in every encapsulation: frames that scapy made, in and out
+//! (tests/golden/dataplane/dual.py).
+
+use super::golden::cases;
+use super::*;
+use crate::addr::Encap;
+use crate::dataplane::checksum::updated;
+
+const FRAMES: &str = include_str!("../../../tests/golden/dataplane/dual.txt");
+
+/// Frames of IPv6 whose flow label, and frames of IPv4 whose identification, are taken out: the
+/// test of each is elsewhere.
+fn plain_of(mut frame: Vec<u8>) -> Vec<u8> {
+    let is_tunnel_of_ipv6 = frame[12] == 0x86 && frame[22..38] == addr(LMA).octets();
+    if is_tunnel_of_ipv6 {
+        frame[15] &= 0xf0;
+        frame[16..18].fill(0);
+    }
+    let is_tunnel_of_ipv4 =
+        frame[12] == 0x08 && frame[26..30] == ipv4(LMA4).octets() && frame[23] != 1;
+    if is_tunnel_of_ipv4 {
+        let word = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
+        let checksum = updated(word(24), word(18), 0);
+        frame[18..20].fill(0);
+        frame[24..26].copy_from_slice(&checksum.to_be_bytes());
+    }
+    frame
+}
+
+// proves: PMIP4-3.1.3-2, PMIP4-3.1.3-3, PMIP4-3.1.4-1, PMIP4-4.1.4.1-1, PMIP4-4.1.4.1-2
+// proves: PMIP4-4.1.4.2-1, GREKEY-5.2-3, GREKEY-7.1-1
+#[test]
+fn every_encapsulation_of_both_families_is_what_scapy_expects() {
+    for workers in [1, 2, 3] {
+        for case in cases(FRAMES) {
+            let mut rig = Rig::dual(workers);
+            rig.arrive(case.given.0, &case.given.1);
+            let (port, frame) = rig.sent_one();
+            // The first tunnel packet of the first worker has the identification zero.
+            let frame = if workers == 1 && frame[12] == 0x08 { frame } else { plain_of(frame) };
+            assert_eq!((port, &frame), (case.expected.0, &case.expected.1), "{}", case.name);
+            rig.balance();
+        }
+    }
+}
+
+// RFC 6864 4.2: packets that may be fragmented bear different identifications, whichever worker
+// sends them.
+#[test]
+fn identifications_of_tunnel_packets_differ_also_between_workers() {
+    let mut rig = Rig::dual(3);
+    let owner = |rig: &Rig, i: u8| rig.steering.owner_of(addr(&format!("::ffff:10.1.1.{i}")));
+    let nodes: Vec<u8> = (0..=255).collect();
+    for node in &nodes {
+        rig.set(&format!("10.1.1.{node}/32"), through(TunnelId(4 + 3)));
+        rig.arrive(CORE, &Packet4::new(CN4, &format!("10.1.1.{node}")).on_core());
+    }
+    assert!((0..3).all(|w| nodes.iter().any(|n| owner(&rig, *n) == WorkerId(w))));
+    let mut seen: Vec<_> = rig.sent(ACCESS).iter().map(|f| [f[18], f[19]]).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), nodes.len());
+    rig.balance();
+}
+
+#[test]
+fn tunnels_that_nobody_has_defined_are_refused() {
+    let mut rig = Rig::dual(1);
+    let mut refused = 0;
+    for (local, remote, encap) in [
+        (addr(LMA), addr(MAG1), Encap::Udp(5437)),
+        (addr(LMA), addr(MAG1), Encap::UdpGre(5437)),
+        (addr(LMA), addr("::ffff:198.51.100.7"), Encap::Ip),
+        (addr("::ffff:192.0.2.1"), addr(MAG1), Encap::Gre),
+    ] {
+        let path = TunnelPath { local, remote, encap };
+        rig.publish(Change::TunnelSet(TUNNEL1, Tunnel { path, mtu: 1500 }));
+        rig.arrive(CORE, &Packet::new(CN, MN1).on_core());
+        refused += 1;
+        assert_eq!(rig.count(Counter::UpdatesRefused), refused);
+        assert_eq!(rig.drops(), [(DropReason::TunnelUnreachable, refused)], "no tunnel is left");
+    }
+    rig.balance();
+}
