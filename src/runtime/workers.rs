@@ -139,7 +139,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::addr::{AnchorAddr, MacAddr, PortId};
+    use crate::addr::{AnchorAddr, CustomerId, MacAddr, PortId};
     use crate::config::Polling;
     use crate::dataplane::update::Inject;
     use crate::dataplane::worker::{PortConfig, WorkerPort};
@@ -156,10 +156,19 @@ mod tests {
             id: WorkerId(0),
             steering: Steering::new(1),
             lma: AnchorAddr(Ipv6Addr::LOCALHOST),
+            lma_ipv4: None,
+            vlans: Vec::new(),
             local: Vec::new(),
             limits: Limits { entries_max: 1, tunnels_max: 1 },
         };
-        let port = PortConfig { access: true, mac: MacAddr([2; 6]), mtu: 1500, address: None };
+        let port = PortConfig {
+            access: true,
+            mac: MacAddr([2; 6]),
+            mtu: 1500,
+            address: None,
+            ipv4_address: None,
+            customer: CustomerId::default(),
+        };
         let ports = vec![WorkerPort { config: port, rx: MemRx::new(&rx), tx: MemTx::new(&tx) }];
         let rings = WorkerRings {
             updates,
