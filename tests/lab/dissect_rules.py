@@ -2,6 +2,7 @@
 
 import collections
 import datetime
+import ipaddress
 import struct
 
 # Link-layer addresses of tests/smoke/_lab.sh: anchord's two ports; the gateways towards the anchor
@@ -100,6 +101,8 @@ class Test:
         self.log = log
         self.updates = collections.defaultdict(list)  # (gateway, sequence number) -> updates
         self.prefixes = set()
+        self.serving = {}  # network -> where its tunnel ends
+        self.waiting = set()  # where tunnels end whose updates have no answer yet
         self.link_local = set()
         self.answers = collections.Counter()
         self.asked = set()  # heartbeats and revocations: kind, from, to, sequence number
@@ -116,13 +119,25 @@ class Test:
             return self.acknowledgement(frame)
         if kind in (HEARTBEAT, REVOCATION):
             return self.peer(frame, sender, kind, seen)
+        if sender in ANCHORD and "ipv6:ipv6" in frame.first("frame.protocols"):
+            seen["tunnel packets"] += 1
+            return self.tunnelled(frame)
         if sender in GATEWAYS and "134" in frame.all("icmpv6.type"):
             seen["advertisements"] += 1
             return self.advertisement(frame)
         return []
 
+    def tunnelled(self, frame):
+        """A packet goes to the gateway that serves its node, or is about to."""
+        (end, inner, *_) = frame.all("ipv6.dst")
+        node = ipaddress.ip_address(inner)
+        served = {at for network, at in self.serving.items() if at and node in network}
+        wanted = ", ".join(served) or "nobody"
+        return [] if end in served | self.waiting else [f"a packet for {node} to {end}, not to {wanted}"]
+
     def update(self, frame, sender, seen):
         self.updates[source(frame), frame.first("mip6.bu.seqnr")].append(frame)
+        self.waiting.add(care_of(frame))
         if sender not in GATEWAYS or (frame.first("ipv6.hlim") or frame.first("ip.ttl")) == SCAPY_HOP_LIMIT:
             return []
         seen["updates"] += 1
@@ -144,6 +159,10 @@ class Test:
         asked = self.updates[destination(frame), frame.first("mip6.ba.seqnr")]
         if not asked:
             return ["an acknowledgement of an update that nobody sent"]
+        self.waiting.discard(care_of(asked[-1]))
+        if status < REFUSED:
+            serving = care_of(asked[-1]) if frame.first("mip6.ba.lifetime") != "0" else None
+            self.serving |= {ipaddress.ip_network("/".join(prefix)): serving for prefix in prefixes(frame)}
         return min((answers(frame, update) for update in asked), key=len)
 
     def peer(self, frame, sender, kind, seen):
@@ -221,6 +240,10 @@ def answers(pba, pbu):
 
 def prefixes(frame):
     return set(zip(frame.all("mip6.nemo.mnp.mnp"), frame.all("mip6.nemo.mnp.pfl")))
+
+
+def care_of(update):
+    return update.first("mip6.acoa.acoa") or source(update)
 
 
 def source(frame):

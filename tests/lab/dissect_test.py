@@ -16,6 +16,7 @@ ETHERTYPE_IPV4, ETHERTYPE_IPV6, SLL2, MICROSECONDS = 0x0800, 0x86DD, 276, 0xA1B2
 LOG = "INFO anchord::control: binding mn_id=mn1@example.org mag=2001:db8:100::2 kind={}\n"
 LOG_UNNAMED = "INFO anchord::control: binding mag=2001:db8:100::2 kind=Refused(160)\n"
 LINK_LOCAL, PREFIX = "fe800000000000000000000000000001", "20010db8000100000000000000000000"
+ALL_ZERO = "00" * 16
 ALL_NODES = "ff020000000000000000000000000001"
 ICMPV6, UDP, UDP_PORT = 58, 17, 5436
 
@@ -81,6 +82,13 @@ def by_udp(packet, checksum):
     return head[:10] + struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF) + head[12:] + datagram
 
 
+def tunnelled(gateway):
+    """A packet for an address of the golden prefix, in a tunnel that ends there."""
+    inner = ipv6(ALL_ZERO, PREFIX[:16] + "0000000000000042", UDP, struct.pack("!HHHH", 4444, 4444, 8, 0), 6, 64)
+    return struct.pack("!IHBB", 6 << 28, len(inner), 41, 64) + PBA[8:24] + gateway + inner
+
+
+ANOTHER = PBU[8:23] + b"\x66"
 RESTART_COUNTER = bytes.fromhex("01001c0400000007")
 HEARTBEAT, ALIVE_UNCOUNTED = (peers(13, struct.pack("!HI", flags, 9) + b"\1\2\0\0", flags) for flags in (0, 1))
 ALIVE = peers(13, struct.pack("!HI", 1, 9) + RESTART_COUNTER + b"\1\2\0\0", True)
@@ -91,6 +99,8 @@ REVOKED_TOO = peers(16, struct.pack("!BBHH", 2, 0, 9, 0x8000) + b"\1\2\0\0")
 def answered(packet):
     return [(GATEWAY, PBU), (ANCHORD, packet)]
 
+
+GONE = [(GATEWAY, with_bytes(PBU, LIFETIME, b"\0\0")), (ANCHORD, with_bytes(PBA, LIFETIME, b"\0\0"))]
 
 # An update without an identifier, made by scapy as its hop limit says, and its refusal.
 UNNAMED_PBU = with_bytes(PBU[:7] + b"\x3f" + PBU[8:], OPTIONS, b"\x01\x10" + bytes(16))
@@ -122,6 +132,9 @@ CASES = [
     ("uncounted", [(GATEWAY, HEARTBEAT), (ANCHORD, ALIVE_UNCOUNTED)], "Created", "mip6.rc"),
     ("revocation", [(ANCHORD, REVOKED), (GATEWAY, REVOKED_TOO)], "Created", ""),
     ("unrevoked", [(GATEWAY, REVOKED_TOO)], "Created", "nobody"),
+    ("tunnelled", answered(PBA) + [(ANCHORD, tunnelled(PBU[8:24]))], "Created", ""),
+    ("strayed", answered(PBA) + [(ANCHORD, tunnelled(ANOTHER))], "Created", "::66, not to"),
+    ("too-late", answered(PBA) + GONE + [(ANCHORD, tunnelled(PBU[8:24]))], "Created", "nobody"),
     ("advertised", answered(PBA) + [(CELL, advertisement(prefix=ALL_NODES))], "Created", "advertisement"),
     ("router", answered(PBA) + [(CELL, advertisement(source=PREFIX))], "Created", "address"),
     ("hop-limit", answered(PBA) + [(CELL, advertisement(hop_limit=64))], "Created", "hop limit"),
