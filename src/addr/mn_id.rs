@@ -77,12 +77,12 @@ impl MnId {
 
     /// The inverse of `Display`.
     fn from_text(s: &str) -> Option<Self> {
-        let coded = s.split_once(':').and_then(|(name, text)| match name.parse() {
-            Ok(subtype) => Some((subtype, from_hex(text)?)),
-            Err(_) => {
-                let (subtype, _) = NAMED.into_iter().find(|(_, n)| *n == name)?;
-                Some((subtype, from_form(subtype, text)?))
+        let coded = s.split_once(':').and_then(|(name, text)| {
+            if let Ok(subtype) = name.parse() {
+                return Some((subtype, from_hex(text)?));
             }
+            let (subtype, _) = NAMED.into_iter().find(|(_, n)| *n == name)?;
+            Some((subtype, from_form(subtype, text)?))
         });
         match coded {
             Some((subtype, bytes)) => Self::new(subtype, &bytes),
@@ -163,7 +163,8 @@ fn from_form(subtype: u8, text: &str) -> Option<Vec<u8>> {
 }
 
 fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    let hex: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    hex.concat()
 }
 
 fn from_hex(hex: &str) -> Option<Vec<u8>> {

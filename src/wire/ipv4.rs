@@ -114,7 +114,7 @@ impl Ipv4Header {
         let flag = |set: bool, bit: u16| if set { bit } else { 0 };
         let fragment = flag(self.dont_fragment, DONT_FRAGMENT)
             | flag(self.more_fragments, MORE_FRAGMENTS)
-            | self.fragment_offset / FRAGMENT_UNIT;
+            | (self.fragment_offset / FRAGMENT_UNIT);
         let mut w = Writer::new(packet);
         w.put(&[0x45, self.tos])?;
         w.put(&self.total_len.to_be_bytes())?;

@@ -60,6 +60,10 @@ struct Golden {
     canonical: bool,
 }
 
+/// What the updates of an hour have in common.
+const LASTING: BindingUpdate =
+    BindingUpdate { seq: SeqNo(1), flags: BuFlags(0), lifetime: Lifetime(900) };
+
 fn pbu(seq: u16, lifetime: u16) -> Fixed {
     let flags = BuFlags::A | BuFlags::P;
     Fixed::Bu(BindingUpdate { seq: SeqNo(seq), flags, lifetime: Lifetime(lifetime) })
@@ -98,22 +102,29 @@ const fn att(value: u8) -> MobilityOption<'static> {
     MobilityOption::AccessTech(AccessTech(value))
 }
 
-/// What `make.py` says in its own words.
-fn goldens() -> Vec<Golden> {
+/// The prefix of the first node's binding.
+fn first() -> MobilityOption<'static> {
+    hnp("2001:db8:1::/64")
+}
+
+/// Asks for a prefix.
+fn any() -> MobilityOption<'static> {
+    hnp("::/0")
+}
+
+fn golden(name: &'static str, fixed: Fixed, options: &[MobilityOption<'static>]) -> Golden {
+    Golden { name, fixed, options: options.to_vec(), canonical: true }
+}
+
+/// A message that is padded in a way which is not ours.
+fn foreign(name: &'static str, fixed: Fixed, options: &[MobilityOption<'static>]) -> Golden {
+    Golden { canonical: false, ..golden(name, fixed, options) }
+}
+
+/// The messages of RFC 5213 and those of RFC 6275 that it builds on.
+fn of_proxy_mobile_ipv6() -> Vec<Golden> {
     use HandoffIndicator as Hi;
     use MobilityOption as O;
-    let any = || hnp("::/0");
-    let first = || hnp("2001:db8:1::/64");
-    let golden = |name, fixed, options: &[MobilityOption<'static>]| Golden {
-        name,
-        fixed,
-        options: options.to_vec(),
-        canonical: true,
-    };
-    let foreign = |name, fixed, options: &[MobilityOption<'static>]| Golden {
-        canonical: false,
-        ..golden(name, fixed, options)
-    };
     let bu = BindingUpdate {
         seq: SeqNo(15),
         flags: BuFlags::A | BuFlags::H | BuFlags::L | BuFlags::K,
@@ -181,11 +192,25 @@ fn goldens() -> Vec<Golden> {
         golden("brr", Fixed::Brr, &[]),
         golden("be-unknown-mh-type", Fixed::Be(be), &[]),
         golden(
+            "pbu-zero-nai-host-prefix",
+            pbu(1, 900),
+            &[O::MnId(1, &[0; 63]), hnp("2001:db8:1::1/128"), hi(Hi::SAME_INTERFACE), att(4), WHEN],
+        ),
+        foreign("pbu-unaligned-pad1", pbu(1, 900), &[NAI, first(), hi(Hi::UNKNOWN), att(0)]),
+        foreign("pbu-padn-with-data", pbu(1, 900), &[NAI]),
+    ]
+}
+
+/// The messages of dual stack, GRE keys, authentication, heartbeat and revocation.
+fn of_its_extensions() -> Vec<Golden> {
+    use HandoffIndicator as Hi;
+    use MobilityOption as O;
+    vec![
+        golden(
             "pbu-ipv4-gre-udp",
             Fixed::Bu(BindingUpdate {
-                seq: SeqNo(1),
                 flags: BuFlags::A | BuFlags::P | BuFlags::F | BuFlags::T,
-                lifetime: Lifetime(900),
+                ..LASTING
             }),
             &[
                 IMSI,
@@ -277,14 +302,12 @@ fn goldens() -> Vec<Golden> {
         ),
         golden("bra-success", bra(RevocationStatus::SUCCESS, 0xfffe), &[]),
         golden("bra-attached", bra(RevocationStatus::MN_IS_ATTACHED, 9), &[NAI, first()]),
-        golden(
-            "pbu-zero-nai-host-prefix",
-            pbu(1, 900),
-            &[O::MnId(1, &[0; 63]), hnp("2001:db8:1::1/128"), hi(Hi::SAME_INTERFACE), att(4), WHEN],
-        ),
-        foreign("pbu-unaligned-pad1", pbu(1, 900), &[NAI, first(), hi(Hi::UNKNOWN), att(0)]),
-        foreign("pbu-padn-with-data", pbu(1, 900), &[NAI]),
     ]
+}
+
+/// What `make.py` says in its own words.
+fn goldens() -> Vec<Golden> {
+    of_proxy_mobile_ipv6().into_iter().chain(of_its_extensions()).collect()
 }
 
 fn directory() -> PathBuf {

@@ -64,12 +64,12 @@ const FIELDS: [&str; 56] = [
     "mip6.acc_net_id.op_id",
 ];
 
-fn flag(set: bool) -> Option<String> {
-    Some(u8::from(set).to_string())
+fn flag(set: bool) -> String {
+    u8::from(set).to_string()
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// What we meant by a field of the fixed part; `None` if the message has no such field.
@@ -84,18 +84,18 @@ fn fixed_value(field: &str, fixed: Fixed) -> Option<String> {
         ("mhtype", Fixed::Heartbeat(_)) => number(13),
         ("mhtype", Fixed::Bri(_) | Fixed::Bra(_)) => number(16),
         ("bu.seqnr", Fixed::Bu(m)) => number(m.seq.0.into()),
-        ("bu.p_flag", Fixed::Bu(m)) => flag(m.flags.contains(BuFlags::P)),
-        ("bu.f_flag", Fixed::Bu(m)) => flag(m.flags.contains(BuFlags::F)),
-        ("bu.t_flag", Fixed::Bu(m)) => flag(m.flags.contains(BuFlags::T)),
+        ("bu.p_flag", Fixed::Bu(m)) => Some(flag(m.flags.contains(BuFlags::P))),
+        ("bu.f_flag", Fixed::Bu(m)) => Some(flag(m.flags.contains(BuFlags::F))),
+        ("bu.t_flag", Fixed::Bu(m)) => Some(flag(m.flags.contains(BuFlags::T))),
         ("bu.lifetime", Fixed::Bu(m)) => number(m.lifetime.0.into()),
         ("ba.status", Fixed::Ba(m)) => number(m.status.0.into()),
-        ("ba.p_flag", Fixed::Ba(m)) => flag(m.flags.contains(BaFlags::P)),
-        ("ba.t_flag", Fixed::Ba(m)) => flag(m.flags.contains(BaFlags::T)),
+        ("ba.p_flag", Fixed::Ba(m)) => Some(flag(m.flags.contains(BaFlags::P))),
+        ("ba.t_flag", Fixed::Ba(m)) => Some(flag(m.flags.contains(BaFlags::T))),
         ("ba.seqnr", Fixed::Ba(m)) => number(m.seq.0.into()),
         ("ba.lifetime", Fixed::Ba(m)) => number(m.lifetime.0.into()),
         ("be.status", Fixed::Be(m)) => number(m.status.into()),
-        ("hb.u_flag", Fixed::Heartbeat(m)) => flag(m.flags.contains(HeartbeatFlags::U)),
-        ("hb.r_flag", Fixed::Heartbeat(m)) => flag(m.flags.contains(HeartbeatFlags::R)),
+        ("hb.u_flag", Fixed::Heartbeat(m)) => Some(flag(m.flags.contains(HeartbeatFlags::U))),
+        ("hb.r_flag", Fixed::Heartbeat(m)) => Some(flag(m.flags.contains(HeartbeatFlags::R))),
         ("hb.seqnr", Fixed::Heartbeat(m)) => number(m.seq),
         ("bri_br.type", Fixed::Bri(_)) => number(1),
         ("bri_br.type", Fixed::Bra(_)) => number(2),
@@ -103,12 +103,12 @@ fn fixed_value(field: &str, fixed: Fixed) -> Option<String> {
         ("bri_status", Fixed::Bra(m)) => number(m.status.0.into()),
         ("bri_seqnr", Fixed::Bri(m)) => number(m.seq.0.into()),
         ("bri_seqnr", Fixed::Bra(m)) => number(m.seq.0.into()),
-        ("bri_ip", Fixed::Bri(m)) => flag(m.flags.contains(R::P)),
-        ("bri_iv", Fixed::Bri(m)) => flag(m.flags.contains(R::V)),
-        ("bri_ig", Fixed::Bri(m)) => flag(m.flags.contains(R::G)),
-        ("bri_ap", Fixed::Bra(m)) => flag(m.flags.contains(R::P)),
-        ("bri_av", Fixed::Bra(m)) => flag(m.flags.contains(R::V)),
-        ("bri_ag", Fixed::Bra(m)) => flag(m.flags.contains(R::G)),
+        ("bri_ip", Fixed::Bri(m)) => Some(flag(m.flags.contains(R::P))),
+        ("bri_iv", Fixed::Bri(m)) => Some(flag(m.flags.contains(R::V))),
+        ("bri_ig", Fixed::Bri(m)) => Some(flag(m.flags.contains(R::G))),
+        ("bri_ap", Fixed::Bra(m)) => Some(flag(m.flags.contains(R::P))),
+        ("bri_av", Fixed::Bra(m)) => Some(flag(m.flags.contains(R::V))),
+        ("bri_ag", Fixed::Bra(m)) => Some(flag(m.flags.contains(R::G))),
         _ => None,
     }
 }
@@ -120,7 +120,9 @@ fn option_value(field: &str, option: &MobilityOption<'_>) -> Option<String> {
         // tshark shows text up to its first zero.
         ("mnid.identifier", O::MnId(_, [0, ..] | [])) => None,
         ("mnid.identifier", O::MnId(_, id)) => Some(String::from_utf8_lossy(id).into()),
-        ("mnid.subtype", O::MnId(subtype, _)) => Some(subtype.to_string()),
+        ("mnid.subtype", O::MnId(subtype, _)) | ("auth.subtype", O::MessageAuth(subtype, ..)) => {
+            Some(subtype.to_string())
+        }
         ("nemo.mnp.mnp", O::HomeNetworkPrefix(p)) => Some(p.addr().to_string()),
         ("nemo.mnp.pfl", O::HomeNetworkPrefix(p)) => Some(p.len().to_string()),
         ("hi", O::HandoffIndicator(v)) => Some(v.0.to_string()),
@@ -132,7 +134,7 @@ fn option_value(field: &str, option: &MobilityOption<'_>) -> Option<String> {
         }
         ("bra.interval", O::RefreshAdvice(i)) => Some(i.0.to_string()),
         ("rc", O::RestartCounter(n)) => Some(n.to_string()),
-        ("natd.f_flag", O::NatDetection(nat)) => flag(nat.force_udp),
+        ("natd.f_flag", O::NatDetection(nat)) => Some(flag(nat.force_udp)),
         ("natd.refresh_t", O::NatDetection(nat)) => Some(nat.refresh_time_s.to_string()),
         ("gre_key", O::GreKey(key)) => key.map(|k| k.0.to_string()),
         ("ipv4ha.preflen", O::Ipv4HomeAddressRequest(h) | O::Ipv4HomeAddressReply(_, h)) => {
@@ -145,8 +147,9 @@ fn option_value(field: &str, option: &MobilityOption<'_>) -> Option<String> {
         ("ipv4dra.dra", O::Ipv4DefaultRouter(a)) | ("alt_ip4", O::AlternateIpv4Coa(a)) => {
             Some(a.to_string())
         }
-        ("ipv4dsm.s_flag", O::Ipv4DhcpSupportMode(mode)) => flag(*mode == DhcpSupportMode::Server),
-        ("auth.subtype", O::MessageAuth(subtype, ..)) => Some(subtype.to_string()),
+        ("ipv4dsm.s_flag", O::Ipv4DhcpSupportMode(mode)) => {
+            Some(flag(*mode == DhcpSupportMode::Server))
+        }
         ("auth.mobility_spi", O::MessageAuth(_, spi, _)) => Some(spi.to_string()),
         // tshark leaves out the last two bytes.
         ("auth.auth_data", O::MessageAuth(_, _, data)) => Some(hex(&data[..data.len() - 2])),

@@ -62,9 +62,10 @@ fn in_udp(port: u16, checksum: bool, payload: &[u8]) -> Vec<u8> {
     let mut datagram = vec![0xa5; udp::HEADER_LEN];
     datagram.extend(payload);
     let header = UdpHeader { src_port: port, dst_port: port };
-    let emitted = match checksum {
-        true => header.emit(SRC, DST, &mut datagram),
-        false => header.emit_without_checksum(&mut datagram),
+    let emitted = if checksum {
+        header.emit(SRC, DST, &mut datagram)
+    } else {
+        header.emit_without_checksum(&mut datagram)
     };
     emitted.expect("fits");
     ipv4(udp::PROTOCOL, &datagram)

@@ -104,12 +104,11 @@ impl<'a> AniSubOption<'a> {
                 }
                 Ok(Self::Network { utf8: flags & UTF8 != 0, name, access_point })
             }
-            GEO_LOCATION => match *data {
-                [a, b, c, x, y, z] => {
-                    Ok(Self::GeoLocation { latitude: i24([a, b, c]), longitude: i24([x, y, z]) })
-                }
-                _ => Err(bad(1)),
-            },
+            GEO_LOCATION => {
+                let (latitude, rest) = data.split_first_chunk().ok_or(bad(1))?;
+                let longitude = i24(rest.try_into().map_err(|_| bad(1))?);
+                Ok(Self::GeoLocation { latitude: i24(*latitude), longitude })
+            }
             OPERATOR => match data {
                 [] | [_] => Err(bad(1)),
                 [kind, identifier @ ..] => Ok(Self::Operator(*kind, identifier)),
@@ -147,9 +146,11 @@ impl<'a> AniSubOption<'a> {
                 w.put(access_point)?;
             }
             Self::GeoLocation { latitude, longitude } => {
-                let ([_, a, b, c], [_, x, y, z]) =
-                    (latitude.to_be_bytes(), longitude.to_be_bytes());
-                w.put(&[GEO_LOCATION, data_len, a, b, c, x, y, z])?;
+                w.put(&[GEO_LOCATION, data_len])?;
+                for degrees in [latitude, longitude] {
+                    let [_, low @ ..] = degrees.to_be_bytes();
+                    w.put(&low)?;
+                }
             }
             Self::Operator(kind, identifier) => {
                 w.put(&[OPERATOR, data_len, *kind])?;

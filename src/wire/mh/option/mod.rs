@@ -343,7 +343,9 @@ impl<'a> MobilityOption<'a> {
                 w.put(&[nat.flags(), 0])?;
                 w.put(&nat.refresh_time_s.to_be_bytes())
             }
-            Self::GreKey(None) | Self::LmaUserPlane(None) => w.put(&[0, 0]),
+            Self::GreKey(None)
+            | Self::LmaUserPlane(None)
+            | Self::Ipv4DhcpSupportMode(DhcpSupportMode::Relay) => w.put(&[0, 0]),
             Self::GreKey(Some(key)) => {
                 w.put(&[0, 0])?;
                 w.put(&key.0.to_be_bytes())
@@ -364,7 +366,6 @@ impl<'a> MobilityOption<'a> {
                 w.put(&[0, 0])?;
                 w.put(&a.octets())
             }
-            Self::Ipv4DhcpSupportMode(DhcpSupportMode::Relay) => w.put(&[0, 0]),
             Self::Ipv4DhcpSupportMode(DhcpSupportMode::Server) => w.put(&[0, DHCP_SERVER]),
             Self::AlternateIpv4Coa(a) => w.put(&a.octets()),
             Self::AccessNetworkId(ani) => w.put(ani.bytes()),

@@ -120,7 +120,7 @@ fn every_option_stands_where_its_rfc_wants_it() {
             let before = 12 + 3 + shift;
             let at = (before..before + 8).find(|at| at % n == m).expect("an aligned offset");
             assert_eq!(bytes[at], option.emitted_type(), "{option:?} after {shift} bytes");
-            assert!(bytes.len() % 8 == 0 && bytes.len() - at - option.buffer_len() < 8);
+            assert!(bytes.len().is_multiple_of(8) && bytes.len() - at - option.buffer_len() < 8);
         }
     }
 }
