@@ -1,18 +1,25 @@
 //! The configuration of `anchor-mag`: RFC 5213 9.2 and 9.3, the access links, and the policy
 //! profiles of mobile nodes (RFC 5213 6.2). `docs/anchor-mag.md` shows a whole file.
 
-use super::reader::{Reader, Section, boolean, integer, string};
+mod value;
+
+use super::reader::{Reader, Section, boolean, string};
 use super::section::{MTU_MAX, MTU_MIN, log};
 use super::value::{absolute, global_prefix, interface_name, label, lifetime, span, unicast};
 use super::{Faults, Log};
 use crate::addr::{AnchorAddr, MacAddr, MnId, ProxyCoa};
-use crate::mobility::mag::event::{HandoffHint, NodeProfile};
-use crate::mobility::mag::{AdvertConfig, MagConfig};
+use crate::mobility::mag::event::{Gre, HandoffHint, NodeProfile};
+use crate::mobility::mag::{AdvertConfig, HeartbeatConfig, MagConfig};
 use crate::time::{Duration, Lifetime};
 use crate::wire::mh::option::AccessTech;
-use std::net::Ipv6Addr;
+use crate::wire::mh::{AniSubOption, Ipv4Home};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
+use value::{
+    ETHERNET, MAC_LEN, access_tech, endpoint, gre, handoff_hint, ipv4_endpoint, ipv4_home,
+    link_local, mn_id, network_text, ordering, service, sub_options, unicast_mac,
+};
 
 /// What stands in a template for the link-layer address of an unknown node.
 const MAC_PLACEHOLDER: &str = "{mac}";
@@ -36,6 +43,10 @@ pub struct Config {
     pub unknown_node: Option<UnknownNode>,
     /// `[control]`: the socket's path.
     pub socket: PathBuf,
+    /// `[dhcp]`
+    pub dhcp: Dhcp,
+    /// `[state]`: where the restart counter is kept (RFC 5847 3.2).
+    pub state_file: PathBuf,
     /// `[log]`
     pub log: Log,
 }
@@ -58,6 +69,15 @@ pub struct Access {
     pub mac: Option<MacAddr>,
 }
 
+/// What nodes are told by DHCP besides their address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dhcp {
+    /// Seconds.
+    pub lease_s: u32,
+    /// Resolvers.
+    pub dns: Vec<Ipv4Addr>,
+}
+
 /// What tells a mobile node, and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MobileNode {
@@ -76,8 +96,25 @@ pub struct MobileNode {
 pub struct UnknownNode {
     /// Identifier with `{mac}` for the link-layer address.
     mn_id: String,
+    served: Served,
+}
+
+/// What a profile says besides who the node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Served {
     att: AccessTech,
     lma: AnchorAddr,
+    ipv6: bool,
+    ipv4: Option<Ipv4Home>,
+    gre: Gre,
+    service: Option<Box<str>>,
+}
+
+impl Served {
+    fn profile(&self, mn_id: MnId, prefixes: Vec<crate::addr::HomePrefix>) -> NodeProfile {
+        let Self { att, lma, ipv6, ipv4, gre, service } = self.clone();
+        NodeProfile { mn_id, lma, prefixes, att, ipv6, ipv4, gre, service }
+    }
 }
 
 impl UnknownNode {
@@ -85,7 +122,16 @@ impl UnknownNode {
     #[must_use]
     pub fn profile(&self, mac: MacAddr) -> Option<NodeProfile> {
         let mn_id = MnId::nai(&self.mn_id.replace(MAC_PLACEHOLDER, &mac.to_string()))?;
-        Some(NodeProfile { mn_id, lma: self.lma, prefixes: Vec::new(), att: self.att })
+        Some(self.served.profile(mn_id, Vec::new()))
+    }
+}
+
+impl Config {
+    /// Whether there may be a node with an IPv4 address.
+    #[must_use]
+    pub fn serves_ipv4(&self) -> bool {
+        let unknown = self.unknown_node.as_ref().is_some_and(|u| u.served.ipv4.is_some());
+        unknown || self.mobile_nodes.iter().any(|node| node.profile.ipv4.is_some())
     }
 }
 
@@ -109,19 +155,33 @@ fn parse(text: &str, path: &Path) -> Result<Config, Faults> {
 fn config(root: &Section<'_, '_>) -> Option<Config> {
     let node = root.table_or_empty("node");
     let name = node.required("name", &label);
-    let proxy_coa = node.required("proxy_coa", &unicast);
-    let lma = node.required("lma_address", &unicast).map(AnchorAddr);
+    let addresses = Addresses::read(&node);
 
     let binding = root.table_or_empty("binding");
     let handoff = binding.or("handoff", HandoffHint::Unknown, &handoff_hint);
     let advert = root.table_or_empty("advert");
     let core = MagConfig {
-        proxy_coa: ProxyCoa(proxy_coa.unwrap_or(Ipv6Addr::UNSPECIFIED)),
+        identity: name.clone().unwrap_or_default(),
+        proxy_coa: ProxyCoa(addresses.proxy_coa.unwrap_or(Ipv6Addr::UNSPECIFIED)),
+        ipv4_proxy_coa: addresses.ipv4_proxy_coa,
+        user_plane: addresses.user_plane,
+        ask_user_plane: binding.or("ask_user_plane", false, &boolean),
+        force_udp: binding.or("force_udp", false, &boolean),
+        access_network: access_network(root),
+        heartbeat: root.table("heartbeat").map(|s| heartbeat(&s)),
         timestamps: binding.or("ordering", true, &ordering),
         fixed_link_local: advert.get("link_local", &link_local),
         lifetime: Lifetime::at_most(binding.or("lifetime", Duration::from_secs(3600), &lifetime)),
         path_mtu: binding.integer("path_mtu", 1500, MTU_MIN + 40..=MTU_MAX),
         advert: advert_config(&advert),
+    };
+    let default = Served {
+        att: ETHERNET,
+        lma: addresses.lma.unwrap_or(AnchorAddr(Ipv6Addr::UNSPECIFIED)),
+        ipv6: binding.or("ipv6", true, &boolean),
+        ipv4: binding.or("ipv4", None, &ipv4_home),
+        gre: binding.or("gre", Gre::Off, &gre),
+        service: binding.get("service", &service),
     };
 
     let tunnel = root.table_or_empty("tunnel");
@@ -130,16 +190,98 @@ fn config(root: &Section<'_, '_>) -> Option<Config> {
         local_routing: tunnel.or("local_routing", false, &boolean),
     };
     let access = access_links(root, &tunnel);
-    let mobile_nodes = mobile_nodes(root, lma, handoff, &access);
-    let unknown_node = root.table("unknown_node").map(|s| unknown_node(&s, lma));
+    let mobile_nodes = mobile_nodes(root, &core, &default, handoff, &access);
+    let unknown_node = root.table("unknown_node").map(|s| unknown_node(&s, &core, &default));
 
     let control = root.table_or_empty("control");
     let socket = control.or("socket", "/run/anchor-mag.sock".into(), &absolute);
+    let dhcp = dhcp(&root.table_or_empty("dhcp"));
+    let state = root.table_or_empty("state");
+    let state_file = state.or("file", "/var/lib/anchor-mag/state.json".into(), &absolute);
     let log = log(&root.table_or_empty("log"));
     // What a missing address stood for above is not used: its absence was reported.
-    let (name, _, _) = (name?, proxy_coa?, lma?);
+    let (name, _, _) = (name?, addresses.proxy_coa?, addresses.lma?);
     let unknown_node = unknown_node.map_or(Some(None), |read| read.map(Some))?;
-    Some(Config { name, core, handoff, tunnel, access, mobile_nodes, unknown_node, socket, log })
+    Some(Config {
+        name,
+        core,
+        handoff,
+        tunnel,
+        access,
+        mobile_nodes,
+        unknown_node,
+        socket,
+        dhcp,
+        state_file,
+        log,
+    })
+}
+
+/// `[node]`: ours, and the default anchor's.
+struct Addresses {
+    proxy_coa: Option<Ipv6Addr>,
+    ipv4_proxy_coa: Option<ProxyCoa>,
+    user_plane: Option<ProxyCoa>,
+    lma: Option<AnchorAddr>,
+}
+
+impl Addresses {
+    fn read(node: &Section<'_, '_>) -> Self {
+        let read = Self {
+            proxy_coa: node.required("proxy_coa", &unicast),
+            ipv4_proxy_coa: node.get("ipv4_proxy_coa", &ipv4_endpoint).map(ProxyCoa),
+            user_plane: node.get("user_plane_address", &endpoint).map(ProxyCoa),
+            lma: node.required("lma_address", &endpoint).map(AnchorAddr),
+        };
+        if let Some(lma) = read.lma {
+            reachable(node, lma, read.ipv4_proxy_coa);
+        }
+        read
+    }
+}
+
+/// An anchor with an IPv4 address is spoken to from one (RFC 5844 4.2.2.1).
+fn reachable(s: &Section<'_, '_>, lma: AnchorAddr, ipv4_proxy_coa: Option<ProxyCoa>) {
+    if lma.0.to_ipv4_mapped().is_some() && ipv4_proxy_coa.is_none() {
+        s.fault("lma_address", "is an IPv4 address: node.ipv4_proxy_coa is needed to speak to it");
+    }
+}
+
+/// `[heartbeat]` (RFC 5847 section 5).
+fn heartbeat(s: &Section<'_, '_>) -> HeartbeatConfig {
+    let secs = Duration::from_secs;
+    HeartbeatConfig {
+        interval: s.or("interval", secs(60), &|v| span(v, secs(1)..=secs(3600))),
+        missing_allowed: s.integer("missing_allowed", 3, 1..=100),
+    }
+}
+
+/// `[dhcp]` (RFC 5844 3.4.1).
+fn dhcp(s: &Section<'_, '_>) -> Dhcp {
+    let secs = Duration::from_secs;
+    let lease = s.or("lease", secs(3600), &|v| span(v, secs(60)..=secs(604_800)));
+    let dns = s.list("dns", &ipv4_endpoint);
+    Dhcp {
+        lease_s: u32::try_from(lease.as_secs()).unwrap_or(u32::MAX),
+        dns: dns.iter().filter_map(Ipv6Addr::to_ipv4_mapped).collect(),
+    }
+}
+
+/// `[access_network]` (RFC 6757).
+fn access_network(root: &Section<'_, '_>) -> Option<Box<[u8]>> {
+    let s = root.table("access_network")?;
+    let name = s.required("name", &network_text);
+    let access_point = s.get("access_point", &network_text).unwrap_or_default();
+    let realm = s.get("operator_realm", &network_text);
+    let name = name?;
+    let network = AniSubOption::Network {
+        utf8: true,
+        name: name.as_bytes(),
+        access_point: access_point.as_bytes(),
+    };
+    // RFC 6757 3.1.3: an operator by its realm is of type 2.
+    let operator = realm.as_deref().map(|realm| AniSubOption::Operator(2, realm.as_bytes()));
+    sub_options(&[Some(network), operator].into_iter().flatten().collect::<Vec<_>>())
 }
 
 fn advert_config(s: &Section<'_, '_>) -> AdvertConfig {
@@ -182,15 +324,15 @@ fn access_links(root: &Section<'_, '_>, tunnel: &Tunnel) -> Vec<Access> {
 
 fn mobile_nodes(
     root: &Section<'_, '_>,
-    lma: Option<AnchorAddr>,
+    core: &MagConfig,
+    default: &Served,
     handoff: HandoffHint,
     access: &[Access],
 ) -> Vec<MobileNode> {
     let mut nodes = Vec::new();
     for s in root.tables("mobile_node") {
         let mn_id = s.required("mn_id", &mn_id);
-        let own_lma = s.get("lma_address", &unicast).map(AnchorAddr);
-        let att = s.or("att", ETHERNET, &access_tech);
+        let served = served(&s, core, default);
         let prefixes = s.list("prefixes", &global_prefix);
         let (mac, interface) = (s.get("mac", &unicast_mac), s.get("interface", &interface_name));
         let handoff = s.or("handoff", handoff, &handoff_hint);
@@ -201,15 +343,35 @@ fn mobile_nodes(
         {
             s.fault("interface", format!("{name} is none of the [[access]] links"));
         }
-        if let (Some(mn_id), Some(lma)) = (mn_id, own_lma.or(lma)) {
-            let profile = NodeProfile { mn_id, lma, prefixes, att };
+        if let Some(mn_id) = mn_id {
+            let profile = served.profile(mn_id, prefixes);
             nodes.push(MobileNode { profile, mac, interface, handoff });
         }
     }
     nodes
 }
 
-fn unknown_node(s: &Section<'_, '_>, lma: Option<AnchorAddr>) -> Option<UnknownNode> {
+/// What a node's table says of its service; `default` where it says nothing.
+fn served(s: &Section<'_, '_>, core: &MagConfig, default: &Served) -> Served {
+    let own_lma = s.get("lma_address", &endpoint).map(AnchorAddr);
+    if let Some(lma) = own_lma {
+        reachable(s, lma, core.ipv4_proxy_coa);
+    }
+    let served = Served {
+        att: s.or("att", default.att, &access_tech),
+        lma: own_lma.unwrap_or(default.lma),
+        ipv6: s.or("ipv6", default.ipv6, &boolean),
+        ipv4: s.or("ipv4", default.ipv4, &ipv4_home),
+        gre: s.or("gre", default.gre, &gre),
+        service: s.get("service", &service).or_else(|| default.service.clone()),
+    };
+    if !served.ipv6 && served.ipv4.is_none() {
+        s.fault("", "is served with neither ipv6 nor ipv4");
+    }
+    served
+}
+
+fn unknown_node(s: &Section<'_, '_>, core: &MagConfig, default: &Served) -> Option<UnknownNode> {
     let template = |v: &DeValue<'_>| {
         let text = string(v)?;
         if text.contains(MAC_PLACEHOLDER) && text.len() <= MnId::MAX_LEN - MAC_LEN {
@@ -219,57 +381,8 @@ fn unknown_node(s: &Section<'_, '_>, lma: Option<AnchorAddr>) -> Option<UnknownN
         Err(format!("{text:?} must contain {MAC_PLACEHOLDER}, and be at most 237 bytes long"))
     };
     let mn_id = s.required("mn_id", &template);
-    let att = s.or("att", ETHERNET, &access_tech);
-    let own_lma = s.get("lma_address", &unicast).map(AnchorAddr);
-    Some(UnknownNode { mn_id: mn_id?, att, lma: own_lma.or(lma)? })
-}
-
-/// RFC 5213 8.5.
-const ETHERNET: AccessTech = AccessTech(3);
-/// As text.
-const MAC_LEN: usize = 17;
-
-fn access_tech(v: &DeValue<'_>) -> Result<AccessTech, String> {
-    integer(v, &(1..=u8::MAX)).map(AccessTech)
-}
-
-fn mn_id(v: &DeValue<'_>) -> Result<MnId, String> {
-    let text = string(v)?;
-    match MnId::nai(&text) {
-        Some(id) if !text.is_empty() => Ok(id),
-        _ => Err(format!("{text:?} is not an identifier of 1 to {} bytes", MnId::MAX_LEN)),
-    }
-}
-
-fn handoff_hint(v: &DeValue<'_>) -> Result<HandoffHint, String> {
-    string(v)?.parse()
-}
-
-/// `true` for timestamps: `TimestampBasedApproachInUse`.
-fn ordering(v: &DeValue<'_>) -> Result<bool, String> {
-    match string(v)?.as_str() {
-        "timestamp" => Ok(true),
-        "sequence-number" => Ok(false),
-        other => Err(format!("{other:?} is neither \"timestamp\" nor \"sequence-number\"")),
-    }
-}
-
-fn link_local(v: &DeValue<'_>) -> Result<Ipv6Addr, String> {
-    let text = string(v)?;
-    match text.parse::<Ipv6Addr>() {
-        Ok(a) if a.is_unicast_link_local() => Ok(a),
-        _ => Err(format!("{text:?} is not a link-local address (like \"fe80::1\")")),
-    }
-}
-
-fn unicast_mac(v: &DeValue<'_>) -> Result<MacAddr, String> {
-    let text = string(v)?;
-    let mac: MacAddr = text.parse().map_err(|_| format!("{text:?} is not a MAC address"))?;
-    let MacAddr([first, ..]) = mac;
-    if first & 1 == 1 || mac == MacAddr::default() {
-        return Err(format!("{mac} is not the address of an interface"));
-    }
-    Ok(mac)
+    let served = served(s, core, default);
+    Some(UnknownNode { mn_id: mn_id?, served })
 }
 
 #[cfg(test)]
@@ -316,8 +429,14 @@ mod tests {
     fn template_for_unknown_nodes_gives_each_its_own_identifier() {
         let unknown = UnknownNode {
             mn_id: "{mac}@example.org".into(),
-            att: ETHERNET,
-            lma: AnchorAddr(Ipv6Addr::LOCALHOST),
+            served: Served {
+                att: ETHERNET,
+                lma: AnchorAddr(Ipv6Addr::LOCALHOST),
+                ipv6: true,
+                ipv4: None,
+                gre: Gre::Off,
+                service: None,
+            },
         };
         let id = |last| unknown.profile(MacAddr([2, 0, 0, 0, 0, last])).map(|p| p.mn_id);
         assert_eq!(id(1), MnId::nai("02:00:00:00:00:01@example.org"));

@@ -1,12 +1,15 @@
 //! The command line of `anchor-mag`.
 
+use crate::addr::{AnchorAddr, Encap, GreKeys};
 use crate::config;
 use crate::mag::control::{self, Reply, Request, Shown};
 use crate::mag::gateway;
 use crate::mag::load::drive::{self, LoadArgs};
-use crate::mobility::mag::event::HandoffHint;
+use crate::mobility::mag::action::Path;
+use crate::mobility::mag::event::{Family, HandoffHint};
 use clap::{Args, Parser, Subcommand};
 use std::io::{self, IsTerminal, Write};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -53,6 +56,23 @@ enum Command {
     Retry {
         #[command(flatten)]
         at: At,
+    },
+    /// Tell a running gateway that a node that stays gives up one address family.
+    Release {
+        #[command(flatten)]
+        at: At,
+        /// Which: ipv4 or ipv6.
+        #[arg(long)]
+        family: Family,
+    },
+    /// End all sessions with an anchor by one message (RFC 5846 9.2).
+    Revoke {
+        /// The gateway's control socket.
+        #[arg(long)]
+        socket: PathBuf,
+        /// The anchor.
+        #[arg(long)]
+        lma: IpAddr,
     },
     /// Play many gateways and nodes towards one anchor, and verify every answer.
     Load(LoadArgs),
@@ -112,6 +132,17 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
         Command::Retry { at } => {
             ask(&at.socket, &Request::Retry { interface: at.interface }, false)
         }
+        Command::Release { at, family } => {
+            let interface = at.interface;
+            ask(&at.socket, &Request::Release { interface, family }, false)
+        }
+        Command::Revoke { socket, lma } => {
+            let lma_address = AnchorAddr(match lma {
+                IpAddr::V4(a) => a.to_ipv6_mapped(),
+                IpAddr::V6(a) => a,
+            });
+            ask(&socket, &Request::Revoke { lma_address }, false)
+        }
         Command::Load(args) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(drive::run(args))
@@ -152,7 +183,11 @@ fn ask(
 }
 
 fn render(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{:<12} {:<24} {:<14} {:<24} LIFETIME", "INTERFACE", "MN-ID", "STATE", "HNP")?;
+    writeln!(
+        out,
+        "{:<12} {:<24} {:<14} {:<24} {:<18} {:<20} LIFETIME",
+        "INTERFACE", "MN-ID", "STATE", "HNP", "IPV4", "TUNNEL"
+    )?;
     for b in &shown.bindings {
         let hnp: Vec<String> = b.binding.hnp.iter().map(ToString::to_string).collect();
         let state = match b.binding.status {
@@ -161,11 +196,34 @@ fn render(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
         };
         let (interface, mn_id) = (&b.interface, &b.binding.mn_id);
         let left = b.binding.lifetime_left_s;
-        writeln!(out, "{interface:<12} {mn_id:<24} {state:<14} {:<24} {left} s", hnp.join(","))?;
+        let ipv4 = b.binding.ipv4.map_or_else(String::new, |lease| {
+            format!("{}/{}", lease.home.addr(), lease.home.prefix_len())
+        });
+        let tunnel = b.binding.path.map_or_else(String::new, |path| tunnel(path, b.binding.keys));
+        let hnp = hnp.join(",");
+        writeln!(
+            out,
+            "{interface:<12} {mn_id:<24} {state:<14} {hnp:<24} {ipv4:<18} {tunnel:<20} {left} s"
+        )?;
     }
     writeln!(out)?;
     for (name, value) in shown.counters.iter().filter(|(_, v)| **v > 0) {
         writeln!(out, "{name:<36} {value:>12}")?;
     }
     Ok(())
+}
+
+/// `ipv6`, `ipv4-udp`, `ipv6-gre 7/9`: what carries the packets, and the keys down and up.
+fn tunnel(path: Path, keys: GreKeys) -> String {
+    let outer = if path.lma.0.to_ipv4_mapped().is_some() { "ipv4" } else { "ipv6" };
+    let form = match path.encap {
+        Encap::Ip => "",
+        Encap::Gre => "-gre",
+        Encap::Udp(_) => "-udp",
+        Encap::UdpGre(_) => "-udp-gre",
+    };
+    match (keys.downlink, keys.uplink) {
+        (Some(down), Some(up)) => format!("{outer}{form} {down}/{up}"),
+        _ => format!("{outer}{form}"),
+    }
 }

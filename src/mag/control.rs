@@ -1,9 +1,10 @@
 //! The control socket: one JSON object a line, a request and its reply.
 
+use crate::addr::AnchorAddr;
 use crate::mag::counter::Counters;
 use crate::mag::retry;
 use crate::mobility::mag::BindingRow;
-use crate::mobility::mag::event::HandoffHint;
+use crate::mobility::mag::event::{Family, HandoffHint};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -33,6 +34,10 @@ pub(super) enum Request {
     Detach { interface: String, terminate: bool },
     /// Administrative action (RFC 5213 6.9.1.2).
     Retry { interface: String },
+    /// A node that stays gives up one family (RFC 5844 3.2.3.3).
+    Release { interface: String, family: Family },
+    /// All sessions with an anchor end by one message (RFC 5846 9.2).
+    Revoke { lma_address: AnchorAddr },
     /// The Binding Update List and the counters.
     Show,
 }

@@ -31,6 +31,16 @@ counters! {
     NodeUnknown = "node_unknown",
     /// Updates that the kernel did not take; they are sent again.
     PbuSendFailed = "pbu_send_failed",
+    /// Revocations, their acknowledgements and heartbeats that the kernel did not take.
+    PeerSendFailed = "peer_send_failed",
+    /// Messages on DHCP's port that are no client's, or not of the node's own interface.
+    DhcpIgnored = "dhcp_ignored",
+    /// DHCP replies to nodes.
+    DhcpReplies = "dhcp_replies",
+    /// DHCP replies that the kernel did not take.
+    DhcpSendFailed = "dhcp_send_failed",
+    /// The restart counter and its anchors were not written (RFC 5847 3.2).
+    StateWriteFailed = "state_write_failed",
     /// Advertisements and probes that the kernel did not take.
     NdSendFailed = "nd_send_failed",
     /// Routes, rules or addresses that the kernel refused.
@@ -41,12 +51,14 @@ counters! {
     TunnelUplink = "tunnel_uplink",
     /// Packets from an anchor to a node.
     TunnelDownlink = "tunnel_downlink",
-    /// Not an IPv6 packet, or not a whole one.
+    /// Not an IP packet, or not a whole one.
     TunnelMalformed = "tunnel_malformed",
     /// No bound node has the address.
     TunnelNoBinding = "tunnel_no_binding",
     /// Tunnelled by another address than the node's anchor.
     TunnelWrongAnchor = "tunnel_wrong_anchor",
+    /// Not in the form that was negotiated with its anchor, or with another GRE key.
+    TunnelWrongKey = "tunnel_wrong_key",
     /// Marked as congested, for a transport that cannot hear of it (RFC 3168 9.1.1).
     TunnelCongested = "tunnel_congested",
     /// The kernel did not take the tunnel packet.

@@ -1,22 +1,28 @@
 //! The gateway's task: what happened goes into the core, what the core decides is done.
 
 mod act;
+mod ipv4;
+mod request;
 
-use crate::addr::{AnchorAddr, MacAddr};
+use crate::addr::MacAddr;
 use crate::config::mag::Config;
 use crate::mag::access::{self, Seen};
 use crate::mag::clock::Clock;
-use crate::mag::control::{Call, Reply, Request, Server, Shown, ShownBinding};
+use crate::mag::control::{Call, Server};
 use crate::mag::counter::{Counter, Counters};
+use crate::mag::dhcp;
 use crate::mag::input::{self, Input};
 use crate::mag::kernel::{self, Interface, Kernel};
+use crate::mag::signaling::Signaling;
 use crate::mag::socket::RawSocket;
-use crate::mag::tunnel::{Tunnel, TunnelTable};
-use crate::mobility::mag::Mag;
+use crate::mag::state::State;
+use crate::mag::tunnel::{Receiver, Tunnel, TunnelTable};
+use crate::mobility::mag::action::{Ipv4Lease, Path};
 use crate::mobility::mag::event::{Event, Link, LinkId};
+use crate::mobility::mag::{Mag, MagConfig};
 use crate::time::Duration;
 use parking_lot::RwLock;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -26,7 +32,7 @@ use tokio::task::JoinHandle;
 
 /// Inputs that wait for the gateway's task.
 const INPUTS_MAX: usize = 1024;
-/// Of the tunnel (RFC 2473 6.7).
+/// Of the tunnel until one is there (RFC 2473 6.7).
 const OUTER_HEADER_LEN: u16 = 40;
 /// How often the kernel is asked for the path MTU of every tunnel (RFC 5213 6.9.5).
 const PATH_MTU_INTERVAL: Duration = Duration::from_secs(10);
@@ -55,8 +61,20 @@ struct AccessLink {
     mac: MacAddr,
     /// Our address there, while a binding wants one.
     link_local: Option<Ipv6Addr>,
-    /// Receives neighbour discovery.
-    task: JoinHandle<()>,
+    /// The node's IPv4 home address, while a binding has one.
+    lease: Option<Ipv4Lease>,
+    /// Where DHCP replies leave; `None` if no node is served with IPv4.
+    dhcp: Option<Arc<RawSocket>>,
+    /// They receive neighbour discovery and DHCP.
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl AccessLink {
+    fn stop(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
 }
 
 struct Gateway {
@@ -65,11 +83,12 @@ struct Gateway {
     core: Mag,
     kernel: Kernel,
     links: BTreeMap<LinkId, AccessLink>,
-    signaling: Arc<RawSocket>,
+    signaling: Signaling,
     sender: Arc<RawSocket>,
     tunnel: Arc<Tunnel>,
     tunnel_link: LinkId,
-    tunnel_mtus: BTreeMap<AnchorAddr, u16>,
+    tunnel_mtus: BTreeMap<Path, u16>,
+    state: State,
     audits: BTreeMap<String, u64>,
     counters: Arc<Counters>,
     inputs: mpsc::Sender<Input>,
@@ -88,13 +107,7 @@ pub(super) async fn run(config: Config) -> Result<(), GatewayError> {
     let server = tokio::spawn(server.run(calls, Arc::clone(&gateway.counters)));
     let mut path_mtu = tokio::time::interval(PATH_MTU_INTERVAL);
     let tunnel = Arc::clone(&gateway.tunnel);
-    // Either end alone is no tunnel.
-    let tunnelling = async {
-        tokio::select! {
-            error = tunnel.uplink() => error,
-            error = tunnel.downlink() => error,
-        }
-    };
+    let tunnelling = async { tunnel.uplink().await };
     tokio::pin!(tunnelling);
     tracing::info!(name = gateway.config.name, "gateway started");
 
@@ -117,7 +130,7 @@ pub(super) async fn run(config: Config) -> Result<(), GatewayError> {
             _ = terminate.recv() => stop_at = Some(gateway.stop()),
             _ = interrupt.recv() => stop_at = Some(gateway.stop()),
             error = &mut tunnelling, if tunnel_works => {
-                tracing::error!(%error, "the tunnel's sockets failed");
+                tracing::error!(%error, "the TUN failed");
                 tunnel_works = false;
                 stop_at = Some(gateway.stop());
             }
@@ -131,12 +144,13 @@ pub(super) async fn run(config: Config) -> Result<(), GatewayError> {
 
 impl Gateway {
     fn start(config: Config, inputs: mpsc::Sender<Input>) -> Result<Self, GatewayError> {
-        let coa = config.core.proxy_coa;
+        let state_file = config.state_file.display().to_string();
+        let (state, lost) = State::open(&config.state_file).map_err(doing(state_file))?;
         let tun = config.tunnel.interface.clone();
         let mut kernel =
             Kernel::open(&tun, config.tunnel.local_routing).map_err(doing("netlink"))?;
         kernel.clear().map_err(doing("routes and rules of an earlier run"))?;
-        kernel::forward_packets().map_err(doing("net.ipv6.conf.all.forwarding"))?;
+        kernel::forward_packets().map_err(doing("net.*.conf.all"))?;
         let device = tun_rs::DeviceBuilder::new()
             .name(&tun)
             // Up only once the kernel is told to keep quiet on it.
@@ -156,23 +170,20 @@ impl Gateway {
         kernel.set_mtu(tunnel_link, tunnel_mtu).map_err(doing(format!("TUN {tun}")))?;
         kernel.set_up_tunnel(tunnel_link).map_err(doing("routes and rules"))?;
 
-        let at_coa = |e| doing(format!("raw socket at {coa}"))(e);
-        let signaling = Arc::new(RawSocket::mobility(coa.0).map_err(at_coa)?);
+        let signaling = Signaling::open(&config.core).map_err(doing("signaling's sockets"))?;
         let sender = Arc::new(RawSocket::sender().map_err(doing("raw socket"))?);
         let counters = Arc::new(Counters::default());
-        let tunnel = Tunnel {
+        let ipv4 = config.core.ipv4_proxy_coa.is_some();
+        let ipv4_sender = ipv4.then(RawSocket::ipv4_sender).transpose();
+        let tunnel = Arc::new(Tunnel {
             device,
-            socket: RawSocket::tunnel(coa.0).map_err(at_coa)?,
             sender: Arc::clone(&sender),
+            ipv4_sender: ipv4_sender.map_err(doing("raw socket"))?.map(Arc::new),
             table: RwLock::new(TunnelTable::default()),
             counters: Arc::clone(&counters),
-            proxy_coa: coa,
-        };
-        tokio::spawn(input::signaling(
-            Arc::clone(&signaling),
-            inputs.clone(),
-            Arc::clone(&counters),
-        ));
+        });
+        receive_from_anchors(&config.core, &tunnel).map_err(doing("the tunnels' sockets"))?;
+        signaling.receive(&inputs, &counters);
         input::watch_links(inputs.clone()).map_err(doing("netlink"))?;
         let mut gateway = Self {
             core: Mag::new(config.core.clone()),
@@ -182,9 +193,10 @@ impl Gateway {
             links: BTreeMap::new(),
             signaling,
             sender,
-            tunnel: Arc::new(tunnel),
+            tunnel,
             tunnel_link,
             tunnel_mtus: BTreeMap::new(),
+            state,
             audits: BTreeMap::new(),
             counters,
             inputs,
@@ -195,12 +207,16 @@ impl Gateway {
                 gateway.open_link(interface).map_err(doing(name))?;
             }
         }
+        let restart_counter = gateway.state.restart_counter();
+        gateway.handle(Event::Started { restart_counter, lost });
         Ok(gateway)
     }
 
     fn take(&mut self, input: Input) {
         match input {
             Input::Pba(msg) => self.handle(Event::Pba(msg)),
+            Input::Peer(msg) => self.handle(Event::Peer(msg)),
+            Input::Dhcp { link, request } => self.dhcp(link, &request),
             Input::Solicited { link, mac, link_local } => {
                 let Some(there) = self.links.get(&link) else { return };
                 let name = there.interface.name.clone();
@@ -249,61 +265,6 @@ impl Gateway {
         }
     }
 
-    fn answer(&mut self, request: Request) -> Reply {
-        let link_of = |name: &str| {
-            let found = self.links.values().find(|l| l.interface.name == name);
-            found.map(|l| l.interface.id).ok_or(Reply::Error(format!(
-                "{name} is not an access link; there are: {}",
-                self.links
-                    .values()
-                    .map(|l| l.interface.name.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )))
-        };
-        let event = match request {
-            Request::Attach { interface, mn_id, handoff } => {
-                let link = match link_of(&interface) {
-                    Ok(link) => link,
-                    Err(e) => return e,
-                };
-                let mn_id = mn_id.as_deref();
-                let seen = Seen { interface: &interface, mn_id, handoff, ..Seen::default() };
-                return if self.attach(link, seen) {
-                    Reply::Done
-                } else {
-                    Reply::Error("no [[mobile_node]] of the configuration fits".into())
-                };
-            }
-            Request::Detach { interface, terminate } => {
-                link_of(&interface).map(|link| Event::Detach { link, terminate })
-            }
-            Request::Retry { interface } => link_of(&interface).map(Event::Retry),
-            Request::Show => return Reply::Shown(self.show()),
-        };
-        match event {
-            Ok(event) => {
-                self.handle(event);
-                Reply::Done
-            }
-            Err(e) => e,
-        }
-    }
-
-    fn show(&self) -> Shown {
-        let name = |link| self.links.get(&link).map(|l| l.interface.name.clone());
-        let bindings = self.core.bindings(self.clock.now()).map(|binding| ShownBinding {
-            interface: name(binding.link).unwrap_or_default(),
-            binding,
-        });
-        let counters = self.counters.rows().map(|(name, value)| (name.to_owned(), value));
-        Shown {
-            name: self.config.name.clone(),
-            bindings: bindings.collect(),
-            counters: counters.chain(self.audits.clone()).collect(),
-        }
-    }
-
     fn is_access(&self, interface: &Interface) -> bool {
         self.config.access.iter().any(|a| a.interface == interface.name)
     }
@@ -341,16 +302,18 @@ impl Gateway {
         for address in self.kernel.link_locals(interface.id)? {
             self.kernel.del_link_local(interface.id, address)?;
         }
-        let socket = RawSocket::icmpv6(interface.id.0)?;
-        let task = tokio::spawn(input::neighbor_discovery(
-            socket,
-            interface.id,
-            self.inputs.clone(),
-            Arc::clone(&self.counters),
-        ));
+        let (id, inputs, counters) = (interface.id, &self.inputs, &self.counters);
+        let socket = RawSocket::icmpv6(id.0)?;
+        let discovery = input::neighbor_discovery(socket, id, inputs.clone(), Arc::clone(counters));
+        let mut tasks = vec![tokio::spawn(discovery)];
+        let dhcp = self.config.serves_ipv4().then(|| dhcp_socket(&interface)).transpose()?;
+        if let Some(socket) = &dhcp {
+            let served = input::dhcp(Arc::clone(socket), id, inputs.clone(), Arc::clone(counters));
+            tasks.push(tokio::spawn(served));
+        }
         tracing::info!(interface = interface.name, %mac, "access link");
-        let id = interface.id;
-        self.links.insert(id, AccessLink { interface, mac, link_local: None, task });
+        let link = AccessLink { interface, mac, link_local: None, lease: None, dhcp, tasks };
+        self.links.insert(id, link);
         Ok(())
     }
 
@@ -358,7 +321,7 @@ impl Gateway {
         if self.links.contains_key(&link) {
             self.handle(Event::Detach { link, terminate: false });
             if let Some(gone) = self.links.remove(&link) {
-                gone.task.abort();
+                gone.stop();
             }
         }
     }
@@ -374,10 +337,29 @@ impl Gateway {
 
     fn finish(mut self) -> Result<(), GatewayError> {
         for link in self.links.values() {
-            link.task.abort();
+            link.stop();
         }
         self.kernel.clear().map_err(doing("routes and rules"))?;
         tracing::info!(name = self.config.name, "gateway stopped");
         Ok(())
     }
+}
+
+/// Opens the sockets of every tunnel to our addresses.
+fn receive_from_anchors(config: &MagConfig, tunnel: &Arc<Tunnel>) -> io::Result<()> {
+    let coas = [Some(config.proxy_coa), config.ipv4_proxy_coa, config.user_plane];
+    let coas: BTreeSet<_> = coas.into_iter().flatten().collect();
+    for coa in coas {
+        for receiver in Receiver::all(coa)? {
+            let tunnel = Arc::clone(tunnel);
+            tokio::spawn(async move { tunnel.downlink(receiver).await });
+        }
+    }
+    Ok(())
+}
+
+/// What a link needs whose node may have an IPv4 address.
+fn dhcp_socket(interface: &Interface) -> io::Result<Arc<RawSocket>> {
+    kernel::proxy_arp(&interface.name)?;
+    RawSocket::udp_of_link(interface.id.0, dhcp::SERVER_PORT).map(Arc::new)
 }

@@ -3,13 +3,13 @@
 use crate::addr::MacAddr;
 use crate::control::netlink::RouteSocket;
 use crate::mag::counter::{Counter, Counters};
+use crate::mag::dhcp;
 use crate::mag::kernel::{Interface, interface};
 use crate::mag::retry;
 use crate::mag::socket::{RawSocket, Received};
 use crate::mobility::mag::event::LinkId;
-use crate::mobility::message::{AckMsg, Transport};
+use crate::mobility::message::{AckMsg, PeerMsg};
 use crate::wire::icmpv6::ndp::{Envelope, NeighborAdvertisement, RouterSolicitation};
-use crate::wire::mh::{MAX_LEN, Message};
 use netlink_packet_route::RouteNetlinkMessage;
 use std::io;
 use std::net::Ipv6Addr;
@@ -28,6 +28,10 @@ const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 pub(super) enum Input {
     /// A Binding Acknowledgement whose header is right.
     Pba(AckMsg),
+    /// A revocation, an acknowledgement of one, a heartbeat or a Binding Error, likewise.
+    Peer(PeerMsg),
+    /// A node asked for an IPv4 address, or gave one up.
+    Dhcp { link: LinkId, request: dhcp::Request },
     /// A node asked for a router.
     Solicited { link: LinkId, mac: Option<MacAddr>, link_local: Option<Ipv6Addr> },
     /// A node advertised this address.
@@ -38,32 +42,25 @@ pub(super) enum Input {
     LinkGone(LinkId),
 }
 
-/// Receives Mobility Headers, until the gateway is gone.
-pub(super) async fn signaling(
+/// Receives what nodes of one link ask of a DHCP server, until the gateway or the link is gone.
+pub(super) async fn dhcp(
     socket: Arc<RawSocket>,
+    link: LinkId,
     gateway: mpsc::Sender<Input>,
     counters: Arc<Counters>,
 ) {
-    let mut buf = [0; MAX_LEN];
+    let mut buf = [0; dhcp::MESSAGE_MAX];
     loop {
         let received = socket.recv(&mut buf).await;
-        let received = retry::ok_or_pause("signaling", &counters, received).await;
+        let received = retry::ok_or_pause("DHCP", &counters, received).await;
         let Some(from) = received else { continue };
-        let bytes = buf.get(..from.len).unwrap_or_default();
-        // RFC 5213 6.9.1.2 (2): the rules of RFC 6275 9.2.
-        match Message::parse(bytes, from.src, from.dst) {
-            Ok(Message::Ba(ack, options)) => {
-                let (src, dst, transport) = (from.src, from.dst, Transport::Ipv6);
-                let msg = AckMsg { src, dst, transport, ack, options: options.into() };
-                if gateway.send(Input::Pba(msg)).await.is_err() {
+        match dhcp::Request::parse(from.bytes(&buf)) {
+            Some(request) => {
+                if gateway.send(Input::Dhcp { link, request }).await.is_err() {
                     return;
                 }
             }
-            Ok(_) => counters.add(Counter::MhUnexpected),
-            Err(error) => {
-                counters.add(Counter::MhMalformed);
-                tracing::debug!(%error, src = %from.src, "Mobility Header");
-            }
+            None => counters.add(Counter::DhcpIgnored),
         }
     }
 }
@@ -80,7 +77,7 @@ pub(super) async fn neighbor_discovery(
         let received = socket.recv(&mut buf).await;
         let received = retry::ok_or_pause("neighbour discovery", &counters, received).await;
         let Some(from) = received else { continue };
-        let message = buf.get(..from.len).unwrap_or_default();
+        let message = from.bytes(&buf);
         let input = match discovered(message, from, link) {
             None => continue,
             Some(Ok(input)) => input,

@@ -10,8 +10,9 @@
 //!   RULES+4   iif LINK  from HNP lookup UPLINK    from a bound node into the tunnel
 //!   RULES+5   iif LINK  blackhole                 no binding, or not the node's address: dropped
 //! ```
-//! `DOWNLINK` has a route for each home network prefix, `UPLINK` the default route to the TUN. Both
-//! tables and these priorities are ours alone: what a crash left there is removed at start.
+//! `DOWNLINK` has a route for each home network prefix and IPv4 home address, `UPLINK` the default
+//! route to the TUN. The rules are there for both families. Both tables and these priorities are ours
+//! alone: what a crash left there is removed at start.
 
 use crate::addr::{HomePrefix, MacAddr};
 use crate::control::netlink::RouteSocket;
@@ -27,12 +28,14 @@ use netlink_packet_route::route::{
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// From the tunnel to the nodes.
 const DOWNLINK: u32 = 52_130;
 /// From the nodes into the tunnel.
 const UPLINK: u32 = 52_131;
+/// Both that nodes have.
+const FAMILIES: [AddressFamily; 2] = [AddressFamily::Inet6, AddressFamily::Inet];
 /// The first priority of our rules.
 const RULES: u32 = 5_213;
 
@@ -62,8 +65,15 @@ impl Kernel {
 
     /// Removes our rules and routes, also those of a gateway that ended without doing so.
     pub(super) fn clear(&mut self) -> io::Result<()> {
+        for family in FAMILIES {
+            self.clear_family(family)?;
+        }
+        Ok(())
+    }
+
+    fn clear_family(&mut self, family: AddressFamily) -> io::Result<()> {
         let mut rules = Vec::new();
-        self.socket.dump(RouteNetlinkMessage::GetRule(rule_message()), |m| {
+        self.socket.dump(RouteNetlinkMessage::GetRule(rule_message(family)), |m| {
             if let RouteNetlinkMessage::NewRule(rule) = m
                 && rule.attributes.iter().any(is_our_priority)
             {
@@ -74,7 +84,7 @@ impl Kernel {
             self.socket.request(RouteNetlinkMessage::DelRule(rule), 0)?;
         }
         let mut query = RouteMessage::default();
-        query.header.address_family = AddressFamily::Inet6;
+        query.header.address_family = family;
         let mut routes = Vec::new();
         self.socket.dump(RouteNetlinkMessage::GetRoute(query), |m| {
             if let RouteNetlinkMessage::NewRoute(route) = m
@@ -92,35 +102,42 @@ impl Kernel {
     /// The rules and routes that are always there.
     pub(super) fn set_up_tunnel(&mut self, tunnel: LinkId) -> io::Result<()> {
         let name = self.tunnel.clone();
-        self.rule(true, RULES, "lo", None, Some(DOWNLINK))?;
-        self.rule(true, RULES + 1, &name, None, Some(DOWNLINK))?;
-        self.rule(true, RULES + 2, &name, None, None)?;
-        self.route(true, HomePrefix::ALL_ZERO, tunnel, UPLINK)
+        for family in FAMILIES {
+            self.rule(true, RULES, "lo", Select::All(family), Some(DOWNLINK))?;
+            self.rule(true, RULES + 1, &name, Select::All(family), Some(DOWNLINK))?;
+            self.rule(true, RULES + 2, &name, Select::All(family), None)?;
+        }
+        self.route(true, HomePrefix::ALL_ZERO, tunnel, UPLINK)?;
+        let all_of_ipv4 = HomePrefix::from_ipv4(Ipv4Addr::UNSPECIFIED, 0);
+        self.route(true, all_of_ipv4.map_err(io::Error::other)?, tunnel, UPLINK)
     }
 
     /// Nothing from this link is forwarded unless a rule of a binding says so.
     pub(super) fn guard_link(&mut self, interface: &str) -> io::Result<()> {
-        match self.rule(true, RULES + 5, interface, None, None) {
-            // The interface was there before, under the same name.
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            other => other,
+        for family in FAMILIES {
+            match self.rule(true, RULES + 5, interface, Select::All(family), None) {
+                // The interface was there before, under the same name.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                other => other?,
+            }
         }
+        Ok(())
     }
 
     /// Forwards for a binding's prefix.
     pub(super) fn install(&mut self, prefix: HomePrefix, link: &Interface) -> io::Result<()> {
         self.route(true, prefix, link.id, DOWNLINK)?;
         if self.local_routing {
-            self.rule(true, RULES + 3, &link.name, Some(prefix), Some(DOWNLINK))?;
+            self.rule(true, RULES + 3, &link.name, Select::From(prefix), Some(DOWNLINK))?;
         }
-        self.rule(true, RULES + 4, &link.name, Some(prefix), Some(UPLINK))
+        self.rule(true, RULES + 4, &link.name, Select::From(prefix), Some(UPLINK))
     }
 
     /// Stops that, whatever part of it is still there.
     pub(super) fn remove(&mut self, prefix: HomePrefix, link: &Interface) -> io::Result<()> {
-        let uplink = self.rule(false, RULES + 4, &link.name, Some(prefix), Some(UPLINK));
+        let uplink = self.rule(false, RULES + 4, &link.name, Select::From(prefix), Some(UPLINK));
         let local = if self.local_routing {
-            self.rule(false, RULES + 3, &link.name, Some(prefix), Some(DOWNLINK))
+            self.rule(false, RULES + 3, &link.name, Select::From(prefix), Some(DOWNLINK))
         } else {
             Ok(())
         };
@@ -177,6 +194,22 @@ impl Kernel {
         }
     }
 
+    /// Adds the address of a node's default router to its link, without a route to others there:
+    /// the node is the only one (RFC 5844 3.2.3.2).
+    pub(super) fn add_router(&mut self, link: LinkId, router: Ipv4Addr) -> io::Result<()> {
+        let message = RouteNetlinkMessage::NewAddress(host_address(link, router.into()));
+        self.socket.request(message, NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    /// Removes it; one that went with its link is removed already.
+    pub(super) fn del_router(&mut self, link: LinkId, router: Ipv4Addr) -> io::Result<()> {
+        let message = RouteNetlinkMessage::DelAddress(host_address(link, router.into()));
+        match self.socket.request(message, 0) {
+            Err(e) if is_gone(&e) => Ok(()),
+            other => other,
+        }
+    }
+
     /// The link-local addresses of an interface.
     pub(super) fn link_locals(&mut self, link: LinkId) -> io::Result<Vec<Ipv6Addr>> {
         let mut query = AddressMessage::default();
@@ -199,9 +232,13 @@ impl Kernel {
     /// (RFC 5213 6.9.5), in bytes.
     pub(super) fn path_mtu(&mut self, dst: Ipv6Addr) -> io::Result<Option<u32>> {
         let mut query = RouteMessage::default();
-        query.header.address_family = AddressFamily::Inet6;
-        query.header.destination_prefix_length = 128;
-        query.attributes.push(RouteAttribute::Destination(RouteAddress::Inet6(dst)));
+        let (family, len, address) = match dst.to_ipv4_mapped() {
+            Some(v4) => (AddressFamily::Inet, 32, RouteAddress::Inet(v4)),
+            None => (AddressFamily::Inet6, 128, RouteAddress::Inet6(dst)),
+        };
+        query.header.address_family = family;
+        query.header.destination_prefix_length = len;
+        query.attributes.push(RouteAttribute::Destination(address));
         let (mut learnt, mut via) = (None, None);
         self.socket.query(RouteNetlinkMessage::GetRoute(query), |m| {
             let RouteNetlinkMessage::NewRoute(route) = m else { return };
@@ -226,12 +263,18 @@ impl Kernel {
 
     fn route(&mut self, add: bool, to: HomePrefix, link: LinkId, table: u32) -> io::Result<()> {
         let mut message = RouteMessage::default();
-        message.header.address_family = AddressFamily::Inet6;
-        message.header.destination_prefix_length = to.len();
+        let (family, address, len) = split(to);
+        message.header.address_family = family;
+        message.header.destination_prefix_length = len;
         message.header.protocol = RouteProtocol::Static;
-        message.header.scope = RouteScope::Universe;
         message.header.kind = RouteType::Unicast;
-        message.attributes.push(RouteAttribute::Destination(RouteAddress::Inet6(to.addr())));
+        let (scope, destination) = match address {
+            // Without a gateway an IPv4 route is of the link.
+            IpAddr::V4(a) => (RouteScope::Link, RouteAddress::Inet(a)),
+            IpAddr::V6(a) => (RouteScope::Universe, RouteAddress::Inet6(a)),
+        };
+        message.header.scope = scope;
+        message.attributes.push(RouteAttribute::Destination(destination));
         message.attributes.push(RouteAttribute::Oif(link.0));
         message.attributes.push(RouteAttribute::Table(table));
         if add {
@@ -248,16 +291,21 @@ impl Kernel {
         add: bool,
         priority: u32,
         iif: &str,
-        from: Option<HomePrefix>,
+        select: Select,
         table: Option<u32>,
     ) -> io::Result<()> {
-        let mut message = rule_message();
+        let mut message = match select {
+            Select::All(family) => rule_message(family),
+            Select::From(prefix) => {
+                let (family, address, len) = split(prefix);
+                let mut message = rule_message(family);
+                message.header.src_len = len;
+                message.attributes.push(RuleAttribute::Source(address));
+                message
+            }
+        };
         message.attributes.push(RuleAttribute::Priority(priority));
         message.attributes.push(RuleAttribute::Iifname(iif.into()));
-        if let Some(from) = from {
-            message.header.src_len = from.len();
-            message.attributes.push(RuleAttribute::Source(from.addr().into()));
-        }
         message.header.action = RuleAction::Blackhole;
         if let Some(table) = table {
             message.header.action = RuleAction::ToTable;
@@ -269,6 +317,21 @@ impl Kernel {
         } else {
             self.socket.request(RouteNetlinkMessage::DelRule(message), 0)
         }
+    }
+}
+
+/// Which packets of an interface a rule is for.
+#[derive(Debug, Clone, Copy)]
+enum Select {
+    All(AddressFamily),
+    From(HomePrefix),
+}
+
+/// A prefix as the kernel has it.
+fn split(prefix: HomePrefix) -> (AddressFamily, IpAddr, u8) {
+    match prefix.to_ipv4() {
+        Some((address, len)) => (AddressFamily::Inet, address.into(), len),
+        None => (AddressFamily::Inet6, prefix.addr().into(), prefix.len()),
     }
 }
 
@@ -292,7 +355,8 @@ impl Addresses {
 
     /// Adds one, unless it is there.
     pub(super) fn add(&mut self, address: Ipv6Addr) -> io::Result<()> {
-        let message = RouteNetlinkMessage::NewAddress(host_address(self.link, address));
+        let message =
+            RouteNetlinkMessage::NewAddress(host_address(self.link, address.to_canonical()));
         match self.socket.request(message, NLM_F_CREATE | NLM_F_EXCL) {
             Ok(()) => self.added.push(address),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
@@ -305,7 +369,8 @@ impl Addresses {
 impl Drop for Addresses {
     fn drop(&mut self) {
         for &address in &self.added {
-            let message = RouteNetlinkMessage::DelAddress(host_address(self.link, address));
+            let message =
+                RouteNetlinkMessage::DelAddress(host_address(self.link, address.to_canonical()));
             if let Err(error) = self.socket.request(message, 0) {
                 tracing::warn!(%error, %address, "address stays");
             }
@@ -333,25 +398,36 @@ pub(super) fn interface(link: &LinkMessage) -> Option<Interface> {
     })
 }
 
-/// Lets the kernel forward at all.
+/// Lets the kernel forward at all, and from interfaces whose routes are ours alone: the rules tell
+/// which sources are right (RFC 5844 3.2.4), not the kernel's reverse path.
 pub(super) fn forward_packets() -> io::Result<()> {
-    set_sysctl("all", "forwarding", "1")
+    set_sysctl("ipv6/conf/all/forwarding", "1")?;
+    set_sysctl("ipv4/conf/all/forwarding", "1")?;
+    set_sysctl("ipv4/conf/all/rp_filter", "0")
 }
 
 /// Keeps the kernel from giving an interface addresses of its own: on an access link the
 /// link-local one is the anchor's choice (RFC 5213 6.9.1.2 (15)), and there is no router but us.
 pub(super) fn quieten(interface: &str) -> io::Result<()> {
-    set_sysctl(interface, "accept_ra", "0")?;
-    set_sysctl(interface, "addr_gen_mode", "1")
+    set_sysctl(&format!("ipv6/conf/{interface}/accept_ra"), "0")?;
+    set_sysctl(&format!("ipv6/conf/{interface}/addr_gen_mode"), "1")?;
+    set_sysctl(&format!("ipv4/conf/{interface}/rp_filter"), "0")
 }
 
-fn set_sysctl(interface: &str, key: &str, value: &str) -> io::Result<()> {
-    std::fs::write(format!("/proc/sys/net/ipv6/conf/{interface}/{key}"), value)
+/// Answers a node's ARP requests for all that is reached through its tunnel, at once (RFC 5844
+/// 3.2.4): the rules of its binding tell what that is.
+pub(super) fn proxy_arp(interface: &str) -> io::Result<()> {
+    set_sysctl(&format!("ipv4/conf/{interface}/proxy_arp"), "1")?;
+    set_sysctl(&format!("ipv4/neigh/{interface}/proxy_delay"), "0")
 }
 
-fn rule_message() -> RuleMessage {
+fn set_sysctl(key: &str, value: &str) -> io::Result<()> {
+    std::fs::write(format!("/proc/sys/net/{key}"), value)
+}
+
+fn rule_message(family: AddressFamily) -> RuleMessage {
     let mut message = RuleMessage::default();
-    message.header.family = AddressFamily::Inet6;
+    message.header.family = family;
     message
 }
 
@@ -367,10 +443,19 @@ fn address_message(link: LinkId, address: Ipv6Addr) -> AddressMessage {
     message
 }
 
-fn host_address(link: LinkId, address: Ipv6Addr) -> AddressMessage {
-    let mut message = address_message(link, address);
-    message.header.prefix_len = 128;
+fn host_address(link: LinkId, address: IpAddr) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    let (family, len) = match address {
+        IpAddr::V4(_) => (AddressFamily::Inet, 32),
+        IpAddr::V6(_) => (AddressFamily::Inet6, 128),
+    };
+    message.header.family = family;
+    message.header.prefix_len = len;
+    message.header.index = link.0;
     message.header.scope = AddressScope::Universe;
+    message.header.flags = AddressHeaderFlags::Nodad;
+    message.attributes.push(AddressAttribute::Local(address));
+    message.attributes.push(AddressAttribute::Address(address));
     message
 }
 

@@ -1,11 +1,12 @@
 //! `anchor-mag`: kernel sockets, a TUN and netlink around the pure core of `mobility::mag`.
 //!
 //! ```text
-//!  access link -- RawSocket(ICMPv6) --+                         +-- RawSocket(MH) -- anchor
-//!  netlink (links down, gone) --------+--> Gateway --> Mag -----+-- RawSocket(RAW): RA, NS
-//!  control socket --------------------+   (one task)            +-- Kernel: routes, rules, addresses
+//!  access link -- RawSocket(ICMPv6) --+                         +-- Signaling (MH, UDP) -- anchor
+//!              -- UDP (DHCP) ---------+                         +-- RawSocket(RAW): RA, NS
+//!  netlink (links down, gone) --------+--> Gateway --> Mag -----+-- Kernel: routes, rules, addresses
+//!  control socket --------------------+   (one task)            +-- State: the restart counter
 //!                                            |
-//!                            TunnelTable ----+--> Tunnel (two tasks): TUN <-> RawSocket(41)
+//!                            TunnelTable ----+--> Tunnel: TUN <-> RawSocket(41, 4, 47), UDP
 //! ```
 //! One thread. The gateway's task alone owns the core; everything else sends it what happened over
 //! one bounded channel.
@@ -16,10 +17,13 @@ mod access;
 mod clock;
 mod control;
 mod counter;
+mod dhcp;
 mod gateway;
 mod input;
 mod kernel;
 mod load;
 mod retry;
+mod signaling;
 mod socket;
+mod state;
 mod tunnel;

@@ -2,16 +2,17 @@
 //! (state, event, now). No sockets, no clock, no randomness.
 //!
 //! ```text
-//!            Attach, Detach, Present, Retry, PathMtu          Pba
+//!      Attach, Detach, Present, Retry, Release, PathMtu      Pba, Peer
 //!                          |                                   |
 //!                          v                                   v
 //!                 +------------------- Mag -----------------------+
 //!                 |  Binding Update List: one Session a link      |
 //!                 |  tunnels: how many sessions share each        |
+//!                 |  anchors: heartbeats, revocation of all       |
 //!                 +-----------------------------------------------+
 //!                          |                                   |
 //!                          v                                   v
-//!       ConfigureLink, Install, Advertise, Probe            SendPbu
+//!   ConfigureLink, ConfigureIpv4, Install, Advertise, Probe   SendPbu, Send
 //! ```
 //! Links are point-to-point (RFC 5213 6.3): a link has one node. A node may have several links,
 //! each its own mobility session.
@@ -28,6 +29,10 @@ mod ack;
 mod advert;
 mod binding;
 mod exchange;
+mod family;
+mod path;
+mod peer;
+mod revocation;
 mod session;
 mod transition;
 
@@ -36,16 +41,18 @@ mod property;
 #[cfg(test)]
 mod tests;
 
-use crate::addr::{AnchorAddr, MnId, ProxyCoa};
+use crate::addr::{AnchorAddr, GreKey, MnId, ProxyCoa};
 use crate::mobility::message::AckMsg;
 use crate::time::{Duration, Instant, Lifetime, Now};
 use crate::wire::mh::SeqNo;
 use ack::{AckOptions, Match, Verdict};
-use action::{Action, Audit, AuditKind, PbaFault};
+use action::{Action, Audit, AuditKind, Path, PbaFault};
 use event::{Attachment, Event, LinkId, LinkLayerId};
 use exchange::UpdateRate;
+use peer::Peers;
+use revocation::Answers;
 use serde::{Deserialize, Serialize};
-use session::{Input, Session, State};
+use session::{Input, OfBinding, Session, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 
@@ -54,8 +61,22 @@ pub use session::{BindingRow, StateName};
 /// What the gateway is told once: RFC 5213 9.2 and 9.3, and what it advertises.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MagConfig {
+    /// Who we are when we revoke everything (RFC 5846 9.2): at most 254 bytes.
+    pub identity: String,
     /// Our address towards the anchors: source of every PBU, end of every tunnel.
     pub proxy_coa: ProxyCoa,
+    /// The same towards anchors with an IPv4 address, IPv4-mapped (RFC 5844 4.2).
+    pub ipv4_proxy_coa: Option<ProxyCoa>,
+    /// Our end of the tunnels where it is not the source of the updates (RFC 7389).
+    pub user_plane: Option<ProxyCoa>,
+    /// Asks the anchor where its end is: `Domain-wide-LMA-UPA-Support` is not given (RFC 7389 5).
+    pub ask_user_plane: bool,
+    /// `ForceIPv4UDPEncapsulationSupport` (RFC 5844 5.2).
+    pub force_udp: bool,
+    /// Sub-options of the Access Network Identifier (RFC 6757 3); no option if `None`.
+    pub access_network: Option<Box<[u8]>>,
+    /// Heartbeats of ours; the anchor's are answered in any case.
+    pub heartbeat: Option<HeartbeatConfig>,
     /// `TimestampBasedApproachInUse`; sequence numbers order the updates if it is false.
     pub timestamps: bool,
     /// `FixedMAGLinkLocalAddressOnAllAccessLinks`; the anchor generates the address if `None`.
@@ -66,6 +87,15 @@ pub struct MagConfig {
     pub path_mtu: u16,
     /// How nodes are advertised to.
     pub advert: AdvertConfig,
+}
+
+/// RFC 5847 section 5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeartbeatConfig {
+    /// `HEARTBEAT_INTERVAL`
+    pub interval: Duration,
+    /// `MISSING_HEARTBEATS_ALLOWED`
+    pub missing_allowed: u32,
 }
 
 /// Router Advertisements on every access link (RFC 4861 section 6.2.1, RFC 5213 6.7).
@@ -97,11 +127,40 @@ struct Shared {
     config: MagConfig,
     /// With timestamps: the counter of RFC 5213 6.9.1.1 (6), one for the whole gateway.
     seq: SeqNo,
-    /// Bound sessions of each anchor: its tunnel exists while there is one (RFC 5213 5.6.1).
-    tunnels: BTreeMap<AnchorAddr, usize>,
+    /// Bound sessions of each tunnel: it exists while there is one (RFC 5213 5.6.1).
+    tunnels: BTreeMap<Path, usize>,
     path_mtu: BTreeMap<AnchorAddr, u16>,
     /// Of each interface of each node, so that coming and going does not evade it.
     rates: BTreeMap<(MnId, Option<LinkLayerId>), UpdateRate>,
+    peers: Peers,
+    /// Anchors that do not know the GRE Key option (RFC 5845 4.2).
+    without_gre: BTreeSet<AnchorAddr>,
+    keys: Keys,
+    answers: Answers,
+}
+
+/// Our GRE keys in use (RFC 5845 3.3.1).
+#[derive(Debug, Default)]
+struct Keys {
+    used: BTreeSet<u32>,
+    last: u32,
+}
+
+impl Keys {
+    /// One that no session has; there are more keys than links.
+    fn assign(&mut self) -> GreKey {
+        loop {
+            // Zero is left out: some take it for none.
+            self.last = self.last.checked_add(1).unwrap_or(1);
+            if self.used.insert(self.last) {
+                return GreKey(self.last);
+            }
+        }
+    }
+
+    fn free(&mut self, key: GreKey) {
+        self.used.remove(&key.0);
+    }
 }
 
 impl Mag {
@@ -115,6 +174,10 @@ impl Mag {
                 tunnels: BTreeMap::new(),
                 path_mtu: BTreeMap::new(),
                 rates: BTreeMap::new(),
+                peers: Peers::default(),
+                without_gre: BTreeSet::new(),
+                keys: Keys::default(),
+                answers: Answers::default(),
             },
             sessions: BTreeMap::new(),
             by_node: BTreeSet::new(),
@@ -138,6 +201,18 @@ impl Mag {
             }
             Event::Retry(link) => self.step(link, Input::Retry, now, actions),
             Event::Pba(msg) => self.pba(&msg, now, actions),
+            Event::Peer(msg) => self.peer(msg, now, actions),
+            Event::WantIpv4(link) => {
+                self.step(link, Input::OfBinding(OfBinding::WantIpv4), now, actions);
+            }
+            Event::Release { link, family } => {
+                let input = Input::OfBinding(OfBinding::Release(family));
+                self.step(link, input, now, actions);
+            }
+            Event::RevokeAll(lma) => self.revoke_all(lma, now, actions),
+            Event::Started { restart_counter, lost } => {
+                self.started(restart_counter, &lost, actions);
+            }
             Event::PathMtu { lma, mtu } => self.path_mtu(lma, mtu, now, actions),
         }
     }
@@ -151,12 +226,15 @@ impl Mag {
         for link in due {
             self.step(link, Input::Timeout, now, actions);
         }
+        self.peers_due(now, actions);
     }
 
     /// When [`Self::handle_timeout`] is next needed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|&(at, _)| at)
+        let session = self.deadlines.first().map(|&(at, _)| at);
+        let peer = self.shared.peers.poll_timeout(&self.shared.config);
+        session.into_iter().chain(peer).min()
     }
 
     /// The Binding Update List, for people.
@@ -167,6 +245,12 @@ impl Mag {
     /// The links that have a session.
     pub fn links(&self) -> impl Iterator<Item = LinkId> + '_ {
         self.sessions.keys().copied()
+    }
+
+    /// The link-layer identifier of the node on a link, if it is known.
+    #[must_use]
+    pub fn mn_ll_id(&self, link: LinkId) -> Option<&LinkLayerId> {
+        self.sessions.get(&link)?.attachment.mn_ll_id.as_ref()
     }
 
     fn attach(&mut self, at: Attachment, now: Now, actions: &mut Vec<Action>) {
@@ -235,8 +319,12 @@ impl Mag {
         };
         if let Verdict::Accepted(grant) = &verdict {
             // A prefix has one place: a session of ours that held it has moved to this link.
+            let ipv4 = grant.ipv4.ok().map(|ipv4| ipv4.home.addr());
             let holds = |s: &Session| {
-                s.binding().is_some_and(|b| b.prefixes.iter().any(|p| grant.prefixes.contains(p)))
+                s.binding().is_some_and(|b| {
+                    let same_ipv4 = ipv4.is_some() && b.ipv4.map(|l| l.home.addr()) == ipv4;
+                    same_ipv4 || b.prefixes.iter().any(|p| grant.prefixes.contains(p))
+                })
             };
             let others: Vec<LinkId> = self
                 .sessions
@@ -274,15 +362,17 @@ impl Mag {
             return;
         }
         self.shared.path_mtu.insert(lma, mtu);
-        if self.shared.tunnels.contains_key(&lma) {
-            let tunnel_mtu = self.shared.tunnel_mtu(lma);
-            actions.push(Action::TunnelMtu { lma, tunnel_mtu });
+        let changed: Vec<Path> =
+            self.shared.tunnels.keys().copied().filter(|path| path.lma == lma).collect();
+        for path in changed {
+            let tunnel_mtu = self.shared.tunnel_mtu(path);
+            actions.push(Action::TunnelMtu { path, tunnel_mtu });
         }
         // RFC 5213 6.9.5: nodes are told by additional advertisements.
         let of_lma: Vec<LinkId> = self
             .sessions
             .iter()
-            .filter(|(_, s)| s.attachment.node.lma == lma)
+            .filter(|(_, s)| s.binding().is_some_and(|b| b.path.lma == lma))
             .map(|(link, _)| *link)
             .collect();
         for link in of_lma {
@@ -308,6 +398,9 @@ impl Mag {
         if let Some(mut session) = self.sessions.remove(&link) {
             if let Some(at) = session.indexed.take() {
                 self.deadlines.remove(&(at, link));
+            }
+            if let Some(key) = session.want.key {
+                self.shared.keys.free(key);
             }
             self.by_node.remove(&(session.attachment.node.mn_id.clone(), link));
         }

@@ -6,8 +6,8 @@ use crate::mag::access;
 use crate::mag::counter::Counter;
 use crate::mobility::mag::action::{Action, Advert, Audit, AuditKind, Route};
 use crate::mobility::mag::event::{Event, LinkId};
-use crate::mobility::message::UpdateMsg;
-use crate::wire::mh::{MAX_LEN, MessageData};
+use crate::mobility::message::{PeerMsg, UpdateMsg};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv6Addr;
 
@@ -16,14 +16,18 @@ impl Gateway {
         for action in actions {
             match action {
                 Action::SendPbu(msg) => self.send_pbu(&msg),
-                Action::AddTunnel { lma, tunnel_mtu } | Action::TunnelMtu { lma, tunnel_mtu } => {
-                    self.tunnel_mtus.insert(lma, tunnel_mtu);
+                Action::Send(msg) => self.send_to_peer(&msg),
+                Action::Remember(anchors) => self.remember(anchors),
+                Action::AddTunnel { path, tunnel_mtu } | Action::TunnelMtu { path, tunnel_mtu } => {
+                    self.tunnel_mtus.insert(path, tunnel_mtu);
                     self.set_tunnel_mtu();
                 }
-                Action::RemoveTunnel { lma } => {
-                    self.tunnel_mtus.remove(&lma);
+                Action::RemoveTunnel(path) => {
+                    self.tunnel_mtus.remove(&path);
                     self.set_tunnel_mtu();
                 }
+                Action::ConfigureIpv4 { link, lease } => self.configure_ipv4(link, lease),
+                Action::UnconfigureIpv4 { link, lease } => self.unconfigure_ipv4(link, lease),
                 Action::ConfigureLink { link, link_local } => {
                     if let Some(l) = self.links.get_mut(&link) {
                         l.link_local = Some(link_local);
@@ -48,16 +52,25 @@ impl Gateway {
     }
 
     fn send_pbu(&self, msg: &UpdateMsg) {
-        let mut buf = [0; MAX_LEN];
-        let sent = msg
-            .update
-            .emit(msg.options.options(), msg.src, msg.dst, &mut buf)
-            .map_err(io::Error::other)
-            .and_then(|len| self.signaling.send(buf.get(..len).unwrap_or_default(), msg.dst, 0));
-        if let Err(error) = sent {
+        if let Err(error) = self.signaling.send_update(msg) {
             // The core sends it again.
             self.counters.add(Counter::PbuSendFailed);
-            tracing::warn!(%error, lma_address = %msg.dst, "PBU not sent");
+            tracing::warn!(%error, lma_address = %AnchorAddr(msg.dst), "PBU not sent");
+        }
+    }
+
+    fn send_to_peer(&self, msg: &PeerMsg) {
+        if let Err(error) = self.signaling.send(msg) {
+            // What has to arrive is sent again, or asked for.
+            self.counters.add(Counter::PeerSendFailed);
+            tracing::warn!(%error, lma_address = %AnchorAddr(msg.dst), "message not sent");
+        }
+    }
+
+    fn remember(&mut self, anchors: Vec<AnchorAddr>) {
+        if let Err(error) = self.state.remember(anchors) {
+            self.counters.add(Counter::StateWriteFailed);
+            tracing::error!(%error, "state not written: a restart will not be told of");
         }
     }
 
@@ -70,7 +83,7 @@ impl Gateway {
     }
 
     fn install(&mut self, route: Route) {
-        self.tunnel.table.write().insert(route.prefix, route.lma);
+        self.tunnel.table.write().insert(route.prefix, route.path, route.keys);
         if let Some(link) = self.links.get(&route.link) {
             let done = self.kernel.install(route.prefix, &link.interface);
             self.note("route", done);
@@ -118,7 +131,7 @@ impl Gateway {
     }
 
     /// Counts and tells what the kernel refused.
-    fn note(&self, what: &str, done: io::Result<()>) {
+    pub(super) fn note(&self, what: &str, done: io::Result<()>) {
         if let Err(error) = done {
             self.counters.add(Counter::KernelRefused);
             tracing::error!(%error, what, "the kernel refused");
@@ -132,7 +145,12 @@ impl Gateway {
         let mn_id = audit.mn_id.as_ref().map(ToString::to_string);
         match audit.kind {
             // What anyone can send us does not fill the log.
-            AuditKind::PbaIgnored(_) | AuditKind::LinkOccupied => {
+            AuditKind::PbaIgnored(_)
+            | AuditKind::LinkOccupied
+            | AuditKind::BraIgnored
+            | AuditKind::HeartbeatIgnored
+            | AuditKind::NotUnicast
+            | AuditKind::RevocationRefused(_) => {
                 tracing::debug!(mn_id, interface, kind = ?audit.kind, "ignored");
             }
             kind => tracing::info!(mn_id, interface, ?kind, "binding"),
@@ -140,7 +158,7 @@ impl Gateway {
     }
 
     pub(super) fn look_up_path_mtu(&mut self) {
-        let lmas: Vec<AnchorAddr> = self.tunnel_mtus.keys().copied().collect();
+        let lmas: BTreeSet<AnchorAddr> = self.tunnel_mtus.keys().map(|path| path.lma).collect();
         for lma in lmas {
             match self.kernel.path_mtu(lma.0) {
                 Ok(Some(mtu)) => {
@@ -160,6 +178,11 @@ impl Gateway {
 fn counter_name(kind: AuditKind) -> String {
     match kind {
         AuditKind::Refused(status) => format!("refused_{status}"),
+        AuditKind::Ipv4Refused(status) => format!("ipv4_refused_{status}"),
+        AuditKind::RevocationRefused(status) => format!("revocation_refused_{status}"),
+        AuditKind::RevokedByUs(status) => format!("revoked_by_us_{status}"),
+        AuditKind::NotGranted(family) => format!("not_granted_{}", snake(&format!("{family:?}"))),
+        AuditKind::Released(family) => format!("released_{}", snake(&format!("{family:?}"))),
         AuditKind::PbaIgnored(why) => format!("pba_ignored_{}", snake(&format!("{why:?}"))),
         other => snake(&format!("{other:?}")),
     }

@@ -14,7 +14,7 @@ mod tests;
 
 use crate::addr::{AnchorAddr, HomePrefix, MnId, ProxyCoa};
 use crate::mobility::mag::event::LinkLayerId;
-use crate::mobility::mag::update::UpdateContents;
+use crate::mobility::mag::update::{Extensions, UpdateContents};
 use crate::mobility::message::{AckMsg, UpdateMsg};
 use crate::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
 use crate::wire::mh::option::{AccessTech, HandoffIndicator};
@@ -269,7 +269,7 @@ impl Load {
             proxy_coa: ProxyCoa(mag_address(self.plan.first_mag, node.mag)),
             lma: self.plan.lma,
             mn_id: &mn_id,
-            prefixes: prefixes.as_slice(),
+            prefixes: Some(prefixes.as_slice()),
             handoff,
             att: ATT,
             mn_ll_id: Some(&link_layer_id(self.plan.first_node, n)?),
@@ -277,6 +277,7 @@ impl Load {
             timestamp: Some(now.wall),
             seq: self.seq,
             lifetime,
+            extensions: Extensions::default(),
         };
         node.pending = Some(Pending { seq: self.seq, timestamp: now.wall, sent_at: now.mono });
         outcome.sent += 1;

@@ -1,13 +1,16 @@
 //! A Proxy Binding Acknowledgement, read and judged (RFC 5213 6.9.1.2).
 
-use crate::addr::{HomePrefix, MnId};
+use crate::addr::{GreKey, HomePrefix, MnId};
 use crate::mobility::mag::action::PbaFault;
 use crate::mobility::mag::exchange::Sent;
 use crate::mobility::message::AckMsg;
 use crate::time::{Instant, Lifetime, MobTimestamp};
 use crate::wire::mh::option::{AccessTech, HandoffIndicator};
-use crate::wire::mh::{BaFlags, BindingAck, MobilityOption, Status};
-use std::net::Ipv6Addr;
+use crate::wire::mh::{
+    BaFlags, BindingAck, DhcpSupportMode, Ipv4Home, Ipv4HomeStatus, MobilityOption, NatDetection,
+    Status,
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The options that matter to a gateway. Each but the prefixes stands at most once.
 #[derive(Debug, Default)]
@@ -21,6 +24,14 @@ pub(super) struct AckOptions {
     pub(super) link_local: Option<Ipv6Addr>,
     pub(super) timestamp: Option<MobTimestamp>,
     pub(super) refresh_advice: Option<Lifetime>,
+    pub(super) ipv4: Option<(Ipv4HomeStatus, Ipv4Home)>,
+    pub(super) router: Option<Ipv4Addr>,
+    pub(super) dhcp: Option<DhcpSupportMode>,
+    /// Without a key it grants GRE alone.
+    pub(super) gre: Option<Option<GreKey>>,
+    pub(super) nat: Option<NatDetection>,
+    /// One of each family at most (RFC 7389 4).
+    pub(super) user_plane: Vec<IpAddr>,
 }
 
 /// Whether an acknowledgement answers a request.
@@ -55,9 +66,40 @@ pub(super) struct Grant {
     /// When the update was sent that it answers: lifetimes count from there (RFC 6275 11.7.3).
     pub(super) since: Instant,
     pub(super) prefixes: Vec<HomePrefix>,
+    pub(super) ipv4: Result<Ipv4Grant, Ipv4Refusal>,
     /// `None`: the anchor gave none.
     pub(super) link_local: Option<Ipv6Addr>,
     pub(super) refresh_advice: Option<Lifetime>,
+    pub(super) tunnel: TunnelGrant,
+}
+
+/// An IPv4 home address and what goes with it (RFC 5844 3.2.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ipv4Grant {
+    pub(super) home: Ipv4Home,
+    pub(super) router: Ipv4Addr,
+    pub(super) dhcp: DhcpSupportMode,
+}
+
+/// Why there is no IPv4 home address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ipv4Refusal {
+    /// The anchor says nothing of it, or says no usable address or router.
+    Absent,
+    /// It says why.
+    Status(Ipv4HomeStatus),
+}
+
+/// What the anchor says of the tunnel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TunnelGrant {
+    /// 2 and 3 are about GRE (RFC 5845 6.4).
+    pub(super) status: Status,
+    /// T.
+    pub(super) tlv_header: bool,
+    pub(super) gre: Option<Option<GreKey>>,
+    pub(super) nat: Option<NatDetection>,
+    pub(super) user_plane: Vec<IpAddr>,
 }
 
 impl AckOptions {
@@ -84,6 +126,20 @@ impl AckOptions {
                 MobilityOption::LinkLocal(a) => once(&mut out.link_local, a)?,
                 MobilityOption::Timestamp(t) => once(&mut out.timestamp, t)?,
                 MobilityOption::RefreshAdvice(l) => once(&mut out.refresh_advice, l)?,
+                MobilityOption::Ipv4HomeAddressReply(status, home) => {
+                    once(&mut out.ipv4, (status, home))?;
+                }
+                MobilityOption::Ipv4DefaultRouter(a) => once(&mut out.router, a)?,
+                MobilityOption::Ipv4DhcpSupportMode(m) => once(&mut out.dhcp, m)?,
+                MobilityOption::GreKey(key) => once(&mut out.gre, key)?,
+                MobilityOption::NatDetection(nat) => once(&mut out.nat, nat)?,
+                MobilityOption::LmaUserPlane(address) => {
+                    let address = address.ok_or(PbaFault::Malformed)?;
+                    if out.user_plane.iter().any(|a| a.is_ipv4() == address.is_ipv4()) {
+                        return Err(PbaFault::Malformed);
+                    }
+                    out.user_plane.push(address);
+                }
                 // Not for a gateway, or not known: skipped (RFC 6275 6.2.1).
                 MobilityOption::AlternateCoa(_)
                 | MobilityOption::MessageAuth(..)
@@ -91,15 +147,9 @@ impl AckOptions {
                 | MobilityOption::Vendor(..)
                 | MobilityOption::ServiceSelection(_)
                 | MobilityOption::RestartCounter(_)
-                | MobilityOption::NatDetection(_)
-                | MobilityOption::GreKey(_)
                 | MobilityOption::Ipv4HomeAddressRequest(_)
-                | MobilityOption::Ipv4HomeAddressReply(..)
-                | MobilityOption::Ipv4DefaultRouter(_)
-                | MobilityOption::Ipv4DhcpSupportMode(_)
                 | MobilityOption::AlternateIpv4Coa(_)
                 | MobilityOption::AccessNetworkId(_)
-                | MobilityOption::LmaUserPlane(_)
                 | MobilityOption::Unknown(..) => {}
             }
         }
@@ -126,13 +176,22 @@ impl AckOptions {
         if registers && ack.lifetime == Lifetime::ZERO {
             return Verdict::Ignored(PbaFault::ZeroLifetime);
         }
-        if registers && prefixes.is_empty() {
+        let ipv4 = Ipv4Grant::from_options(self.ipv4, self.router, self.dhcp);
+        if registers && prefixes.is_empty() && ipv4.is_err() {
             return Verdict::Ignored(PbaFault::NoPrefix);
         }
         Verdict::Accepted(Grant {
             lifetime: ack.lifetime,
             since: sent.at,
             prefixes,
+            ipv4,
+            tunnel: TunnelGrant {
+                status: ack.status,
+                tlv_header: ack.flags.contains(BaFlags::T),
+                gre: self.gre,
+                nat: self.nat,
+                user_plane: self.user_plane,
+            },
             link_local: self.link_local.filter(Ipv6Addr::is_unicast_link_local),
             refresh_advice: self.refresh_advice.filter(|&l| l != Lifetime::ZERO),
         })
@@ -145,10 +204,37 @@ impl AckOptions {
     }
 }
 
+impl Ipv4Grant {
+    /// RFC 5844 3.2.3.2: accepted, with an address that a host can have and its default router.
+    fn from_options(
+        reply: Option<(Ipv4HomeStatus, Ipv4Home)>,
+        router: Option<Ipv4Addr>,
+        dhcp: Option<DhcpSupportMode>,
+    ) -> Result<Self, Ipv4Refusal> {
+        let (status, home) = reply.ok_or(Ipv4Refusal::Absent)?;
+        if !status.is_accepted() {
+            return Err(Ipv4Refusal::Status(status));
+        }
+        let router = router.filter(|a| is_host(*a)).ok_or(Ipv4Refusal::Absent)?;
+        if !is_host(home.addr()) || home.addr() == router {
+            return Err(Ipv4Refusal::Absent);
+        }
+        Ok(Self { home, router, dhcp: dhcp.unwrap_or_default() })
+    }
+}
+
+/// An IPv4 address that one host can have and that we may route.
+fn is_host(a: Ipv4Addr) -> bool {
+    let [first, ..] = a.octets();
+    first != 0 && first != 127 && first < 224 && !a.is_link_local()
+}
+
 /// A prefix that a node can have addresses in and that we may route.
 fn is_routable(p: HomePrefix) -> bool {
     let a = p.addr();
-    p.len() != 0 && !a.is_unicast_link_local() && !a.is_multicast() && !a.is_loopback()
+    let global = !a.is_unicast_link_local() && !a.is_multicast() && !a.is_loopback();
+    // What is IPv4-mapped would be taken for an IPv4 home address.
+    p.len() != 0 && global && p.to_ipv4().is_none()
 }
 
 fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), PbaFault> {

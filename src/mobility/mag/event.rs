@@ -1,9 +1,9 @@
 //! What can happen to the gateway's pure core.
 
 use crate::addr::{AnchorAddr, HomePrefix, MnId};
-use crate::mobility::message::AckMsg;
-use crate::wire::mh::SeqNo;
+use crate::mobility::message::{AckMsg, PeerMsg};
 use crate::wire::mh::option::{AccessTech, HandoffIndicator};
+use crate::wire::mh::{Ipv4Home, SeqNo};
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
@@ -35,7 +35,27 @@ pub enum Event {
     Retry(LinkId),
     /// A Binding Acknowledgement arrived and its header passed RFC 6275 section 9.2.
     Pba(AckMsg),
-    /// The path to an anchor carries packets of this size, in bytes.
+    /// A message about revocation or heartbeats arrived, or a Binding Error; checked likewise.
+    Peer(PeerMsg),
+    /// A node that is bound asks for an IPv4 address (RFC 5844 3.4.3).
+    WantIpv4(LinkId),
+    /// A node that stays gives up what it has of one family (RFC 5844 3.2.3.3).
+    Release {
+        /// Which link.
+        link: LinkId,
+        /// Which family.
+        family: Family,
+    },
+    /// The operator ends all sessions with an anchor by one message (RFC 5846 9.2).
+    RevokeAll(AnchorAddr),
+    /// This gateway began, and lost its sessions with these anchors when it ended (RFC 5847 3.2).
+    Started {
+        /// How often that has happened.
+        restart_counter: u32,
+        /// With whom.
+        lost: Vec<AnchorAddr>,
+    },
+    /// The path to a tunnel's far end carries packets of this size, in bytes.
     PathMtu {
         /// Which anchor.
         lma: AnchorAddr,
@@ -121,6 +141,60 @@ pub struct NodeProfile {
     pub prefixes: Vec<HomePrefix>,
     /// Access Technology Type (RFC 5213 8.5).
     pub att: AccessTech,
+    /// Whether it gets prefixes at all (RFC 5844 3.2.2).
+    pub ipv6: bool,
+    /// The IPv4 home address to ask for, `0.0.0.0` for any; no IPv4 if `None` (RFC 5844 3.2.2).
+    pub ipv4: Option<Ipv4Home>,
+    /// How its packets are tunnelled.
+    pub gre: Gre,
+    /// The service that its session is for (RFC 5149); the default one if `None`.
+    pub service: Option<Box<str>>,
+}
+
+/// Whether GRE is asked for (RFC 5845 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gre {
+    /// It is not, unless the anchor requires it.
+    #[default]
+    Off,
+    /// GRE without keys.
+    Encapsulation,
+    /// A key of ours for the packets to the node, and one of the anchor's for those from it.
+    Keys,
+}
+
+impl FromStr for Gre {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "off" => Ok(Self::Off),
+            "encapsulation" => Ok(Self::Encapsulation),
+            "keys" => Ok(Self::Keys),
+            other => Err(format!("{other:?} is not off, encapsulation or keys")),
+        }
+    }
+}
+
+/// One of the two that a session may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// The IPv4 home address.
+    Ipv4,
+    /// All home network prefixes.
+    Ipv6,
+}
+
+impl FromStr for Family {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "ipv4" => Ok(Self::Ipv4),
+            "ipv6" => Ok(Self::Ipv6),
+            other => Err(format!("{other:?} is neither ipv4 nor ipv6")),
+        }
+    }
 }
 
 /// What an attachment says about handoff: the values of RFC 5213 8.4 that it may take. (5 is the

@@ -1,8 +1,9 @@
 //! One request and its retransmissions (RFC 5213 6.9.4, RFC 6275 11.8).
 
+use crate::mobility::mag::event::Family;
 use crate::time::{Duration, Instant, Lifetime, MobTimestamp};
-use crate::wire::mh::SeqNo;
 use crate::wire::mh::option::HandoffIndicator;
+use crate::wire::mh::{Ipv4Home, SeqNo};
 use arrayvec::ArrayVec;
 use std::net::Ipv6Addr;
 
@@ -14,6 +15,8 @@ pub(super) const MAX_BINDACK_TIMEOUT: Duration = Duration::from_secs(32);
 pub(super) const MAX_UPDATE_RATE: usize = 3;
 /// Transmissions of one request that a late answer may still match.
 const SENT_MAX: usize = 4;
+/// Transmissions of a release; the anchor's own lifetime ends what it did not hear of.
+const RELEASE_TRIES: usize = 3;
 
 /// What a request asks for, the same in every retransmission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,38 @@ pub(super) struct Ask {
     pub(super) lifetime: Lifetime,
     /// The link-local address that we chose ourselves, to be uploaded (RFC 5213 6.9.1.2 (15)).
     pub(super) upload: Option<Ipv6Addr>,
+    /// Of one family, when that alone is released (RFC 5844 3.2.3.3).
+    pub(super) release: Option<Release>,
+}
+
+impl Ask {
+    /// RFC 5213 6.9.1.4 (3): handoff state unknown.
+    pub(super) fn deregistration(release: Option<Release>) -> Self {
+        Self { handoff: HandoffIndicator::UNKNOWN, lifetime: Lifetime::ZERO, upload: None, release }
+    }
+
+    /// Whether it begins a session with us.
+    pub(super) fn is_initial(self) -> bool {
+        self.lifetime != Lifetime::ZERO && self.handoff != HandoffIndicator::NOT_CHANGED
+    }
+}
+
+/// What is released while the session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Release {
+    /// This address.
+    Ipv4(Ipv4Home),
+    /// All prefixes that the session had.
+    Ipv6,
+}
+
+impl Release {
+    pub(super) fn family(self) -> Family {
+        match self {
+            Self::Ipv4(_) => Family::Ipv4,
+            Self::Ipv6 => Family::Ipv6,
+        }
+    }
 }
 
 /// One transmission.
@@ -58,6 +93,11 @@ impl Exchange {
     /// Whether it was sent before.
     pub(super) fn was_sent(&self) -> bool {
         !self.sent.is_empty()
+    }
+
+    /// Whether it was sent so often that a release is not worth another time.
+    pub(super) fn is_worn(&self) -> bool {
+        self.sent.len() >= RELEASE_TRIES
     }
 
     /// Not before `at`.

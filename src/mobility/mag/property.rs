@@ -1,16 +1,19 @@
 //! Random events, answers included: whatever comes, the invariants of the module hold.
 
-use super::tests::{Answer, COA, LMA, MN_LL, OWN, World, config, hnp, pbus, secs};
-use crate::addr::{HomePrefix, MnId};
-use crate::mobility::mag::MagConfig;
-use crate::mobility::mag::action::{Action, Route};
+use super::tests::{Answer, COA, HOME, LMA, MN_LL, OWN, World, config, from_lma, hnp, pbus, secs};
+use crate::addr::{AnchorAddr, HomePrefix, MnId};
+use crate::mobility::mag::action::{Action, Ipv4Lease, Path, Route};
 use crate::mobility::mag::event::{
-    Attachment, Event, HandoffHint, Link, LinkId, LinkLayerId, NodeProfile,
+    Attachment, Event, Family, Gre, HandoffHint, Link, LinkId, LinkLayerId, NodeProfile,
 };
-use crate::mobility::message::UpdateMsg;
+use crate::mobility::mag::{HeartbeatConfig, MagConfig};
+use crate::mobility::message::{PeerBody, UpdateMsg};
 use crate::time::{Duration, Instant, Lifetime};
 use crate::wire::mh::option::AccessTech;
-use crate::wire::mh::{BaFlags, SeqNo, Status};
+use crate::wire::mh::{
+    BaFlags, BindingRevocationIndication, Heartbeat, HeartbeatFlags, Ipv4Home, MobilityOption,
+    RevocationFlags, RevocationTrigger, SeqNo, Status,
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
@@ -47,6 +50,25 @@ enum Step {
     PathMtu {
         mtu: u16,
     },
+    WantIpv4 {
+        link: u8,
+    },
+    Release {
+        link: u8,
+        ipv4: bool,
+    },
+    Revoke {
+        trigger: u8,
+        flags: u8,
+        node: u8,
+        seq: u8,
+    },
+    RevokeAll,
+    /// A response to the nth latest heartbeat, or to none.
+    Beat {
+        back: u8,
+        counter: u8,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -76,6 +98,12 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..200_000u32).prop_map(|ms| Step::Wait { ms }),
         1 => any::<u16>().prop_map(|s| Step::SetClock { s }),
         1 => any::<u16>().prop_map(|mtu| Step::PathMtu { mtu }),
+        1 => (0..3u8).prop_map(|link| Step::WantIpv4 { link }),
+        1 => (0..3u8, any::<bool>()).prop_map(|(link, ipv4)| Step::Release { link, ipv4 }),
+        1 => (0..10u8, 0..8u8, 0..3u8, any::<u8>())
+            .prop_map(|(trigger, flags, node, seq)| Step::Revoke { trigger, flags, node, seq }),
+        1 => Just(Step::RevokeAll),
+        1 => (0..4u8, 0..2u8).prop_map(|(back, counter)| Step::Beat { back, counter }),
     ]
 }
 
@@ -98,6 +126,10 @@ fn attachment(node: u8, on: u8, hint: u8, heard: bool) -> Attachment {
             lma: LMA,
             prefixes: if node == 1 { vec![hnp(5)] } else { Vec::new() },
             att: AccessTech(3),
+            ipv6: node != 3,
+            ipv4: (node != 1).then_some(Ipv4Home::ANY),
+            gre: if node == 0 { Gre::Keys } else { Gre::Off },
+            service: None,
         },
         mn_ll_id: LinkLayerId::new(&[2, 0, 0, 0, 0, node]),
         hint: hints[usize::from(hint)],
@@ -134,8 +166,12 @@ fn answer(pbu: &UpdateMsg, how: &How) -> Answer {
 #[derive(Default)]
 struct Kernel {
     routes: BTreeSet<Route>,
-    tunnels: BTreeSet<Ipv6Addr>,
+    tunnels: BTreeSet<Path>,
     link_locals: BTreeMap<LinkId, Ipv6Addr>,
+    leases: BTreeMap<LinkId, Ipv4Lease>,
+    anchors: Vec<AnchorAddr>,
+    /// Numbers of our heartbeats.
+    beats: Vec<u32>,
     sent: Vec<UpdateMsg>,
     /// When each node's interface sent.
     times: BTreeMap<Vec<u8>, Vec<Instant>>,
@@ -148,16 +184,16 @@ impl Kernel {
         for action in actions {
             match action {
                 Action::Install(r) => {
-                    assert!(self.tunnels.contains(&r.lma.0), "no tunnel for {r:?}");
+                    assert!(self.tunnels.contains(&r.path), "no tunnel for {r:?}");
                     let taken = self.routes.iter().any(|other| other.prefix == r.prefix);
                     assert!(!taken, "{r:?} is there");
                     self.routes.insert(*r);
                 }
                 Action::Remove(r) => assert!(self.routes.remove(r), "{r:?} is not there"),
-                Action::AddTunnel { lma, .. } => assert!(self.tunnels.insert(lma.0)),
-                Action::RemoveTunnel { lma } => {
-                    assert!(self.tunnels.remove(&lma.0));
-                    assert!(!self.routes.iter().any(|r| r.lma == *lma), "routes outlive it");
+                Action::AddTunnel { path, .. } => assert!(self.tunnels.insert(*path)),
+                Action::RemoveTunnel(path) => {
+                    assert!(self.tunnels.remove(path));
+                    assert!(!self.routes.iter().any(|r| r.path == *path), "routes outlive it");
                 }
                 Action::ConfigureLink { link, link_local } => {
                     assert_eq!(self.link_locals.insert(*link, *link_local), None);
@@ -181,8 +217,20 @@ impl Kernel {
                     let apart = fourth.map(|then| at.since(*then));
                     assert!(apart.is_none_or(|d| d >= Duration::from_millis(900)), "{apart:?}");
                 }
-                Action::TunnelMtu { lma, .. } => assert!(self.tunnels.contains(&lma.0)),
+                Action::TunnelMtu { path, .. } => assert!(self.tunnels.contains(path)),
+                Action::ConfigureIpv4 { link, lease } => {
+                    self.leases.insert(*link, *lease);
+                }
+                Action::UnconfigureIpv4 { link, lease } => {
+                    assert_eq!(self.leases.remove(link), Some(*lease));
+                }
+                Action::Remember(anchors) => self.anchors.clone_from(anchors),
                 Action::Probe { .. } | Action::Audit(_) => {}
+                Action::Send(msg) => {
+                    if let PeerBody::Heartbeat(beat) = msg.body {
+                        self.beats.push(beat.seq);
+                    }
+                }
             }
         }
     }
@@ -199,7 +247,8 @@ fn interface(pbu: &UpdateMsg) -> Vec<u8> {
 }
 
 fn run(steps: Vec<Step>, timestamps: bool) {
-    let mut w = World::with(MagConfig { timestamps, ..config() });
+    let heartbeat = HeartbeatConfig { interval: secs(30), missing_allowed: 2 };
+    let mut w = World::with(MagConfig { timestamps, heartbeat: Some(heartbeat), ..config() });
     let mut kernel = Kernel::default();
     for step in steps {
         let before = w.now.mono;
@@ -233,6 +282,34 @@ fn run(steps: Vec<Step>, timestamps: bool) {
                 continue;
             }
             Step::PathMtu { mtu } => w.event(Event::PathMtu { lma: LMA, mtu }),
+            Step::WantIpv4 { link: l } => w.event(Event::WantIpv4(link(l))),
+            Step::Release { link: l, ipv4 } => {
+                let family = if ipv4 { Family::Ipv4 } else { Family::Ipv6 };
+                w.event(Event::Release { link: link(l), family })
+            }
+            Step::Revoke { trigger, flags, node, seq } => {
+                // The last two are global.
+                let trigger = if trigger < 8 { trigger } else { trigger + 120 };
+                let bri = BindingRevocationIndication {
+                    trigger: RevocationTrigger(trigger),
+                    seq: SeqNo(seq.into()),
+                    flags: RevocationFlags(u16::from(flags) << 13),
+                };
+                let id = format!("mn{node}@example.org");
+                let named = [
+                    MobilityOption::MnId(1, id.as_bytes()),
+                    MobilityOption::Ipv4HomeAddressRequest(HOME),
+                ];
+                let named = if trigger == 128 { &named[..0] } else { &named };
+                w.event(from_lma(PeerBody::Bri(bri), named))
+            }
+            Step::RevokeAll => w.event(Event::RevokeAll(LMA)),
+            Step::Beat { back, counter } => {
+                let seq = kernel.beats.iter().rev().nth(usize::from(back)).copied();
+                let beat = Heartbeat { flags: HeartbeatFlags::R, seq: seq.unwrap_or(0) };
+                let told = [MobilityOption::RestartCounter(counter.into())];
+                w.event(from_lma(PeerBody::Heartbeat(beat), &told))
+            }
         };
         kernel.act(&actions, before);
     }
@@ -246,7 +323,8 @@ fn run(steps: Vec<Step>, timestamps: bool) {
     assert_eq!(w.mag.links().count(), 0);
     assert_eq!(w.mag.poll_timeout(), None);
     assert!(kernel.routes.is_empty() && kernel.tunnels.is_empty());
-    assert!(kernel.link_locals.is_empty());
+    assert!(kernel.link_locals.is_empty() && kernel.leases.is_empty());
+    assert_eq!(kernel.anchors, []);
 }
 
 proptest! {

@@ -1,14 +1,15 @@
 //! One entry of the Binding Update List (RFC 5213 6.1) and the state it is in.
 
-use crate::addr::{AnchorAddr, HomePrefix, MnId};
+use crate::addr::{AnchorAddr, GreKey, GreKeys, HomePrefix, MnId};
 use crate::mobility::mag::ack::{AckOptions, Match, Verdict};
-use crate::mobility::mag::action::PbaFault;
+use crate::mobility::mag::action::{Ipv4Lease, Path, PbaFault, Route};
 use crate::mobility::mag::advert::AdvertTimer;
-use crate::mobility::mag::event::{Attachment, LinkId};
+use crate::mobility::mag::event::{Attachment, Family, Gre, LinkId, NodeProfile};
 use crate::mobility::mag::exchange::{Exchange, Sent};
+use crate::mobility::mag::revocation::Challenge;
 use crate::mobility::message::AckMsg;
 use crate::time::{Instant, MobTimestamp, Now};
-use crate::wire::mh::{BindingAck, SeqNo, Status};
+use crate::wire::mh::{BindingAck, Ipv4Home, SeqNo, Status};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
@@ -16,14 +17,65 @@ use std::net::Ipv6Addr;
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) attachment: Attachment,
-    /// Prefixes to ask for: the policy's, or those that the anchor assigned before.
-    pub(super) wanted: Vec<HomePrefix>,
+    pub(super) want: Want,
     pub(super) state: State,
     /// Without timestamps: the session's own sequence number.
     pub(super) seq: SeqNo,
     pub(super) last_timestamp: MobTimestamp,
     /// The deadline under which the gateway has filed this session.
     pub(super) indexed: Option<Instant>,
+}
+
+/// What a session asks for: the profile's, less what the anchor will not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Want {
+    pub(super) ipv6: bool,
+    /// Prefixes to ask for: the policy's, or those that the anchor assigned before.
+    pub(super) prefixes: Vec<HomePrefix>,
+    /// The address to ask for: the policy's, or that which the anchor assigned before.
+    pub(super) ipv4: Option<Ipv4Home>,
+    /// No service until an administrative action (status 170, RFC 5844 3.2.3.2).
+    pub(super) ipv4_denied: bool,
+    pub(super) gre: Gre,
+    /// Ours, once one was needed; it stays for the session's life.
+    pub(super) key: Option<GreKey>,
+}
+
+impl Want {
+    pub(super) fn of(profile: &NodeProfile) -> Self {
+        Self {
+            ipv6: profile.ipv6,
+            prefixes: profile.prefixes.clone(),
+            ipv4: profile.ipv4,
+            ipv4_denied: false,
+            gre: profile.gre,
+            key: None,
+        }
+    }
+
+    /// After an administrative action everything may be asked for again (RFC 5844 3.2.3.2).
+    pub(super) fn restore(&mut self, profile: &NodeProfile) {
+        self.ipv6 |= profile.ipv6;
+        self.ipv4 = self.ipv4.or(profile.ipv4);
+        self.ipv4_denied = false;
+        if self.gre == Gre::Off {
+            self.gre = profile.gre;
+        }
+    }
+
+    /// Whether there is anything left to ask for.
+    pub(super) fn is_something(&self) -> bool {
+        self.ipv6 || self.ipv4.is_some()
+    }
+
+    /// The GRE Key option of an update (RFC 5845 4.2).
+    pub(super) fn gre_option(&self) -> Option<Option<GreKey>> {
+        match self.gre {
+            Gre::Off => None,
+            Gre::Encapsulation => Some(None),
+            Gre::Keys => Some(self.key),
+        }
+    }
 }
 
 /// Where a session stands.
@@ -45,11 +97,26 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Binding {
     pub(super) prefixes: Vec<HomePrefix>,
+    pub(super) ipv4: Option<Ipv4Lease>,
+    pub(super) path: Path,
+    pub(super) keys: GreKeys,
     /// Ours, on the access link.
     pub(super) link_local: Ipv6Addr,
     pub(super) expires_at: Instant,
     pub(super) refresh_at: Instant,
     pub(super) advert: AdvertTimer,
+    /// The anchor believes that the node is elsewhere (RFC 5846 9.1).
+    pub(super) challenge: Option<Challenge>,
+}
+
+impl Binding {
+    /// What is forwarded for it.
+    pub(super) fn routes(&self, link: LinkId) -> Vec<Route> {
+        let ipv4 = self.ipv4.and_then(|lease| HomePrefix::from_ipv4(lease.home.addr(), 32).ok());
+        let Self { path, keys, .. } = *self;
+        let prefixes = self.prefixes.iter().copied().chain(ipv4);
+        prefixes.map(|prefix| Route { prefix, link, path, keys }).collect()
+    }
 }
 
 /// What is being done about a binding's end.
@@ -119,6 +186,27 @@ pub(super) enum Input {
     MtuChanged,
     /// A deadline passed.
     Timeout,
+    /// Something that matters to a session only while it is bound.
+    OfBinding(OfBinding),
+}
+
+/// An event that matters to a session only while it is bound.
+#[derive(Debug)]
+pub(super) enum OfBinding {
+    /// The node asks for an IPv4 address.
+    WantIpv4,
+    /// The node gives up one family.
+    Release(Family),
+    /// The anchor ended it, or we did by a revocation of our own.
+    Revoked,
+    /// The anchor ended its IPv4 home address alone.
+    Ipv4Revoked,
+    /// The anchor asks whether the node is still there.
+    Challenged(Challenge),
+    /// The anchor lost its sessions.
+    AnchorRestarted,
+    /// The anchor cannot be reached.
+    AnchorLost,
 }
 
 impl Session {
@@ -170,7 +258,19 @@ impl Session {
     }
 
     /// What a message that [`Self::matches`] means.
-    pub(super) fn judge(&self, ack: BindingAck, options: AckOptions, timestamps: bool) -> Verdict {
+    pub(super) fn judge(
+        &self,
+        ack: BindingAck,
+        mut options: AckOptions,
+        timestamps: bool,
+    ) -> Verdict {
+        // What was not asked for is not taken.
+        if !self.want.ipv6 {
+            options.prefixes.clear();
+        }
+        if self.want.ipv4.is_none() {
+            options.ipv4 = None;
+        }
         match (self.sent(ack, timestamps), self.exchange()) {
             // A refused timestamp is that of one transmission; a later one has its own.
             (Some(sent), Some(exchange))
@@ -207,7 +307,9 @@ impl Session {
                     Care::Refreshing(x) => x.next_at(),
                     Care::Suspended => b.expires_at,
                 };
-                Some(own.min(b.expires_at).min(b.advert.next_at()))
+                let challenge = b.challenge.as_ref().map(Challenge::at);
+                let soonest = own.min(b.expires_at).min(b.advert.next_at());
+                Some(challenge.map_or(soonest, |at| at.min(soonest)))
             }
             State::Deregistering { exchange, until } => {
                 Some(if exchange.was_sent() { *until } else { exchange.next_at().min(*until) })
@@ -237,6 +339,9 @@ impl Session {
             state,
             status,
             hnp: binding.map_or_else(Vec::new, |b| b.prefixes.clone()),
+            ipv4: binding.and_then(|b| b.ipv4),
+            path: binding.map(|b| b.path),
+            keys: binding.map_or_else(GreKeys::default, |b| b.keys),
             link_local: binding.map(|b| b.link_local),
             lifetime_left_s: binding.map_or(0, |b| b.expires_at.since(now.mono).as_secs()),
         }
@@ -254,6 +359,9 @@ pub struct BindingRow {
     /// Why it is denied, if the anchor said so.
     pub status: Option<u8>,
     pub hnp: Vec<HomePrefix>,
+    pub ipv4: Option<Ipv4Lease>,
+    pub path: Option<Path>,
+    pub keys: GreKeys,
     pub link_local: Option<Ipv6Addr>,
     pub lifetime_left_s: u64,
 }

@@ -14,17 +14,17 @@
 use crate::mobility::mag::Shared;
 use crate::mobility::mag::ack::Verdict;
 use crate::mobility::mag::action::{Action, Audit, AuditKind, PbaFault};
-use crate::mobility::mag::event::Attachment;
+use crate::mobility::mag::event::{Attachment, Gre};
 use crate::mobility::mag::exchange::{
-    Ask, Exchange, INITIAL_BINDACK_TIMEOUT, MAX_BINDACK_TIMEOUT, Sent,
+    Ask, Exchange, INITIAL_BINDACK_TIMEOUT, MAX_BINDACK_TIMEOUT, Release, Sent,
 };
 use crate::mobility::mag::session::{
-    Binding, Care, ClockOffset, Denial, Input, Session, State, Until,
+    Binding, Care, ClockOffset, Denial, Input, Session, State, Until, Want,
 };
-use crate::mobility::mag::update::UpdateContents;
+use crate::mobility::mag::update::{Extensions, UpdateContents};
 use crate::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
 use crate::wire::mh::option::HandoffIndicator;
-use crate::wire::mh::{BindingAck, SeqNo, Status};
+use crate::wire::mh::{BindingAck, BuFlags, Ipv4Home, SeqNo, Status};
 use std::net::Ipv6Addr;
 
 /// `MAX_UNICAST_SOLICIT` (RFC 4861 section 10): probes before a node is taken for gone.
@@ -51,7 +51,7 @@ impl Session {
         actions: &mut Vec<Action>,
     ) -> Self {
         let mut session = Self {
-            wanted: at.node.prefixes.clone(),
+            want: Want::of(&at.node),
             seq: at.last_seq.unwrap_or_default(),
             attachment: at,
             state: State::Gone,
@@ -114,15 +114,21 @@ impl Cx<'_> {
                 self.note(link_local);
                 self.seen_while_bound(b, care)
             }
+            (State::Bound(b, care), Input::Present) if b.challenge.is_some() => {
+                self.challenge_met(b, care)
+            }
             (State::Bound(b, Care::Probing { .. }), Input::Present) => self.refreshing(b, None),
             // An operator's retry also refreshes what needs no repair.
             (State::Bound(b, Care::Steady | Care::Suspended), Input::Retry) => {
+                self.s.want.restore(&self.s.attachment.node);
                 self.refreshing(b, None)
             }
             (State::Bound(mut b, care), Input::MtuChanged) => {
-                self.advertise(&mut b);
+                self.follow_mtu(&mut b);
                 State::Bound(b, care)
             }
+            (State::Bound(b, care), Input::OfBinding(what)) => self.of_binding(b, care, what),
+            (s, Input::OfBinding(_)) => s,
             (State::Bound(b, care), Input::Present | Input::Retry | Input::Answer(_)) => {
                 State::Bound(b, care)
             }
@@ -148,7 +154,10 @@ impl Cx<'_> {
                 | Input::MtuChanged,
             ) => s,
 
-            (State::Denied(_), Input::Retry) => self.registering(),
+            (State::Denied(_), Input::Retry) => {
+                self.s.want.restore(&self.s.attachment.node);
+                self.registering()
+            }
             (State::Denied(d), Input::Timeout) => self.denial_timeout(d),
             // Nothing of it is left at the anchor.
             (State::Denied(_) | State::Registering(_), Input::Moved)
@@ -184,6 +193,9 @@ impl Cx<'_> {
     }
 
     fn refresh_answered(&mut self, b: Binding, x: Exchange, verdict: Verdict) -> State {
+        if let Some(release) = x.ask.release {
+            return self.release_answered(b, x, release.family(), verdict);
+        }
         match verdict {
             Verdict::Accepted(grant) => {
                 self.audit(AuditKind::Refreshed);
@@ -233,11 +245,12 @@ impl Cx<'_> {
             // no better known.
             Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX
             | Status::BCE_PBU_PREFIX_SET_DO_NOT_MATCH
-                if !self.s.wanted.is_empty() =>
+                if !self.s.want.prefixes.is_empty() && self.s.want.ipv6 =>
             {
-                self.s.wanted.clear();
+                self.s.want.prefixes.clear();
                 return self.registering();
             }
+            status if self.wants_less(status) => return self.registering(),
             // It may pass: the anchor is short of something, or does not say what.
             Status::REASON_UNSPECIFIED | Status::INSUFFICIENT_RESOURCES => {
                 Until::At(self.now.mono + MAX_BINDACK_TIMEOUT)
@@ -246,6 +259,31 @@ impl Cx<'_> {
             _ => Until::Admin,
         };
         State::Denied(Denial { status: Some(ack.status), until })
+    }
+
+    /// Statuses after which something else may be asked for (RFC 5844 3.2.3.2, RFC 5845 4.2).
+    fn wants_less(&mut self, status: Status) -> bool {
+        let lma = self.s.attachment.node.lma;
+        let want = &mut self.s.want;
+        match status {
+            Status::NOT_AUTHORIZED_FOR_IPV4_MOBILITY_SERVICE if want.ipv4.is_some() => {
+                want.ipv4 = None;
+                want.ipv4_denied = true;
+            }
+            // Not the same address again, but any.
+            Status::NOT_AUTHORIZED_FOR_IPV4_HOME_ADDRESS
+                if want.ipv4.is_some_and(|home| home != Ipv4Home::ANY) =>
+            {
+                want.ipv4 = Some(Ipv4Home::ANY);
+            }
+            Status::NOT_AUTHORIZED_FOR_IPV6_MOBILITY_SERVICE if want.ipv6 => want.ipv6 = false,
+            Status::GRE_KEY_OPTION_REQUIRED if want.gre != Gre::Keys => {
+                want.gre = Gre::Keys;
+                self.shared.without_gre.remove(&lma);
+            }
+            _ => return false,
+        }
+        self.s.want.is_something()
     }
 
     /// Status 135 under sequence numbers: not the binding is refused, but the number.
@@ -284,6 +322,9 @@ impl Cx<'_> {
         if b.advert.next_at() <= now {
             self.advertise(&mut b);
         }
+        if b.challenge.as_ref().is_some_and(|c| c.at() <= now) {
+            return self.challenge_timeout(b, care);
+        }
         match care {
             Care::Steady if b.refresh_at <= now => {
                 self.probe();
@@ -299,6 +340,9 @@ impl Cx<'_> {
             Care::Probing { left, at } if at <= now => {
                 self.probe();
                 State::Bound(b, Care::Probing { left: left - 1, at: now + PROBE_INTERVAL })
+            }
+            Care::Refreshing(x) if x.ask.release.is_some() && x.is_worn() && x.next_at() <= now => {
+                State::Bound(b, Care::Steady)
             }
             Care::Refreshing(mut x) => {
                 self.transmit_if_due(&mut x);
@@ -316,6 +360,7 @@ impl Cx<'_> {
             Care::Suspended => State::Denied(Denial { status: None, until: Until::Admin }),
             // RFC 5213 6.9.4 (2), (3): on at the slower rate, now as a first registration.
             Care::Refreshing(mut x) => {
+                // What was released may be asked for again: the node is there.
                 x.ask = self.registration();
                 self.transmit_if_due(&mut x);
                 State::Registering(x)
@@ -336,33 +381,33 @@ impl Cx<'_> {
         State::Deregistering { exchange: x, until }
     }
 
-    fn registering(&mut self) -> State {
+    pub(super) fn registering(&mut self) -> State {
         let mut x = Exchange::new(self.registration(), self.now.mono);
         self.transmit_if_due(&mut x);
         State::Registering(x)
     }
 
-    fn registration(&self) -> Ask {
+    pub(super) fn registration(&self) -> Ask {
         Ask {
             handoff: self.s.attachment.hint.indicator(),
             lifetime: self.shared.config.lifetime,
             upload: None,
+            release: None,
         }
     }
 
     pub(super) fn refreshing(&mut self, b: Binding, upload: Option<Ipv6Addr>) -> State {
         // RFC 5213 6.9.1.3
         let lifetime = self.shared.config.lifetime;
-        let ask = Ask { handoff: HandoffIndicator::NOT_CHANGED, lifetime, upload };
+        let ask = Ask { handoff: HandoffIndicator::NOT_CHANGED, lifetime, upload, release: None };
         let mut x = Exchange::new(ask, self.now.mono);
         self.transmit_if_due(&mut x);
         State::Bound(b, Care::Refreshing(x))
     }
 
-    fn deregistering(&mut self) -> State {
+    pub(super) fn deregistering(&mut self) -> State {
         // RFC 5213 6.9.1.4 (3): handoff state unknown.
-        let ask =
-            Ask { handoff: HandoffIndicator::UNKNOWN, lifetime: Lifetime::ZERO, upload: None };
+        let ask = Ask::deregistration(None);
         let mut x = Exchange::new(ask, self.now.mono);
         self.transmit_if_due(&mut x);
         // MAX_UPDATE_RATE may hold it back: the wait begins when it leaves.
@@ -374,7 +419,7 @@ impl Cx<'_> {
     /// Sends the request if its time has come and `MAX_UPDATE_RATE` lets it.
     ///
     /// RFC 5213 6.9.4 (2): the node is still attached, for a link that goes down detaches it.
-    fn transmit_if_due(&mut self, x: &mut Exchange) {
+    pub(super) fn transmit_if_due(&mut self, x: &mut Exchange) {
         let now = self.now.mono;
         let at = &self.s.attachment;
         let interface = (at.node.mn_id.clone(), at.mn_ll_id.clone());
@@ -389,24 +434,68 @@ impl Cx<'_> {
         }
         let (seq, timestamp) = self.order();
         let sent = Sent { seq, timestamp, at: now };
-        let node = &self.s.attachment.node;
-        let fixed = self.shared.config.fixed_link_local.is_some();
-        let contents = UpdateContents {
-            proxy_coa: self.shared.config.proxy_coa,
+        self.assign_key();
+        let msg = self.contents(x.ask, sent).message();
+        self.actions.push(Action::SendPbu(msg));
+        x.record(sent);
+    }
+
+    /// What an update says.
+    fn contents(&self, ask: Ask, sent: Sent) -> UpdateContents<'_> {
+        let (config, want, node) = (&self.shared.config, &self.s.want, &self.s.attachment.node);
+        let fixed = config.fixed_link_local.is_some();
+        // RFC 5844 3.2.3.3: each family only where it is asked for, or was assigned.
+        let (ipv6, ipv4) = match ask.release {
+            None => (want.ipv6, want.ipv4),
+            Some(Release::Ipv4(home)) => (false, Some(home)),
+            Some(Release::Ipv6) => (true, None),
+        };
+        UpdateContents {
+            // The configuration has an address of the family of each anchor.
+            proxy_coa: config.coa_to(node.lma).unwrap_or(config.proxy_coa),
             lma: node.lma,
             mn_id: &node.mn_id,
-            prefixes: &self.s.wanted,
-            handoff: x.ask.handoff,
+            prefixes: ipv6.then_some(&want.prefixes),
+            handoff: ask.handoff,
             att: node.att,
             mn_ll_id: self.s.attachment.mn_ll_id.as_ref(),
             // RFC 5213 6.9.1.1 (9)
-            link_local: (!fixed).then(|| x.ask.upload.unwrap_or(Ipv6Addr::UNSPECIFIED)),
-            timestamp,
-            seq,
-            lifetime: x.ask.lifetime,
-        };
-        self.actions.push(Action::SendPbu(contents.message()));
-        x.record(sent);
+            link_local: (!fixed).then(|| ask.upload.unwrap_or(Ipv6Addr::UNSPECIFIED)),
+            timestamp: sent.timestamp,
+            seq: sent.seq,
+            lifetime: ask.lifetime,
+            extensions: Extensions { ipv4, ..self.extensions(ask) },
+        }
+    }
+
+    fn extensions(&self, ask: Ask) -> Extensions<'_> {
+        let (config, node) = (&self.shared.config, &self.s.attachment.node);
+        // RFC 5845 4.2: not in a de-registration, nor to an anchor that does not know it.
+        let registers = ask.lifetime != Lifetime::ZERO;
+        let knows = !self.shared.without_gre.contains(&node.lma);
+        let gre = self.s.want.gre_option().filter(|_| registers && knows);
+        let mut flags = BuFlags::default();
+        if config.force_udp && node.lma.0.to_ipv4_mapped().is_some() {
+            // RFC 5844 4.2.2.1; RFC 5845 7.3: GRE in UDP needs the TLV-header.
+            flags = BuFlags::F | if gre.is_some() { BuFlags::T } else { flags };
+        }
+        Extensions {
+            ipv4: None,
+            gre,
+            flags,
+            // RFC 5149 4.1: in the first update only.
+            service: node.service.as_deref().filter(|_| ask.is_initial()),
+            access_network: config.access_network.as_deref(),
+            user_plane: config.user_plane_to(node.lma),
+            ask_user_plane: config.ask_user_plane,
+        }
+    }
+
+    /// Our key for the packets to the node, the same for the session's life.
+    fn assign_key(&mut self) {
+        if self.s.want.gre == Gre::Keys && self.s.want.key.is_none() {
+            self.s.want.key = Some(self.shared.keys.assign());
+        }
     }
 
     /// A new sequence number, and a new timestamp if they are in use, for every transmission
@@ -429,7 +518,7 @@ impl Cx<'_> {
         (self.shared.seq, Some(at))
     }
 
-    fn probe(&mut self) {
+    pub(super) fn probe(&mut self) {
         self.actions.push(Action::Probe {
             link: self.s.attachment.link.id,
             node_link_local: self.s.attachment.node_link_local,
@@ -450,7 +539,7 @@ impl Cx<'_> {
         }));
     }
 
-    fn audit_unaccepted(&mut self, verdict: &Verdict) {
+    pub(super) fn audit_unaccepted(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Accepted(_) => {}
             Verdict::Refused(ack) => self.audit(AuditKind::Refused(ack.status.0)),

@@ -6,14 +6,18 @@
 //! ```
 
 use anchord::addr::{AnchorAddr, HomePrefix, MnId, ProxyCoa};
-use anchord::mobility::mag::action::{Action, Route};
+use anchord::mobility::mag::action::{Action, Path, Route};
 use anchord::mobility::mag::event::{
-    Attachment, Event, HandoffHint, Link, LinkId, LinkLayerId, NodeProfile,
+    Attachment, Event, Family, Gre, HandoffHint, Link, LinkId, LinkLayerId, NodeProfile,
 };
-use anchord::mobility::mag::{AdvertConfig, Mag, MagConfig};
-use anchord::mobility::message::{AckMsg, OwnedOptions, UpdateMsg};
+use anchord::mobility::mag::{AdvertConfig, HeartbeatConfig, Mag, MagConfig};
+use anchord::mobility::message::{AckMsg, OwnedOptions, PeerBody, PeerMsg, Transport, UpdateMsg};
 use anchord::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
-use anchord::wire::mh::{AccessTech, BaFlags, BindingAck, MobilityOption, Options, SeqNo, Status};
+use anchord::wire::mh::{
+    AccessTech, BaFlags, BindingAck, BindingRevocationAck, BindingRevocationIndication, Heartbeat,
+    HeartbeatFlags, Ipv4Home, MobilityOption, Options, RevocationFlags, RevocationStatus,
+    RevocationTrigger, SeqNo, Status,
+};
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
@@ -55,7 +59,7 @@ pub(crate) fn run(bytes: &[u8]) {
     let mut world = World::default();
     while !input.0.is_empty() {
         let mut actions = Vec::new();
-        let event = match input.below(8) {
+        let event = match input.below(10) {
             0 => Some(Event::Attach(Box::new(attachment(&mut input)))),
             1..=3 => answer(&mut input, &world.sent).map(Event::Pba),
             4 => raw_answer(&mut input, &world.sent).map(Event::Pba),
@@ -66,6 +70,16 @@ pub(crate) fn run(bytes: &[u8]) {
                 _ => {
                     Event::Present { link: input.link(), node_link_local: Some(input.link_local()) }
                 }
+            }),
+            8 => Some(match input.below(3) {
+                0 => Event::WantIpv4(input.link()),
+                1 => Event::Release { link: input.link(), family: Family::Ipv4 },
+                _ => Event::Release { link: input.link(), family: Family::Ipv6 },
+            }),
+            9 => Some(if input.below(8) == 0 {
+                Event::RevokeAll(AnchorAddr(LMA))
+            } else {
+                Event::Peer(peer(&mut input))
             }),
             6 => {
                 now.wall = MobTimestamp(now.wall.0.wrapping_add(u64::from(input.byte()) << 16));
@@ -102,7 +116,7 @@ pub(crate) fn run(bytes: &[u8]) {
 #[derive(Default)]
 struct World {
     routes: BTreeSet<Route>,
-    tunnels: BTreeSet<AnchorAddr>,
+    tunnels: BTreeSet<Path>,
     sent: Vec<UpdateMsg>,
 }
 
@@ -112,8 +126,8 @@ impl World {
             match action {
                 Action::Install(route) => assert!(self.routes.insert(route), "twice: {route:?}"),
                 Action::Remove(route) => assert!(self.routes.remove(&route), "gone: {route:?}"),
-                Action::AddTunnel { lma, .. } => assert!(self.tunnels.insert(lma)),
-                Action::RemoveTunnel { lma } => assert!(self.tunnels.remove(&lma)),
+                Action::AddTunnel { path, .. } => assert!(self.tunnels.insert(path)),
+                Action::RemoveTunnel(path) => assert!(self.tunnels.remove(&path)),
                 Action::SendPbu(pbu) => {
                     self.sent.push(pbu);
                     if self.sent.len() > 4 {
@@ -127,8 +141,16 @@ impl World {
 }
 
 fn config(flags: u8) -> MagConfig {
+    let heartbeat = HeartbeatConfig { interval: Duration::from_secs(1), missing_allowed: 2 };
     MagConfig {
+        identity: "mag".into(),
         proxy_coa: ProxyCoa(COA),
+        ipv4_proxy_coa: None,
+        user_plane: None,
+        ask_user_plane: flags & 8 != 0,
+        force_udp: false,
+        access_network: None,
+        heartbeat: (flags & 4 != 0).then_some(heartbeat),
         timestamps: flags & 1 == 0,
         fixed_link_local: (flags & 2 != 0).then(|| Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9)),
         lifetime: Lifetime(100),
@@ -151,6 +173,10 @@ fn attachment(input: &mut Input<'_>) -> Attachment {
             lma: AnchorAddr(LMA),
             prefixes: (0..input.below(3)).map(|_| prefix(input)).collect(),
             att: AccessTech(3),
+            ipv6: input.below(4) != 0,
+            ipv4: (input.below(2) == 1).then_some(Ipv4Home::ANY),
+            gre: [Gre::Off, Gre::Encapsulation, Gre::Keys][usize::from(input.below(3))],
+            service: None,
         },
         mn_ll_id: LinkLayerId::new(&[input.below(4)]),
         hint: HandoffHint::Unknown,
@@ -189,6 +215,30 @@ fn raw_answer(input: &mut Input<'_>, sent: &[UpdateMsg]) -> Option<AckMsg> {
     input.0 = rest;
     let options = Options::parse(options).ok()?.into();
     Some(message(pbu, Status::ACCEPTED, pbu.update.lifetime, options))
+}
+
+/// A revocation, an acknowledgement of one or a heartbeat, with the bytes that follow as options.
+fn peer(input: &mut Input<'_>) -> PeerMsg {
+    let (kind, code, seq) = (input.below(4), input.byte(), input.below(4));
+    let flags = u16::from(input.byte());
+    let body = match kind {
+        0 | 1 => PeerBody::Bri(BindingRevocationIndication {
+            trigger: RevocationTrigger(code),
+            seq: SeqNo(seq.into()),
+            flags: RevocationFlags(flags << 8),
+        }),
+        2 => PeerBody::Bra(BindingRevocationAck {
+            status: RevocationStatus(code),
+            seq: SeqNo(seq.into()),
+            flags: RevocationFlags(flags << 8),
+        }),
+        _ => PeerBody::Heartbeat(Heartbeat { flags: HeartbeatFlags(flags), seq: seq.into() }),
+    };
+    let len = usize::from(input.byte()).min(input.0.len());
+    let (options, rest) = input.0.split_at(len);
+    let options = Options::parse(options).map(Into::into).unwrap_or_default();
+    input.0 = rest;
+    PeerMsg { src: LMA, dst: COA, transport: Transport::Ipv6, body, options }
 }
 
 fn message(pbu: &UpdateMsg, status: Status, lifetime: Lifetime, options: OwnedOptions) -> AckMsg {

@@ -218,10 +218,10 @@ fn refused_refresh_ends_service_and_withdraws_the_prefix() {
     let mut w = World::bound();
     let refresh = only_pbu(&w.retry());
     let actions = w.refuse(&refresh, Status::PROXY_REG_NOT_ENABLED);
-    assert_eq!(removed(&actions), [Route { prefix: hnp(1), link: LINK, lma: LMA }]);
+    assert_eq!(removed(&actions), [route(hnp(1), LINK)]);
     let withdrawn = &adverts(&actions)[0];
     assert_eq!((withdrawn.router_lifetime_s, withdrawn.prefixes[0].valid_lifetime_s), (0, 0));
-    assert!(actions.contains(&Action::RemoveTunnel { lma: LMA }));
+    assert!(actions.contains(&Action::RemoveTunnel(PATH)));
     assert_eq!(adverts(&w.attach(attachment())), [], "no prefix for a denied node");
 }
 

@@ -28,9 +28,10 @@ fn acceptance_makes_tunnel_address_route_and_advertisement_in_this_order() {
     assert_eq!(
         actions[1..],
         [
-            Action::AddTunnel { lma: LMA, tunnel_mtu: 1460 },
+            Action::AddTunnel { path: PATH, tunnel_mtu: 1460 },
+            Action::Remember(vec![LMA]),
             Action::ConfigureLink { link: LINK, link_local: GIVEN },
-            Action::Install(Route { prefix: hnp(1), link: LINK, lma: LMA }),
+            Action::Install(route(hnp(1), LINK)),
             Action::Advertise(advert),
         ]
     );
@@ -82,7 +83,7 @@ fn advertised_mtu_is_the_tunnels_or_the_links_if_that_is_lower() {
 fn change_of_the_path_mtu_reaches_the_tunnel_and_the_node() {
     let mut w = World::bound();
     let actions = w.event(Event::PathMtu { lma: LMA, mtu: 1400 });
-    assert_eq!(actions[0], Action::TunnelMtu { lma: LMA, tunnel_mtu: 1360 });
+    assert_eq!(actions[0], Action::TunnelMtu { path: PATH, tunnel_mtu: 1360 });
     assert_eq!(adverts(&actions)[0].mtu, 1360);
     assert_eq!(w.event(Event::PathMtu { lma: LMA, mtu: 1400 }), [], "no change");
     assert_eq!(adverts(&w.attach(attachment()))[0].mtu, 1360, "all later ones too");
@@ -116,9 +117,9 @@ fn tunnel_lives_as_long_as_any_node_shares_it() {
     let answer = Answer { prefixes: vec![hnp(2)], ..Answer::to(&pbu) };
     let actions = w.event(Event::Pba(answer.message()));
     assert!(!actions.iter().any(|a| matches!(a, Action::AddTunnel { .. })));
-    assert!(!w.detach(false).contains(&Action::RemoveTunnel { lma: LMA }));
+    assert!(!w.detach(false).contains(&Action::RemoveTunnel(PATH)));
     let last = w.event(Event::Detach { link: LinkId(8), terminate: false });
-    assert!(last.contains(&Action::RemoveTunnel { lma: LMA }));
+    assert!(last.contains(&Action::RemoveTunnel(PATH)));
 }
 
 #[test]

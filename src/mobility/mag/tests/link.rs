@@ -7,7 +7,7 @@ use super::*;
 fn departure_removes_the_route_at_once_and_the_entry_with_the_answer() {
     let mut w = World::bound();
     let actions = w.detach(false);
-    assert_eq!(removed(&actions), [Route { prefix: hnp(1), link: LINK, lma: LMA }]);
+    assert_eq!(removed(&actions), [route(hnp(1), LINK)]);
     assert!(actions.contains(&Action::UnconfigureLink { link: LINK, link_local: GIVEN }));
     assert_eq!(adverts(&actions), [], "nobody is there to hear one");
     let pbu = only_pbu(&actions);

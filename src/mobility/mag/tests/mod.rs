@@ -3,22 +3,29 @@
 
 mod ack;
 mod binding;
+mod extension;
 mod golden;
+mod gre;
+mod heartbeat;
+mod ipv4;
 mod link;
 mod retransmission;
+mod revocation;
 mod update;
 
-use crate::addr::{AnchorAddr, HomePrefix, MnId, ProxyCoa};
-use crate::mobility::mag::action::{Action, Advert, AuditKind, PbaFault, Route};
+use crate::addr::{AnchorAddr, Encap, GreKey, GreKeys, HomePrefix, MnId, ProxyCoa};
+use crate::mobility::mag::action::{Action, Advert, AuditKind, Path, PbaFault, Route};
 use crate::mobility::mag::event::{
-    Attachment, Event, HandoffHint, Link, LinkId, LinkLayerId, NodeProfile,
+    Attachment, Event, Gre, HandoffHint, Link, LinkId, LinkLayerId, NodeProfile,
 };
 use crate::mobility::mag::{AdvertConfig, Mag, MagConfig, StateName};
-use crate::mobility::message::{AckMsg, OwnedOptions, Transport, UpdateMsg};
+use crate::mobility::message::{AckMsg, OwnedOptions, PeerBody, PeerMsg, Transport, UpdateMsg};
 use crate::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
 use crate::wire::mh::option::{AccessTech, HandoffIndicator};
-use crate::wire::mh::{BaFlags, BindingAck, MobilityOption, SeqNo, Status};
-use std::net::Ipv6Addr;
+use crate::wire::mh::{
+    BaFlags, BindingAck, Ipv4Home, Ipv4HomeStatus, MobilityOption, SeqNo, Status,
+};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) const COA: ProxyCoa = ProxyCoa(Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 0x11));
 pub(super) const LMA: AnchorAddr = AnchorAddr(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1));
@@ -34,13 +41,74 @@ pub(super) fn hnp(n: u8) -> HomePrefix {
     format!("2001:db8:100:{n:x}::/64").parse().expect("prefix")
 }
 
+/// Our address towards anchors with an IPv4 address, and such an anchor.
+pub(super) const COA4: ProxyCoa = ProxyCoa(Ipv4Addr::new(192, 0, 2, 11).to_ipv6_mapped());
+pub(super) const LMA4: AnchorAddr = AnchorAddr(Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped());
+/// The anchor's key.
+pub(super) const UPLINK: GreKey = GreKey(0xbeef);
+/// What the anchor gives as IPv4 home address, and its default router.
+pub(super) const HOME: Ipv4Home = match Ipv4Home::new(Ipv4Addr::new(10, 1, 0, 5), 16) {
+    Some(home) => home,
+    None => Ipv4Home::ANY,
+};
+pub(super) const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 1);
+
+/// The options by which an anchor speaks of an IPv4 home address.
+pub(super) fn ipv4(status: Ipv4HomeStatus, home: Ipv4Home) -> [MobilityOption<'static>; 2] {
+    [MobilityOption::Ipv4HomeAddressReply(status, home), MobilityOption::Ipv4DefaultRouter(ROUTER)]
+}
+
+/// [`HOME`] as a prefix.
+pub(super) fn home() -> HomePrefix {
+    HomePrefix::from_ipv4(HOME.addr(), 32).expect("length")
+}
+
+/// `mn1`, served with both families.
+pub(super) fn dual_stack() -> Attachment {
+    let mut at = attachment();
+    at.node.ipv4 = Some(Ipv4Home::ANY);
+    at
+}
+
+/// The messages that are neither updates nor acknowledgements.
+pub(super) fn sent(actions: &[Action]) -> Vec<PeerMsg> {
+    let sent = |a: &Action| if let Action::Send(m) = a { Some(m.clone()) } else { None };
+    actions.iter().filter_map(sent).collect()
+}
+
+/// One of them, from the anchor.
+pub(super) fn from_lma(body: PeerBody, options: &[MobilityOption<'_>]) -> Event {
+    Event::Peer(PeerMsg {
+        src: LMA.0,
+        dst: COA.0,
+        transport: Transport::Ipv6,
+        body,
+        options: OwnedOptions::from_options(options).expect("short"),
+    })
+}
+
+/// IPv6 in IPv6.
+pub(super) const PATH: Path = Path { coa: COA, lma: LMA, encap: Encap::Ip };
+
+/// A route without keys.
+pub(super) fn route(prefix: HomePrefix, link: LinkId) -> Route {
+    Route { prefix, link, path: PATH, keys: GreKeys::default() }
+}
+
 pub(super) fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
 pub(super) fn config() -> MagConfig {
     MagConfig {
+        identity: "mag1".into(),
         proxy_coa: COA,
+        ipv4_proxy_coa: None,
+        user_plane: None,
+        ask_user_plane: false,
+        force_udp: false,
+        access_network: None,
+        heartbeat: None,
         timestamps: true,
         fixed_link_local: None,
         lifetime: Lifetime::at_most(LIFETIME),
@@ -63,6 +131,10 @@ pub(super) fn attachment() -> Attachment {
             lma: LMA,
             prefixes: Vec::new(),
             att: AccessTech(3),
+            ipv6: true,
+            ipv4: None,
+            gre: Gre::Off,
+            service: None,
         },
         mn_ll_id: LinkLayerId::new(&[2, 0, 0, 0, 1, 1]),
         hint: HandoffHint::Unknown,
@@ -173,10 +245,13 @@ pub(super) struct Answer {
     pub(super) link_local: Option<Ipv6Addr>,
     pub(super) timestamp: Option<MobTimestamp>,
     pub(super) refresh_advice: Option<Lifetime>,
+    /// Whatever else it says.
+    pub(super) more: Vec<MobilityOption<'static>>,
 }
 
 impl Answer {
-    /// Accepts: echoes what has to be echoed, assigns `hnp(1)` and [`GIVEN`] where asked to.
+    /// Accepts: echoes what has to be echoed, assigns `hnp(1)`, [`GIVEN`], [`HOME`] and [`UPLINK`]
+    /// where asked to.
     pub(super) fn to(pbu: &UpdateMsg) -> Self {
         let mut answer = Self {
             src: pbu.dst,
@@ -192,6 +267,7 @@ impl Answer {
             link_local: None,
             timestamp: None,
             refresh_advice: None,
+            more: Vec::new(),
         };
         for option in &pbu.options {
             match option {
@@ -206,6 +282,18 @@ impl Answer {
                 MobilityOption::LinkLocal(Ipv6Addr::UNSPECIFIED) => answer.link_local = Some(GIVEN),
                 MobilityOption::LinkLocal(a) => answer.link_local = Some(a),
                 MobilityOption::Timestamp(t) => answer.timestamp = Some(t),
+                MobilityOption::Ipv4HomeAddressRequest(home) => {
+                    let home = if home == Ipv4Home::ANY { HOME } else { home };
+                    answer.more.extend(ipv4(Ipv4HomeStatus::SUCCESS, home));
+                }
+                MobilityOption::GreKey(key) => {
+                    answer.more.push(MobilityOption::GreKey(key.map(|_| UPLINK)));
+                }
+                MobilityOption::AlternateCoa(_)
+                | MobilityOption::AlternateIpv4Coa(_)
+                | MobilityOption::LmaUserPlane(_)
+                | MobilityOption::ServiceSelection(_)
+                | MobilityOption::AccessNetworkId(_) => {}
                 other => unreachable!("an update has no {other:?}"),
             }
         }
@@ -222,10 +310,12 @@ impl Answer {
         options.extend(self.link_local.map(MobilityOption::LinkLocal));
         options.extend(self.timestamp.map(MobilityOption::Timestamp));
         options.extend(self.refresh_advice.map(MobilityOption::RefreshAdvice));
+        options.extend(self.more.iter().copied());
+        let ipv4 = self.src.to_ipv4_mapped().is_some();
         AckMsg {
             src: self.src,
-            dst: COA.0,
-            transport: Transport::Ipv6,
+            dst: if ipv4 { COA4.0 } else { COA.0 },
+            transport: if ipv4 { Transport::Udp(5436) } else { Transport::Ipv6 },
             ack: BindingAck {
                 status: self.status,
                 flags: self.flags,

@@ -19,6 +19,9 @@ pub struct Ipv4Home {
 }
 
 impl Ipv4Home {
+    /// No address: a request for an assignment.
+    pub const ANY: Self = Self { addr: Ipv4Addr::UNSPECIFIED, prefix_len: 0 };
+
     /// `None` if the prefix length is over 32.
     #[must_use]
     pub const fn new(addr: Ipv4Addr, prefix_len: u8) -> Option<Self> {

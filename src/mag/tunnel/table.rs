@@ -1,0 +1,44 @@
+//! Which session an inner address belongs to.
+
+use crate::addr::{GreKeys, HomePrefix};
+use crate::mobility::mag::action::Path;
+use core::cmp::Reverse;
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
+
+/// Which tunnel serves which prefix or IPv4 home address, by prefix length, the longest first. One
+/// anchor's prefixes never overlap; those of several anchors, or of several of its customers, may.
+#[derive(Debug, Default)]
+pub(in crate::mag) struct TunnelTable(BTreeMap<Reverse<u8>, HashMap<u128, Entry>>);
+
+/// The tunnel of one session, and its keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) path: Path,
+    pub(super) keys: GreKeys,
+}
+
+impl TunnelTable {
+    pub(in crate::mag) fn insert(&mut self, prefix: HomePrefix, path: Path, keys: GreKeys) {
+        let prefixes = self.0.entry(Reverse(prefix.len())).or_default();
+        prefixes.insert(prefix.bits(), Entry { path, keys });
+    }
+
+    pub(in crate::mag) fn remove(&mut self, prefix: HomePrefix) {
+        let len = Reverse(prefix.len());
+        if let Some(prefixes) = self.0.get_mut(&len) {
+            prefixes.remove(&prefix.bits());
+            if prefixes.is_empty() {
+                self.0.remove(&len);
+            }
+        }
+    }
+
+    /// The tunnel of the bound node that has this address.
+    pub(super) fn of(&self, address: Ipv6Addr) -> Option<Entry> {
+        self.0.iter().find_map(|(len, prefixes)| {
+            prefixes.get(&(address.to_bits() & HomePrefix::mask(len.0))).copied()
+        })
+    }
+}
