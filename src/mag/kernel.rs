@@ -11,8 +11,8 @@
 //!   RULES+5   iif LINK  blackhole                 no binding, or not the node's address: dropped
 //! ```
 //! `DOWNLINK` has a route for each home network prefix and IPv4 home address, `UPLINK` the default
-//! route to the TUN. The rules are there for both families. Both tables and these priorities are ours
-//! alone: what a crash left there is removed at start.
+//! route to the TUN. The rules are there for both families. Both tables and these priorities are
+//! ours alone: what a crash left there is removed at start.
 
 use crate::addr::{HomePrefix, MacAddr};
 use crate::control::netlink::RouteSocket;

@@ -27,8 +27,8 @@ impl Gateway {
         }
     }
 
-    /// The request is what tells of the node, or of its wish (RFC 5844 3.4.3); it comes again, and is
-    /// answered once there is something to give.
+    /// The request is what tells of the node, or of its wish (RFC 5844 3.4.3); it comes again, and
+    /// is answered once there is something to give.
     fn want_ipv4(&mut self, link: LinkId, request: &dhcp::Request) {
         if !matches!(request.kind, Kind::Discover | Kind::Request) {
             return;
