@@ -25,17 +25,8 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// The specifications of which every MUST and SHOULD is accounted for.
-pub(crate) const HELD: [&str; 9] = [
-    "PMIP6",
-    "PMIP4",
-    "GREKEY",
-    "REVOKE",
-    "HEARTBEAT",
-    "MNID",
-    "SERVICESEL",
-    "AUTH",
-    "FIXEDLL",
-];
+pub(crate) const HELD: [&str; 9] =
+    ["PMIP6", "PMIP4", "GREKEY", "REVOKE", "HEARTBEAT", "MNID", "SERVICESEL", "AUTH", "FIXEDLL"];
 
 /// How a reason of `unproven.tsv` begins: there is no code for it, or no test that names it.
 pub(crate) const REASONS: [&str; 2] = ["not built: ", "works, no test: "];
