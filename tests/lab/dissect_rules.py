@@ -18,6 +18,7 @@ ANSWERED = {"Created", "Refreshed", "HandedOff", "Deregistered", "Revived", "Dup
 LAYERS = set("""eth sll ethertype vlan arp ip ipv6 icmp icmpv6 udp tcp gre mipv6 data frame _ws.malformed
     ipv6.dstopts ipv6.fraghdr ipv6.hopopts ipv6.routing""".split())
 
+WARNING, ERROR = 0x600000, 0x800000  # tshark's severities
 MOBILITY, UDP, IPV6_HEADER_LEN = 135, 17, 40
 PBU, PBA, HEARTBEAT, REVOCATION = "5", "6", "13", "16"
 INDICATION = "1"  # B.R. Type (RFC 5846 5.1); 2 is the acknowledgement
@@ -37,7 +38,10 @@ def sound(frame):
     if sender not in ANCHORD | GATEWAYS:
         return []
     layers = frame.first("frame.protocols").split(":")
-    remarks = frame.all("_ws.expert.message") + ["malformed"] * len(frame.all("_ws.malformed"))
+    said = list(zip(frame.all("_ws.expert.severity"), frame.all("_ws.expert.message")))
+    remarks = [text for level, text in said if int(level) >= (WARNING if is_signaling(layers) else ERROR)]
+    remarks += [text for level, text in said if int(level) == WARNING and "hecksum" in text]
+    remarks += ["malformed"] * len(frame.all("_ws.malformed"))
     if not set(layers) <= LAYERS:
         remarks = [remark for remark in remarks if "hecksum" in remark]
     elif frame.first("mip6.ba.status") == NO_IDENTIFIER:

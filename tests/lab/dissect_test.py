@@ -62,6 +62,7 @@ def advertisement(source=LINK_LOCAL, prefix=PREFIX, hop_limit=255):
 
 PBU, PBA, RA = golden("pbu-attach"), golden("pba-accepted"), advertisement()
 assert PBA[IPV6_HEADER_LEN + PREFIX_OPTION] == 22
+ECHO = ipv6(PREFIX, LINK_LOCAL, ICMPV6, struct.pack("!BBHHH", 128, 0, 0, 7, 1) + b"12345678", 2, 64)
 DATAGRAM = ipv6(PREFIX, LINK_LOCAL, UDP, struct.pack("!HHHH", 4444, 4444, 16, 0) + b"12345678", 6, 64)
 
 
@@ -108,7 +109,7 @@ UNNAMED = with_bytes(PBA[:46] + b"\xa0" + PBA[47:52] + PBU[52:], OPTIONS, b"\x08
 
 # Name, frames, what the log says, what the fault is about; "" for none.
 CASES = [
-    ("good", answered(PBA) + [(CELL, RA), (ANCHORD, DATAGRAM)], "Created", ""),
+    ("good", answered(PBA) + [(CELL, RA), (ANCHORD, ECHO), (ANCHORD, DATAGRAM)], "Created", ""),
     ("unnamed", [(GATEWAY, UNNAMED_PBU), (ANCHORD, UNNAMED)], "", ""),
     ("strangers", [(STRANGER, with_bytes(PBA, 4, b"xx", False))], "Created", ""),
     ("checksum", answered(with_bytes(PBA, 4, b"xx", False)), "Created", "checksum"),
@@ -139,6 +140,7 @@ CASES = [
     ("router", answered(PBA) + [(CELL, advertisement(source=PREFIX))], "Created", "address"),
     ("hop-limit", answered(PBA) + [(CELL, advertisement(hop_limit=64))], "Created", "hop limit"),
     ("icmp", answered(PBA) + [(CELL, RA[:-1] + b"\x01")], "Created", "hecksum"),
+    ("echo", answered(PBA) + [(ANCHORD, ECHO[:-1] + b"x")], "Created", "hecksum"),
     ("udp", answered(PBA) + [(ANCHORD, DATAGRAM[:-1] + b"x")], "Created", "hecksum"),
 ]
 
