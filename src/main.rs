@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         }
     };
     if args.check {
-        return match config::load_nodes(&config, |_, _| {}) {
+        return match config::load_nodes(&config, |_, _, _| {}) {
             Ok(_) => ExitCode::SUCCESS,
             Err(faults) => {
                 complain(&faults);

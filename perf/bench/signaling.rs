@@ -78,7 +78,10 @@ impl Anchor {
         let (_, questions) = channel::channel(1);
         let pool = HomePrefix::new(Ipv6Addr::from_bits(scene::POOL), 32)?;
         for event in [
-            KernelEvent::RouteSet("fd01::/16".parse()?, NextHop::Gateway(ACCESS, ACCESS_ROUTER)),
+            KernelEvent::RouteSet(
+                "fd01::/16".parse::<HomePrefix>()?.into(),
+                NextHop::Gateway(ACCESS, ACCESS_ROUTER),
+            ),
             KernelEvent::Neighbor(ACCESS, ACCESS_ROUTER, neighbor()),
             KernelEvent::Synced,
         ] {
@@ -86,6 +89,7 @@ impl Anchor {
         }
         let control = Control::new(Parts {
             lma_address: AnchorAddr(LMA),
+            lma_address_ipv4: None,
             lma: Lma::new(lma_config(pool, nodes)),
             restored: Vec::new(),
             pool: rig.pool.clone(),
@@ -236,6 +240,7 @@ fn port(name: &str, role: PortRole, mac: MacAddr, mtu: u16) -> PortInfo {
         driver: "net_ring".into(),
         mac,
         mtu,
+        vlan: None,
         signaling: "punt-ring",
         steering: "single",
         status: Box::new(PortStatus::default),

@@ -3,11 +3,15 @@
 //! Elements that could not be read are `None` and take no part, so that one fault does not bring
 //! others that are only its shadow.
 
+mod customer;
+
+pub(super) use customer::customers;
+
 use super::reader::Section;
 use super::{
-    Config, Cores, Device, Eal, Mag, Node, Policy, Polling, Pool, Port, PortRole, Profile,
+    Config, Cores, Device, Eal, Mag, Node, Policy, Polling, Pool, Port, PortRole, Profile, Service,
 };
-use crate::addr::HomePrefix;
+use crate::addr::{AnchorAddr, HomePrefix};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::Ipv6Addr;
@@ -19,11 +23,15 @@ pub(super) fn ports(root: Root<'_, '_>, ports: &[Option<Port>]) {
     unique(root, ports, "port", "name", |p| Some(p.name.clone()));
     unique(root, ports, "port", "pci", |p| match &p.device {
         Device::Pci(address) => Some(bus_address(address)),
-        Device::Vdev(_) => None,
+        Device::Vdev(_) | Device::Vlan { .. } => None,
     });
     unique(root, ports, "port", "vdev", |p| match &p.device {
         Device::Vdev(vdev) => vdev.split(',').next().map(str::to_owned),
-        Device::Pci(_) => None,
+        Device::Pci(_) | Device::Vlan { .. } => None,
+    });
+    unique(root, ports, "port", "vlan", |p| match &p.device {
+        Device::Vlan { parent, vlan } => Some(format!("{vlan} of {parent}")),
+        Device::Pci(_) | Device::Vdev(_) => None,
     });
     if ports.iter().all(|p| p.as_ref().is_some_and(|p| p.role != PortRole::Access)) {
         root.fault("port", "has none with role = \"access\": no gateway could be reached");
@@ -76,7 +84,9 @@ const WORKERS_MAX: usize = 64;
 pub(super) fn pools(root: Root<'_, '_>, pools: &[Option<Pool>]) {
     unique(root, pools, "pool", "name", |p| Some(p.name.clone()));
     for (i, pool) in each(pools) {
-        if let Some((j, other)) = each(&pools[..i]).find(|(_, o)| overlap(o.prefix, pool.prefix)) {
+        if let Some((j, other)) = each(&pools[..i])
+            .find(|(_, o)| o.customer == pool.customer && overlap(o.prefix, pool.prefix))
+        {
             let what = format!("{} overlaps pool[{j}] ({})", pool.prefix, other.prefix);
             root.fault(&format!("pool[{i}].prefix"), what);
         }
@@ -86,7 +96,7 @@ pub(super) fn pools(root: Root<'_, '_>, pools: &[Option<Pool>]) {
 /// Names and addresses are there once; tunnels fit the ports.
 pub(super) fn mags(root: Root<'_, '_>, mags: &[Option<Mag>], ports: &[Option<Port>]) {
     unique(root, mags, "mag", "name", |m| Some(m.name.clone()));
-    unique(root, mags, "mag", "address", |m| Some(m.address));
+    unique(root, mags, "mag", "address", |m| Some(AnchorAddr(m.address)));
     let access = each(ports).filter(|(_, p)| p.role == PortRole::Access).map(|(_, p)| p.mtu).max();
     let Some(mtu) = access else { return };
     for (i, mag) in each(mags).filter(|(_, m)| m.tunnel_mtu > mtu) {
@@ -103,56 +113,97 @@ pub(super) fn addresses(
     pools: &[Option<Pool>],
     mags: &[Option<Mag>],
 ) {
-    let lma = node.map(|n| n.lma_address.0);
-    let mut owners: HashMap<Ipv6Addr, String> = HashMap::new();
+    // In the address space of each customer.
+    let mut owners: HashMap<(Option<&str>, Ipv6Addr), String> = HashMap::new();
     for (i, port) in each(ports) {
+        let customer = port.customer.as_deref();
         for (k, (address, len)) in port.addresses.iter().enumerate() {
             let path = format!("port[{i}].addresses[{k}]");
-            in_pool(root, &path, *address, pools);
+            in_pool(root, &path, *address, customer, pools);
             let link = HomePrefix::truncating(*address, *len).ok();
-            if let Some((j, pool)) =
-                each(pools).find(|(_, p)| link.is_some_and(|l| l.len() > 0 && p.prefix.covers(l)))
+            if let Some((j, pool)) = of_customer(pools, customer)
+                .find(|(_, p)| link.is_some_and(|l| l.len() > 0 && p.prefix.covers(l)))
                 && !pool.prefix.contains(*address)
             {
                 root.fault(&path, format!("has a link prefix inside pool[{j}]"));
             }
             // Every link has the same link-local addresses: those may repeat.
             let shared = address.is_unicast_link_local();
-            if !shared && let Some(first) = owners.insert(*address, path.clone()) {
-                root.fault(&path, format!("{address} is already at {first}"));
+            if !shared && let Some(first) = owners.insert((customer, *address), path.clone()) {
+                root.fault(&path, format!("{} is already at {first}", AnchorAddr(*address)));
             }
         }
     }
-    if let Some(lma) = lma {
-        in_pool(root, "node.lma_address", lma, pools);
+    let own = node.map(|n| {
+        [
+            ("node.lma_address", Some(n.lma_address.0)),
+            ("node.lma_address_ipv4", n.lma_address_ipv4.map(|a| a.to_ipv6_mapped())),
+        ]
+    });
+    for (path, address) in own.iter().flatten() {
+        let Some(address) = *address else { continue };
+        in_pool(root, path, address, None, pools);
+        owners.insert((None, address), (*path).into());
     }
     for (i, mag) in each(mags) {
-        let path = format!("mag[{i}].address");
-        in_pool(root, &path, mag.address, pools);
-        if Some(mag.address) == lma {
-            root.fault(&path, format!("{} is our own node.lma_address", mag.address));
-        } else if let Some(port) = owners.get(&mag.address) {
-            root.fault(&path, format!("{} is our own, at {port}", mag.address));
+        let more = mag.more_addresses.iter().enumerate();
+        let more = more.map(|(k, a)| (format!("mag[{i}].more_addresses[{k}]"), *a));
+        for (path, address) in
+            std::iter::once((format!("mag[{i}].address"), mag.address)).chain(more)
+        {
+            in_pool(root, &path, address, None, pools);
+            if let Some(first) = owners.get(&(None, address)) {
+                let what = format!("{} is our own, at {first}", AnchorAddr(address));
+                root.fault(&path, what);
+            }
         }
     }
 }
 
-/// There is somebody to serve, from a pool that is there.
-pub(super) fn policy(root: Root<'_, '_>, policy: &Policy, pools: &[Option<Pool>]) {
+/// There is somebody to serve, from pools that are there.
+pub(super) fn policy(
+    root: Root<'_, '_>,
+    policy: &Policy,
+    services: &[Option<Service>],
+    pools: &[Option<Pool>],
+) {
     if policy.default.is_none() && policy.nodes_file.is_none() {
         let what = "would refuse every node: give [policy.default], nodes_file or both";
         root.fault("policy", what);
     }
-    // A pool that could not be read may be the one that is named.
-    let complete = pools.iter().all(Option::is_some);
-    let name = policy.default.as_ref().and_then(|d| d.pool.as_ref());
-    if let Some(name) = name.filter(|_| complete)
-        && !each(pools).any(|(_, p)| p.name == *name)
-    {
-        root.fault("policy.default.pool", no_pool(name, each(pools).map(|(_, p)| p)));
-    }
     if policy.default.is_some() && pools.is_empty() {
         root.fault("policy.default", "needs a [[pool]] to give prefixes from");
+    }
+    let profiles = policy.default.iter().map(|p| ("policy.default".to_owned(), p));
+    let profiles = profiles.chain(
+        each(services)
+            .filter_map(|(i, s)| Some((format!("service[{i}].profile"), s.profile.as_ref()?))),
+    );
+    for (path, profile) in profiles {
+        named_services(root, &path, profile, services);
+        // A pool that could not be read may be the one that is named.
+        if !pools.iter().all(Option::is_some) {
+            continue;
+        }
+        let pools: Vec<&Pool> = pools.iter().flatten().collect();
+        for (key, name, ipv4) in
+            [("pool", &profile.pool, false), ("pool_ipv4", &profile.pool_ipv4, true)]
+        {
+            if let Some(name) = name
+                && let Err(what) = find_pool(name, ipv4, &pools)
+            {
+                root.fault(&format!("{path}.{key}"), what);
+            }
+        }
+    }
+}
+
+fn named_services(root: Root<'_, '_>, path: &str, profile: &Profile, all: &[Option<Service>]) {
+    let complete = all.iter().all(Option::is_some);
+    for (k, name) in profile.services.iter().flatten().enumerate() {
+        if complete && !each(all).any(|(_, s)| s.name == *name) {
+            root.fault(&format!("{path}.services[{k}]"), format!("{name:?} is no [[service]]"));
+        }
     }
 }
 
@@ -166,8 +217,10 @@ pub(super) fn buffers(
     let Some(cores) = cores else { return };
     // A queue for each worker and one for signaling.
     let queues = u32::try_from(cores.worker_cpus.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let descriptors: u32 =
-        each(ports).map(|(_, p)| u32::from(p.rx_desc) + u32::from(p.tx_desc)).sum();
+    let descriptors: u32 = each(ports)
+        .filter(|(_, p)| p.is_physical())
+        .map(|(_, p)| u32::from(p.rx_desc) + u32::from(p.tx_desc))
+        .sum();
     let taken = descriptors.saturating_mul(queues);
     if eal.mbuf_count <= taken {
         let what = format!(
@@ -179,15 +232,20 @@ pub(super) fn buffers(
     }
 }
 
-/// What is wrong with a node's profile, given the pools.
-pub(super) fn profile(profile: &Profile, config: &Config) -> Result<(), String> {
-    if let Some(name) = &profile.pool
-        && !config.pools.iter().any(|p| p.name == *name)
-    {
-        return Err(no_pool(name, config.pools.iter()));
+/// What is wrong with a node's profile, given the pools and the customer whose node it is.
+pub(super) fn profile(
+    profile: &Profile,
+    customer: Option<&str>,
+    config: &Config,
+) -> Result<(), String> {
+    let pools: Vec<&Pool> = config.pools.iter().collect();
+    for (name, ipv4) in [(&profile.pool, false), (&profile.pool_ipv4, true)] {
+        if let Some(name) = name {
+            find_pool(name, ipv4, &pools)?;
+        }
     }
     let own = &profile.static_prefixes;
-    if config.pools.is_empty() && own.is_empty() {
+    if config.pools.is_empty() && own.is_empty() && profile.static_ipv4.is_none() {
         return Err("has neither static prefixes nor a [[pool]] to get some from".into());
     }
     for (i, prefix) in own.iter().enumerate() {
@@ -195,7 +253,13 @@ pub(super) fn profile(profile: &Profile, config: &Config) -> Result<(), String> 
             return Err(format!("its static prefixes {other} and {prefix} overlap"));
         }
         // Inside a pool a static prefix takes the place of one that would be given out.
-        let Some(pool) = config.pools.iter().find(|p| overlap(p.prefix, *prefix)) else { continue };
+        let Some(pool) = config
+            .pools
+            .iter()
+            .find(|p| p.customer.as_deref() == customer && overlap(p.prefix, *prefix))
+        else {
+            continue;
+        };
         if prefix.len() != pool.delegated_len {
             return Err(format!(
                 "static prefix {prefix} lies in pool {} ({}), whose prefixes are /{}",
@@ -206,13 +270,42 @@ pub(super) fn profile(profile: &Profile, config: &Config) -> Result<(), String> 
     Ok(())
 }
 
-fn no_pool<'p>(name: &str, pools: impl Iterator<Item = &'p Pool>) -> String {
-    let names: Vec<&str> = pools.map(|p| p.name.as_str()).collect();
-    format!("{name:?} is no pool (there is: {})", names.join(", "))
+/// What is wrong with the name of a pool, which is to be one of this family.
+fn find_pool(name: &str, ipv4: bool, pools: &[&Pool]) -> Result<(), String> {
+    let is_fit = |p: &&&Pool| p.is_ipv4() == ipv4;
+    if pools.iter().filter(is_fit).any(|p| p.name == name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = pools.iter().filter(is_fit).map(|p| p.name.as_str()).collect();
+    let family = match (ipv4, pools.iter().any(|p| p.name == name)) {
+        (_, false) => "",
+        (true, true) => " of IPv4",
+        (false, true) => " of IPv6",
+    };
+    Err(format!("{name:?} is no pool{family} (there is: {})", names.join(", ")))
 }
 
-fn in_pool(root: Root<'_, '_>, path: &str, address: Ipv6Addr, pools: &[Option<Pool>]) {
-    if let Some((j, pool)) = each(pools).find(|(_, p)| p.prefix.contains(address)) {
+fn of_customer<'p>(
+    pools: &'p [Option<Pool>],
+    customer: Option<&'p str>,
+) -> impl Iterator<Item = (usize, &'p Pool)> {
+    each(pools).filter(move |(_, p)| p.customer.as_deref() == customer)
+}
+
+fn in_pool(
+    root: Root<'_, '_>,
+    path: &str,
+    address: Ipv6Addr,
+    customer: Option<&str>,
+    pools: &[Option<Pool>],
+) {
+    if let Some((j, pool)) = of_customer(pools, customer).find(|(_, p)| p.prefix.contains(address))
+    {
+        // The default router may well be ours: nodes resolve it at their gateway.
+        if pool.default_router.is_some_and(|r| r.to_ipv6_mapped() == address) {
+            return;
+        }
+        let address = AnchorAddr(address);
         root.fault(path, format!("{address} lies inside pool[{j}] ({}), a node's", pool.prefix));
     }
 }

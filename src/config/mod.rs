@@ -11,6 +11,7 @@
 mod check;
 mod duration;
 mod fault;
+mod key;
 pub mod mag;
 mod nodes;
 mod reader;
@@ -22,12 +23,14 @@ mod value;
 mod tests;
 
 pub use fault::{Fault, Faults};
+pub use key::AuthKey;
 pub use nodes::load_nodes;
 pub use render::render;
 
-use crate::addr::{AnchorAddr, HomePrefix};
+use crate::addr::{AnchorAddr, CustomerId, HomePrefix};
 use crate::time::Duration;
-use std::net::Ipv6Addr;
+use crate::wire::mh::DhcpSupportMode;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 /// Reads and validates a whole file.
@@ -58,10 +61,15 @@ pub struct Config {
     pub node: Node,
     /// `[eal]`
     pub eal: Eal,
-    /// `[[port]]`, in order: `PortId(0)` is the first.
+    /// `[[port]]`: those with a device, then VLANs, each in the file's order; `PortId(0)` is the
+    /// first.
     pub ports: Vec<Port>,
     /// `[worker]` and `[control]`
     pub cores: Cores,
+    /// `[[customer]]`
+    pub customers: Vec<Customer>,
+    /// `[[service]]`
+    pub services: Vec<Service>,
     /// `[[pool]]`
     pub pools: Vec<Pool>,
     /// `[[mag]]`
@@ -85,6 +93,15 @@ pub struct Node {
     pub name: String,
     /// Where PBUs arrive and tunnels end.
     pub lma_address: AnchorAddr,
+    /// The same over IPv4 (RFC 5844 section 4); `None`: no IPv4 transport.
+    pub lma_address_ipv4: Option<Ipv4Addr>,
+    /// `AcceptForcedIPv4UDPEncapsulationRequest` (RFC 5844 5.1).
+    pub accept_forced_udp: bool,
+    /// Gateways that ask for their link-local address get the reserved one (RFC 6543), else one of
+    /// our own making.
+    pub fixed_link_local: bool,
+    /// The first GRE key that we give out.
+    pub first_gre_key: u32,
 }
 
 /// What is handed to DPDK's Environment Abstraction Layer.
@@ -112,32 +129,49 @@ pub enum PortRole {
     Core,
 }
 
-/// A DPDK port and its kernel TAP (same name, same addresses).
+/// A port and its kernel TAP (same name, same addresses).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
     /// Also the name of its TAP: at most 15 bytes.
     pub name: String,
-    /// What it is for.
+    /// What it is for; a VLAN's is that of its parent.
     pub role: PortRole,
-    /// `pci = "0000:3b:00.0"` or `vdev = "net_af_packet0,iface=..."`.
+    /// What moves its frames.
     pub device: Device,
-    /// Addresses with their prefix lengths, put on the TAP.
+    /// Whose correspondents are behind it; the operator's own if `None`. Only with role core.
+    pub customer: Option<String>,
+    /// Addresses with their prefix lengths, put on the TAP; IPv4 as IPv4-mapped, 96 bits longer.
     pub addresses: Vec<(Ipv6Addr, u8)>,
-    /// In bytes, without the Ethernet header.
+    /// In bytes, without the Ethernet header and VLAN tag.
     pub mtu: u16,
-    /// Descriptors of each receive and transmit queue.
+    /// Descriptors of each receive and transmit queue; a VLAN's are those of its parent.
     pub rx_desc: u16,
     /// See `rx_desc`.
     pub tx_desc: u16,
 }
 
-/// A DPDK device.
+impl Port {
+    /// Whether it has a device of its own.
+    #[must_use]
+    pub const fn is_physical(&self) -> bool {
+        !matches!(self.device, Device::Vlan { .. })
+    }
+}
+
+/// What moves a port's frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Device {
     /// A PCI address.
     Pci(String),
     /// An EAL `--vdev` argument.
     Vdev(String),
+    /// A VLAN (IEEE 802.1Q) of another port, which has a device.
+    Vlan {
+        /// The other port's name.
+        parent: String,
+        /// VLAN identifier, 1 to 4094.
+        vlan: u16,
+    },
 }
 
 /// Which CPUs do what.
@@ -167,15 +201,97 @@ pub enum Polling {
     },
 }
 
-/// Prefixes to allocate from.
+/// A virtual operator: its own address space, pools, gateways and limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customer {
+    /// For people.
+    pub name: String,
+    /// What bindings are kept under, so that it may move in the file; 1 to [`CUSTOMER_ID_MAX`].
+    pub id: CustomerId,
+    /// Realms of the identifiers of its nodes.
+    pub realms: Vec<String>,
+    /// Names of the gateways that may register its nodes; any if empty.
+    pub mags: Vec<String>,
+    /// What gateways are to be for DHCP (RFC 5844 3.3.4); they are not told if `None`.
+    pub dhcp: Option<DhcpSupportMode>,
+    /// Sessions at most; only the limit over all if `None`.
+    pub max_bindings: Option<usize>,
+    /// What gateways may ask for its nodes.
+    pub gre: GreUse,
+    /// Authenticate what gateways without keys of their own say of its nodes (RFC 4285).
+    pub auth: Vec<Auth>,
+}
+
+/// The highest [`Customer::id`].
+pub const CUSTOMER_ID_MAX: u16 = 1023;
+
+/// GRE encapsulation with keys (RFC 5845).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GreUse {
+    /// Not used, even if asked for.
+    Off,
+    /// Where the gateway asks for it.
+    Allowed,
+    /// A registration that does not ask for keys is refused (status 163).
+    Required,
+}
+
+/// Keys for the Mobility Message Authentication option (RFC 4285).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Auth {
+    /// Mobility SPI, 256 or more.
+    pub spi: u32,
+    /// Where the key is.
+    pub key_file: PathBuf,
+    /// What the file holds.
+    pub key: AuthKey,
+    /// Messages must have a Replay Protection option, and its time is so far from ours at most.
+    pub replay_window: Option<Duration>,
+}
+
+/// What a session gets for which a service (RFC 5149) is selected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// As the Service Selection option says it.
+    pub name: String,
+    /// In whose address space it is; that of the node's customer if `None`.
+    pub customer: Option<String>,
+    /// In place of the node's own profile.
+    pub profile: Option<Profile>,
+}
+
+/// Which home addresses a session may have (RFC 5844 3.1.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Families {
+    /// Home network prefixes and an IPv4 home address.
+    Both,
+    /// Home network prefixes.
+    Ipv6,
+    /// An IPv4 home address.
+    Ipv4,
+}
+
+/// Home network prefixes or IPv4 home addresses to allocate from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     /// For `anchorctl pool show`.
     pub name: String,
+    /// In whose address space; the operator's own if `None`.
+    pub customer: Option<String>,
     /// The whole pool.
     pub prefix: HomePrefix,
-    /// Length of each home network prefix.
+    /// Length of each home network prefix; 128 for IPv4.
     pub delegated_len: u8,
+    /// What nodes are told to send to (RFC 5844 3.3.3); only for IPv4, and then always there.
+    pub default_router: Option<Ipv4Addr>,
+}
+
+impl Pool {
+    /// Whether it gives out IPv4 home addresses.
+    #[must_use]
+    pub const fn is_ipv4(&self) -> bool {
+        self.default_router.is_some()
+    }
 }
 
 /// What we know of a gateway.
@@ -183,16 +299,25 @@ pub struct Pool {
 pub struct Mag {
     /// For people.
     pub name: String,
-    /// Its Proxy-CoA; also the source of its PBUs.
+    /// Its Proxy-CoA; also the source of its PBUs. IPv4 (RFC 5844 section 4) as IPv4-mapped.
     pub address: Ipv6Addr,
+    /// Further addresses that its PBUs may come from, or its tunnels end at: of the other family,
+    /// of the NAT before it, of a user plane apart from signaling (RFC 7389).
+    pub more_addresses: Vec<Ipv6Addr>,
+    /// Whose nodes it serves where the realm of their identifier does not tell.
+    pub customer: Option<String>,
     /// Whether it may register nodes at all.
     pub authorized: bool,
-    /// Home network prefixes it may ask for; any of ours if empty.
+    /// Home network prefixes and IPv4 prefixes it may ask for; any of ours if empty.
     pub prefixes: Vec<HomePrefix>,
     /// Node identifiers it may register, as patterns with `*`; any if empty.
     pub nodes: Vec<String>,
     /// Largest outer packet on the way to it, in bytes.
     pub tunnel_mtu: u16,
+    /// Whether it may ask for GRE.
+    pub gre: GreUse,
+    /// Authenticate what it says (RFC 4285).
+    pub auth: Vec<Auth>,
 }
 
 /// What nodes may do.
@@ -207,18 +332,28 @@ pub struct Policy {
 }
 
 /// What one node may do.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// Whether network-based mobility is enabled for it (else status 152).
     pub enabled: bool,
-    /// The pool that its prefixes come from; the first one if `None`.
+    /// Which home addresses its sessions may have.
+    pub families: Families,
+    /// The pool that its prefixes come from; the first one of its customer if `None`.
     pub pool: Option<String>,
+    /// The pool that its IPv4 home address comes from; the first one of its customer if `None`.
+    pub pool_ipv4: Option<String>,
     /// How many prefixes a session gets when it asks for an allocation.
     pub prefixes: u8,
     /// The longest lifetime granted.
     pub max_lifetime: Duration,
+    /// After so many percent of the lifetime gateways are advised to refresh; 100: they are not.
+    pub refresh_percent: u8,
+    /// Services that it may select (RFC 5149); all if `None`.
+    pub services: Option<Vec<String>>,
     /// Prefixes that are its own, and that nobody else may have.
     pub static_prefixes: Vec<HomePrefix>,
+    /// The IPv4 home address that is its own, and that nobody else may have.
+    pub static_ipv4: Option<Ipv4Addr>,
 }
 
 /// RFC 5213 section 9.1 and what comes with it.

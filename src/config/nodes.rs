@@ -1,28 +1,35 @@
 //! The file of nodes: what each node may do, one a line, up to millions of lines.
 //!
 //! ```text
-//! # mn_id, enabled, pool, prefixes, max_lifetime, static prefixes
+//! # mn_id, enabled, pool, prefixes, max_lifetime, static prefixes and IPv4 address,
+//! #     families, pool_ipv4, customer
 //! mn1@example.org
 //! mn2@example.org, yes, business, 2, 8h
-//! mn3@example.org, yes, , , , 2001:db8:4000:7::/64 2001:db8:4000:8::/64
+//! mn3@example.org, yes, , , , 2001:db8:4000:7::/64 2001:db8:4000:8::/64 10.0.0.7
 //! mn4@example.org, no
+//! mn5, , , , , , ipv4, private, acme
 //! ```
 //! A field that is empty or left out is that of `[policy.default]`. Nothing is kept here: each node
 //! is handed on as it is read, so that the only table of a million nodes is that of its user.
 
 use super::check;
-use super::section::PREFIXES_MAX;
-use super::value::{lifetime_of, unicast_prefix};
-use super::{Config, Fault, Faults, Profile};
-use crate::addr::{HomePrefix, MnId};
+use super::section::{PREFIXES_MAX, families_of};
+use super::value::{lifetime_of, node_prefix_of};
+use super::{Config, Customer, Fault, Faults, Profile};
+use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, MnId};
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
-/// Reads `policy.nodes_file`, if there is one, and hands each node and its profile to `each`.
+/// Reads `policy.nodes_file`, if there is one, and hands each node, whose it is, and its profile to
+/// `each`.
 /// Returns how many there were.
 ///
 /// `each` has seen the nodes of the good lines also when faults are returned.
-pub fn load_nodes(config: &Config, each: impl FnMut(MnId, &Profile)) -> Result<usize, Faults> {
+pub fn load_nodes(
+    config: &Config,
+    each: impl FnMut(MnId, CustomerId, &Profile),
+) -> Result<usize, Faults> {
     let Some(path) = &config.policy.nodes_file else { return Ok(0) };
     let bytes =
         std::fs::read(path).map_err(|e| Faults::one(path, "", &format!("cannot be read: {e}")))?;
@@ -34,7 +41,7 @@ fn read(
     bytes: &[u8],
     path: &Path,
     config: &Config,
-    mut each: impl FnMut(MnId, &Profile),
+    mut each: impl FnMut(MnId, CustomerId, &Profile),
 ) -> Result<usize, Faults> {
     let text = std::str::from_utf8(bytes).map_err(|e| {
         let line = bytes[..e.valid_up_to()].split(|b| *b == b'\n').count();
@@ -43,7 +50,7 @@ fn read(
     let default = config.policy.default.clone().unwrap_or_else(super::section::default_profile);
     let mut report = Report::default();
     let mut lines: HashMap<&str, usize> = HashMap::new();
-    let mut owners: Vec<(HomePrefix, usize)> = Vec::new();
+    let mut owners: Vec<(CustomerPrefix, usize)> = Vec::new();
     let mut profile = default.clone();
     for (line, entry) in text.lines().enumerate().map(|(i, l)| (i + 1, l.trim())) {
         if entry.is_empty() || entry.starts_with('#') {
@@ -53,13 +60,17 @@ fn read(
         if let Some(first) = lines.insert(name, line) {
             report.note(line, format!("{name} stands in line {first} already"));
         }
-        match parse_entry(entry, &default, &mut profile).and_then(|mn_id| {
-            check::profile(&profile, config)?;
-            Ok(mn_id)
-        }) {
-            Ok(mn_id) => {
-                owners.extend(profile.static_prefixes.iter().map(|p| (*p, line)));
-                each(mn_id, &profile);
+        let parsed = parse_entry(entry, &default, &mut profile).and_then(|(mn_id, customer)| {
+            let customer = customer_of(config, &mn_id, customer)?;
+            check::profile(&profile, customer.map(|c| c.name.as_str()), config)?;
+            Ok((mn_id, customer.map_or(CustomerId(0), |c| c.id)))
+        });
+        match parsed {
+            Ok((mn_id, customer)) => {
+                let ipv4 = profile.static_ipv4.map(host_prefix);
+                let own = profile.static_prefixes.iter().copied().chain(ipv4);
+                owners.extend(own.map(|p| (p.of(customer), line)));
+                each(mn_id, customer, &profile);
             }
             Err(what) => report.note(line, what),
         }
@@ -68,8 +79,12 @@ fn read(
     report.finish(path).map(|()| lines.len())
 }
 
-/// Reads one line into `profile`.
-fn parse_entry(entry: &str, default: &Profile, profile: &mut Profile) -> Result<MnId, String> {
+/// Reads one line into `profile`; returns whose it is, and the name of a customer if one is named.
+fn parse_entry<'e>(
+    entry: &'e str,
+    default: &Profile,
+    profile: &mut Profile,
+) -> Result<(MnId, Option<&'e str>), String> {
     let mut fields = entry.split(',').map(str::trim);
     let name = fields.next().unwrap_or_default();
     let mn_id: MnId = name.parse().map_err(|e: crate::addr::MnIdError| e.to_string())?;
@@ -102,19 +117,80 @@ fn parse_entry(entry: &str, default: &Profile, profile: &mut Profile) -> Result<
             profile.max_lifetime = lifetime_of(time).map_err(|e| format!("max_lifetime: {e}"))?;
         }
     }
-    for prefix in fields.next().unwrap_or_default().split_whitespace() {
-        let prefix = unicast_prefix(prefix)?;
-        if prefix.len() < 48 {
-            return Err(format!("static prefix {prefix} is larger than a /48"));
-        }
-        profile.static_prefixes.push(prefix);
+    for text in fields.next().unwrap_or_default().split_whitespace() {
+        parse_static(text, profile)?;
     }
     if profile.static_prefixes.len() > usize::from(PREFIXES_MAX) {
         return Err(format!("has more than {PREFIXES_MAX} static prefixes"));
     }
+    match fields.next().unwrap_or_default() {
+        "" => {}
+        text => profile.families = families_of(text).map_err(|e| format!("families: {e}"))?,
+    }
+    match fields.next().unwrap_or_default() {
+        "" => {}
+        pool => profile.pool_ipv4 = Some(pool.into()),
+    }
+    let customer = fields.next().filter(|name| !name.is_empty());
     match fields.next() {
-        None => Ok(mn_id),
-        Some(_) => Err("has more than 6 fields (static prefixes are parted by blanks)".into()),
+        None => Ok((mn_id, customer)),
+        Some(_) => Err("has more than 9 fields (static prefixes are parted by blanks)".into()),
+    }
+}
+
+/// Whose node it is: that of its realm, else of the customer who is named, else the operator's.
+fn customer_of<'c>(
+    config: &'c Config,
+    mn_id: &MnId,
+    named: Option<&str>,
+) -> Result<Option<&'c Customer>, String> {
+    let by_realm = config.customer_by_realm(mn_id);
+    let Some(name) = named else { return Ok(by_realm) };
+    let by_name = config.customers.iter().find(|c| c.name == name);
+    match (by_name, by_realm) {
+        (None, _) => Err(format!("customer: {name:?} is no [[customer]]")),
+        (Some(c), Some(other)) if c.id != other.id => {
+            Err(format!("customer: {mn_id} is of {}, by its realm, not of {name}", other.name))
+        }
+        (by_name, _) => Ok(by_name),
+    }
+}
+
+/// A prefix or an IPv4 address that is the node's own.
+fn parse_static(text: &str, profile: &mut Profile) -> Result<(), String> {
+    let prefix = match text.parse::<Ipv4Addr>() {
+        Ok(address) => node_prefix_of(&format!("{address}/32"))?,
+        Err(_) => node_prefix_of(text)?,
+    };
+    match prefix.to_ipv4() {
+        None if prefix.len() < 48 => Err(format!("static prefix {prefix} is larger than a /48")),
+        None => {
+            profile.static_prefixes.push(prefix);
+            Ok(())
+        }
+        Some((address, 32)) if profile.static_ipv4.is_none() => {
+            profile.static_ipv4 = Some(address);
+            Ok(())
+        }
+        Some((_, 32)) => Err("has more than one IPv4 address".into()),
+        Some(_) => Err(format!("{prefix} is no IPv4 address of one node")),
+    }
+}
+
+/// An IPv4 address as the prefix that it is in every table.
+fn host_prefix(address: Ipv4Addr) -> HomePrefix {
+    HomePrefix::from_ipv4(address, 32).unwrap_or(HomePrefix::ALL_ZERO)
+}
+
+impl Config {
+    /// The customer whose realm a node's identifier has.
+    fn customer_by_realm(&self, mn_id: &MnId) -> Option<&Customer> {
+        if mn_id.subtype() != MnId::NAI || self.customers.is_empty() {
+            return None;
+        }
+        let text = std::str::from_utf8(mn_id.bytes()).ok()?;
+        let realm = text.rsplit_once('@')?.1.to_ascii_lowercase();
+        self.customers.iter().find(|c| c.realms.contains(&realm))
     }
 }
 
@@ -137,18 +213,20 @@ impl Report {
     }
 
     /// Notes each static prefix that overlaps another node's.
-    fn shared(&mut self, mut owners: Vec<(HomePrefix, usize)>) {
-        // Sorted by first address, then by length: a prefix comes right before those it covers.
+    fn shared(&mut self, mut owners: Vec<(CustomerPrefix, usize)>) {
+        // By customer, first address, length: a prefix comes right before those it covers.
         owners.sort_unstable();
-        let mut wide: Option<(HomePrefix, usize)> = None;
-        for (prefix, line) in owners {
+        let mut wide: Option<(CustomerPrefix, usize)> = None;
+        for (owned @ CustomerPrefix { customer, prefix }, line) in owners {
             match wide {
-                Some((other, first)) if other.covers(prefix) => {
+                Some((CustomerPrefix { customer: c, prefix: other }, first))
+                    if c == customer && other.covers(prefix) =>
+                {
                     let (line, first) = (line.max(first), line.min(first));
                     let what = format!("static prefix {prefix} overlaps {other} of line {first}");
                     self.note(line, what);
                 }
-                _ => wide = Some((prefix, line)),
+                _ => wide = Some((owned, line)),
             }
         }
     }
@@ -172,6 +250,7 @@ fn fault(line: usize, what: String) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Families, GreUse, Pool};
     use crate::time::Duration;
     use std::fmt::Write;
 
@@ -182,7 +261,7 @@ mod tests {
 
     fn nodes(text: &str) -> Result<Vec<(String, Profile)>, String> {
         let mut found = Vec::new();
-        let each = |id: MnId, p: &Profile| found.push((id.to_string(), p.clone()));
+        let each = |id: MnId, _, p: &Profile| found.push((id.to_string(), p.clone()));
         read(text.as_bytes(), Path::new("n.csv"), &lab(), each).map_err(|f| f.to_string())?;
         Ok(found)
     }
@@ -206,7 +285,7 @@ mod tests {
     fn every_faulty_line_is_reported_with_its_number() {
         let text = "mn1\nmn1,yes\nmn2,maybe\nmn3,,nowhere\nmn4,,,0\nmn5,,,,soon\n\
                     mn6,,,,,2001:db8:4000::/60\nmn7,,,,,2001:db8:4000:1::/64\n\
-                    mn8,,,,,2001:db8:4000:1::/64\n1:6d6e39\n,yes\nmn9,,,,,,x\n\
+                    mn8,,,,,2001:db8:4000:1::/64\n1:6d6e39\n,yes\nmn9,,,,,,,,,x\n\
                     mn10,,,,,2001:db8:5::/64 2001:db8:5::/56\nmn11,,,,,fe80::/64\n";
         let report = nodes(text).expect_err("faults");
         let expected = "\
@@ -219,10 +298,73 @@ n.csv:7: static prefix 2001:db8:4000::/60 lies in pool lab (2001:db8:4000::/48),
 n.csv:9: static prefix 2001:db8:4000:1::/64 overlaps 2001:db8:4000:1::/64 of line 8
 n.csv:10: \"1:6d6e39\" must be written as \"mn9\"
 n.csv:11: \"\" is no node identifier (a NAI, imsi:digits, or subtype:hex, of 1 to 254 octets)
-n.csv:12: has more than 6 fields (static prefixes are parted by blanks)
+n.csv:12: has more than 9 fields (static prefixes are parted by blanks)
 n.csv:13: its static prefixes 2001:db8:5::/64 and 2001:db8:5::/56 overlap
 n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
         assert_eq!(report, expected);
+    }
+
+    /// The lab with a pool of IPv4 and two customers who have the same one.
+    fn dual_stack() -> Config {
+        let mut config = lab();
+        let pool = |name: &str, customer: Option<&str>| Pool {
+            name: name.into(),
+            customer: customer.map(Into::into),
+            prefix: "10.0.0.0/16".parse().expect("valid"),
+            delegated_len: 128,
+            default_router: Some(Ipv4Addr::new(10, 0, 0, 1)),
+        };
+        config.pools.push(pool("private", None));
+        for (name, id) in [("acme", 1), ("beta", 2)] {
+            config.pools.push(pool(&format!("{name}-private"), Some(name)));
+            config.customers.push(Customer {
+                name: name.into(),
+                id: CustomerId(id),
+                realms: vec![format!("{name}.example")],
+                mags: vec![],
+                dhcp: None,
+                max_bindings: None,
+                gre: GreUse::Allowed,
+                auth: vec![],
+            });
+        }
+        config
+    }
+
+    #[test]
+    fn node_has_an_ipv4_address_families_and_a_customer() {
+        let text = "mn1,,,,,10.0.0.7 2001:db8:7777::/64,both,private\n\
+                    mn2@acme.example,,,,,10.0.0.7\nmn2@BETA.example,,,,,10.0.0.7/32,ipv4\n\
+                    mn3,,,,,,ipv6,,beta\n";
+        let mut found = Vec::new();
+        let each = |id: MnId, c, p: &Profile| found.push((id.to_string(), c, p.clone()));
+        read(text.as_bytes(), Path::new("n.csv"), &dual_stack(), each).expect("valid");
+        let customers: Vec<u16> = found.iter().map(|(_, c, _)| c.0).collect();
+        assert_eq!(customers, [0, 1, 2, 2]);
+        let addresses = found[..3].iter().map(|(_, _, p)| p.static_ipv4);
+        assert!(addresses.into_iter().all(|a| a == Some(Ipv4Addr::new(10, 0, 0, 7))));
+        assert_eq!(found[0].2.pool_ipv4.as_deref(), Some("private"));
+        assert_eq!(found[2].2.families, Families::Ipv4);
+        assert_eq!(found[3].2.families, Families::Ipv6);
+    }
+
+    #[test]
+    fn faults_of_ipv4_and_of_customers_are_reported_with_their_lines() {
+        let text = "mn1,,,,,10.0.0.7 10.0.0.8\nmn2,,,,,10.0.0.0/24\nmn3,,,,,224.0.0.1\n\
+                    mn4,,,,,,none\nmn5,,,,,,,lab\nmn6,,,,,,,,gamma\n\
+                    mn7@acme.example,,,,,,,,beta\nmn8,,,,,10.0.0.9\nmn9,,,,,10.0.0.9\n";
+        let each = |_: MnId, _: CustomerId, _: &Profile| ();
+        let faults = read(text.as_bytes(), Path::new("n.csv"), &dual_stack(), each);
+        let expected = "\
+n.csv:1: has more than one IPv4 address
+n.csv:2: 10.0.0.0/24 is no IPv4 address of one node
+n.csv:3: 224.0.0.1 is a multicast address, not one that packets are routed to
+n.csv:4: families: \"none\" is neither \"both\", \"ipv6\" nor \"ipv4\"
+n.csv:5: \"lab\" is no pool of IPv4 (there is: private, acme-private, beta-private)
+n.csv:6: customer: \"gamma\" is no [[customer]]
+n.csv:7: customer: mn7@acme.example is of acme, by its realm, not of beta
+n.csv:9: static prefix 10.0.0.9/32 overlaps 10.0.0.9/32 of line 8";
+        assert_eq!(faults.expect_err("faults").to_string(), expected);
     }
 
     #[test]
@@ -230,7 +372,8 @@ n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
         let mut config = Config { pools: vec![], ..lab() };
         config.policy.default = None;
         let text = b"mn1,,,,,2001:db8:7::/64\nmn2\n";
-        let faults = read(text, Path::new("n.csv"), &config, |_, _| ()).expect_err("mn2 has none");
+        let faults =
+            read(text, Path::new("n.csv"), &config, |_, _, _| ()).expect_err("mn2 has none");
         assert!(faults.to_string().contains("n.csv:2: has neither static prefixes"), "{faults}");
     }
 
@@ -244,7 +387,7 @@ n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
 
     #[test]
     fn what_is_no_text_is_refused_with_its_line() {
-        let each = |_: MnId, _: &Profile| ();
+        let each = |_: MnId, _: CustomerId, _: &Profile| ();
         let faults = read(b"mn1\nmn\xff2\n", Path::new("n.csv"), &lab(), each);
         assert_eq!(faults.expect_err("not text").to_string(), "n.csv:2: is not UTF-8 text");
     }
@@ -256,7 +399,7 @@ n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
             writeln!(text, "mn{n}@example.org,yes,lab,1,1h").expect("a string takes all");
         }
         let mut seen = 0;
-        let each = |_: MnId, _: &Profile| seen += 1;
+        let each = |_: MnId, _: CustomerId, _: &Profile| seen += 1;
         let count = read(text.as_bytes(), Path::new("n.csv"), &lab(), each);
         assert_eq!((count.map_err(|f| f.to_string()), seen), (Ok(1_000_000), 1_000_000));
     }

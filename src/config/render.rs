@@ -1,13 +1,19 @@
 //! A configuration as the file that would give it, defaults filled in: what `config.show` tells.
 
-use super::{Config, Device, Mag, Polling, Pool, Port, PortRole, Profile, duration};
+use super::{
+    Auth, Config, Customer, Device, Families, GreUse, Mag, Node, Polling, Pool, Port, PortRole,
+    Profile, Service, duration,
+};
+use crate::addr::{AnchorAddr, HomePrefix};
 use crate::time::Duration;
+use crate::wire::mh::DhcpSupportMode;
 use toml::{Table, Value};
 
 /// The whole configuration in the file's own form: loaded again it gives the same values.
 #[must_use]
 pub fn render(config: &Config) -> Table {
-    let Config { node, eal, ports, cores, pools, mags, policy, timers, admin, log, state } = config;
+    let Config { node, eal, ports, cores, policy, timers, admin, log, state, .. } = config;
+    let Config { customers, services, pools, mags, .. } = config;
     let mut worker = table([
         ("cpus", list(&cores.worker_cpus, |c| i64::from(*c))),
         ("ring_len", count(cores.ring_len)),
@@ -24,21 +30,13 @@ pub fn render(config: &Config) -> Table {
     if let Some(file) = &policy.nodes_file {
         policy_table.insert("nodes_file".into(), file.display().to_string().into());
     }
-    if let Some(profile) = &policy.default {
-        policy_table.insert("default".into(), default_profile(profile).into());
-    }
+    insert(&mut policy_table, "default", policy.default.as_ref().map(profile));
     let mut admin_table = table([("socket", admin.socket.display().to_string().into())]);
     if let Some(group) = &admin.group {
         admin_table.insert("group".into(), group.as_str().into());
     }
     let sections = [
-        (
-            "node",
-            table([
-                ("name", node.name.as_str().into()),
-                ("lma_address", node.lma_address.to_string().into()),
-            ]),
-        ),
+        ("node", node_table(node)),
         (
             "eal",
             table([
@@ -75,62 +73,164 @@ pub fn render(config: &Config) -> Table {
         sections.map(|(name, t)| (name.to_owned(), t.into())).into_iter().collect();
     whole.extend([
         ("port".into(), list(ports, port)),
+        ("customer".into(), list(customers, customer)),
+        ("service".into(), list(services, service)),
         ("pool".into(), list(pools, pool)),
         ("mag".into(), list(mags, mag)),
     ]);
     whole
 }
 
+fn node_table(n: &Node) -> Table {
+    let mut node = table([
+        ("name", n.name.as_str().into()),
+        ("lma_address", n.lma_address.to_string().into()),
+    ]);
+    insert(&mut node, "lma_address_ipv4", n.lma_address_ipv4.map(|a| a.to_string()));
+    node.extend(table([
+        ("accept_forced_udp", n.accept_forced_udp.into()),
+        ("fixed_link_local", n.fixed_link_local.into()),
+        ("first_gre_key", i64::from(n.first_gre_key).into()),
+    ]));
+    node
+}
+
 fn port(p: &Port) -> Table {
+    let address = |(a, len): &(_, u8)| match HomePrefix::truncating(*a, *len).map(|l| l.to_ipv4()) {
+        Ok(Some((_, len))) => format!("{}/{len}", AnchorAddr(*a)),
+        _ => format!("{a}/{len}"),
+    };
+    let mut port = table([
+        ("name", p.name.as_str().into()),
+        ("addresses", list(&p.addresses, address)),
+        ("mtu", i64::from(p.mtu).into()),
+    ]);
+    insert(&mut port, "customer", p.customer.clone());
     let (kind, device) = match &p.device {
         Device::Pci(address) => ("pci", address),
         Device::Vdev(vdev) => ("vdev", vdev),
+        Device::Vlan { parent, vlan } => {
+            port.insert("parent".into(), parent.as_str().into());
+            port.insert("vlan".into(), i64::from(*vlan).into());
+            return port;
+        }
     };
-    table([
-        ("name", p.name.as_str().into()),
-        ("role", if p.role == PortRole::Access { "access" } else { "core" }.into()),
+    port.extend(table([
         (kind, device.as_str().into()),
-        ("addresses", list(&p.addresses, |(a, len)| format!("{a}/{len}"))),
-        ("mtu", i64::from(p.mtu).into()),
+        ("role", if p.role == PortRole::Access { "access" } else { "core" }.into()),
         ("rx_desc", i64::from(p.rx_desc).into()),
         ("tx_desc", i64::from(p.tx_desc).into()),
-    ])
+    ]));
+    port
+}
+
+fn customer(c: &Customer) -> Table {
+    let mut customer = table([
+        ("name", c.name.as_str().into()),
+        ("id", i64::from(c.id.0).into()),
+        ("realms", list(&c.realms, String::as_str)),
+        ("mags", list(&c.mags, String::as_str)),
+        ("gre", gre(c.gre).into()),
+    ]);
+    insert(&mut customer, "max_bindings", c.max_bindings.map(count));
+    insert(&mut customer, "dhcp", c.dhcp.map(dhcp));
+    insert(&mut customer, "auth", some(&c.auth, auth));
+    customer
+}
+
+fn service(s: &Service) -> Table {
+    let mut service = table([("name", s.name.as_str().into())]);
+    insert(&mut service, "customer", s.customer.clone());
+    insert(&mut service, "profile", s.profile.as_ref().map(profile));
+    service
 }
 
 fn pool(p: &Pool) -> Table {
-    table([
-        ("name", p.name.as_str().into()),
-        ("prefix", p.prefix.to_string().into()),
-        ("delegated_len", i64::from(p.delegated_len).into()),
-    ])
+    let mut pool =
+        table([("name", p.name.as_str().into()), ("prefix", p.prefix.to_string().into())]);
+    insert(&mut pool, "customer", p.customer.clone());
+    match p.default_router {
+        Some(router) => pool.insert("default_router".into(), router.to_string().into()),
+        None => pool.insert("delegated_len".into(), i64::from(p.delegated_len).into()),
+    };
+    pool
 }
 
 fn mag(m: &Mag) -> Table {
-    table([
+    let mut mag = table([
         ("name", m.name.as_str().into()),
-        ("address", m.address.to_string().into()),
+        ("address", AnchorAddr(m.address).to_string().into()),
+        ("more_addresses", list(&m.more_addresses, |a| AnchorAddr(*a).to_string())),
         ("authorized", m.authorized.into()),
         ("prefixes", list(&m.prefixes, ToString::to_string)),
         ("nodes", list(&m.nodes, String::as_str)),
         ("tunnel_mtu", i64::from(m.tunnel_mtu).into()),
-    ])
+        ("gre", gre(m.gre).into()),
+    ]);
+    insert(&mut mag, "customer", m.customer.clone());
+    insert(&mut mag, "auth", some(&m.auth, auth));
+    mag
 }
 
-/// The default profile, which has no prefixes of its own.
-fn default_profile(p: &Profile) -> Table {
+/// Where the key is, never the key.
+fn auth(a: &Auth) -> Table {
+    let mut auth = table([
+        ("spi", i64::from(a.spi).into()),
+        ("key_file", a.key_file.display().to_string().into()),
+    ]);
+    insert(&mut auth, "replay_window", a.replay_window.map(time));
+    auth
+}
+
+fn dhcp(mode: DhcpSupportMode) -> &'static str {
+    match mode {
+        DhcpSupportMode::Relay => "relay",
+        DhcpSupportMode::Server => "server",
+    }
+}
+
+fn gre(g: GreUse) -> &'static str {
+    match g {
+        GreUse::Off => "off",
+        GreUse::Allowed => "allowed",
+        GreUse::Required => "required",
+    }
+}
+
+fn families(f: Families) -> &'static str {
+    match f {
+        Families::Both => "both",
+        Families::Ipv6 => "ipv6",
+        Families::Ipv4 => "ipv4",
+    }
+}
+
+/// A profile that is not a single node's, and so has no addresses of its own.
+fn profile(p: &Profile) -> Table {
     let mut profile = table([
         ("enabled", p.enabled.into()),
+        ("families", families(p.families).into()),
         ("prefixes", i64::from(p.prefixes).into()),
         ("max_lifetime", time(p.max_lifetime)),
+        ("refresh_percent", i64::from(p.refresh_percent).into()),
     ]);
-    if let Some(pool) = &p.pool {
-        profile.insert("pool".into(), pool.as_str().into());
-    }
+    insert(&mut profile, "services", p.services.as_ref().map(|s| list(s, String::as_str)));
+    insert(&mut profile, "pool", p.pool.clone());
+    insert(&mut profile, "pool_ipv4", p.pool_ipv4.clone());
     profile
+}
+
+fn insert(table: &mut Table, key: &str, value: Option<impl Into<Value>>) {
+    table.extend(value.map(|v| (key.to_owned(), v.into())));
 }
 
 fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
     entries.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
+}
+
+/// A list, if there is something in it.
+fn some<'t, T, V: Into<Value>>(items: &'t [T], value: impl Fn(&'t T) -> V) -> Option<Value> {
+    (!items.is_empty()).then(|| list(items, value))
 }
 
 fn list<'t, T, V: Into<Value>>(items: &'t [T], value: impl Fn(&'t T) -> V) -> Value {

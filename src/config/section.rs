@@ -3,15 +3,14 @@
 //! Each function returns `None` if a value that it needs is missing or wrong; that was reported
 //! where it was found. What concerns several sections is in `check`.
 
+mod mobility;
+mod port;
+
+pub(super) use mobility::{PREFIXES_MAX, default_profile, families_of};
+
 use super::reader::{Reader, Section, boolean, integer, string};
-use super::value::{
-    absolute, eal_argument, global_prefix, interface_address, interface_name, label, lifetime,
-    pattern, pci, role, span, unicast, vdev,
-};
-use super::{
-    Admin, Config, Cores, Device, Eal, Log, Mag, Node, Policy, Polling, Pool, Port, PortRole,
-    Profile, State, Timers, check,
-};
+use super::value::{absolute, eal_argument, label, span, unicast, unicast4};
+use super::{Admin, Config, Cores, Eal, Log, Node, Polling, Port, PortRole, State, Timers, check};
 use crate::addr::AnchorAddr;
 use crate::nic::BURST_MAX;
 use crate::time::Duration;
@@ -29,20 +28,24 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
     let root = reader.root();
     let node = node(&root.table_or_empty("node"));
     let eal = eal(&root.table_or_empty("eal"));
-    let ports = all(&root.tables("port"), port);
+    let ports = port::ports(&root.tables("port"));
     let cores = cores(&root.table_or_empty("worker"), &root.table_or_empty("control"));
-    let pools = all(&root.tables("pool"), pool);
+    let customers = all(&root.tables("customer"), |s| mobility::customer(s, dir));
+    let services = all(&root.tables("service"), mobility::service);
+    let pools = all(&root.tables("pool"), mobility::pool);
     let mtu = ports.iter().flatten().filter(|p| p.role == PortRole::Access).map(|p| p.mtu).min();
-    let mags = all(&root.tables("mag"), |s| mag(s, mtu.unwrap_or(MTU_MIN)));
-    let policy = policy(&root.table_or_empty("policy"), dir);
+    let mtu = mtu.unwrap_or(MTU_MIN);
+    let mags = all(&root.tables("mag"), |s| mobility::mag(s, dir, mtu));
+    let policy = mobility::policy(&root.table_or_empty("policy"), dir);
 
     check::ports(&root, &ports);
     check::cores(&root, cores.as_ref());
     check::queue_pairs(&root, &ports, cores.as_ref());
+    check::customers(&root, &customers, &ports, &pools, &services, &mags);
     check::pools(&root, &pools);
     check::mags(&root, &mags, &ports);
     check::addresses(&root, node.as_ref(), &ports, &pools, &mags);
-    check::policy(&root, &policy, &pools);
+    check::policy(&root, &policy, &services, &pools);
     check::buffers(&root, &eal, &ports, cores.as_ref());
 
     let timers = timers(&root.table_or_empty("timer"));
@@ -50,10 +53,28 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
     let log = log(&root.table_or_empty("log"));
     let state = state(&root.table_or_empty("state"));
     let (node, cores) = (node?, cores?);
-    let ports = ports.into_iter().collect::<Option<_>>()?;
+    let mut ports = ports.into_iter().collect::<Option<Vec<Port>>>()?;
+    // Stable: each kind keeps its order.
+    ports.sort_by_key(|p| !p.is_physical());
+    let customers = customers.into_iter().collect::<Option<_>>()?;
+    let services = services.into_iter().collect::<Option<_>>()?;
     let pools = pools.into_iter().collect::<Option<_>>()?;
     let mags = mags.into_iter().collect::<Option<_>>()?;
-    Some(Config { node, eal, ports, cores, pools, mags, policy, timers, admin, log, state })
+    Some(Config {
+        node,
+        eal,
+        ports,
+        cores,
+        customers,
+        services,
+        pools,
+        mags,
+        policy,
+        timers,
+        admin,
+        log,
+        state,
+    })
 }
 
 fn all<'r, 'a, T>(
@@ -66,7 +87,18 @@ fn all<'r, 'a, T>(
 fn node(s: &Section<'_, '_>) -> Option<Node> {
     let name = s.required("name", &label);
     let lma_address = s.required("lma_address", &unicast);
-    Some(Node { name: name?, lma_address: AnchorAddr(lma_address?) })
+    let lma_address_ipv4 = s.get("lma_address_ipv4", &unicast4);
+    let accept_forced_udp = s.or("accept_forced_udp", false, &boolean);
+    let fixed_link_local = s.or("fixed_link_local", false, &boolean);
+    let first_gre_key = s.integer("first_gre_key", 1, 1..=u32::MAX);
+    Some(Node {
+        name: name?,
+        lma_address: AnchorAddr(lma_address?),
+        lma_address_ipv4,
+        accept_forced_udp,
+        fixed_link_local,
+        first_gre_key,
+    })
 }
 
 fn eal(s: &Section<'_, '_>) -> Eal {
@@ -77,36 +109,6 @@ fn eal(s: &Section<'_, '_>) -> Eal {
         mbuf_count: s.integer("mbuf_count", 65_535, 1023..=1 << 24),
         extra: s.list("extra", &eal_argument),
     }
-}
-
-fn port(s: &Section<'_, '_>) -> Option<Port> {
-    let name = s.required("name", &interface_name);
-    let role = s.required("role", &role);
-    let device = device(s);
-    let addresses = s.list("addresses", &interface_address);
-    let mtu = s.integer("mtu", 1500, MTU_MIN..=MTU_MAX);
-    let rx_desc = descriptors(s, "rx_desc");
-    let tx_desc = descriptors(s, "tx_desc");
-    Some(Port { name: name?, role: role?, device: device?, addresses, mtu, rx_desc, tx_desc })
-}
-
-fn device(s: &Section<'_, '_>) -> Option<Device> {
-    let pci = s.get("pci", &pci).map(Device::Pci);
-    let vdev = s.get("vdev", &vdev).map(Device::Vdev);
-    match (s.has("pci"), s.has("vdev")) {
-        (true, true) => s.fault("vdev", "stands beside pci: give one of them"),
-        (false, false) => {
-            s.fault("", "has no device: give pci = \"0000:3b:00.0\" or vdev = \"net_tap0\"");
-        }
-        _ => {}
-    }
-    pci.or(vdev)
-}
-
-fn descriptors(s: &Section<'_, '_>, key: &'static str) -> u16 {
-    let n: u16 = s.integer(key, 1024, 64..=32_768);
-    power_of_two(s, key, n.is_power_of_two(), n);
-    n
 }
 
 fn cores(worker: &Section<'_, '_>, control: &Section<'_, '_>) -> Option<Cores> {
@@ -142,62 +144,6 @@ fn polling(s: &Section<'_, '_>) -> Polling {
     }
     Polling::Busy
 }
-
-fn pool(s: &Section<'_, '_>) -> Option<Pool> {
-    let name = s.required("name", &label);
-    let prefix = s.required("prefix", &global_prefix);
-    // A home network prefix of /48 to /128 is what the workers look up.
-    let delegated_len = s.integer("delegated_len", 64, 48..=128);
-    let (name, prefix) = (name?, prefix?);
-    if delegated_len < prefix.len() {
-        let what = format!("{delegated_len} is shorter than the pool's own /{}", prefix.len());
-        s.fault("delegated_len", what);
-    }
-    Some(Pool { name, prefix, delegated_len })
-}
-
-fn mag(s: &Section<'_, '_>, mtu: u16) -> Option<Mag> {
-    let name = s.required("name", &label);
-    let address = s.required("address", &unicast);
-    let authorized = s.or("authorized", true, &boolean);
-    let prefixes = s.list("prefixes", &global_prefix);
-    let nodes = s.list("nodes", &pattern);
-    let tunnel_mtu = s.integer("tunnel_mtu", mtu, MTU_MIN..=MTU_MAX);
-    Some(Mag { name: name?, address: address?, authorized, prefixes, nodes, tunnel_mtu })
-}
-
-fn policy(s: &Section<'_, '_>, dir: &Path) -> Policy {
-    Policy {
-        default: s.table("default").map(|table| profile(&table)),
-        nodes_file: s.get("nodes_file", &string).map(|file| dir.join(file)),
-        max_bindings: s.integer("max_bindings", 1 << 20, 1..=1 << 24),
-    }
-}
-
-fn profile(s: &Section<'_, '_>) -> Profile {
-    let default = default_profile();
-    Profile {
-        enabled: s.or("enabled", default.enabled, &boolean),
-        pool: s.get("pool", &label),
-        prefixes: s.integer("prefixes", default.prefixes, 1..=PREFIXES_MAX),
-        max_lifetime: s.or("max_lifetime", default.max_lifetime, &lifetime),
-        static_prefixes: default.static_prefixes,
-    }
-}
-
-/// What nodes may do where neither `[policy.default]` nor their own line says.
-pub(super) fn default_profile() -> Profile {
-    Profile {
-        enabled: true,
-        pool: None,
-        prefixes: 1,
-        max_lifetime: Duration::from_secs(3600),
-        static_prefixes: Vec::new(),
-    }
-}
-
-/// The most prefixes of one session: so that they and the other options always fit a PBA.
-pub(super) const PREFIXES_MAX: u8 = 16;
 
 /// The defaults are those of RFC 5213 sections 9.1 and 9.3.
 fn timers(s: &Section<'_, '_>) -> Timers {

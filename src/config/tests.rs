@@ -78,6 +78,132 @@ fn every_fault_of_a_file_is_reported_at_once_with_its_place() {
     assert!(report.trim() == expected.trim(), "the report is now:\n{report}\n");
 }
 
+/// What a carrier with two customers adds to [`MINIMAL`].
+const CUSTOMERS: &str = r#"
+[[port]]
+name = "core0"
+role = "core"
+vdev = "net_null1"
+addresses = ["192.0.2.1/24", "2001:db8:c::1/64"]
+[[port]]
+name = "acme0"
+parent = "core0"
+vlan = 100
+customer = "acme"
+addresses = ["10.255.0.1/30"]
+[[port]]
+name = "beta0"
+parent = "core0"
+vlan = 200
+customer = "beta"
+addresses = ["10.255.0.1/30"]
+mtu = 1400
+[[customer]]
+name = "acme"
+id = 7
+realms = ["acme.example"]
+mags = ["mag1"]
+max_bindings = 5
+gre = "required"
+dhcp = "server"
+[[customer]]
+name = "beta"
+id = 9
+[[service]]
+name = "ims"
+customer = "acme"
+[service.profile]
+pool_ipv4 = "acme"
+families = "ipv4"
+[[pool]]
+name = "acme"
+customer = "acme"
+prefix = "10.0.0.0/16"
+default_router = "10.0.0.254"
+[[pool]]
+name = "beta"
+customer = "beta"
+prefix = "10.0.0.0/16"
+[[mag]]
+name = "mag1"
+address = "198.51.100.1"
+more_addresses = ["2001:db8:b::1"]
+customer = "acme"
+gre = "off"
+"#;
+
+#[test]
+fn customers_vlans_and_ipv4_are_read_and_rendered_back() {
+    let text = format!("{MINIMAL}{CUSTOMERS}");
+    let config = parse(&text, Path::new("t.toml")).unwrap_or_else(|f| panic!("{f}"));
+    let again = parse(&render(&config).to_string(), Path::new("t.toml"));
+    assert_eq!(again.unwrap_or_else(|f| panic!("{f}")), config);
+    assert_eq!(config.pools[1].default_router, Some(Ipv4Addr::new(10, 0, 0, 1)), "the first");
+    assert_eq!(config.ports[2].mtu, 1500, "the parent's");
+    let own = Ipv4Addr::new(10, 255, 0, 1).to_ipv6_mapped();
+    assert_eq!(config.ports[3].addresses, [(own, 126)]);
+    assert_eq!(config.mags[0].address, Ipv4Addr::new(198, 51, 100, 1).to_ipv6_mapped());
+}
+
+#[test]
+fn faults_of_customers_vlans_and_ipv4_are_reported_with_their_paths() {
+    let good = format!("{MINIMAL}{CUSTOMERS}");
+    for (from, to, expected) in [
+        ("vlan = 200", "vlan = 100", "port[3].vlan: 100 of core0 is already at port[2].vlan"),
+        ("vlan = 200", "vlan = 4095", "port[3].vlan: 4095 is above 4094"),
+        ("mtu = 1400", "mtu = 1501", "port[3].mtu: 1501 is above 1500"),
+        ("parent = \"core0\"", "parent = \"acme0\"", "port[2].parent: \"acme0\" is no port with"),
+        ("id = 9", "id = 7", "customer[1].id: 7 is already at customer[0].id"),
+        ("id = 9", "id = 1024", "customer[1].id: 1024 is above 1023"),
+        ("id = 9", "id = 9\nrealms = [\"acme.example\"]", "customer[1].realms[0]: acme.example"),
+        ("mags = [\"mag1\"]", "mags = [\"mag2\"]", "customer[0].mags[0]: \"mag2\" is no [[mag]]"),
+        ("customer = \"beta\"", "customer = \"bet\"", "port[3].customer: \"bet\" is no customer"),
+        ("gre = \"off\"", "gre = \"no\"", "mag[0].gre: \"no\" is neither"),
+        ("0.254\"", "1.255.255\"", "pool[0].default_router: \"10.0.1.255.255\" is not an IPv4"),
+        ("10.0.0.254", "10.0.255.255", "pool[0].default_router: 10.0.255.255 is no host's"),
+        ("10.0.0.254", "10.1.0.1", "pool[0].default_router: 10.1.0.1 is no host's"),
+        (
+            "pool_ipv4 = \"acme\"",
+            "pool = \"acme\"",
+            "service[0].profile.pool: \"acme\" is no pool of",
+        ),
+        (
+            "10.255.0.1/30\"]\nmtu",
+            "10.0.7.1/30\"]\nmtu",
+            "port[3].addresses[0]: 10.0.7.1 lies inside",
+        ),
+        (
+            "198.51.100.1",
+            "192.0.2.1",
+            "mag[0].address: 192.0.2.1 is our own, at port[1].addresses[0]",
+        ),
+        ("198.51.100.1", "127.0.0.1", "mag[0].address: 127.0.0.1 is a loopback address"),
+        ("192.0.2.1/24", "192.0.2.1/33", "has a prefix length that no such address has"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let report = faults(&good.replacen(from, to, 1));
+        assert!(report.contains(expected), "{to}: {report}");
+    }
+}
+
+#[test]
+fn key_that_others_may_read_is_refused_and_never_shown() {
+    use std::os::unix::fs::PermissionsExt;
+    let file = std::env::temp_dir().join(format!("anchor-key-{}", std::process::id()));
+    std::fs::write(&file, "00112233445566778899aabbccddeeff\n").expect("written");
+    let auth = format!("[[mag.auth]]\nspi = 256\nkey_file = \"{}\"\n", file.display());
+    let text = format!("{MINIMAL}{CUSTOMERS}{auth}");
+    let permit = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode));
+    permit(0o640).expect("ours");
+    assert!(faults(&text).contains("mag[0].auth[0].key_file: "), "{}", faults(&text));
+    permit(0o600).expect("ours");
+    let config = parse(&text, Path::new("t.toml")).unwrap_or_else(|f| panic!("{f}"));
+    assert_eq!(config.mags[0].auth[0].key.bytes()[..2], [0x00, 0x11]);
+    let shown = format!("{config:?}{}", render(&config));
+    assert!(!shown.contains("0011") && !shown.contains("0, 17"), "{shown}");
+    std::fs::remove_file(&file).expect("ours");
+}
+
 #[test]
 fn syntax_error_hides_no_other_fault() {
     let report = faults("[node]\nname = \n[timer]\ntimestamp_validity_window = \"0s\"\n");

@@ -4,7 +4,7 @@ use super::reader::string;
 use super::{PortRole, duration};
 use crate::addr::HomePrefix;
 use crate::time::{Duration, Lifetime};
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use toml::de::DeValue;
@@ -103,19 +103,46 @@ pub(super) fn eal_argument(v: &DeValue<'_>) -> Result<String, String> {
     }
 }
 
-/// `address/length`, an address that an interface can have.
+/// `address/length` of either family, an address that an interface can have; IPv4 as IPv4-mapped.
 pub(super) fn interface_address(v: &DeValue<'_>) -> Result<(Ipv6Addr, u8), String> {
     let text = string(v)?;
-    let parts = text
-        .split_once('/')
-        .and_then(|(a, l)| Some((a.parse::<Ipv6Addr>().ok()?, l.parse().ok()?)));
-    let Some((address, len)) = parts else {
-        return Err(format!("{text:?} is not an IPv6 address with its prefix length"));
-    };
-    if !(1..=128).contains(&len) {
-        return Err(format!("{text:?} has a prefix length that is not 1 to 128"));
+    let parts = text.split_once('/').and_then(|(a, l)| Some((a, l.parse::<u8>().ok()?)));
+    let wrong_len = || format!("{text:?} has a prefix length that no such address has");
+    match parts.map(|(a, len)| (a.parse::<Ipv4Addr>(), a.parse::<Ipv6Addr>(), len)) {
+        Some((Ok(a), _, len)) if (1..=32).contains(&len) => Ok((routable4(a)?, len + 96)),
+        Some((_, Ok(a), len)) if (1..=128).contains(&len) => {
+            Ok((if a.is_unicast_link_local() { a } else { routable(a)? }, len))
+        }
+        Some((Ok(_), ..) | (_, Ok(_), _)) => Err(wrong_len()),
+        _ => Err(format!("{text:?} is not an IP address with its prefix length")),
     }
-    if address.is_unicast_link_local() { Ok((address, len)) } else { Ok((routable(address)?, len)) }
+}
+
+/// An address of either family that packets can be routed to; IPv4 as IPv4-mapped.
+pub(super) fn unicast_any(v: &DeValue<'_>) -> Result<Ipv6Addr, String> {
+    match string(v)?.parse::<Ipv4Addr>() {
+        Ok(address) => routable4(address),
+        Err(_) => unicast(v).map_err(|e| e.replace("an IPv6 address", "an IP address")),
+    }
+}
+
+/// An IPv4 address that packets can be routed to.
+pub(super) fn unicast4(v: &DeValue<'_>) -> Result<Ipv4Addr, String> {
+    let text = string(v)?;
+    let address = text.parse().map_err(|_| format!("{text:?} is not an IPv4 address"))?;
+    routable4(address).map(|_| address)
+}
+
+fn routable4(address: Ipv4Addr) -> Result<Ipv6Addr, String> {
+    let what = match address.octets()[0] {
+        0 => "of this network",
+        127 => "a loopback address",
+        224..=239 => "a multicast address",
+        240..=255 => "reserved",
+        _ if address.is_link_local() => "link-local",
+        _ => return Ok(address.to_ipv6_mapped()),
+    };
+    Err(format!("{address} is {what}, not one that packets are routed to"))
 }
 
 /// An address that packets can be routed to.
@@ -148,7 +175,21 @@ pub(super) fn global_prefix(v: &DeValue<'_>) -> Result<HomePrefix, String> {
     unicast_prefix(&string(v)?)
 }
 
+/// A prefix that nodes live in: of global or unique local IPv6 addresses, or of IPv4 ones.
+pub(super) fn node_prefix(v: &DeValue<'_>) -> Result<HomePrefix, String> {
+    node_prefix_of(&string(v)?)
+}
+
 /// The same, of a text.
+pub(super) fn node_prefix_of(text: &str) -> Result<HomePrefix, String> {
+    let prefix: HomePrefix = text.parse().map_err(|e: crate::addr::PrefixError| e.to_string())?;
+    match prefix.to_ipv4() {
+        Some((first, _)) => routable4(first).map(|_| prefix),
+        None => unicast_prefix(text),
+    }
+}
+
+/// The same of IPv6 alone, of a text.
 pub(super) fn unicast_prefix(text: &str) -> Result<HomePrefix, String> {
     let prefix: HomePrefix = text.parse().map_err(|e: crate::addr::PrefixError| e.to_string())?;
     let first = prefix.addr().segments()[0];
@@ -159,6 +200,25 @@ pub(super) fn unicast_prefix(text: &str) -> Result<HomePrefix, String> {
         return Ok(prefix);
     }
     Err(format!("{prefix} is not inside 2000::/3 (global) or fc00::/7 (unique local)"))
+}
+
+/// A realm or a service: no blanks, as a NAI's realm is written, in lower case.
+pub(super) fn realm(v: &DeValue<'_>) -> Result<String, String> {
+    let text = string(v)?;
+    let fits = |c: char| c.is_ascii_graphic() && !c.is_ascii_uppercase() && c != '@';
+    if text.is_empty() || text.len() > 253 || !text.chars().all(fits) {
+        return Err(format!("{text:?} is no realm: 1 to 253 characters, no blank, @ or capital"));
+    }
+    Ok(text)
+}
+
+/// An identifier of a service (RFC 5149 section 3).
+pub(super) fn service(v: &DeValue<'_>) -> Result<String, String> {
+    let text = string(v)?;
+    if text.is_empty() || text.len() > 255 || text.chars().any(char::is_control) {
+        return Err(format!("{text:?} is no service: 1 to 255 bytes of text"));
+    }
+    Ok(text)
 }
 
 /// A pattern for node identifiers.

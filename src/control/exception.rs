@@ -36,7 +36,7 @@ pub struct TapSpec {
     pub mac: MacAddr,
     /// In bytes, without the Ethernet header.
     pub mtu: u16,
-    /// Addresses with their prefix lengths.
+    /// Addresses with their prefix lengths; IPv4 as IPv4-mapped, 96 bits longer.
     pub addresses: Vec<(Ipv6Addr, u8)>,
 }
 
@@ -52,14 +52,12 @@ pub enum ExceptionError {
         source: io::Error,
     },
     /// The kernel refused an address.
-    #[error("interface {name}: address {addr}/{len} refused: {source}")]
+    #[error("interface {name}: address {addr} refused: {source}")]
     Address {
         /// The interface.
         name: String,
         /// The address.
-        addr: Ipv6Addr,
-        /// Its prefix length.
-        len: u8,
+        addr: IpAddr,
         /// Why.
         source: io::Error,
     },
@@ -99,9 +97,12 @@ impl Tap {
     }
 }
 
-/// Creates the TAPs, and puts `lma_address` on `lo` unless a port carries it. Returns the TAPs and
-/// the interface index of `lo`.
-pub fn open(specs: &[TapSpec], lma_address: Ipv6Addr) -> Result<(Vec<Tap>, u32), ExceptionError> {
+/// Creates the TAPs, and puts each of `lma_addresses` on `lo` unless a port carries it. Returns the
+/// TAPs and the interface index of `lo`.
+pub fn open(
+    specs: &[TapSpec],
+    lma_addresses: impl IntoIterator<Item = Ipv6Addr>,
+) -> Result<(Vec<Tap>, u32), ExceptionError> {
     let mut netlink = RouteSocket::open()?;
     let taps =
         specs.iter().map(|spec| open_tap(&mut netlink, spec)).collect::<Result<Vec<_>, _>>()?;
@@ -111,9 +112,11 @@ pub fn open(specs: &[TapSpec], lma_address: Ipv6Addr) -> Result<(Vec<Tap>, u32),
         .unwrap_or(LOOPBACK_IFINDEX);
     // Without `lo` the kernel delivers nothing to its own addresses.
     link_up(&mut netlink, loopback)?;
-    let on_port = specs.iter().any(|s| s.addresses.iter().any(|&(a, _)| a == lma_address));
-    if !on_port {
-        add_address(&mut netlink, "lo", loopback, lma_address, 128)?;
+    for address in lma_addresses {
+        let on_port = specs.iter().any(|s| s.addresses.iter().any(|&(a, _)| a == address));
+        if !on_port {
+            add_address(&mut netlink, "lo", loopback, address, 128)?;
+        }
     }
     Ok((taps, loopback))
 }
@@ -150,7 +153,7 @@ fn open_tap(netlink: &mut RouteSocket, spec: &TapSpec) -> Result<Tap, ExceptionE
     // Before it is up: the addresses are ours by configuration, nothing is to be detected or
     // learnt.
     for (knob, value) in SYSCTLS {
-        let path = Path::new("/proc/sys/net/ipv6/conf").join(&spec.name).join(knob);
+        let path = Path::new("/proc/sys/net").join(knob.replace("*", &spec.name));
         if let Err(error) = fs::write(&path, value) {
             tracing::warn!(path = %path.display(), %error, "sysctl not set");
         }
@@ -179,17 +182,25 @@ fn add_address(
     len: u8,
 ) -> Result<(), ExceptionError> {
     let mut message = AddressMessage::default();
-    message.header.family = AddressFamily::Inet6;
-    message.header.prefix_len = len;
     message.header.index = ifindex;
-    message.header.flags = AddressHeaderFlags::Nodad;
-    message.attributes = vec![
-        AddressAttribute::Address(IpAddr::V6(addr)),
-        AddressAttribute::Flags(AddressFlags::Nodad),
-    ];
+    let addr = addr.to_canonical();
+    match addr {
+        IpAddr::V4(_) => {
+            message.header.family = AddressFamily::Inet;
+            message.header.prefix_len = len.saturating_sub(96);
+            message.attributes = vec![AddressAttribute::Local(addr)];
+        }
+        IpAddr::V6(_) => {
+            message.header.family = AddressFamily::Inet6;
+            message.header.prefix_len = len;
+            message.header.flags = AddressHeaderFlags::Nodad;
+            message.attributes = vec![AddressAttribute::Flags(AddressFlags::Nodad)];
+        }
+    }
+    message.attributes.push(AddressAttribute::Address(addr));
     netlink
         .request(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE)
-        .map_err(|source| ExceptionError::Address { name: name.into(), addr, len, source })
+        .map_err(|source| ExceptionError::Address { name: name.into(), addr, source })
 }
 
 fn read_from_kernel(
@@ -231,5 +242,13 @@ const CHANNEL_LEN: usize = 1024;
 const ETHERNET_LEN_MAX: usize = 22;
 /// The kernel numbers `lo` first in every network namespace.
 const LOOPBACK_IFINDEX: u32 = 1;
-const SYSCTLS: [(&str, &str); 4] =
-    [("accept_ra", "0"), ("autoconf", "0"), ("accept_dad", "0"), ("accept_redirects", "0")];
+/// Below `/proc/sys/net`; the star stands for the interface. The last two: as with IPv6, an address
+/// is resolved only on the link that it is on, since other customers may have the same.
+const SYSCTLS: [(&str, &str); 6] = [
+    ("ipv6/conf/*/accept_ra", "0"),
+    ("ipv6/conf/*/autoconf", "0"),
+    ("ipv6/conf/*/accept_dad", "0"),
+    ("ipv6/conf/*/accept_redirects", "0"),
+    ("ipv4/conf/*/arp_ignore", "1"),
+    ("ipv4/conf/*/arp_announce", "2"),
+];

@@ -5,36 +5,40 @@
 //!                    +--> Mirror (this file) -+
 //!  full dump --------+      diff against what was said before
 //! ```
-//! Pure: messages in, events out. `mirror/thread.rs` holds the sockets. Only the main table is
-//! mirrored, and of it only routes that leave by one of our TAPs or discard. Of several next hops
-//! the first one is taken.
+//! Pure: messages in, events out. `mirror/thread.rs` holds the sockets. What is mirrored:
+//!
+//! - of the main table, routes that leave by one of the operator's own TAPs, or discard;
+//! - of every table, routes that leave by a customer's TAP: they are that customer's. Customers
+//!   whose addresses overlap have tables (`ip route .. table 7`) or VRFs of their own.
+//!
+//! IPv4 is IPv4-mapped IPv6 from here on. Of several next hops the first one is taken.
 
 mod thread;
 
 pub use thread::{KernelMirror, MirrorError, NeighborRequest, start};
 
 use super::netlink::Notice;
-use crate::addr::{HomePrefix, MacAddr, PortId};
+use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, MacAddr, PortId};
 use crate::dataplane::update::NextHop;
 use hashbrown::HashMap;
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteType, RouteVia,
 };
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What changed in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KernelEvent {
     /// A route is there, or leads elsewhere now.
-    RouteSet(HomePrefix, NextHop),
+    RouteSet(CustomerPrefix, NextHop),
     /// A route is gone.
-    RouteDel(HomePrefix),
+    RouteDel(CustomerPrefix),
     /// A neighbour's state or link-layer address.
     Neighbor(PortId, Ipv6Addr, Neighbor),
     /// A neighbour is gone.
@@ -52,29 +56,48 @@ pub struct Neighbor {
     pub state: &'static str,
 }
 
-/// One next hop of one route, as the kernel orders them.
+/// One of our TAPs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TapPort {
+    /// The port that it stands for.
+    pub port: PortId,
+    /// In whose address space it is.
+    pub customer: CustomerId,
+}
+
+/// One next hop of one route, as the kernel orders them: by metric, equal ones as they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Candidate {
     metric: u32,
+    /// The kernel's table that it stands in.
+    table: u32,
     hop: NextHop,
+}
+
+/// A route that concerns us: its next hops, each with the customer whose TAP it leaves by.
+struct Route {
+    prefix: HomePrefix,
+    metric: u32,
+    table: u32,
+    hops: Vec<(CustomerId, NextHop)>,
 }
 
 /// What the kernel said so far.
 #[derive(Debug)]
 struct Mirror {
     /// Our TAPs by their interface index.
-    ports: HashMap<u32, PortId>,
+    ports: HashMap<u32, TapPort>,
     /// The index of `lo`: its addresses are ours too.
     loopback: u32,
     /// Sorted by metric; equal metrics in the order of arrival.
-    routes: BTreeMap<HomePrefix, Vec<Candidate>>,
+    routes: BTreeMap<CustomerPrefix, Vec<Candidate>>,
     /// With the interface: the same address may stand on two.
-    addresses: BTreeSet<(Ipv6Addr, u32)>,
+    addresses: BTreeSet<(CustomerPrefix, u32)>,
     neighbors: HashMap<(PortId, Ipv6Addr), Neighbor>,
 }
 
 impl Mirror {
-    fn new(ports: HashMap<u32, PortId>, loopback: u32) -> Self {
+    fn new(ports: HashMap<u32, TapPort>, loopback: u32) -> Self {
         Self {
             ports,
             loopback,
@@ -88,22 +111,16 @@ impl Mirror {
     fn handle(&mut self, notice: &Notice, events: &mut Vec<KernelEvent>) {
         match &notice.message {
             RouteNetlinkMessage::NewRoute(m) => {
-                self.change_route(m, events, |candidates, metric, hops| {
-                    if notice.replace {
-                        candidates.retain(|c| c.metric != metric);
-                    }
-                    for &hop in hops {
-                        let new = Candidate { metric, hop };
-                        if !candidates.contains(&new) {
-                            candidates.push(new);
-                        }
+                self.change_route(m, notice.replace, events, |candidates, new| {
+                    if !candidates.contains(&new) {
+                        candidates.push(new);
                     }
                     candidates.sort_by_key(|c| c.metric);
                 });
             }
             RouteNetlinkMessage::DelRoute(m) => {
-                self.change_route(m, events, |candidates, metric, hops| {
-                    candidates.retain(|c| c.metric != metric || !hops.contains(&c.hop));
+                self.change_route(m, false, events, |candidates, gone| {
+                    candidates.retain(|c| *c != gone);
                 });
             }
             RouteNetlinkMessage::NewAddress(m) => self.change_address(m, true, events),
@@ -141,18 +158,29 @@ impl Mirror {
         }
     }
 
-    fn prefixes(&self) -> BTreeSet<HomePrefix> {
-        let hosts = self.addresses.iter().filter_map(|&(a, _)| host_prefix(a));
+    /// Whether the kernel may have dropped IPv4 routes in silence: it announces neither those that
+    /// go with an interface nor those that go with an address.
+    fn hides_changes(&self, notice: &RouteNetlinkMessage) -> bool {
+        match notice {
+            RouteNetlinkMessage::NewLink(m) | RouteNetlinkMessage::DelLink(m) => {
+                self.ports.contains_key(&m.header.index)
+            }
+            RouteNetlinkMessage::DelAddress(m) => {
+                m.header.family == AddressFamily::Inet && self.ports.contains_key(&m.header.index)
+            }
+            _ => false,
+        }
+    }
+
+    fn prefixes(&self) -> BTreeSet<CustomerPrefix> {
+        let hosts = self.addresses.iter().map(|&(host, _)| host);
         self.routes.keys().copied().chain(hosts).collect()
     }
 
     /// Where packets of a prefix go: to ourselves before anything else, as the kernel's local table
     /// comes before its main one.
-    fn effective(&self, prefix: HomePrefix) -> Option<NextHop> {
-        let addr = prefix.addr();
-        let local = prefix.len() == 128
-            && self.addresses.range((addr, 0)..=(addr, u32::MAX)).next().is_some();
-        if local {
+    fn effective(&self, prefix: CustomerPrefix) -> Option<NextHop> {
+        if self.addresses.range((prefix, 0)..=(prefix, u32::MAX)).next().is_some() {
             return Some(NextHop::Local);
         }
         self.routes.get(&prefix).and_then(|c| c.first()).map(|c| c.hop)
@@ -161,22 +189,43 @@ impl Mirror {
     fn change_route(
         &mut self,
         message: &RouteMessage,
+        replaces: bool,
         events: &mut Vec<KernelEvent>,
-        change: impl FnOnce(&mut Vec<Candidate>, u32, &[NextHop]),
+        change: impl Fn(&mut Vec<Candidate>, Candidate),
     ) {
-        let Some((prefix, metric, hops)) = self.read_route(message) else {
+        let Some(Route { prefix, metric, table, hops }) = self.read_route(message) else {
             return;
         };
-        let before = self.effective(prefix);
-        let candidates = self.routes.entry(prefix).or_default();
-        change(candidates, metric, &hops);
-        if candidates.is_empty() {
-            self.routes.remove(&prefix);
+        let mut customers: Vec<CustomerId> = hops.iter().map(|&(customer, _)| customer).collect();
+        if replaces {
+            // What is replaced may have left by the TAP of anybody.
+            customers.extend(self.ports.values().map(|tap| tap.customer));
         }
-        self.announce(prefix, before, events);
+        customers.sort_unstable();
+        customers.dedup();
+        for customer in customers {
+            let prefix = prefix.of(customer);
+            let before = self.effective(prefix);
+            let candidates = self.routes.entry(prefix).or_default();
+            if replaces {
+                candidates.retain(|c| (c.metric, c.table) != (metric, table));
+            }
+            for &(_, hop) in hops.iter().filter(|&&(of, _)| of == customer) {
+                change(candidates, Candidate { metric, table, hop });
+            }
+            if candidates.is_empty() {
+                self.routes.remove(&prefix);
+            }
+            self.announce(prefix, before, events);
+        }
     }
 
-    fn announce(&self, prefix: HomePrefix, before: Option<NextHop>, events: &mut Vec<KernelEvent>) {
+    fn announce(
+        &self,
+        prefix: CustomerPrefix,
+        before: Option<NextHop>,
+        events: &mut Vec<KernelEvent>,
+    ) {
         match self.effective(prefix) {
             after if after == before => {}
             Some(hop) => events.push(KernelEvent::RouteSet(prefix, hop)),
@@ -184,15 +233,19 @@ impl Mirror {
         }
     }
 
-    /// Prefix, metric and next hops of a route that concerns us.
-    fn read_route(&self, m: &RouteMessage) -> Option<(HomePrefix, u32, Vec<NextHop>)> {
+    /// A route, if it concerns us.
+    fn read_route(&self, m: &RouteMessage) -> Option<Route> {
         let mut table = u32::from(m.header.table);
-        let (mut dst, mut gateway, mut oif, mut metric) = (Ipv6Addr::UNSPECIFIED, None, None, 0);
+        let (mut gateway, mut oif, mut metric) = (None, None, 0);
+        let mut dst = match m.header.address_family {
+            AddressFamily::Inet => Ipv4Addr::UNSPECIFIED.to_ipv6_mapped(),
+            AddressFamily::Inet6 => Ipv6Addr::UNSPECIFIED,
+            _ => return None,
+        };
         let mut multipath = Vec::new();
         for attribute in &m.attributes {
             match attribute {
-                RouteAttribute::Destination(RouteAddress::Inet6(a)) => dst = *a,
-                RouteAttribute::Gateway(RouteAddress::Inet6(a)) => gateway = Some(*a),
+                RouteAttribute::Destination(a) => dst = address(a)?,
                 RouteAttribute::Oif(index) => oif = Some(*index),
                 RouteAttribute::Priority(p) => metric = *p,
                 RouteAttribute::Table(t) => table = *t,
@@ -202,56 +255,59 @@ impl Mirror {
                         .filter_map(|h| self.hop(h.interface_index, gateway_of(&h.attributes)))
                         .collect();
                 }
+                RouteAttribute::Gateway(_) | RouteAttribute::Via(_) => {
+                    gateway = gateway_of(std::slice::from_ref(attribute));
+                }
                 // Metrics, preferences and times do not change where a packet goes.
                 _ => {}
             }
         }
-        let other = table != u32::from(RouteHeader::RT_TABLE_MAIN)
-            || m.header.flags.intersects(RouteFlags::Cloned | RouteFlags::Dead)
-            || dst.is_multicast()
-            || dst.is_unicast_link_local();
-        let prefix = HomePrefix::new(dst, m.header.destination_prefix_length).ok()?;
-        if other {
+        let strange = m.header.flags.intersects(RouteFlags::Cloned | RouteFlags::Dead)
+            || table == RT_TABLE_LOCAL
+            || is_confined(dst);
+        let len = m.header.destination_prefix_length;
+        let len = if dst.to_ipv4_mapped().is_some() { len.checked_add(96)? } else { len };
+        let prefix = HomePrefix::new(dst, len).ok()?;
+        if strange {
             return None;
         }
-        let hops = match m.header.kind {
-            RouteType::Unicast if multipath.is_empty() => {
-                vec![self.hop(oif?, gateway)?]
-            }
+        let mut hops = match m.header.kind {
+            RouteType::Unicast if multipath.is_empty() => vec![self.hop(oif?, gateway)?],
             RouteType::Unicast => multipath,
-            RouteType::Unreachable | RouteType::Prohibit => vec![NextHop::Unreachable],
-            RouteType::BlackHole => vec![NextHop::Blackhole],
-            // Local, anycast, throw ...: not in the main table, or nothing to forward by.
+            RouteType::Unreachable | RouteType::Prohibit => vec![(OWN, NextHop::Unreachable)],
+            RouteType::BlackHole => vec![(OWN, NextHop::Blackhole)],
+            // Local, anycast, throw ...: nothing to forward by.
             _ => return None,
         };
-        Some((prefix, metric, hops))
+        if table != u32::from(RouteHeader::RT_TABLE_MAIN) {
+            hops.retain(|&(customer, _)| customer != OWN);
+        }
+        (!hops.is_empty()).then_some(Route { prefix, metric, table, hops })
     }
 
-    fn hop(&self, ifindex: u32, gateway: Option<Ipv6Addr>) -> Option<NextHop> {
-        let port = *self.ports.get(&ifindex)?;
-        Some(gateway.map_or(NextHop::OnLink(port), |g| NextHop::Gateway(port, g)))
+    fn hop(&self, ifindex: u32, gateway: Option<Ipv6Addr>) -> Option<(CustomerId, NextHop)> {
+        let TapPort { port, customer } = *self.ports.get(&ifindex)?;
+        let hop = gateway.map_or(NextHop::OnLink(port), |g| NextHop::Gateway(port, g));
+        Some((customer, hop))
     }
 
     fn change_address(&mut self, m: &AddressMessage, there: bool, events: &mut Vec<KernelEvent>) {
         let index = m.header.index;
-        if index != self.loopback && !self.ports.contains_key(&index) {
-            return;
+        let customer = match self.ports.get(&index) {
+            Some(tap) => tap.customer,
+            None if index == self.loopback => OWN,
+            None => return,
+        };
+        let Some(addr) = own_address(&m.attributes).filter(|a| !is_confined(*a)) else { return };
+        let Ok(host) = HomePrefix::new(addr, 128) else { return };
+        let host = host.of(customer);
+        let before = self.effective(host);
+        if there {
+            self.addresses.insert((host, index));
+        } else {
+            self.addresses.remove(&(host, index));
         }
-        for attribute in &m.attributes {
-            if let AddressAttribute::Address(IpAddr::V6(addr)) = attribute
-                && !addr.is_loopback()
-                && !addr.is_unicast_link_local()
-                && let Some(prefix) = host_prefix(*addr)
-            {
-                let before = self.effective(prefix);
-                if there {
-                    self.addresses.insert((*addr, index));
-                } else {
-                    self.addresses.remove(&(*addr, index));
-                }
-                self.announce(prefix, before, events);
-            }
-        }
+        self.announce(host, before, events);
     }
 
     fn change_neighbor(
@@ -260,13 +316,16 @@ impl Mirror {
         there: bool,
         events: &mut Vec<KernelEvent>,
     ) {
-        let Some(&port) = self.ports.get(&m.header.ifindex) else {
+        let Some(&TapPort { port, .. }) = self.ports.get(&m.header.ifindex) else {
             return;
         };
         let (mut addr, mut mac) = (None, None);
         for attribute in &m.attributes {
             match attribute {
                 NeighbourAttribute::Destination(NeighbourAddress::Inet6(a)) => addr = Some(*a),
+                NeighbourAttribute::Destination(NeighbourAddress::Inet(a)) => {
+                    addr = Some(a.to_ipv6_mapped());
+                }
                 NeighbourAttribute::LinkLayerAddress(bytes) => {
                     mac = <[u8; 6]>::try_from(bytes.as_slice()).ok().map(MacAddr);
                 }
@@ -274,7 +333,7 @@ impl Mirror {
                 _ => {}
             }
         }
-        let Some(addr) = addr.filter(|a| !a.is_multicast()) else {
+        let Some(addr) = addr.filter(|a| !is_multicast(*a)) else {
             return;
         };
         if !there {
@@ -306,16 +365,59 @@ fn neighbor_state(state: NeighbourState) -> (bool, &'static str) {
     }
 }
 
+/// The next hop's address; of an IPv4 route it may be an IPv6 one (`via inet6`).
 fn gateway_of(attributes: &[RouteAttribute]) -> Option<Ipv6Addr> {
     attributes.iter().find_map(|a| match a {
-        RouteAttribute::Gateway(RouteAddress::Inet6(a)) => Some(*a),
+        RouteAttribute::Gateway(a) => address(a),
+        RouteAttribute::Via(RouteVia::Inet6(a)) => Some(*a),
+        RouteAttribute::Via(RouteVia::Inet(a)) => Some(a.to_ipv6_mapped()),
         _ => None,
     })
 }
 
-fn host_prefix(addr: Ipv6Addr) -> Option<HomePrefix> {
-    HomePrefix::new(addr, 128).ok()
+fn address(a: &RouteAddress) -> Option<Ipv6Addr> {
+    match a {
+        RouteAddress::Inet(a) => Some(a.to_ipv6_mapped()),
+        RouteAddress::Inet6(a) => Some(*a),
+        _ => None,
+    }
 }
+
+/// Our end of an address's link: of a point-to-point link `IFA_ADDRESS` is the other one.
+fn own_address(attributes: &[AddressAttribute]) -> Option<Ipv6Addr> {
+    let named = |local: bool| {
+        attributes.iter().find_map(|a| match a {
+            AddressAttribute::Local(a) if local => Some(*a),
+            AddressAttribute::Address(a) if !local => Some(*a),
+            _ => None,
+        })
+    };
+    match named(true).or_else(|| named(false))? {
+        IpAddr::V4(a) => Some(a.to_ipv6_mapped()),
+        IpAddr::V6(a) => Some(a),
+    }
+}
+
+/// Whether packets to it do not leave the link or the machine.
+fn is_confined(addr: Ipv6Addr) -> bool {
+    is_multicast(addr)
+        || match addr.to_ipv4_mapped() {
+            Some(a) => a.is_loopback() || a.is_link_local(),
+            None => addr.is_loopback() || addr.is_unicast_link_local(),
+        }
+}
+
+fn is_multicast(addr: Ipv6Addr) -> bool {
+    match addr.to_ipv4_mapped() {
+        Some(a) => a.is_multicast() || a.is_broadcast(),
+        None => addr.is_multicast(),
+    }
+}
+
+/// The kernel's table of our own addresses.
+const RT_TABLE_LOCAL: u32 = 255;
+/// The operator's own address space.
+const OWN: CustomerId = CustomerId(0);
 
 /// [`Neighbor::state`] of a neighbour that did not answer.
 pub(super) const FAILED: &str = "failed";

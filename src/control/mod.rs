@@ -27,8 +27,8 @@ mod publish;
 mod query;
 mod rate;
 mod signaling;
+mod tunneled;
 
-use crate::addr::{AnchorAddr, CustomerId, TunnelPath};
 use crate::admin::channel::Questions;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::update::{Change, PuntReason, Report};
@@ -40,7 +40,6 @@ use crate::nic::{BURST_MAX, Burst, Frame, FramePool, RxQueue};
 use crate::sync::ring::Consumer;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::ether;
-use crate::wire::ipv6::{self, Ipv6Header};
 use counters::{Counter, Counters};
 use exception::KernelPath;
 use hashbrown::HashMap;
@@ -51,7 +50,7 @@ use output::Output;
 use publish::{Lane, Publisher, TunnelMtu};
 use query::Queries;
 use rate::RateLimit;
-use signaling::Signal;
+use signaling::{Anchors, Signal};
 use std::collections::VecDeque;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -60,7 +59,7 @@ pub use parts::{MagInfo, Parts, PortInfo, PortStatus, WorkerLink};
 
 /// The control core. Owned and polled by one thread.
 pub struct Control<P: FramePool> {
-    lma_address: AnchorAddr,
+    own: Anchors,
     lma: Lma,
     publisher: Publisher,
     journal: Journal,
@@ -111,7 +110,7 @@ impl<P: FramePool> Control<P> {
         let mtu = TunnelMtu { by_mag, default: parts.tunnel_mtu };
         let requests = parts.mirror.requests.clone();
         let mut this = Self {
-            lma_address: parts.lma_address,
+            own: Anchors { ipv6: parts.lma_address.0, ipv4: parts.lma_address_ipv4 },
             lma: parts.lma,
             publisher: Publisher::new(lanes, parts.steering, mtu),
             journal: parts.journal,
@@ -227,11 +226,11 @@ impl<P: FramePool> Control<P> {
         match event {
             KernelEvent::RouteSet(prefix, hop) => {
                 self.output.set_route(prefix, hop, &mut self.counters);
-                self.publisher.broadcast(Change::RouteSet(prefix.into(), hop));
+                self.publisher.broadcast(Change::RouteSet(prefix, hop));
             }
             KernelEvent::RouteDel(prefix) => {
                 self.output.remove_route(prefix, &mut self.counters);
-                self.publisher.broadcast(Change::RouteDel(prefix.into()));
+                self.publisher.broadcast(Change::RouteDel(prefix));
             }
             KernelEvent::Neighbor(port, addr, neighbor) => {
                 let known = self.output.neighbors.mac((port, addr));
@@ -244,9 +243,10 @@ impl<P: FramePool> Control<P> {
                     }
                     _ => {}
                 }
-                let (publisher, lma_address) = (&self.publisher, self.lma_address);
+                let (publisher, own) = (&self.publisher, self.own);
                 self.output.learned((port, addr), neighbor, &mut self.counters, |frame| {
-                    is_still_served(publisher, lma_address, frame)
+                    let tunneled = tunneled::read(frame).filter(|t| own.has(t.local));
+                    tunneled.is_none_or(|t| publisher.serves(&t))
                 });
                 if neighbor.state == mirror::FAILED {
                     let dropped = self.output.neighbors.failed((port, addr));
@@ -292,10 +292,12 @@ impl<P: FramePool> Control<P> {
         work
     }
 
-    fn give_to_kernel(&mut self, frame: P::Frame) {
+    fn give_to_kernel(&mut self, mut frame: P::Frame) {
         let whole = frame.data().len() == frame.frame_len();
-        let port = frame.port();
-        if whole && self.kernel.to_kernel.try_send((port, frame)).is_ok() {
+        let port = self.output.untag(frame.port(), &mut frame);
+        if let Some(port) = port.filter(|_| whole)
+            && self.kernel.to_kernel.try_send((port, frame)).is_ok()
+        {
             self.counters[Counter::KernelTx] += 1;
         } else {
             self.counters[Counter::KernelTxDropped] += 1;
@@ -349,7 +351,7 @@ impl<P: FramePool> Control<P> {
     }
 
     fn handle_signaling(&mut self, frame: &[u8], now: Now) {
-        match signaling::read(frame, self.lma_address.0) {
+        match signaling::read(frame, self.own) {
             Signal::Pbu(message) => {
                 self.counters[Counter::PbuReceived] += 1;
                 self.handle_event(Event::Pbu(message), now);
@@ -367,16 +369,15 @@ impl<P: FramePool> Control<P> {
                 }
             }
             Signal::Discard(counter) => self.counters[counter] += 1,
-            Signal::BindingError(to) => {
+            Signal::BindingError(ends) => {
                 self.counters[Counter::SignalingUnknownType] += 1;
-                let src = self.lma_address.0;
-                let write = |buf: &mut [u8]| signaling::write_binding_error(src, to, buf);
-                self.send_error(to, Counter::BindingErrorSent, now, write);
+                let write = |buf: &mut [u8]| signaling::write_binding_error(&ends, buf);
+                self.send_error(ends.dst, Counter::BindingErrorSent, now, write);
             }
             Signal::ParameterProblem(to, pointer) => {
                 self.counters[Counter::SignalingRefused] += 1;
-                let src = self.lma_address.0;
-                let packet = frame.get(ether::HEADER_LEN..).unwrap_or_default();
+                let src = self.own.ipv6;
+                let (_, packet) = ether::payload(frame).unwrap_or_default();
                 let write = |buf: &mut [u8]| {
                     signaling::write_parameter_problem(src, to, pointer, packet, buf)
                 };
@@ -463,26 +464,6 @@ impl<P: FramePool> Control<P> {
         }
     }
 }
-
-/// Whether a frame that waited may leave still: a tunnel packet must not, if meanwhile its node is
-/// served by another gateway, or by none.
-fn is_still_served(publisher: &Publisher, lma_address: AnchorAddr, frame: &[u8]) -> bool {
-    let packet = frame.get(ether::HEADER_LEN..).unwrap_or_default();
-    let (Ok(outer), Ok(upper)) = (Ipv6Header::parse(packet), ipv6::find_upper_layer(packet)) else {
-        return true; // no tunnel packet
-    };
-    let inner = packet.get(upper.offset..).and_then(|inner| Ipv6Header::parse(inner).ok());
-    match inner {
-        Some(inner) if upper.next_header == IPV6_IN_IPV6 && outer.src == lma_address.0 => {
-            let path = TunnelPath::ip(outer.src, outer.dst);
-            publisher.tunnel_to(CustomerId::default(), inner.dst) == Some(path)
-        }
-        _ => true,
-    }
-}
-
-/// The next header number of IPv6 in IPv6.
-const IPV6_IN_IPV6: u8 = 41;
 
 /// Sends an acknowledgement now.
 fn send_ack<P: FramePool>(

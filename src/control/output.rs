@@ -13,7 +13,7 @@ use super::counters::{Counter, Counters};
 use super::mirror::{Neighbor, NeighborRequest};
 use super::neighbor::{NeighborKey, NeighborTable};
 use super::next_hop::RouteTable;
-use crate::addr::{HomePrefix, MacAddr, PortId};
+use crate::addr::{CustomerPrefix, MacAddr, PortId};
 use crate::dataplane::update::{Inject, NextHop};
 use crate::nic::{Frame, FramePool};
 use crate::sync::ring::Producer;
@@ -55,7 +55,7 @@ impl<P: FramePool> Output<P> {
         &self.ports
     }
 
-    /// Sends an IPv6 packet that `write` puts into a buffer as long as the port's MTU;
+    /// Sends an IP packet that `write` puts into a buffer as long as the port's MTU;
     /// `write` returns the packet's length, or `None` if it does not fit. `true`: it is on a
     /// worker's ring, or waits for its next hop.
     pub(super) fn send_packet(
@@ -73,9 +73,9 @@ impl<P: FramePool> Output<P> {
                 return false;
             }
         };
-        let mtu = self.ports.get(usize::from(port.0)).map_or(0, |p| usize::from(p.mtu));
-        let len_max = (ether::HEADER_LEN + mtu).min(FRAME_LEN_MAX);
-        let Some(mut frame) = self.alloc(port, len_max) else {
+        let info = self.ports.get(usize::from(port.0));
+        let mtu = info.map_or(0, |p| usize::from(p.mtu));
+        let Some(mut frame) = self.alloc(port, (ether::HEADER_LEN + mtu).min(FRAME_LEN_MAX)) else {
             counters[Counter::NoBuffer] += 1;
             return false;
         };
@@ -84,10 +84,11 @@ impl<P: FramePool> Output<P> {
             counters[Counter::MessageTooLong] += 1;
             return false;
         }
+        self.write_header(port, &mut frame);
         self.send_to_neighbor((port, hop), frame, now, counters)
     }
 
-    /// Sends a frame whose Ethernet addresses are still to be written, or holds it until its
+    /// Sends a frame whose header is complete but for its destination, or holds it until its
     /// neighbour is resolved; `false` if the worker's ring was full.
     pub(super) fn send_to_neighbor(
         &mut self,
@@ -97,7 +98,7 @@ impl<P: FramePool> Output<P> {
         counters: &mut Counters,
     ) -> bool {
         if let Some(mac) = self.neighbors.mac(key) {
-            self.address(key.0, &mut frame, mac);
+            address(&mut frame, mac);
             return self.inject(key.0, frame, counters);
         }
         counters[Counter::NeighborHeld] += 1;
@@ -118,7 +119,12 @@ impl<P: FramePool> Output<P> {
     }
 
     /// Creates or replaces a route. The kernel is to resolve its next hop, and keep it resolved.
-    pub(super) fn set_route(&mut self, prefix: HomePrefix, hop: NextHop, counters: &mut Counters) {
+    pub(super) fn set_route(
+        &mut self,
+        prefix: CustomerPrefix,
+        hop: NextHop,
+        counters: &mut Counters,
+    ) {
         let old = self.routes.set(prefix, hop);
         if old == Some(hop) {
             return;
@@ -134,7 +140,7 @@ impl<P: FramePool> Output<P> {
     }
 
     /// Removes a route.
-    pub(super) fn remove_route(&mut self, prefix: HomePrefix, counters: &mut Counters) {
+    pub(super) fn remove_route(&mut self, prefix: CustomerPrefix, counters: &mut Counters) {
         let old = self.routes.remove(prefix);
         self.release_hop(old, counters);
     }
@@ -185,7 +191,7 @@ impl<P: FramePool> Output<P> {
                 counters[Counter::NeighborHeldDropped] += 1;
                 continue;
             }
-            self.address(key.0, &mut frame, mac);
+            address(&mut frame, mac);
             self.inject(key.0, frame, counters);
         }
     }
@@ -202,18 +208,31 @@ impl<P: FramePool> Output<P> {
         }
     }
 
+    /// The port whose TAP a frame belongs to that came on `port`; its VLAN tag, if it has one, is
+    /// taken off. `None` if there is no such VLAN.
+    pub(super) fn untag(&self, port: PortId, frame: &mut P::Frame) -> Option<PortId> {
+        let Some(id) = ether::vlan_id(frame.data()) else { return Some(port) };
+        let place = self.ports.iter().position(|p| p.vlan == Some((port, id)))?;
+        frame.data_mut().get_mut(..TAGGED_LEN)?.copy_within(..ADDRESSES_LEN, ether::TAG_LEN);
+        let port = u16::try_from(place).ok().map(PortId)?;
+        frame.trim_front(ether::TAG_LEN).then_some(port)
+    }
+
     /// A frame of `len` bytes.
     fn alloc(&self, port: PortId, len: usize) -> Option<P::Frame> {
         let mut frame = self.pool.alloc(port)?;
         frame.append(len).then_some(frame)
     }
 
-    fn address(&self, port: PortId, frame: &mut P::Frame, dst: MacAddr) {
-        if let Some(info) = self.ports.get(usize::from(port.0)) {
-            let header = EtherHeader { dst, src: info.mac, ether_type: ether::IPV6 };
-            // A frame without room for it was never one: the port discards it.
-            let _ = header.emit(frame.data_mut());
-        }
+    /// Writes all of a frame's header but for its destination; the packet is there already. The tag
+    /// of a VLAN is the worker's.
+    fn write_header(&self, port: PortId, frame: &mut P::Frame) {
+        let Some(info) = self.ports.get(usize::from(port.0)) else { return };
+        let is_ipv4 = frame.data().get(ether::HEADER_LEN).is_some_and(|b| b >> 4 == 4);
+        let ether_type = if is_ipv4 { ether::IPV4 } else { ether::IPV6 };
+        let header = EtherHeader { dst: MacAddr::default(), src: info.mac, ether_type };
+        // A frame without room for it was never one: the port discards it.
+        let _ = header.emit(frame.data_mut());
     }
 
     /// A port's frames all take the same worker: they keep their order. `false` if its ring is
@@ -229,5 +248,15 @@ impl<P: FramePool> Output<P> {
     }
 }
 
+fn address<F: Frame>(frame: &mut F, dst: MacAddr) {
+    if let Some(place) = frame.data_mut().get_mut(..dst.0.len()) {
+        place.copy_from_slice(&dst.0);
+    }
+}
+
+/// Both addresses of an Ethernet header, in bytes.
+const ADDRESSES_LEN: usize = 12;
+/// The same with a tag behind them.
+const TAGGED_LEN: usize = ADDRESSES_LEN + ether::TAG_LEN;
 /// Room in a buffer of every pool, in bytes.
 const FRAME_LEN_MAX: usize = 2048;

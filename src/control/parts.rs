@@ -4,7 +4,7 @@
 use super::exception::KernelPath;
 use super::journal::Journal;
 use super::mirror::KernelMirror;
-use crate::addr::{AnchorAddr, MacAddr};
+use crate::addr::{AnchorAddr, MacAddr, PortId};
 use crate::admin::channel::Questions;
 use crate::config::PortRole;
 use crate::dataplane::counters::WorkerCounters;
@@ -15,7 +15,7 @@ use crate::mobility::action::Action;
 use crate::nic::{Frame, FramePool, RxQueue};
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::seq::AppliedReader;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// The control core's ends of the rings to one worker.
@@ -50,6 +50,8 @@ pub struct PortInfo {
     pub mac: MacAddr,
     /// In bytes, without the Ethernet header.
     pub mtu: u16,
+    /// If it is a VLAN of another port: that one, and the identifier in its frames' tags.
+    pub vlan: Option<(PortId, u16)>,
     /// How signaling comes from it.
     pub signaling: &'static str,
     /// How its frames find their worker.
@@ -84,6 +86,8 @@ pub struct MagInfo {
 pub struct Parts<P: FramePool> {
     /// Where tunnels end and signaling arrives.
     pub lma_address: AnchorAddr,
+    /// The same over IPv4, if there is one.
+    pub lma_address_ipv4: Option<Ipv4Addr>,
     /// The pure core, bindings restored.
     pub lma: Lma,
     /// What the pure core decided while they were restored.

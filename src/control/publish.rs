@@ -11,14 +11,20 @@
 //! what a full ring refuses waits in the backlog, and whoever calls stops causing new changes
 //! until it has drained.
 
+mod origin;
+
+use super::tunneled::Tunneled;
 use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, TunnelPath};
 use crate::dataplane::steer::{Owner, Steering};
 use crate::dataplane::update::{Change, Forward, Tunnel, TunnelId, Update};
 use crate::mobility::action::Publication;
 use crate::sync::ring::Producer;
 use crate::sync::seq::{AppliedReader, Seq};
+use core::cmp::Reverse;
 use hashbrown::HashMap;
-use std::collections::VecDeque;
+use origin::Origins;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv6Addr;
 
 /// The way to one worker.
@@ -65,6 +71,14 @@ impl Lane {
     }
 }
 
+/// How packets of a prefix travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Way {
+    path: TunnelPath,
+    /// Packets from the node have a key, which says whose they are.
+    keyed: bool,
+}
+
 /// A tunnel in use.
 #[derive(Debug)]
 struct TunnelSlot {
@@ -92,10 +106,15 @@ pub(super) struct Publisher {
     steering: Steering,
     mtu: TunnelMtu,
     last: Seq,
-    entries: HashMap<CustomerPrefix, Option<TunnelPath>>,
+    entries: HashMap<CustomerPrefix, Option<Way>>,
+    /// How many entries have a prefix of this length; the longest first.
+    lens: BTreeMap<Reverse<u8>, usize>,
+    /// Those who have, or had, an entry.
+    customers: BTreeSet<CustomerId>,
     /// Where nodes live; a static prefix may lie outside.
     pools: Vec<CustomerPrefix>,
     tunnels: HashMap<TunnelPath, TunnelSlot>,
+    origins: Origins,
     /// Ids that may be used again.
     free: Vec<TunnelId>,
     /// Ids whose removal (numbered so) some worker may not have applied yet, in order.
@@ -112,8 +131,11 @@ impl Publisher {
             mtu,
             last: Seq(0),
             entries: HashMap::new(),
+            lens: BTreeMap::new(),
+            customers: BTreeSet::new(),
             pools: Vec::new(),
             tunnels: HashMap::new(),
+            origins: Origins::default(),
             free: Vec::new(),
             retiring: VecDeque::new(),
             next_id: 0,
@@ -126,34 +148,49 @@ impl Publisher {
         self.broadcast(Change::PoolSet(pool));
     }
 
+    /// Whether a node with this address is served through the tunnel that the packet is in, still.
+    /// Whose node it is the packet does not tell.
+    pub(super) fn serves(&self, packet: &Tunneled) -> bool {
+        let is_way = |path: &TunnelPath| (path.local, path.remote) == (packet.local, packet.remote);
+        self.customers.iter().any(|&customer| {
+            self.tunnel_to(customer, packet.inner_dst).as_ref().is_some_and(is_way)
+        })
+    }
+
     /// The tunnel that packets to `addr` take; `None` without a binding, and while its delete delay
     /// runs.
-    pub(super) fn tunnel_to(&self, customer: CustomerId, addr: Ipv6Addr) -> Option<TunnelPath> {
-        let holder = |len| self.entries.get(&HomePrefix::truncating(addr, len).ok()?.of(customer));
-        (0..=128).rev().find_map(holder).copied().flatten()
+    fn tunnel_to(&self, customer: CustomerId, addr: Ipv6Addr) -> Option<TunnelPath> {
+        let holder = |&Reverse(len): &Reverse<u8>| {
+            self.entries.get(&HomePrefix::truncating(addr, len).ok()?.of(customer))
+        };
+        self.lens.keys().find_map(holder).copied().flatten().map(|way| way.path)
     }
 
     /// Carries out a decision of the pure core.
     pub(super) fn publish(&mut self, publication: Publication) {
         match publication {
             Publication::Forward(prefix, path, keys) => {
+                let way = Way { path, keyed: keys.uplink.is_some() };
                 let id = self.take_tunnel(path);
-                let old = self.set_entry(prefix, Some(path));
+                let origin = self.origins.add(prefix.customer, way);
+                self.tell_origin(path.remote, origin);
+                let old = self.set_entry(prefix, Some(way));
                 self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Tunnel(id, keys)));
-                self.release_tunnel(old);
+                self.release(prefix, old);
             }
             Publication::Hold(prefix) => {
                 let old = self.set_entry(prefix, None);
                 self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Held));
-                self.release_tunnel(old);
+                self.release(prefix, old);
             }
             Publication::Withdraw(prefix) => {
                 if let Some(old) = self.entries.remove(&prefix) {
+                    self.forget_len(prefix.prefix.len());
                     self.tell_owners(prefix, Change::EntryDel(prefix));
                     if !self.in_a_pool(prefix) {
                         self.broadcast(Change::PoolDel(prefix));
                     }
-                    self.release_tunnel(old);
+                    self.release(prefix, old);
                 }
             }
         }
@@ -213,18 +250,27 @@ impl Publisher {
         self.mtu.of(mag)
     }
 
-    /// Notes the tunnel of a prefix; returns the one that it had. A prefix outside the pools is one
+    /// Notes the way of a prefix; returns the one that it had. A prefix outside the pools is one
     /// by itself while it is held, so that other nodes' packets to it stay in the anchor.
-    fn set_entry(
-        &mut self,
-        prefix: CustomerPrefix,
-        path: Option<TunnelPath>,
-    ) -> Option<TunnelPath> {
-        let old = self.entries.insert(prefix, path);
-        if old.is_none() && !self.in_a_pool(prefix) {
-            self.broadcast(Change::PoolSet(prefix));
+    fn set_entry(&mut self, prefix: CustomerPrefix, way: Option<Way>) -> Option<Way> {
+        let old = self.entries.insert(prefix, way);
+        if old.is_none() {
+            *self.lens.entry(Reverse(prefix.prefix.len())).or_default() += 1;
+            self.customers.insert(prefix.customer);
+            if !self.in_a_pool(prefix) {
+                self.broadcast(Change::PoolSet(prefix));
+            }
         }
         old.flatten()
+    }
+
+    fn forget_len(&mut self, len: u8) {
+        if let Entry::Occupied(mut found) = self.lens.entry(Reverse(len)) {
+            *found.get_mut() -= 1;
+            if *found.get() == 0 {
+                found.remove();
+            }
+        }
     }
 
     fn in_a_pool(&self, CustomerPrefix { customer, prefix }: CustomerPrefix) -> bool {
@@ -267,9 +313,24 @@ impl Publisher {
         id
     }
 
+    /// Lets go of the way that an entry had.
+    fn release(&mut self, prefix: CustomerPrefix, way: Option<Way>) {
+        let Some(way) = way else { return };
+        let origin = self.origins.remove(prefix.customer, way);
+        self.tell_origin(way.path.remote, origin);
+        self.release_tunnel(way.path);
+    }
+
+    fn tell_origin(&mut self, gateway: Ipv6Addr, change: Option<Option<CustomerId>>) {
+        match change {
+            Some(Some(customer)) => self.broadcast(Change::OriginSet(gateway, customer)),
+            Some(None) => self.broadcast(Change::OriginDel(gateway)),
+            None => {}
+        }
+    }
+
     /// RFC 5213 5.6.1: and is removed with the last one.
-    fn release_tunnel(&mut self, path: Option<TunnelPath>) {
-        let Some(path) = path else { return };
+    fn release_tunnel(&mut self, path: TunnelPath) {
         let Some(slot) = self.tunnels.get_mut(&path) else { return };
         slot.entries -= 1;
         if slot.entries == 0 {

@@ -1,16 +1,44 @@
-//! From a frame to what is to be done about it (RFC 6275 section 9.2 and 9.3.3), and the messages
-//! that we send. Pure: the loop counts, limits the rate of what strangers make us say, and sends.
+//! From a frame to what is to be done about it (RFC 6275 section 9.2 and 9.3.3, RFC 5844 section
+//! 4), and the messages that we send. Pure: the loop counts, limits the rate of what strangers make
+//! us say, and sends.
 
 use super::counters::Counter;
 use crate::mobility::message::{AckMsg, OwnedOptions, PeerBody, PeerMsg, Transport, UpdateMsg};
 use crate::time::Lifetime;
 use crate::wire::icmpv6::{self, ErrorMessage};
+use crate::wire::ipv4::{self, Ipv4Header};
 use crate::wire::ipv6::{self, Ipv6Header, find_upper_layer};
 use crate::wire::mh::{
     self, BaFlags, BindingAck, BindingError, BuFlags, Message, MessageData, Options, Status,
 };
+use crate::wire::udp::{self, UdpHeader};
 use crate::wire::{ErrorKind, ether};
-use std::net::Ipv6Addr;
+use core::ops::Range;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Our addresses for signaling.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Anchors {
+    /// LMAA.
+    pub(super) ipv6: Ipv6Addr,
+    /// IPv4-LMAA (RFC 5844 section 4), if we have one.
+    pub(super) ipv4: Option<Ipv4Addr>,
+}
+
+impl Anchors {
+    /// Whether an address is one of them.
+    pub(super) fn has(self, addr: Ipv6Addr) -> bool {
+        addr == self.ipv6 || self.ipv4.is_some_and(|ipv4| ipv4.to_ipv6_mapped() == addr)
+    }
+}
+
+/// Between whom a message travels, and in what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) src: Ipv6Addr,
+    pub(super) dst: Ipv6Addr,
+    pub(super) transport: Transport,
+}
 
 /// What a frame on the signaling path asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,17 +51,25 @@ pub(super) enum Signal {
     Peer(PeerMsg),
     /// Nothing, under this counter.
     Discard(Counter),
-    /// A Binding Error with status 2 to this address (9.2, 9.3.3).
-    BindingError(Ipv6Addr),
+    /// A Binding Error with status 2 (9.2, 9.3.3) that travels so.
+    BindingError(Ends),
     /// An ICMPv6 Parameter Problem about the packet (9.2): to whom, and the offset of the offending
     /// field in the IPv6 packet, in bytes.
     ParameterProblem(Ipv6Addr, u32),
 }
 
-/// Reads a frame that brings a Mobility Header to `anchor`.
-pub(super) fn read(frame: &[u8], anchor: Ipv6Addr) -> Signal {
-    const MALFORMED: Signal = Signal::Discard(Counter::SignalingMalformed);
-    let packet = frame.get(ether::HEADER_LEN..).unwrap_or_default();
+const MALFORMED: Signal = Signal::Discard(Counter::SignalingMalformed);
+
+/// Reads a frame that brings a Mobility Header to us.
+pub(super) fn read(frame: &[u8], own: Anchors) -> Signal {
+    match (ether::payload(frame), own.ipv4) {
+        (Ok((ether::IPV6, packet)), _) => read_ipv6(packet, own.ipv6),
+        (Ok((ether::IPV4, packet)), Some(anchor)) => read_ipv4(packet, anchor),
+        _ => MALFORMED,
+    }
+}
+
+fn read_ipv6(packet: &[u8], anchor: Ipv6Addr) -> Signal {
     let Ok(ip) = Ipv6Header::parse(packet) else { return MALFORMED };
     // What the link added behind a short packet is not part of it.
     let Some(packet) = packet.get(..ip.packet_len()) else { return MALFORMED };
@@ -44,13 +80,14 @@ pub(super) fn read(frame: &[u8], anchor: Ipv6Addr) -> Signal {
     if !for_us || upper.is_fragment || upper.unskippable_option.is_some() {
         return MALFORMED;
     }
+    let ends = Ends { src: ip.src, dst: ip.dst, transport: Transport::Ipv6 };
     match Message::parse(header, ip.src, ip.dst) {
-        Ok(message) => interpret(message, header, ip.src, ip.dst, Transport::Ipv6),
+        Ok(message) => interpret(message, header, ends),
         Err(e) => match e.kind {
             ErrorKind::Checksum => Signal::Discard(Counter::SignalingChecksum),
             // Both answers are errors in the sense of RFC 4443 2.4 (e).
             _ if !may_answer(packet) => MALFORMED,
-            ErrorKind::UnknownType => Signal::BindingError(ip.src),
+            ErrorKind::UnknownType => Signal::BindingError(ends.back()),
             ErrorKind::PayloadProto | ErrorKind::HeaderLen => {
                 u32::try_from(upper.offset + e.offset)
                     .map_or(MALFORMED, |pointer| Signal::ParameterProblem(ip.src, pointer))
@@ -60,14 +97,45 @@ pub(super) fn read(frame: &[u8], anchor: Ipv6Addr) -> Signal {
     }
 }
 
+/// RFC 5844 section 4: a Mobility Header in UDP to port 5436. ICMPv6 cannot tell an IPv4 gateway of
+/// a wrong length: such a message is discarded.
+fn read_ipv4(packet: &[u8], anchor: Ipv4Addr) -> Signal {
+    let Ok(ip) = Ipv4Header::parse(packet) else { return MALFORMED };
+    let datagram = packet.get(ip.header_len..usize::from(ip.total_len)).unwrap_or_default();
+    if ip.dst != anchor || ip.protocol != udp::PROTOCOL || ip.is_fragment() {
+        return MALFORMED;
+    }
+    let (udp, header) = match UdpHeader::parse(datagram, ip.src, ip.dst) {
+        // 4.2.2.1: the UDP checksum MUST be used, as the header's own is not.
+        Ok(_) if datagram.get(UDP_CHECKSUM) == Some(&[0, 0]) => {
+            return Signal::Discard(Counter::SignalingChecksum);
+        }
+        Ok(parsed) => parsed,
+        Err(e) if e.kind == ErrorKind::Checksum => {
+            return Signal::Discard(Counter::SignalingChecksum);
+        }
+        Err(_) => return MALFORMED,
+    };
+    if udp.dst_port != udp::SIGNALING_PORT {
+        return MALFORMED;
+    }
+    let ends = Ends {
+        src: ip.src.to_ipv6_mapped(),
+        dst: ip.dst.to_ipv6_mapped(),
+        transport: Transport::Udp(udp.src_port),
+    };
+    match Message::parse_in_udp(header) {
+        Ok(message) => interpret(message, header, ends),
+        Err(e) if e.kind == ErrorKind::UnknownType && is_one_host(ip.src) => {
+            Signal::BindingError(ends.back())
+        }
+        Err(_) => MALFORMED,
+    }
+}
+
 /// What a well-formed message asks for, which was read from `header`.
-fn interpret(
-    message: Message<'_>,
-    header: &[u8],
-    src: Ipv6Addr,
-    dst: Ipv6Addr,
-    transport: Transport,
-) -> Signal {
+fn interpret(message: Message<'_>, header: &[u8], ends: Ends) -> Signal {
+    let Ends { src, dst, transport } = ends;
     let options = OwnedOptions::from(message.options());
     let body = match message {
         Message::Bu(update, _) => {
@@ -84,6 +152,18 @@ fn interpret(
         Message::Bra(ack, _) => PeerBody::Bra(ack),
     };
     Signal::Peer(PeerMsg { src, dst, transport, body, options })
+}
+
+impl Ends {
+    /// Of the answer.
+    const fn back(self) -> Self {
+        Self { src: self.dst, dst: self.src, transport: self.transport }
+    }
+}
+
+/// Whether an IPv4 source names one host (RFC 1122 3.2.2).
+fn is_one_host(addr: Ipv4Addr) -> bool {
+    !(addr.is_multicast() || addr.is_broadcast() || addr.is_unspecified() || addr.is_loopback())
 }
 
 fn may_answer(packet: &[u8]) -> bool {
@@ -108,41 +188,42 @@ pub(super) fn refuse_home_registration(message: &UpdateMsg) -> Option<AckMsg> {
     })
 }
 
-/// Writes an acknowledgement as an IPv6 packet; returns its length in bytes.
+/// Writes an acknowledgement as an IP packet; returns its length in bytes.
 pub(super) fn write_ack(ack: &AckMsg, packet: &mut [u8]) -> Option<usize> {
-    write_message(&ack.ack, ack.options.options(), ack.src, ack.dst, packet)
+    let ends = Ends { src: ack.src, dst: ack.dst, transport: ack.transport };
+    write_message(&ack.ack, ack.options.options(), &ends, packet)
 }
 
-/// Writes any other message as an IPv6 packet; returns its length in bytes.
+/// Writes any other message as an IP packet; returns its length in bytes.
 pub(super) fn write_peer(msg: &PeerMsg, packet: &mut [u8]) -> Option<usize> {
-    let (options, src, dst) = (msg.options.options(), msg.src, msg.dst);
+    let options = msg.options.options();
+    let ends = &Ends { src: msg.src, dst: msg.dst, transport: msg.transport };
     match &msg.body {
-        PeerBody::Bri(m) => write_message(m, options, src, dst, packet),
-        PeerBody::Bra(m) => write_message(m, options, src, dst, packet),
-        PeerBody::Heartbeat(m) => write_message(m, options, src, dst, packet),
-        PeerBody::BindingError(m) => write_message(m, options, src, dst, packet),
+        PeerBody::Bri(m) => write_message(m, options, ends, packet),
+        PeerBody::Bra(m) => write_message(m, options, ends, packet),
+        PeerBody::Heartbeat(m) => write_message(m, options, ends, packet),
+        PeerBody::BindingError(m) => write_message(m, options, ends, packet),
     }
 }
 
-/// Writes a Binding Error about an unknown MH Type as an IPv6 packet; returns its length in bytes.
-pub(super) fn write_binding_error(
-    src: Ipv6Addr,
-    dst: Ipv6Addr,
-    packet: &mut [u8],
-) -> Option<usize> {
+/// Writes a Binding Error about an unknown MH Type as an IP packet; returns its length in bytes.
+pub(super) fn write_binding_error(ends: &Ends, packet: &mut [u8]) -> Option<usize> {
     // 9.3.3: the address of a Home Address option, or `::`. We accept no such option.
     let home_address = Ipv6Addr::UNSPECIFIED;
     let error = BindingError { status: BindingError::UNKNOWN_MH_TYPE, home_address };
-    write_message(&error, Options::default(), src, dst, packet)
+    write_message(&error, Options::default(), ends, packet)
 }
 
 fn write_message<M: MessageData>(
     message: &M,
     options: Options<'_>,
-    src: Ipv6Addr,
-    dst: Ipv6Addr,
+    ends: &Ends,
     packet: &mut [u8],
 ) -> Option<usize> {
+    if let Transport::Udp(port) = ends.transport {
+        return write_in_udp(message, options, ends, port, packet);
+    }
+    let &Ends { src, dst, .. } = ends;
     let (front, back) = packet.split_at_mut_checked(ipv6::HEADER_LEN)?;
     let len = message.emit(options, src, dst, back).ok()?;
     let header = Ipv6Header {
@@ -156,6 +237,38 @@ fn write_message<M: MessageData>(
     };
     header.emit(front).ok()?;
     Some(ipv6::HEADER_LEN + len)
+}
+
+/// RFC 5844 4.1.3.2: in UDP from port 5436 to that of the gateway, with a checksum.
+fn write_in_udp<M: MessageData>(
+    message: &M,
+    options: Options<'_>,
+    ends: &Ends,
+    dst_port: u16,
+    packet: &mut [u8],
+) -> Option<usize> {
+    let (src, dst) = (ends.src.to_ipv4_mapped()?, ends.dst.to_ipv4_mapped()?);
+    let (front, back) = packet.split_at_mut_checked(ipv4::HEADER_LEN)?;
+    let len = message.emit_in_udp(options, back.get_mut(udp::HEADER_LEN..)?).ok()?;
+    let datagram = back.get_mut(..udp::HEADER_LEN + len)?;
+    let ports = UdpHeader { src_port: udp::SIGNALING_PORT, dst_port };
+    ports.emit(src, dst, datagram).ok()?;
+    let packet_len = ipv4::HEADER_LEN + datagram.len();
+    let header = Ipv4Header {
+        header_len: ipv4::HEADER_LEN,
+        tos: TRAFFIC_CLASS,
+        total_len: u16::try_from(packet_len).ok()?,
+        identification: 0,
+        dont_fragment: true,
+        more_fragments: false,
+        fragment_offset: 0,
+        ttl: HOP_LIMIT,
+        protocol: udp::PROTOCOL,
+        src,
+        dst,
+    };
+    header.emit(front).ok()?;
+    Some(packet_len)
 }
 
 /// Writes a Parameter Problem about `invoking` as an IPv6 packet; returns its length in bytes.
@@ -174,6 +287,8 @@ pub(super) fn write_parameter_problem(
     Some(len)
 }
 
+/// Where the Checksum stands in a UDP header.
+const UDP_CHECKSUM: Range<usize> = 6..8;
 const HOP_LIMIT: u8 = 64;
 /// Network control, CS6 (RFC 4594 3.2).
 const TRAFFIC_CLASS: u8 = 48 << 2;

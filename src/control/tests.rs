@@ -3,6 +3,7 @@
 
 mod forwarding;
 mod held_reply;
+mod ipv4;
 mod log;
 mod refusal;
 mod signaling;
@@ -11,7 +12,9 @@ use super::exception::KernelPath;
 use super::journal::{Journal, Op};
 use super::mirror::{KernelEvent, KernelMirror, Neighbor, NeighborRequest};
 use super::*;
-use crate::addr::{CustomerId, HomePrefix, MacAddr, MnId, PortId, WorkerId};
+use crate::addr::{
+    AnchorAddr, CustomerId, CustomerPrefix, HomePrefix, MacAddr, MnId, PortId, WorkerId,
+};
 use crate::admin::channel::{Asker, channel};
 use crate::config::PortRole;
 use crate::dataplane::handoff::Handoff;
@@ -29,10 +32,12 @@ use crate::wire::mh::{
     MobilityOption, SeqNo,
 };
 use crossbeam::channel::{Receiver, Sender, bounded};
+use std::net::Ipv4Addr;
 
 pub(super) const LMA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 1);
 pub(super) const MAG1: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x11);
 pub(super) const MAG2: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x12);
+pub(super) const LMA_IPV4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 pub(super) const ACCESS: PortId = PortId(0);
 const OWN_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 const MAG_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x11]);
@@ -85,7 +90,17 @@ impl Bench {
         bench
     }
 
+    /// An anchor whose second port is a VLAN of the first.
+    pub(super) fn with_vlan(shape: Shape, id: u16) -> Self {
+        let vlan = PortInfo { vlan: Some((ACCESS, id)), ..port_info() };
+        Self::with_ports(shape, vec![port_info(), vlan])
+    }
+
     pub(super) fn without_neighbors(shape: Shape) -> Self {
+        Self::with_ports(shape, vec![port_info()])
+    }
+
+    fn with_ports(shape: Shape, ports: Vec<PortInfo>) -> Self {
         let pool = MemPool::new(4096);
         let (rx, tx) = (MemWire::new(4096), MemWire::new(4096));
         let signaling = MemWire::new(4096);
@@ -106,10 +121,11 @@ impl Bench {
         let (asker, questions) = channel(8);
         let control = Control::new(Parts {
             lma_address: AnchorAddr(LMA),
+            lma_address_ipv4: Some(LMA_IPV4),
             lma: Lma::new(lma_config()),
             restored: Vec::new(),
             pool: pool.clone(),
-            ports: vec![port_info()],
+            ports,
             workers: links,
             steering,
             mags_max: 16,
@@ -142,7 +158,7 @@ impl Bench {
             asker,
             now,
         };
-        let on_link = "2001:db8:a::/64".parse().expect("valid");
+        let on_link = route("2001:db8:a::/64");
         bench.tell(KernelEvent::RouteSet(on_link, NextHop::OnLink(ACCESS)));
         bench.tell(KernelEvent::Synced);
         bench.settle();
@@ -251,6 +267,11 @@ impl Bench {
     pub(super) fn count(&self, counter: Counter) -> u64 {
         self.control.counters[counter]
     }
+}
+
+/// A route of the operator's own.
+pub(super) fn route(prefix: &str) -> CustomerPrefix {
+    prefix.parse::<HomePrefix>().expect("valid").into()
 }
 
 /// A Mobility Header from `src` to the anchor, as a frame.
@@ -369,6 +390,7 @@ fn port_info() -> PortInfo {
         driver: "mem".into(),
         mac: OWN_MAC,
         mtu: 1500,
+        vlan: None,
         signaling: "punt-ring",
         steering: "single",
         status: Box::new(PortStatus::default),

@@ -23,7 +23,7 @@ use crate::admin::server::{Server, Setup};
 use crate::config::{self, Config, Faults};
 use crate::control::exception::{self, ExceptionError};
 use crate::control::journal::{JournalError, Store};
-use crate::control::mirror::{self, MirrorError};
+use crate::control::mirror::{self, MirrorError, TapPort};
 use crate::control::{Control, Parts};
 use crate::dataplane::steer::Steering;
 use crate::dpdk::{self, Eal, EalError, Mempool, PortError, TscClock};
@@ -96,12 +96,15 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
     let specs = (0u16..).zip(&config.ports).zip(&ports.info);
     let specs: Vec<_> =
         specs.map(|((id, port), info)| plan::tap(PortId(id), port, info.mac)).collect();
-    let (taps, loopback) = exception::open(&specs, config.node.lma_address.0)?;
+    let (taps, loopback) = exception::open(&specs, plan::lma_addresses(config))?;
     let (asker, questions) = channel::channel(QUESTIONS_MAX);
     let threads = ordinary.while_on(|| -> Result<_, RuntimeError> {
         let (kernel, kernel_tx) = exception::start(&taps)?;
-        let indexes: Vec<_> = taps.iter().map(|t| (t.ifindex(), t.port())).collect();
-        let mirror = mirror::start(&indexes, loopback)?;
+        let customers = config.ports.iter().map(|p| plan::customer(config, p.customer.as_deref()));
+        let mirrored: Vec<_> = (taps.iter().zip(customers))
+            .map(|(tap, customer)| (tap.ifindex(), TapPort { port: tap.port(), customer }))
+            .collect();
+        let mirror = mirror::start(&mirrored, loopback)?;
         let (journal, journal_thread) = store.start()?;
         let admin = start_admin(config, log, asker)?;
         Ok((kernel, kernel_tx, mirror, journal, journal_thread, admin))
@@ -114,6 +117,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
     let (links, jobs) = workers::start(&eal, config, limits, &steering, &mut ports, clock, &gate)?;
     let mut control = Control::new(Parts {
         lma_address: config.node.lma_address,
+        lma_address_ipv4: config.node.lma_address_ipv4,
         lma,
         restored,
         pool,

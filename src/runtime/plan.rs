@@ -1,13 +1,17 @@
 //! From the configuration to what each part is told: EAL's arguments, the pure core's
 //! configuration, TAPs, limits. Pure but for the file of nodes.
 
-use crate::addr::{MacAddr, PortId};
+mod lma;
+
+pub(super) use lma::lma_config;
+
+use crate::addr::{CustomerId, MacAddr, PortId};
 use crate::config::{self, Config, Device, PortRole};
 use crate::control::MagInfo;
 use crate::control::exception::TapSpec;
-use crate::dataplane::worker::Limits;
+use crate::dataplane::worker::{Limits, PortConfig};
 use crate::mobility::ENTRIES_MAX;
-use crate::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
+use std::net::Ipv6Addr;
 
 /// EAL's arguments without the program's name. Lcore 0 is the control core, lcore `i + 1` worker
 /// `i`; several may float on one CPU.
@@ -31,6 +35,7 @@ pub(super) fn eal_args(config: &Config) -> Vec<String> {
                 option("-a", address.clone());
             }
             Device::Vdev(vdev) => option("--vdev", vdev.clone()),
+            Device::Vlan { .. } => {}
         }
     }
     if !pci {
@@ -43,16 +48,41 @@ pub(super) fn eal_args(config: &Config) -> Vec<String> {
     args
 }
 
-/// A port's device as DPDK names it.
-pub(super) fn device(port: &config::Port) -> &str {
-    match &port.device {
-        Device::Pci(name) | Device::Vdev(name) => name,
-    }
-}
-
 /// Whether tunnels and signaling are accepted on a port.
 pub(super) fn is_access(port: &config::Port) -> bool {
     port.role == PortRole::Access
+}
+
+/// A port as its workers see it.
+pub(super) fn worker_port(config: &Config, port: &config::Port, mac: MacAddr) -> PortConfig {
+    let mut ipv4 = port.addresses.iter().filter_map(|(a, _)| a.to_ipv4_mapped());
+    let mut ipv6 = port.addresses.iter().map(|&(a, _)| a).filter(|a| a.to_ipv4_mapped().is_none());
+    PortConfig {
+        access: is_access(port),
+        mac,
+        mtu: port.mtu,
+        address: ipv6.next(),
+        ipv4_address: ipv4.next(),
+        customer: customer(config, port.customer.as_deref()),
+    }
+}
+
+/// The number of the customer of this name; the operator's own if there is no name.
+pub(super) fn customer(config: &Config, name: Option<&str>) -> CustomerId {
+    let named = name.and_then(|name| config.customers.iter().find(|c| c.name == name));
+    named.map_or(CustomerId(0), |c| c.id)
+}
+
+/// Where tunnels end.
+pub(super) fn lma_addresses(config: &Config) -> impl Iterator<Item = Ipv6Addr> {
+    let ipv4 = config.node.lma_address_ipv4.map(|a| a.to_ipv6_mapped());
+    std::iter::once(config.node.lma_address.0).chain(ipv4)
+}
+
+/// Our addresses in our own address space.
+pub(super) fn local_addresses(config: &Config) -> Vec<Ipv6Addr> {
+    let own = config.ports.iter().filter(|p| p.customer.is_none());
+    own.flat_map(|p| p.addresses.iter().map(|&(a, _)| a)).collect()
 }
 
 /// The kernel's side of a port.
@@ -66,51 +96,10 @@ pub(super) fn tap(id: PortId, port: &config::Port, mac: MacAddr) -> TapSpec {
     }
 }
 
-/// The pure core's configuration; faults are those of the file of nodes.
-pub(super) fn lma_config(config: &Config) -> Result<LmaConfig, config::Faults> {
-    let mut policy = Policy::new(config.policy.default.as_ref().map(|p| profile(config, p)));
-    config::load_nodes(config, |mn_id, own| {
-        policy.insert(mn_id, profile(config, own), &own.static_prefixes);
-    })?;
-    let timers = &config.timers;
-    Ok(LmaConfig {
-        timers: LmaTimers {
-            min_delay_before_bce_delete: timers.min_delay_before_bce_delete,
-            max_delay_before_new_bce_assign: timers.max_delay_before_new_bce_assign,
-            timestamp_validity_window: timers.timestamp_validity_window,
-            mn_generated_timestamp_in_use: timers.mn_generated_timestamp_in_use,
-        },
-        pools: config.pools.iter().map(|p| PoolConfig::new(p.prefix, p.delegated_len)).collect(),
-        mags: config
-            .mags
-            .iter()
-            .map(|m| MagConfig {
-                authorized: m.authorized,
-                prefixes: m.prefixes.clone(),
-                nodes: m.nodes.clone(),
-                ..MagConfig::new(m.address)
-            })
-            .collect(),
-        max_bindings: config.policy.max_bindings,
-        max_prefixes: max_prefixes(config),
-        ..LmaConfig::new(config.node.lma_address, policy)
-    })
-}
-
-fn profile(config: &Config, profile: &config::Profile) -> Profile {
-    // The configuration is valid: a pool that is named is there.
-    let pool =
-        profile.pool.as_ref().and_then(|name| config.pools.iter().position(|p| p.name == *name));
-    Profile {
-        enabled: profile.enabled,
-        prefixes: profile.prefixes,
-        ..Profile::ipv6(pool.unwrap_or(0), profile.max_lifetime)
-    }
-}
-
-/// Prefixes at most: as many a session as the default profile gives.
+/// Prefixes and IPv4 home addresses at most: as many a session as the default profile gives.
 fn max_prefixes(config: &Config) -> usize {
-    let a_session = config.policy.default.as_ref().map_or(1, |p| usize::from(p.prefixes.max(1)));
+    let prefixes = config.policy.default.as_ref().map_or(1, |p| usize::from(p.prefixes.max(1)));
+    let a_session = prefixes + usize::from(config.pools.iter().any(config::Pool::is_ipv4));
     config.policy.max_bindings.saturating_mul(a_session).saturating_add(ENTRIES_MAX)
 }
 
@@ -130,23 +119,29 @@ pub(super) fn limits(config: &Config, restored: Restored) -> Limits {
     let retiring = 2 * config.cores.ring_len;
     Limits {
         entries_max: max_prefixes(config).max(restored.prefixes),
-        tunnels_max: mags_max(config) + restored.mags + retiring,
+        tunnels_max: (mags_max(config) + restored.mags) * PATHS_PER_MAG + retiring,
     }
 }
 
 /// Gateways at most, configured and added by operators.
 pub(super) fn mags_max(config: &Config) -> usize {
-    config.mags.len() + SPARE_MAGS
+    config.mags.iter().flat_map(mag_addresses).count() + SPARE_MAGS
 }
 
 /// The configured gateways, for people.
 pub(super) fn mags(config: &Config) -> Vec<MagInfo> {
-    let info = |m: &config::Mag| MagInfo {
+    let info = |m: &config::Mag, address| MagInfo {
         name: m.name.clone(),
-        address: m.address,
+        address,
         tunnel_mtu: m.tunnel_mtu,
     };
-    config.mags.iter().map(info).collect()
+    let of_mag = |m| mag_addresses(m).map(move |address| info(m, address));
+    config.mags.iter().flat_map(of_mag).collect()
+}
+
+/// Every address of a gateway.
+fn mag_addresses(mag: &config::Mag) -> impl Iterator<Item = Ipv6Addr> {
+    std::iter::once(mag.address).chain(mag.more_addresses.iter().copied())
 }
 
 /// Tunnel MTU of gateways that an operator adds later: the smallest of the access ports'.
@@ -155,6 +150,8 @@ pub(super) fn tunnel_mtu(config: &Config) -> u16 {
     access.map(|p| p.mtu).min().unwrap_or(crate::wire::ipv6::MIN_MTU)
 }
 
+/// Ways to one address of a gateway: each encapsulation, and UDP through some ports of a NAT.
+const PATHS_PER_MAG: usize = 8;
 /// Gateways that operators may add at run time.
 const SPARE_MAGS: usize = 1024;
 

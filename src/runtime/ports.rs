@@ -1,21 +1,25 @@
 //! The ports as they are made: for people, for the workers, for the control core.
 
 use super::{RuntimeError, plan};
-use crate::addr::{CustomerId, PortId};
-use crate::config::{self, Config};
+use crate::addr::PortId;
+use crate::config::{self, Config, Device};
 use crate::control::{PortInfo, PortStatus};
 use crate::dataplane::steer::{RSS_KEY, Steering};
-use crate::dataplane::worker::{self, WorkerPort};
+use crate::dataplane::worker::{VlanPort, WorkerPort};
 use crate::dpdk::port::{Queues, Spread, SpreadBy};
 use crate::dpdk::{self, Eal, Mbuf, Mempool, Port, PortConfig, PortError};
 use crate::nic::RxQueue;
+use std::sync::Arc;
 
 /// All ports, and the queues on them.
 pub(super) struct Ports {
     pub(super) info: Vec<PortInfo>,
-    /// By worker, then by port.
+    /// By worker, then by device.
     pub(super) queues: Vec<Vec<WorkerPort<dpdk::RxQueue, dpdk::TxQueue>>>,
+    /// Behind the devices.
+    pub(super) vlans: Vec<VlanPort>,
     pub(super) signaling: Vec<Box<dyn RxQueue<Frame = Mbuf>>>,
+    opened: Vec<Arc<Port>>,
 }
 
 impl Ports {
@@ -26,28 +30,35 @@ impl Ports {
         steering: &Steering,
     ) -> Result<Self, RuntimeError> {
         let queues = (0..steering.workers()).map(|_| Vec::new()).collect();
-        let mut this = Self { info: Vec::new(), queues, signaling: Vec::new() };
+        let (info, vlans, signaling, opened) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut this = Self { info, queues, vlans, signaling, opened };
+        // Those with a device come first in a configuration.
         for (id, port) in (0u16..).zip(&config.ports) {
-            this.add(eal, PortId(id), port, config, pool, steering)
-                .map_err(|source| RuntimeError::Port { name: port.name.clone(), source })?;
+            match &port.device {
+                Device::Vlan { parent, vlan } => this.add_vlan(port, parent, *vlan, config),
+                Device::Pci(device) | Device::Vdev(device) => this
+                    .add(eal, PortId(id), port, device, config, pool, steering)
+                    .map_err(|source| RuntimeError::Port { name: port.name.clone(), source })?,
+            }
         }
         Ok(this)
     }
 
+    #[allow(clippy::too_many_arguments)] // what a port is made of
     fn add(
         &mut self,
         eal: &Eal,
         id: PortId,
         port: &config::Port,
+        device: &str,
         config: &Config,
         pool: &Mempool,
         steering: &Steering,
     ) -> Result<(), PortError> {
-        let access = plan::is_access(port);
-        let by = if access { SpreadBy::InnerSource } else { SpreadBy::Destination };
+        let by = if plan::is_access(port) { SpreadBy::InnerSource } else { SpreadBy::Destination };
         let setup = PortConfig {
             id,
-            device: plan::device(port),
+            device,
             mtu: port.mtu,
             rx_desc: port.rx_desc,
             tx_desc: port.tx_desc,
@@ -57,37 +68,54 @@ impl Ports {
         };
         let (opened, queues) = Port::open(eal, &setup, pool)?;
         let Queues { rx, tx, signaling } = queues;
-        let mac = opened.mac();
-        let address = port.addresses.first().map(|&(a, _)| a);
-        let worker_port = worker::PortConfig {
-            access,
-            mac,
-            mtu: port.mtu,
-            address,
-            ipv4_address: None,
-            customer: CustomerId::default(),
-        };
+        let worker_port = plan::worker_port(config, port, opened.mac());
         for (ports, (rx, tx)) in self.queues.iter_mut().zip(rx.into_iter().zip(tx)) {
             ports.push(WorkerPort { config: worker_port, rx, tx });
         }
         if let Some(queue) = signaling {
             self.signaling.push(Box::new(queue));
         }
-        tracing::info!(port = port.name, %mac, driver = opened.driver(),
+        tracing::info!(port = port.name, mac = %opened.mac(), driver = opened.driver(),
             signaling = opened.signaling().as_str(), steering = opened.steering().as_str(),
             "port open");
+        self.note(port, device.into(), Arc::new(opened), None);
+        Ok(())
+    }
+
+    /// A VLAN needs nothing of the device: its frames come and go with those of its parent.
+    fn add_vlan(&mut self, port: &config::Port, parent: &str, vlan: u16, config: &Config) {
+        let place = config.ports.iter().position(|p| p.name == parent).unwrap_or_default();
+        let Some(opened) = self.opened.get(place).cloned() else { return };
+        let parent = PortId(u16::try_from(place).unwrap_or(u16::MAX));
+        let worker_port = plan::worker_port(config, port, opened.mac());
+        self.vlans.push(VlanPort { parent, id: vlan, config: worker_port });
+        let device = format!("{vlan} of {}", self.info[place].name);
+        self.note(port, device, opened, Some((parent, vlan)));
+    }
+
+    fn note(
+        &mut self,
+        port: &config::Port,
+        device: String,
+        opened: Arc<Port>,
+        vlan: Option<(PortId, u16)>,
+    ) {
+        let asked = Arc::clone(&opened);
         self.info.push(PortInfo {
             name: port.name.clone(),
             role: port.role,
-            device: plan::device(port).into(),
+            device,
             driver: opened.driver().into(),
-            mac,
+            mac: opened.mac(),
             mtu: port.mtu,
+            vlan,
             signaling: opened.signaling().as_str(),
             steering: opened.steering().as_str(),
-            status: Box::new(move || status(&opened)),
+            status: Box::new(move || status(&asked)),
         });
-        Ok(())
+        if vlan.is_none() {
+            self.opened.push(opened);
+        }
     }
 }
 

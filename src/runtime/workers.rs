@@ -2,7 +2,7 @@
 
 use super::pace::Pace;
 use super::ports::Ports;
-use super::{Clock, RuntimeError};
+use super::{Clock, RuntimeError, plan};
 use crate::addr::WorkerId;
 use crate::config::Config;
 use crate::control::WorkerLink;
@@ -31,8 +31,7 @@ pub(super) fn start(
     let len = config.cores.ring_len;
     let count = usize::from(steering.workers());
     let (mut outs, mut ins) = handoff_rings(count, len);
-    let local: Vec<_> =
-        config.ports.iter().flat_map(|p| p.addresses.iter().map(|&(a, _)| a)).collect();
+    let local = plan::local_addresses(config);
     let (mut links, mut jobs) = (Vec::new(), Vec::new());
     for (id, cpu) in (0..steering.workers()).zip(&config.cores.worker_cpus) {
         let (updates, updates_rx) = ring(len);
@@ -45,9 +44,9 @@ pub(super) fn start(
             id: WorkerId(id),
             steering: steering.clone(),
             lma: config.node.lma_address,
-            lma_ipv4: None,
+            lma_ipv4: config.node.lma_address_ipv4,
             local: local.clone(),
-            vlans: Vec::new(),
+            vlans: ports.vlans.clone(),
             limits,
         };
         let rings = WorkerRings {

@@ -10,17 +10,18 @@ fn addr(s: &str) -> Ipv6Addr {
     s.parse().expect("valid")
 }
 
-fn prefix(s: &str) -> HomePrefix {
-    s.parse().expect("valid")
+fn prefix(s: &str) -> CustomerPrefix {
+    s.parse::<HomePrefix>().expect("valid").of(OWN)
 }
 
 /// Interfaces 10 and 11 are our ports' TAPs; 2 is somebody else's.
 fn mirror() -> Mirror {
-    Mirror::new([(10, ACCESS), (11, CORE)].into_iter().collect(), LOOPBACK)
+    let tap = |port| TapPort { port, customer: OWN };
+    Mirror::new([(10, tap(ACCESS)), (11, tap(CORE))].into_iter().collect(), LOOPBACK)
 }
 
 fn route(dst: &str, metric: u32, kind: RouteType, more: &[RouteAttribute]) -> RouteMessage {
-    let dst = prefix(dst);
+    let CustomerPrefix { prefix: dst, .. } = prefix(dst);
     let mut m = RouteMessage::default();
     m.header.address_family = AddressFamily::Inet6;
     m.header.table = RouteHeader::RT_TABLE_MAIN;
@@ -154,7 +155,7 @@ fn own_addresses_are_local_whatever_the_main_table_says() {
     handle(&mut m, &add(route("2001:db8::1/128", 10, RouteType::Unicast, &via(11, "fe80::1"))));
     let mut message = AddressMessage::default();
     message.header.index = LOOPBACK;
-    message.attributes = vec![AddressAttribute::Address(IpAddr::V6(p.addr()))];
+    message.attributes = vec![AddressAttribute::Address(IpAddr::V6(p.prefix.addr()))];
     let new = |m| Notice { message: RouteNetlinkMessage::NewAddress(m), replace: false };
     let events = handle(&mut m, &new(message.clone()));
     assert_eq!(events, [KernelEvent::RouteSet(p, NextHop::Local)]);
@@ -189,6 +190,125 @@ fn neighbor_is_usable_in_the_states_that_rfc_4861_allows() {
     let RouteNetlinkMessage::NewNeighbour(message) = known.message else { panic!("a neighbour") };
     let gone = Notice { message: RouteNetlinkMessage::DelNeighbour(message), replace: false };
     assert_eq!(handle(&mut m, &gone), [KernelEvent::NeighborDel(ACCESS, addr(dst))]);
+}
+
+/// A mirror with TAPs of two customers besides, and their routes.
+mod customers {
+    use super::*;
+    use netlink_packet_route::link::LinkMessage;
+    use std::net::Ipv4Addr;
+
+    const ACME: CustomerId = CustomerId(1);
+    const BETA: CustomerId = CustomerId(2);
+
+    fn mirror() -> Mirror {
+        let tap = |port, customer| TapPort { port: PortId(port), customer };
+        let taps = [(10, tap(0, OWN)), (11, tap(1, OWN)), (20, tap(2, ACME)), (21, tap(3, BETA))];
+        Mirror::new(taps.into_iter().collect(), LOOPBACK)
+    }
+
+    fn of(customer: CustomerId, prefix: &str) -> CustomerPrefix {
+        prefix.parse::<HomePrefix>().expect("valid").of(customer)
+    }
+
+    fn route4(dst: &str, table: u8, ifindex: u32, gateway: Option<Ipv4Addr>) -> RouteMessage {
+        let (dst, len) = dst.parse::<HomePrefix>().expect("valid").to_ipv4().expect("IPv4");
+        let mut m = RouteMessage::default();
+        m.header.address_family = AddressFamily::Inet;
+        m.header.table = table;
+        m.header.kind = RouteType::Unicast;
+        m.header.destination_prefix_length = len;
+        m.attributes = vec![RouteAttribute::Oif(ifindex)];
+        if len > 0 {
+            m.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(dst)));
+        }
+        m.attributes.extend(gateway.map(|g| RouteAttribute::Gateway(RouteAddress::Inet(g))));
+        m
+    }
+
+    #[test]
+    fn ipv4_routes_addresses_and_neighbors_are_ipv4_mapped() {
+        let mut m = mirror();
+        let router = Ipv4Addr::new(192, 0, 2, 9);
+        let events = handle(&mut m, &add(route4("0.0.0.0/0", 254, 11, Some(router))));
+        let hop = NextHop::Gateway(CORE, router.to_ipv6_mapped());
+        assert_eq!(events, [KernelEvent::RouteSet(of(OWN, "0.0.0.0/0"), hop)]);
+        let mut message = AddressMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.index = 10;
+        let own = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        let peer = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+        message.attributes = vec![AddressAttribute::Address(peer), AddressAttribute::Local(own)];
+        let message = RouteNetlinkMessage::NewAddress(message);
+        let events = handle(&mut m, &Notice { message, replace: false });
+        let local = KernelEvent::RouteSet(of(OWN, "192.0.2.1/32"), NextHop::Local);
+        assert_eq!(events, [local]);
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.ifindex = 11;
+        message.header.state = NeighbourState::Reachable;
+        message.attributes = vec![
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(router)),
+            NeighbourAttribute::LinkLayerAddress(vec![2; 6]),
+        ];
+        let message = RouteNetlinkMessage::NewNeighbour(message);
+        let events = handle(&mut m, &Notice { message, replace: false });
+        let known = Neighbor { mac: Some(MacAddr([2; 6])), state: "reachable" };
+        assert_eq!(events, [KernelEvent::Neighbor(CORE, router.to_ipv6_mapped(), known)]);
+    }
+
+    #[test]
+    fn route_that_leaves_by_a_customers_port_is_the_customers_whatever_its_table() {
+        let mut m = mirror();
+        let acme = KernelEvent::RouteSet(of(ACME, "10.0.0.0/8"), NextHop::OnLink(PortId(2)));
+        let beta = KernelEvent::RouteSet(of(BETA, "10.0.0.0/8"), NextHop::OnLink(PortId(3)));
+        assert_eq!(handle(&mut m, &add(route4("10.0.0.0/8", 7, 20, None))), [acme]);
+        assert_eq!(handle(&mut m, &add(route4("10.0.0.0/8", 254, 21, None))), [beta]);
+        assert_eq!(handle(&mut m, &add(route4("10.0.0.0/8", 7, 11, None))), [], "ours: main only");
+        // The same in another table: one is left when the other goes.
+        assert_eq!(handle(&mut m, &add(route4("10.0.0.0/8", 8, 20, None))), []);
+        assert_eq!(handle(&mut m, &del(route4("10.0.0.0/8", 7, 20, None))), []);
+        let gone = KernelEvent::RouteDel(of(ACME, "10.0.0.0/8"));
+        assert_eq!(handle(&mut m, &del(route4("10.0.0.0/8", 8, 20, None))), [gone]);
+    }
+
+    #[test]
+    fn route_replaced_by_one_of_another_customer_leaves_the_first() {
+        let mut m = mirror();
+        handle(&mut m, &add(route4("10.0.0.0/8", 7, 20, None)));
+        let message = RouteNetlinkMessage::NewRoute(route4("10.0.0.0/8", 7, 21, None));
+        let events = handle(&mut m, &Notice { message, replace: true });
+        let beta = KernelEvent::RouteSet(of(BETA, "10.0.0.0/8"), NextHop::OnLink(PortId(3)));
+        assert_eq!(events, [KernelEvent::RouteDel(of(ACME, "10.0.0.0/8")), beta]);
+    }
+
+    #[test]
+    fn ipv4_route_may_have_an_ipv6_next_hop() {
+        let mut m = mirror();
+        let mut route = route4("198.51.100.0/24", 254, 11, None);
+        route.attributes.push(RouteAttribute::Via(RouteVia::Inet6(addr("fe80::1"))));
+        let hop = NextHop::Gateway(CORE, addr("fe80::1"));
+        let set = KernelEvent::RouteSet(of(OWN, "198.51.100.0/24"), hop);
+        assert_eq!(handle(&mut m, &add(route)), [set]);
+    }
+
+    #[test]
+    fn ipv4_routes_that_the_kernel_drops_in_silence_are_looked_for() {
+        let m = mirror();
+        let link = |index| {
+            let mut message = LinkMessage::default();
+            message.header.index = index;
+            RouteNetlinkMessage::NewLink(message)
+        };
+        assert!(m.hides_changes(&link(11)) && !m.hides_changes(&link(2)));
+        let address = |family| {
+            let mut message = AddressMessage::default();
+            (message.header.family, message.header.index) = (family, 11);
+            RouteNetlinkMessage::DelAddress(message)
+        };
+        assert!(m.hides_changes(&address(AddressFamily::Inet)));
+        assert!(!m.hides_changes(&address(AddressFamily::Inet6)), "these it announces");
+    }
 }
 
 #[test]

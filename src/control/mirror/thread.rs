@@ -1,6 +1,6 @@
 //! The threads around [`super::Mirror`]: one follows the kernel, one asks it to resolve neighbours.
 
-use super::{KernelEvent, Mirror};
+use super::{KernelEvent, Mirror, TapPort};
 use crate::addr::PortId;
 use crate::control::netlink::{Notice, RouteSocket};
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -44,11 +44,10 @@ pub struct KernelMirror {
     pub requests: Sender<NeighborRequest>,
 }
 
-/// Starts to follow the kernel. `ports` are our TAPs by interface index, `loopback` the index of
-/// `lo`.
-pub fn start(ports: &[(u32, PortId)], loopback: u32) -> Result<KernelMirror, MirrorError> {
-    let by_index: HashMap<u32, PortId> = ports.iter().copied().collect();
-    let by_port: HashMap<PortId, u32> = ports.iter().map(|&(i, p)| (p, i)).collect();
+/// Starts to follow the kernel. `taps` are ours by interface index, `loopback` the index of `lo`.
+pub fn start(taps: &[(u32, TapPort)], loopback: u32) -> Result<KernelMirror, MirrorError> {
+    let by_index: HashMap<u32, TapPort> = taps.iter().copied().collect();
+    let by_port: HashMap<PortId, u32> = taps.iter().map(|&(i, t)| (t.port, i)).collect();
     // Subscribe first, then dump: what happens in between is seen twice, never missed.
     let notices = RouteSocket::subscribe(&GROUPS)?;
     let dumps = RouteSocket::open()?;
@@ -99,7 +98,11 @@ impl Follower {
                 continue;
             }
             let mirror = &mut self.mirror;
-            match self.notices.notices(|notice| mirror.handle(&notice, &mut events)) {
+            let outcome = self.notices.notices(|notice| {
+                lost |= mirror.hides_changes(&notice.message);
+                mirror.handle(&notice, &mut events);
+            });
+            match outcome {
                 Ok(()) => {}
                 Err(error) => {
                     // ENOBUFS: the kernel dropped notices. Anything else: look again as well.
@@ -125,18 +128,20 @@ impl Follower {
     }
 }
 
-fn questions() -> [RouteNetlinkMessage; 3] {
-    let mut addresses = AddressMessage::default();
-    addresses.header.family = AddressFamily::Inet6;
-    let mut routes = RouteMessage::default();
-    routes.header.address_family = AddressFamily::Inet6;
-    let mut neighbors = NeighbourMessage::default();
-    neighbors.header.family = AddressFamily::Inet6;
-    [
-        RouteNetlinkMessage::GetAddress(addresses),
-        RouteNetlinkMessage::GetRoute(routes),
-        RouteNetlinkMessage::GetNeighbour(neighbors),
-    ]
+fn questions() -> impl Iterator<Item = RouteNetlinkMessage> {
+    [AddressFamily::Inet6, AddressFamily::Inet].into_iter().flat_map(|family| {
+        let mut addresses = AddressMessage::default();
+        addresses.header.family = family;
+        let mut routes = RouteMessage::default();
+        routes.header.address_family = family;
+        let mut neighbors = NeighbourMessage::default();
+        neighbors.header.family = family;
+        [
+            RouteNetlinkMessage::GetAddress(addresses),
+            RouteNetlinkMessage::GetRoute(routes),
+            RouteNetlinkMessage::GetNeighbour(neighbors),
+        ]
+    })
 }
 
 /// Returns when the control core is gone.
@@ -150,12 +155,14 @@ fn resolve(
             continue;
         };
         let mut message = NeighbourMessage::default();
-        message.header.family = AddressFamily::Inet6;
+        let (family, addr) = match request.addr.to_ipv4_mapped() {
+            Some(a) => (AddressFamily::Inet, NeighbourAddress::Inet(a)),
+            None => (AddressFamily::Inet6, NeighbourAddress::Inet6(request.addr)),
+        };
+        message.header.family = family;
         message.header.ifindex = ifindex;
         message.header.flags = NeighbourFlags::Use;
-        message
-            .attributes
-            .push(NeighbourAttribute::Destination(NeighbourAddress::Inet6(request.addr)));
+        message.attributes.push(NeighbourAttribute::Destination(addr));
         if request.keep {
             message.attributes.push(NeighbourAttribute::ExtFlags(NeighbourExtFlags::Managed));
         }
@@ -172,5 +179,6 @@ fn pause() {
 }
 
 const CHANNEL_LEN: usize = 4096;
-/// `RTNLGRP_NEIGH`, `RTNLGRP_IPV6_IFADDR`, `RTNLGRP_IPV6_ROUTE`.
-const GROUPS: [u32; 3] = [3, 9, 11];
+/// `RTNLGRP_LINK`, `RTNLGRP_NEIGH`, then addresses and routes: `RTNLGRP_IPV4_IFADDR`,
+/// `RTNLGRP_IPV4_ROUTE`, `RTNLGRP_IPV6_IFADDR`, `RTNLGRP_IPV6_ROUTE`.
+const GROUPS: [u32; 6] = [1, 3, 5, 7, 9, 11];

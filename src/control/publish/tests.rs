@@ -71,6 +71,49 @@ fn prefix_outside_the_pools_is_one_by_itself_while_it_is_held() {
 }
 
 #[test]
+fn frame_that_waited_is_due_only_while_its_gateway_serves_the_node() {
+    let (mut publisher, _ends) = publisher(1, 64);
+    let acme = CustomerId(4);
+    let address = prefix("10.0.0.7/32").prefix;
+    publisher.publish(forward(address.of(acme), mag(1)));
+    let to = |remote| Tunneled { local: LMA, remote, inner_dst: address.addr() };
+    assert!(publisher.serves(&to(mag(1).remote)));
+    assert!(!publisher.serves(&to(mag(2).remote)));
+    publisher.publish(forward(address.into(), mag(2)));
+    assert!(publisher.serves(&to(mag(2).remote)), "another customer's node of this address");
+    publisher.publish(Publication::Withdraw(address.of(acme)));
+    assert!(!publisher.serves(&to(mag(1).remote)));
+}
+
+#[test]
+fn gateway_is_a_customers_as_long_as_it_has_no_other_nodes_without_keys() {
+    let (mut publisher, mut ends) = publisher(1, 64);
+    let mut origins = |publisher: &mut Publisher, publication| {
+        publisher.publish(publication);
+        let changes = ends[0].apply();
+        let is_origin = |c: &Change| matches!(c, Change::OriginSet(..) | Change::OriginDel(_));
+        changes.into_iter().filter(is_origin).collect::<Vec<_>>()
+    };
+    let (acme, beta) = (CustomerId(1), CustomerId(2));
+    let address = prefix("10.0.0.7/32").prefix;
+    let keyed = GreKeys { downlink: Some(7), uplink: Some(8) };
+    let at = mag(1).remote;
+    let set = Change::OriginSet(at, acme);
+    assert_eq!(origins(&mut publisher, forward(address.of(acme), mag(1))), [set]);
+    assert_eq!(origins(&mut publisher, forward(hnp(1).prefix.of(acme), mag(1))), []);
+    let with_key = Publication::Forward(address.of(beta), mag(1), keyed);
+    assert_eq!(origins(&mut publisher, with_key), [], "its key tells it apart");
+    let without = forward(address.of(beta), mag(1));
+    assert_eq!(origins(&mut publisher, without), [Change::OriginDel(at)], "whose is unclear");
+    assert_eq!(origins(&mut publisher, Publication::Hold(address.of(beta))), [set]);
+    assert_eq!(origins(&mut publisher, Publication::Withdraw(address.of(acme))), []);
+    let moved = forward(hnp(1).prefix.of(acme), mag(2));
+    let there = Change::OriginSet(mag(2).remote, acme);
+    assert_eq!(origins(&mut publisher, moved), [there, Change::OriginDel(at)]);
+    assert_eq!(origins(&mut publisher, forward(hnp(2), mag(3))), [], "the operator's own");
+}
+
+#[test]
 fn longest_prefix_says_which_tunnel_an_address_takes() {
     let (mut publisher, _ends) = publisher(1, 64);
     let wide = prefix("2001:db8:100::/48");

@@ -141,7 +141,7 @@ fn next_hop_is_kept_resolved_as_long_as_a_route_leads_there() {
     asked(&mut bench);
     let routers = ["fe80::1", "fe80::2"].map(|a| -> Ipv6Addr { a.parse().expect("valid") });
     let [one, two] = routers.map(|r| NextHop::Gateway(ACCESS, r));
-    let [a, b] = ["::/0", "2001:db8:f::/48"].map(|p| -> HomePrefix { p.parse().expect("valid") });
+    let [a, b] = ["::/0", "2001:db8:f::/48"].map(route);
     for prefix in [a, b, a] {
         bench.tell(KernelEvent::RouteSet(prefix, one));
     }
