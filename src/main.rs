@@ -41,6 +41,9 @@ fn main() -> ExitCode {
             return ExitCode::from(BAD_CONFIG);
         }
     };
+    for advice in config::advice(&config) {
+        complain(&advice);
+    }
     if args.check {
         return match config::load_nodes(&config, |_, _, _| {}) {
             Ok(_) => ExitCode::SUCCESS,

@@ -19,7 +19,7 @@ use anchord::addr::{AnchorAddr, HomePrefix, MacAddr, PortId};
 use anchord::admin::channel;
 use anchord::config::PortRole;
 use anchord::control::exception::KernelPath;
-use anchord::control::journal::Store;
+use anchord::control::journal::{Restart, Store};
 use anchord::control::mirror::{KernelEvent, KernelMirror, Neighbor};
 use anchord::control::{Control, Parts, PortInfo, PortStatus, WorkerLink};
 use anchord::dataplane::counters::Counter;
@@ -112,6 +112,7 @@ impl Anchor {
             kernel: KernelPath { to_kernel, from_kernel },
             mirror: KernelMirror { events, requests },
             journal,
+            restart: Restart { counter: 1, state_lost: false },
             questions,
             mags: Vec::new(),
             pools: vec!["bench".into()],

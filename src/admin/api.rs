@@ -21,7 +21,7 @@ pub enum Request {
     BindingDel { mn_id: MnId, prefix: Option<HomePrefix> },
     MagShow,
     MagAdd { address: Ipv6Addr, name: String },
-    MagDel { address: Ipv6Addr },
+    MagDel { address: Ipv6Addr, revoke: bool },
     PoolShow,
     PortShow,
     WorkerShow,
@@ -112,6 +112,13 @@ pub struct MagRow {
     pub pba_accepted: u64,
     pub pba_refused: u64,
     pub tunnel_mtu: u16,
+    /// Whether it lives, as heartbeats tell: `idle`, `asked`, `reachable`, `missing N`, `failed` or
+    /// `unsupported`.
+    pub peer: String,
+    /// Seconds since it answered a heartbeat last.
+    pub answered_s: Option<u64>,
+    /// What it says of its restarts.
+    pub restart_counter: Option<u32>,
 }
 
 /// One prefix pool.

@@ -208,6 +208,8 @@ struct MagAdd {
 #[serde(deny_unknown_fields)]
 struct MagDel {
     address: Ipv6Addr,
+    #[serde(default)]
+    revoke: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -247,8 +249,8 @@ fn parse_call(method: &str, params: Map<String, Value>) -> Result<Call, (i32, St
             Ok(Call::Control(Request::MagAdd { address, name }))
         }
         "mag.del" => {
-            let MagDel { address } = read(method, params)?;
-            Ok(Call::Control(Request::MagDel { address }))
+            let MagDel { address, revoke } = read(method, params)?;
+            Ok(Call::Control(Request::MagDel { address, revoke }))
         }
         "mag.show" => bare(Request::MagShow),
         "pool.show" => bare(Request::PoolShow),
@@ -305,7 +307,9 @@ impl Call {
                     ("binding.del", json!(BindingDel { mn_id, prefix }))
                 }
                 Request::MagAdd { address, name } => ("mag.add", json!(MagAdd { address, name })),
-                Request::MagDel { address } => ("mag.del", json!(MagDel { address })),
+                Request::MagDel { address, revoke } => {
+                    ("mag.del", json!(MagDel { address, revoke }))
+                }
                 Request::MagShow => ("mag.show", none()),
                 Request::PoolShow => ("pool.show", none()),
                 Request::PortShow => ("port.show", none()),

@@ -14,6 +14,7 @@ mod fault;
 mod key;
 pub mod mag;
 mod nodes;
+mod peer;
 mod reader;
 mod render;
 mod section;
@@ -25,6 +26,7 @@ mod tests;
 pub use fault::{Fault, Faults};
 pub use key::AuthKey;
 pub use nodes::load_nodes;
+pub use peer::{MagPeer, PeerTimers, advice};
 pub use render::render;
 
 use crate::addr::{AnchorAddr, CustomerId, HomePrefix};
@@ -318,6 +320,8 @@ pub struct Mag {
     pub gre: GreUse,
     /// Authenticate what it says (RFC 4285).
     pub auth: Vec<Auth>,
+    /// What it takes part in besides registrations.
+    pub peer: MagPeer,
 }
 
 /// What nodes may do.
@@ -367,6 +371,8 @@ pub struct Timers {
     pub timestamp_validity_window: Duration,
     /// RFC 5213 section 9.3 `MobileNodeGeneratedTimestampInUse`.
     pub mn_generated_timestamp_in_use: bool,
+    /// Revocation and heartbeats.
+    pub peers: PeerTimers,
 }
 
 /// The admin socket.

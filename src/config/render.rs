@@ -2,7 +2,7 @@
 
 use super::{
     Auth, Config, Customer, Device, Families, GreUse, Mag, Node, Polling, Pool, Port, PortRole,
-    Profile, Service, duration,
+    Profile, Service, duration, peer,
 };
 use crate::addr::{AnchorAddr, HomePrefix};
 use crate::time::Duration;
@@ -35,6 +35,13 @@ pub fn render(config: &Config) -> Table {
     if let Some(group) = &admin.group {
         admin_table.insert("group".into(), group.as_str().into());
     }
+    let mut timer = table([
+        ("min_delay_before_bce_delete", time(timers.min_delay_before_bce_delete)),
+        ("max_delay_before_new_bce_assign", time(timers.max_delay_before_new_bce_assign)),
+        ("timestamp_validity_window", time(timers.timestamp_validity_window)),
+        ("mn_generated_timestamp_in_use", timers.mn_generated_timestamp_in_use.into()),
+    ]);
+    peer::render_timers(&timers.peers, &mut timer);
     let sections = [
         ("node", node_table(node)),
         (
@@ -50,15 +57,7 @@ pub fn render(config: &Config) -> Table {
         ("worker", worker),
         ("control", table([("cpu", i64::from(cores.control_cpu).into())])),
         ("policy", policy_table),
-        (
-            "timer",
-            table([
-                ("min_delay_before_bce_delete", time(timers.min_delay_before_bce_delete)),
-                ("max_delay_before_new_bce_assign", time(timers.max_delay_before_new_bce_assign)),
-                ("timestamp_validity_window", time(timers.timestamp_validity_window)),
-                ("mn_generated_timestamp_in_use", timers.mn_generated_timestamp_in_use.into()),
-            ]),
-        ),
+        ("timer", timer),
         ("admin", admin_table),
         (
             "log",
@@ -169,6 +168,7 @@ fn mag(m: &Mag) -> Table {
     ]);
     insert(&mut mag, "customer", m.customer.clone());
     insert(&mut mag, "auth", some(&m.auth, auth));
+    peer::render_mag(&m.peer, &mut mag);
     mag
 }
 

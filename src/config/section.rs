@@ -10,7 +10,9 @@ pub(super) use mobility::{PREFIXES_MAX, default_profile, families_of};
 
 use super::reader::{Reader, Section, boolean, integer, string};
 use super::value::{absolute, eal_argument, label, span, unicast, unicast4};
-use super::{Admin, Config, Cores, Eal, Log, Node, Polling, Port, PortRole, State, Timers, check};
+use super::{
+    Admin, Config, Cores, Eal, Log, Node, Polling, Port, PortRole, State, Timers, check, peer,
+};
 use crate::addr::AnchorAddr;
 use crate::nic::BURST_MAX;
 use crate::time::Duration;
@@ -168,6 +170,7 @@ fn timers(s: &Section<'_, '_>) -> Timers {
             Duration::from_millis(1)..=60 * minute,
         ),
         mn_generated_timestamp_in_use: s.or("mn_generated_timestamp_in_use", false, &boolean),
+        peers: peer::timers(s),
     }
 }
 

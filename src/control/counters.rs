@@ -78,6 +78,28 @@ counters! {
     BindingExpired => "binding_expired",
     /// Sessions deleted.
     BindingDeleted => "binding_deleted",
+    /// Sessions whose gateway was told that they are revoked.
+    BindingRevoking => "binding_revoking",
+    /// Sessions ended by revocation.
+    BindingRevoked => "binding_revoked",
+    /// Sessions deleted because their gateway failed or restarted.
+    BindingLost => "binding_lost",
+    /// Indications that a gateway refused.
+    RevocationRefused => "revocation_refused",
+    /// Indications that were given up: not answered, nor were their retransmissions.
+    RevocationUnanswered => "revocation_unanswered",
+    /// Indications of gateways that were refused.
+    RevocationDenied => "revocation_denied",
+    /// Gateways that do not know Binding Revocation.
+    RevocationUnsupported => "revocation_unsupported",
+    /// Gateways that did not answer heartbeats any more.
+    PeerFailed => "peer_failed",
+    /// Gateways that restarted and lost their sessions.
+    PeerRestarted => "peer_restarted",
+    /// Gateways that do not know heartbeats.
+    HeartbeatUnsupported => "heartbeat_unsupported",
+    /// Revocations, heartbeats and errors from strangers, or that answer nothing that was sent.
+    PeerIgnored => "peer_ignored",
     /// Byte-identical duplicates answered again.
     PbuDuplicate => "pbu_duplicate",
     /// Updates refused with a status.

@@ -10,15 +10,21 @@
 //! works; meanwhile nothing is acknowledged, and forwarding goes on. See
 //! `docs/adr/0020-journal.md`.
 
+mod restart;
+
 use crate::mobility::action::BindingId;
 use crate::mobility::binding::Bce;
 use crate::sync::seq::{AppliedReader, AppliedWriter, Seq, applied};
+use core::time::Duration;
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use restart::Run;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+
+pub use restart::Restart;
 
 /// Why the journal could not be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +45,12 @@ pub enum JournalError {
         /// Its number.
         id: u64,
     },
+    /// The record of the last run is not one of ours.
+    #[error("state directory {}: the record of the last run is unreadable", dir.display())]
+    Run {
+        /// `state.dir`.
+        dir: PathBuf,
+    },
     /// The thread was refused.
     #[error("journal thread: {0}")]
     Thread(#[from] io::Error),
@@ -49,6 +61,9 @@ pub struct Store {
     dir: PathBuf,
     database: Database,
     bindings: Keyspace,
+    runs: Keyspace,
+    /// The one that [`Self::begin_run`] noted.
+    run: Option<Run>,
 }
 
 impl Store {
@@ -58,7 +73,8 @@ impl Store {
         let database = Database::builder(dir).open().map_err(failed)?;
         let bindings =
             database.keyspace(KEYSPACE, KeyspaceCreateOptions::default).map_err(failed)?;
-        Ok(Self { dir: dir.into(), database, bindings })
+        let runs = database.keyspace(RUNS, KeyspaceCreateOptions::default).map_err(failed)?;
+        Ok(Self { dir: dir.into(), database, bindings, runs, run: None })
     }
 
     /// Every binding, in the order of their ids.
@@ -76,6 +92,33 @@ impl Store {
             }
         }
         Ok(records)
+    }
+
+    /// Notes that a run begins, on the disk itself, and says what its peers have to know of the one
+    /// before. `boot` names the time since the machine started, `since_epoch` is the time of day.
+    pub fn begin_run(
+        &mut self,
+        boot: String,
+        since_epoch: Duration,
+    ) -> Result<Restart, JournalError> {
+        let failed = |source| JournalError::Store { dir: self.dir.clone(), source };
+        let last = match self.runs.get(LAST_RUN).map_err(failed)? {
+            Some(bytes) => {
+                let unreadable = |_| JournalError::Run { dir: self.dir.clone() };
+                Some(postcard::from_bytes(&bytes).map_err(unreadable)?)
+            }
+            None => None,
+        };
+        let (run, restart) = Run::after(last.as_ref(), boot, since_epoch);
+        self.write_run(&run).map_err(failed)?;
+        self.run = Some(run);
+        Ok(restart)
+    }
+
+    fn write_run(&self, run: &Run) -> fjall::Result<()> {
+        // A counter and a short name: they always encode.
+        self.runs.insert(LAST_RUN, postcard::to_stdvec(run).unwrap_or_default())?;
+        self.database.persist(PersistMode::SyncAll)
     }
 
     /// Starts the journal thread; it ends, all written and synced, when the [`Journal`] is dropped.
@@ -102,7 +145,10 @@ impl Store {
             }
             batch.clear();
         }
-        if let Err(error) = self.database.persist(PersistMode::SyncAll) {
+        // First the bindings, then the word that they are there.
+        let end = self.run.clone().map(Run::stopped);
+        let synced = self.database.persist(PersistMode::SyncAll);
+        if let Err(error) = synced.and_then(|()| end.map_or(Ok(()), |run| self.write_run(&run))) {
             tracing::error!(dir = %self.dir.display(), %error, "final sync of the bindings failed");
         }
     }
@@ -200,6 +246,8 @@ fn pause() {
 }
 
 const KEYSPACE: &str = "binding";
+const RUNS: &str = "run";
+const LAST_RUN: &[u8] = b"last";
 /// First byte of a record; another layout gets another number.
 const VERSION: u8 = 2;
 const CHANNEL_LEN: usize = 8192;

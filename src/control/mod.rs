@@ -33,7 +33,7 @@ use crate::admin::channel::Questions;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::update::{Change, PuntReason, Report};
 use crate::mobility::Lma;
-use crate::mobility::action::{Action, Audit, AuditKind};
+use crate::mobility::action::{Action, Audit, AuditKind, Ignored};
 use crate::mobility::event::Event;
 use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool, RxQueue};
@@ -44,7 +44,7 @@ use counters::{Counter, Counters};
 use exception::KernelPath;
 use hashbrown::HashMap;
 use held::{Barrier, HeldReplies, Reply};
-use journal::Journal;
+use journal::{Journal, Restart};
 use mirror::{KernelEvent, KernelMirror};
 use output::Output;
 use publish::{Lane, Publisher, TunnelMtu};
@@ -84,6 +84,8 @@ pub struct Control<P: FramePool> {
     counters: Counters,
     error_limit: RateLimit,
     log_limit: RateLimit,
+    /// What peers have to know of the last run, until they are told.
+    restart: Option<Restart>,
     /// Scratch: empty between events.
     actions: Vec<Action>,
 }
@@ -131,6 +133,7 @@ impl<P: FramePool> Control<P> {
             counters: Counters::default(),
             error_limit: RateLimit::new(ERROR_BURST, ERROR_INTERVAL),
             log_limit: RateLimit::new(LOG_BURST, LOG_INTERVAL),
+            restart: Some(parts.restart),
             actions: Vec::new(),
         };
         for pool in this.lma.pools() {
@@ -145,7 +148,11 @@ impl<P: FramePool> Control<P> {
     /// One turn: a bounded piece of work of each kind. Returns how much was done; zero: idle.
     pub fn poll(&mut self, now: Now) -> usize {
         let mut work = self.settle(now);
+        if let Some(Restart { counter: restart_counter, state_lost }) = self.restart.take() {
+            self.handle_event(Event::Start { restart_counter, state_lost }, now);
+        }
         work += self.run_timers(now);
+        work += self.sweep(now);
         work += self.follow_kernel(now);
         work += self.drain_reports(now);
         work += self.take_signaling(now);
@@ -210,6 +217,15 @@ impl<P: FramePool> Control<P> {
             work += 1;
         }
         work
+    }
+
+    /// Deletes some sessions of gateways that lost them; not faster than the journal writes.
+    fn sweep(&mut self, now: Now) -> usize {
+        let due = self.lma.is_sweeping() && !self.is_paused();
+        if due {
+            self.handle_event(Event::Sweep, now);
+        }
+        usize::from(due)
     }
 
     fn follow_kernel(&mut self, now: Now) -> usize {
@@ -451,6 +467,17 @@ impl<P: FramePool> Control<P> {
             AuditKind::Revived => Counter::BindingRevived,
             AuditKind::Expired => Counter::BindingExpired,
             AuditKind::Deleted => Counter::BindingDeleted,
+            AuditKind::Revoking => Counter::BindingRevoking,
+            AuditKind::Revoked => Counter::BindingRevoked,
+            AuditKind::Lost => Counter::BindingLost,
+            AuditKind::RevocationRefused(_) => Counter::RevocationRefused,
+            AuditKind::RevocationUnanswered => Counter::RevocationUnanswered,
+            AuditKind::RevocationDenied(_) => Counter::RevocationDenied,
+            AuditKind::RevocationUnsupported => Counter::RevocationUnsupported,
+            AuditKind::PeerFailed => Counter::PeerFailed,
+            AuditKind::PeerRestarted => Counter::PeerRestarted,
+            AuditKind::HeartbeatUnsupported => Counter::HeartbeatUnsupported,
+            AuditKind::Ignored(Ignored::Stranger | Ignored::Stray) => Counter::PeerIgnored,
             AuditKind::Duplicate => Counter::PbuDuplicate,
             AuditKind::Refused(_) => Counter::PbuRefused,
             AuditKind::Ignored(_) => Counter::PbuIgnored,

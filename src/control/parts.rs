@@ -2,7 +2,7 @@
 //! gateways and workers.
 
 use super::exception::KernelPath;
-use super::journal::Journal;
+use super::journal::{Journal, Restart};
 use super::mirror::KernelMirror;
 use crate::addr::{AnchorAddr, MacAddr, PortId};
 use crate::admin::channel::Questions;
@@ -110,6 +110,8 @@ pub struct Parts<P: FramePool> {
     pub mirror: KernelMirror,
     /// Where bindings are made durable.
     pub journal: Journal,
+    /// What peers have to know of the last run.
+    pub restart: Restart,
     /// What operators ask.
     pub questions: Questions,
     /// The configured gateways.

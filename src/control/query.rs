@@ -15,6 +15,7 @@ use crate::admin::channel::Asked;
 use crate::dataplane::counters::Counter as WorkerCounter;
 use crate::dataplane::drop::DropReason;
 use crate::dataplane::update::EntryCounters;
+use crate::mobility::PeerState;
 use crate::mobility::binding::{Bce, BceState};
 use crate::mobility::event::Event;
 use crate::nic::FramePool;
@@ -116,9 +117,9 @@ impl<P: FramePool> Control<P> {
                 Reply::Bindings(page)
             }
             Request::BindingDel { mn_id, prefix } => self.delete_bindings(mn_id, prefix, now),
-            Request::MagShow => Reply::Mags(self.mag_rows()),
+            Request::MagShow => Reply::Mags(self.mag_rows(now)),
             Request::MagAdd { address, name } => self.add_mag(address, name, now),
-            Request::MagDel { address } => self.withdraw_mag(address, now),
+            Request::MagDel { address, revoke } => self.withdraw_mag(address, revoke, now),
             Request::PoolShow => Reply::Pools(self.pool_rows()),
             Request::PortShow => Reply::Ports(self.port_rows()),
             Request::WorkerShow => Reply::Workers(self.worker_rows()),
@@ -183,7 +184,7 @@ impl<P: FramePool> Control<P> {
         Reply::Deleted { sessions }
     }
 
-    fn mag_rows(&self) -> Vec<MagRow> {
+    fn mag_rows(&self, now: Now) -> Vec<MagRow> {
         let name = |a: &Ipv6Addr| self.mags.get(a).map(|m| m.name.clone()).unwrap_or_default();
         let mut rows: Vec<MagRow> = self
             .lma
@@ -197,6 +198,9 @@ impl<P: FramePool> Control<P> {
                 pba_accepted: m.usage.pba_accepted,
                 pba_refused: m.usage.pba_refused,
                 tunnel_mtu: self.publisher.tunnel_mtu(m.address),
+                peer: peer_state(m.peer.state),
+                answered_s: m.peer.answered.map(|at| now.mono.since(at).as_secs()),
+                restart_counter: m.peer.restart_counter,
             })
             .collect();
         rows.sort_by_key(|r| r.address);
@@ -216,11 +220,12 @@ impl<P: FramePool> Control<P> {
         Reply::Done
     }
 
-    fn withdraw_mag(&mut self, address: Ipv6Addr, now: Now) -> Reply {
+    fn withdraw_mag(&mut self, address: Ipv6Addr, revoke: bool, now: Now) -> Reply {
         if !self.mags.contains_key(&address) {
             return Reply::Error(format!("no gateway {address}: see `mag show`"));
         }
-        self.handle_event(Event::MagDel(address), now);
+        let event = if revoke { Event::MagRevoke(address) } else { Event::MagDel(address) };
+        self.handle_event(event, now);
         self.forget_mags();
         Reply::Done
     }
@@ -324,6 +329,18 @@ impl<P: FramePool> Control<P> {
             NeighborRow { port: port_name(port.0), address, mac: n.mac, state: n.state.into() }
         });
         rows.collect()
+    }
+}
+
+/// Whether a gateway lives, in the words of `mag.show`.
+fn peer_state(state: PeerState) -> String {
+    match state {
+        PeerState::Idle => "idle".into(),
+        PeerState::Asked => "asked".into(),
+        PeerState::Reachable => "reachable".into(),
+        PeerState::Missing(n) => format!("missing {n}"),
+        PeerState::Failed => "failed".into(),
+        PeerState::Unsupported => "unsupported".into(),
     }
 }
 

@@ -133,6 +133,7 @@ impl Bench {
             kernel: KernelPath { to_kernel: to_kernel_tx, from_kernel: from_kernel_rx },
             mirror: KernelMirror { events: events_rx, requests: requests_tx },
             journal,
+            restart: Restart { counter: 7, state_lost: false },
             questions,
             mags: [("mag1", MAG1), ("mag2", MAG2)]
                 .map(|(name, address)| MagInfo { name: name.into(), address, tunnel_mtu: 1500 })

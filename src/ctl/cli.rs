@@ -100,7 +100,7 @@ enum BindingVerb {
         #[command(flatten)]
         again: Again,
     },
-    /// Delete the bindings of a node
+    /// Revoke the bindings of a node: its gateway is told, then they are deleted
     Del {
         /// Whose
         mn_id: MnId,
@@ -123,10 +123,13 @@ enum MagVerb {
         name: String,
     },
     /// Withdraw a gateway's authorization, until the next start; its bindings stay until they
-    /// expire
+    /// expire, or are revoked
     Del {
         /// Its Proxy-CoA
         address: Ipv6Addr,
+        /// Revoke all its bindings
+        #[arg(long)]
+        revoke: bool,
     },
 }
 
@@ -207,15 +210,15 @@ impl Cli {
             }
             Noun::Binding(BindingVerb::Del { mn_id, prefix }) => act(
                 Request::BindingDel { mn_id: mn_id.clone(), prefix: *prefix },
-                format!("{mn_id} deleted"),
+                format!("{mn_id} revoked"),
             ),
             Noun::Mag(MagVerb::Show(again)) => show(List::Mags, again),
             Noun::Mag(MagVerb::Add { address, name }) => act(
                 Request::MagAdd { address: *address, name: name.clone() },
                 format!("gateway {address} authorized until the next start"),
             ),
-            Noun::Mag(MagVerb::Del { address }) => act(
-                Request::MagDel { address: *address },
+            Noun::Mag(MagVerb::Del { address, revoke }) => act(
+                Request::MagDel { address: *address, revoke: *revoke },
                 format!("gateway {address} no longer authorized, until the next start"),
             ),
             Noun::Pool(ShowVerb::Show(again)) => show(List::Pools, again),

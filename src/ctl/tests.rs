@@ -111,6 +111,9 @@ fn mag(text: &str, bindings: usize) -> MagRow {
         pbu_received: 12,
         pba_accepted: 10,
         pba_refused: 2,
+        peer: "reachable".into(),
+        answered_s: Some(17),
+        restart_counter: Some(3),
         tunnel_mtu: 1500,
     }
 }
@@ -279,7 +282,7 @@ fn list_of_many_pages_is_whole_and_a_limit_is_kept() {
 #[test]
 fn change_says_what_was_done_or_why_not() {
     let lab = Lab::new();
-    assert_eq!(lab.out("binding del mn1@example.org"), "mn1@example.org deleted: 1 session\n");
+    assert_eq!(lab.out("binding del mn1@example.org"), "mn1@example.org revoked: 1 session\n");
     let (status, _, err) = lab.run("binding del nobody@example.org");
     assert_eq!((status, err.as_str()), (EXIT_REFUSED, "anchorctl: there is no such binding\n"));
     let (status, _, err) = lab.run("mag add 2001:db8:a::11 --name x");

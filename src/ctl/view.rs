@@ -103,6 +103,9 @@ pub(super) fn mag_columns() -> Vec<Column> {
         number("PBU RECEIVED"),
         number("PBA ACCEPTED"),
         number("PBA REFUSED"),
+        text("PEER"),
+        number("ANSWERED"),
+        number("RESTARTS"),
         number("TUNNEL MTU"),
     ]
 }
@@ -116,6 +119,9 @@ pub(super) fn mag(row: &MagRow) -> Cells {
         row.pbu_received.to_string(),
         row.pba_accepted.to_string(),
         row.pba_refused.to_string(),
+        row.peer.clone(),
+        row.answered_s.map_or_else(dash, |s| format!("{} ago", seconds(s))),
+        row.restart_counter.map_or_else(dash, |n| n.to_string()),
         row.tunnel_mtu.to_string(),
     ]
 }

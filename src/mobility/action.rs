@@ -78,6 +78,26 @@ pub enum AuditKind {
     Expired,
     /// Deleted: after the delete delay, or by the operator.
     Deleted,
+    /// Its gateway was told that it is revoked; its traffic has stopped.
+    Revoking,
+    /// Ended by revocation, ours or the gateway's.
+    Revoked,
+    /// Deleted because its gateway failed or restarted.
+    Lost,
+    /// A gateway refused to revoke, with this status (RFC 5846 5.2).
+    RevocationRefused(u8),
+    /// A gateway did not answer an indication.
+    RevocationUnanswered,
+    /// A gateway may not revoke what it named: it was told this status.
+    RevocationDenied(u8),
+    /// A gateway does not know Binding Revocation.
+    RevocationUnsupported,
+    /// A gateway does not answer heartbeats any more.
+    PeerFailed,
+    /// A gateway has restarted, and lost its sessions.
+    PeerRestarted,
+    /// A gateway does not know heartbeats.
+    HeartbeatUnsupported,
     /// A byte-identical duplicate was answered again.
     Duplicate,
     /// Refused with this status.
@@ -97,6 +117,8 @@ pub enum Ignored {
     Unauthenticated,
     /// The source is not a unicast address (RFC 6275 9.5.4).
     NotUnicast,
+    /// It is from nobody that we know as a gateway.
+    Stranger,
     /// It answers nothing that we sent.
     Stray,
     /// Held until `MaxDelayBeforeNewBCEAssign` has passed (RFC 5213 5.4.1.2, 5.4.1.3); answered

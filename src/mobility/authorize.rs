@@ -2,7 +2,8 @@
 
 use crate::addr::{CustomerId, HomePrefix, MnId, ProxyCoa};
 use crate::mobility::auth::AuthKey;
-use crate::mobility::config::{GrePolicy, MagConfig};
+use crate::mobility::config::{GrePolicy, MagConfig, PeerConfig};
+use crate::mobility::peer::{Peer, PeerStatus};
 use crate::wire::mh::Status;
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -23,6 +24,7 @@ struct Mag {
     gre: GrePolicy,
     auth: Vec<AuthKey>,
     usage: MagUsage,
+    peer: Peer,
 }
 
 /// What a gateway did since the start.
@@ -47,6 +49,8 @@ pub struct MagState {
     pub authorized: bool,
     /// What it did.
     pub usage: MagUsage,
+    /// Whether it lives.
+    pub peer: PeerStatus,
 }
 
 impl MagTable {
@@ -62,6 +66,7 @@ impl MagTable {
                 gre: m.gre,
                 auth: m.auth.clone(),
                 usage: MagUsage::default(),
+                peer: Peer::new(m.peer.clone()),
             };
             (m.address, mag)
         });
@@ -70,7 +75,9 @@ impl MagTable {
 
     /// The operator authorizes a gateway; one that we do not know yet may serve every node.
     pub(crate) fn add(&mut self, address: Ipv6Addr) {
-        self.0.entry(address).or_default().authorized = true;
+        let peer = || PeerConfig { heartbeat: true, revocation: true, revocation_identity: None };
+        let unknown = || Mag { peer: Peer::new(peer()), ..Mag::default() };
+        self.0.entry(address).or_insert_with(unknown).authorized = true;
     }
 
     /// The operator withdraws a gateway's authorization. One that was added is forgotten when its
@@ -131,6 +138,38 @@ impl MagTable {
         }
     }
 
+    /// How many sessions a gateway serves.
+    pub(crate) fn bindings(&self, address: Ipv6Addr) -> usize {
+        self.0.get(&address).map_or(0, |m| m.usage.bindings)
+    }
+
+    /// A gateway as a peer.
+    pub(crate) fn peer(&self, address: Ipv6Addr) -> Option<&Peer> {
+        self.0.get(&address).map(|m| &m.peer)
+    }
+
+    /// The same, to change it.
+    pub(crate) fn peer_mut(&mut self, address: Ipv6Addr) -> Option<&mut Peer> {
+        self.0.get_mut(&address).map(|m| &mut m.peer)
+    }
+
+    /// The gateways that may register nodes and exchange heartbeats.
+    pub(crate) fn heard_by_heartbeats(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
+        let heard = self.0.iter().filter(|(_, m)| m.authorized && m.peer.has_heartbeats());
+        heard.map(|(&address, _)| address)
+    }
+
+    /// The gateway whose messages come from this address: the one of that address, or one that is
+    /// reached there.
+    pub(crate) fn peer_at(&self, address: Ipv6Addr) -> Option<Ipv6Addr> {
+        let reached = |m: &Mag| m.peer.contact().is_some_and(|c| c.remote == address);
+        if self.0.get(&address).is_some_and(|m| m.peer.contact().is_none() || reached(m)) {
+            return Some(address);
+        }
+        let there = self.0.iter().find(|(_, m)| reached(m));
+        there.map(|(&a, _)| a).or_else(|| self.knows(address).then_some(address))
+    }
+
     fn forget_if_unused(&mut self, address: Ipv6Addr) {
         let used = |m: &Mag| m.configured || m.authorized || m.usage.bindings > 0;
         if self.0.get(&address).is_some_and(|m| !used(m)) {
@@ -150,6 +189,7 @@ impl MagTable {
             address,
             authorized: mag.authorized,
             usage: mag.usage,
+            peer: mag.peer.status(),
         })
     }
 }

@@ -160,6 +160,12 @@ impl Bce {
         self.ends = MobTimestamp::from_unix(now.wall.to_unix().saturating_add(after));
     }
 
+    /// When it was registered last, by the clock of this run; for one that was restored, the start
+    /// of the run at the latest. Of an active session only.
+    pub(crate) fn registered(&self) -> Instant {
+        self.deadline - self.lifetime.duration()
+    }
+
     /// How long the lifetime or the delete delay still runs.
     #[must_use]
     pub fn remaining(&self, now: Instant) -> Duration {

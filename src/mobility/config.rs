@@ -12,7 +12,7 @@ mod policy;
 
 pub use policy::{Policy, Profile, Source};
 
-use crate::addr::{AnchorAddr, CustomerId, HomePrefix};
+use crate::addr::{AnchorAddr, CustomerId, HomePrefix, MnId};
 use crate::mobility::auth::AuthKey;
 use crate::time::Duration;
 use crate::wire::mh::DhcpSupportMode;
@@ -87,16 +87,34 @@ pub struct LmaTimers {
     pub timestamp_validity_window: Duration,
     /// `MobileNodeGeneratedTimestampInUse`.
     pub mn_generated_timestamp_in_use: bool,
+    /// `BRIMaxRetriesNumber` (RFC 5846 11).
+    pub bri_max_retries: u8,
+    /// `InitMINDelayBRIs` (RFC 5846 11).
+    pub init_min_delay_bris: Duration,
+    /// `MAX_BRACK_TIMEOUT` (RFC 5846 11).
+    pub max_brack_timeout: Duration,
+    /// Whether the previous gateway is told of every handoff, not only asked in case of doubt.
+    pub revoke_at_handoff: bool,
+    /// `HEARTBEAT_INTERVAL` (RFC 5847 5).
+    pub heartbeat_interval: Duration,
+    /// `MISSING_HEARTBEATS_ALLOWED` (RFC 5847 5).
+    pub missing_heartbeats_allowed: u32,
 }
 
 impl Default for LmaTimers {
-    /// The RFC's defaults.
+    /// The RFCs' defaults.
     fn default() -> Self {
         Self {
             min_delay_before_bce_delete: Duration::from_secs(10),
             max_delay_before_new_bce_assign: Duration::from_millis(1_500),
             timestamp_validity_window: Duration::from_millis(300),
             mn_generated_timestamp_in_use: false,
+            bri_max_retries: 1,
+            init_min_delay_bris: Duration::from_secs(1),
+            max_brack_timeout: Duration::from_secs(2),
+            revoke_at_handoff: false,
+            heartbeat_interval: Duration::from_secs(60),
+            missing_heartbeats_allowed: 3,
         }
     }
 }
@@ -145,6 +163,20 @@ pub struct MagConfig {
     /// Its keys (RFC 4285). If there are any, here or at the customer, all its messages are to be
     /// authenticated.
     pub auth: Vec<AuthKey>,
+    /// What it takes part in besides.
+    pub peer: PeerConfig,
+}
+
+/// What a gateway takes part in besides registrations; by default in nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PeerConfig {
+    /// Whether it is asked by heartbeats whether it lives (RFC 5847).
+    pub heartbeat: bool,
+    /// Whether sessions are revoked at it (RFC 5846).
+    pub revocation: bool,
+    /// The identity by which it may revoke all its sessions at once (RFC 5846 8.2); it may not if
+    /// `None`.
+    pub revocation_identity: Option<MnId>,
 }
 
 impl MagConfig {
@@ -159,6 +191,7 @@ impl MagConfig {
             customer: None,
             gre: GrePolicy::default(),
             auth: Vec::new(),
+            peer: PeerConfig::default(),
         }
     }
 }

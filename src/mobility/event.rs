@@ -12,7 +12,16 @@ pub enum Event {
     Pbu(UpdateMsg),
     /// A message about revocation or heartbeats arrived, or a Binding Error; checked likewise.
     Peer(PeerMsg),
-    /// The operator deletes the bindings of a node, or only the one that holds `prefix`.
+    /// The process serves from now on.
+    Start {
+        /// Our Restart Counter (RFC 5847 3.2).
+        restart_counter: u32,
+        /// Sessions of the last run were lost.
+        state_lost: bool,
+    },
+    /// Time for the next step of [`crate::mobility::Lma::is_sweeping`].
+    Sweep,
+    /// The operator revokes the bindings of a node, or only the one that holds `prefix`.
     AdminDelete {
         /// Whose.
         mn_id: MnId,
@@ -23,4 +32,6 @@ pub enum Event {
     MagAdd(Ipv6Addr),
     /// The operator withdrew a gateway's authorization; its bindings stay until they expire.
     MagDel(Ipv6Addr),
+    /// The same, and its bindings are revoked.
+    MagRevoke(Ipv6Addr),
 }

@@ -4,6 +4,7 @@ use crate::mobility::action::BindingId;
 use crate::mobility::waiting::WaitId;
 use crate::time::{Duration, Instant, Lifetime};
 use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
 
 /// The lifetime to grant: what was asked for, at most what policy allows, never rounded up
 /// (RFC 6275 10.3.1). One unit at least: zero in a PBA would tell the gateway that it
@@ -15,10 +16,15 @@ pub(crate) fn grant(requested: Lifetime, max: Duration) -> Lifetime {
 /// What a timer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TimerKey {
+    /// The answer to an indication, by its sequence number. It stands first: what is given up at
+    /// the moment at which a session ends, ends it.
+    Revocation(u16),
     /// The lifetime or the delete delay of a binding.
     Binding(BindingId),
     /// `MaxDelayBeforeNewBCEAssign` of an update that waits.
     Waiting(WaitId),
+    /// The next heartbeat request to a gateway.
+    Heartbeat(Ipv6Addr),
 }
 
 /// Everything that ends by itself, in order. One entry a binding, moved when it is refreshed:

@@ -10,11 +10,14 @@
 //!                                                                             (13) lookup: 155 159
 //!                                                                                  171 151
 //! ```
-//! What follows from them is in `session`, `release` and `wait`.
+//! What follows from them is in `session`, `release` and `wait`;
+//! what else gateways say, in `revocation` and `heartbeat`.
 
 mod authentic;
+mod heartbeat;
 mod release;
 mod restore;
+mod revocation;
 mod session;
 mod wait;
 
@@ -31,14 +34,16 @@ use crate::mobility::event::Event;
 use crate::mobility::freshness;
 use crate::mobility::lifetime::{TimerKey, TimerQueue};
 use crate::mobility::lookup::{self, Found, Node};
-use crate::mobility::message::{PeerMsg, UpdateMsg};
+use crate::mobility::message::UpdateMsg;
 use crate::mobility::prefix_pool::{PoolUsage, PrefixPools};
 use crate::mobility::request::{self, Fields, Request};
+use crate::mobility::revoke::Revocations;
+use crate::mobility::sweep::Sweeps;
 use crate::mobility::transition::{self, Transition};
 use crate::mobility::tunnel::GreKeyAllocator;
 use crate::mobility::waiting::WaitingRoom;
 use crate::time::{Instant, Lifetime, Now};
-use crate::wire::mh::Status;
+use crate::wire::mh::{SeqNo, Status};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use restore::RestoreError;
@@ -60,6 +65,10 @@ pub struct Lma {
     gre_keys: GreKeyAllocator,
     timers: TimerQueue,
     waiting: WaitingRoom,
+    revocations: Revocations,
+    sweeps: Sweeps,
+    /// RFC 5847 3.2
+    restart_counter: u32,
 }
 
 /// What the checks on a PBU led to.
@@ -109,6 +118,9 @@ impl Lma {
             cache: BindingCache::default(),
             timers: TimerQueue::default(),
             waiting: WaitingRoom::default(),
+            revocations: Revocations::default(),
+            sweeps: Sweeps::default(),
+            restart_counter: 0,
         }
     }
 
@@ -116,17 +128,22 @@ impl Lma {
     pub fn handle(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
         match event {
             Event::Pbu(msg) => self.handle_pbu(&msg, now, actions),
-            Event::Peer(msg) => Self::handle_peer(&msg, actions),
+            Event::Peer(msg) => self.handle_peer(&msg, now, actions),
+            Event::Start { restart_counter, state_lost } => {
+                self.start(restart_counter, state_lost, actions);
+            }
+            Event::Sweep => self.sweep(now, actions),
             Event::AdminDelete { mn_id, prefix } => {
                 let of_node = self.cache.of_node(&mn_id);
                 let holds = |b: &Bce| prefix.is_none_or(|p| b.prefixes().any(|q| q.prefix == p));
                 let ids: Vec<BindingId> = of_node.filter(|b| holds(b)).map(|b| b.id).collect();
                 for id in ids {
-                    self.delete(id, AuditKind::Deleted, now, actions);
+                    self.revoke(id, prefix, now, actions);
                 }
             }
             Event::MagAdd(address) => self.mags.add(address),
             Event::MagDel(address) => self.mags.withdraw(address),
+            Event::MagRevoke(address) => self.revoke_gateway(address, now, actions),
         }
     }
 
@@ -135,6 +152,10 @@ impl Lma {
     pub fn handle_timeout(&mut self, now: Now, actions: &mut Vec<Action>) {
         for _ in 0..TIMEOUT_BURST {
             match self.timers.pop_due(now.mono) {
+                Some(TimerKey::Revocation(seq)) => {
+                    self.revocation_overdue(SeqNo(seq), now, actions);
+                }
+                Some(TimerKey::Heartbeat(address)) => self.beat(address, now, actions),
                 Some(TimerKey::Binding(id)) => self.end(id, now, actions),
                 Some(TimerKey::Waiting(id)) => {
                     if let Some(waiting) = self.waiting.take(id) {
@@ -150,6 +171,13 @@ impl Lma {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
+    }
+
+    /// Whether sessions of a gateway that lost them are still there: then [`Event::Sweep`] deletes
+    /// some of them.
+    #[must_use]
+    pub fn is_sweeping(&self) -> bool {
+        !self.sweeps.is_empty()
     }
 
     /// The sessions.
@@ -189,6 +217,10 @@ impl Lma {
         }
         self.mags.count(msg.src, |u| u.pbu_received += 1);
         match self.judge(msg, fields, now) {
+            // RFC 5846 8.1: what the operator is about to end is not confirmed again.
+            Ok(Verdict::Duplicate(id)) if self.is_revoking(id) => {
+                self.refuse(Status::ADMINISTRATIVELY_PROHIBITED, mn_id, msg, now, actions);
+            }
             Ok(Verdict::Duplicate(id)) => {
                 self.accept(id, None, msg, actions);
                 self.audit(AuditKind::Duplicate, mn_id, msg, actions);
@@ -201,12 +233,6 @@ impl Lma {
                 self.audit(AuditKind::Ignored(why), mn_id, msg, actions);
             }
         }
-    }
-
-    fn handle_peer(msg: &PeerMsg, actions: &mut Vec<Action>) {
-        let kind = AuditKind::Ignored(Ignored::Stray);
-        let proxy_coa = Some(ProxyCoa(msg.src));
-        actions.push(Action::Audit(Audit { kind, mn_id: None, proxy_coa }));
     }
 
     /// The checks of RFC 5213 5.3.1, in their order. Nothing is changed.

@@ -22,7 +22,7 @@ use crate::admin::channel;
 use crate::admin::server::{Server, Setup};
 use crate::config::{self, Config, Faults};
 use crate::control::exception::{self, ExceptionError};
-use crate::control::journal::{JournalError, Store};
+use crate::control::journal::{JournalError, Restart, Store};
 use crate::control::mirror::{self, MirrorError, TapPort};
 use crate::control::{Control, Parts};
 use crate::dataplane::steer::Steering;
@@ -81,8 +81,9 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
 
     // What can fail for the operator's fault comes first.
     let mut lma = Lma::new(plan::lma_config(config)?);
-    let store = Store::open(&config.state.dir)?;
+    let mut store = Store::open(&config.state.dir)?;
     let (restored, size) = restore(&store, &mut lma)?;
+    let restart = begin_run(&mut store)?;
 
     let eal = Eal::init(&plan::eal_args(config))?;
     let clock = Clock(TscClock::new(&eal));
@@ -129,6 +130,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
         kernel,
         mirror,
         journal,
+        restart,
         questions,
         mags: plan::mags(config),
         pools: config.pools.iter().map(|p| p.name.clone()).collect(),
@@ -196,6 +198,15 @@ fn restore(store: &Store, lma: &mut Lma) -> Result<(Vec<Action>, Restored), Runt
     }
     tracing::info!(bindings = lma.cache().len(), "restored");
     Ok((actions, Restored { prefixes: lma.cache().prefixes(), mags: mags.len() }))
+}
+
+/// Notes on the disk that a run begins. The kernel names the time since the machine started.
+fn begin_run(store: &mut Store) -> Result<Restart, RuntimeError> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map_err(|source| RuntimeError::Thread { what: "boot_id", source })?;
+    let restart = store.begin_run(boot.trim().into(), wall_clock().to_unix())?;
+    tracing::info!(restart_counter = restart.counter, state_lost = restart.state_lost, "run");
+    Ok(restart)
 }
 
 /// Both clocks. The monotonic one starts at zero when EAL is up.

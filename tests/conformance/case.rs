@@ -8,7 +8,8 @@
 //!
 //! [[step]]
 //! at = 0.0                  # seconds since the start; timers that are due go first
-//! pbu = { from = "mag1" }   # or delete, mag_add, mag_del, or nothing: time passes
+//! pbu = { from = "mag1" }   # or bri, bra, heartbeat, binding_error (see `peer`), start, delete,
+//!                           # mag_add, mag_del, mag_revoke, or nothing: time passes
 //! expect = [
 //!   "publish 2001:db8:a000::/64 through mag1",
 //! ]
@@ -16,10 +17,13 @@
 //! A PBU has all mandatory options, set to what an initial registration of `mn1@example.org` would
 //! have; a step names what differs, and in `without` what is left out.
 
+use crate::peer;
 use crate::render::{self, address, mag};
 use anchord::addr::{AnchorAddr, HomePrefix, MnId};
 use anchord::mobility::Lma;
-use anchord::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
+use anchord::mobility::config::{
+    LmaConfig, LmaTimers, MagConfig, PeerConfig, Policy, PoolConfig, Profile,
+};
 use anchord::mobility::event::Event;
 use anchord::mobility::message::{OwnedOptions, Transport, UpdateMsg};
 use anchord::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
@@ -58,6 +62,11 @@ struct Config {
     assign_delay: f64,
     timestamp_window: f64,
     mn_generated_timestamp: bool,
+    /// Whether the gateways take part in it, and have their names as identities.
+    revocation: bool,
+    heartbeat: bool,
+    revoke_at_handoff: bool,
+    bri_max_retries: u8,
 }
 
 /// What a gateway may do, where it is not everything.
@@ -67,6 +76,7 @@ struct MagRule {
     authorized: bool,
     prefixes: Vec<HomePrefix>,
     nodes: Vec<String>,
+    identity: Option<String>,
 }
 
 /// One thing that happens, and what the core says to it.
@@ -78,6 +88,12 @@ pub(crate) struct Step {
     delete: Option<Delete>,
     mag_add: Option<String>,
     mag_del: Option<String>,
+    mag_revoke: Option<String>,
+    start: Option<Start>,
+    bri: Option<peer::Bri>,
+    bra: Option<peer::Bra>,
+    heartbeat: Option<peer::Beat>,
+    binding_error: Option<peer::Error>,
     pub(crate) expect: Vec<String>,
 }
 
@@ -101,6 +117,14 @@ struct Pbu {
     /// Type of an option that nobody knows.
     unknown: Option<u8>,
     without: Vec<String>,
+}
+
+/// The process serves from now on.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    restart_counter: u32,
+    state_lost: bool,
 }
 
 /// The operator deletes a node's sessions.
@@ -140,7 +164,11 @@ impl Step {
         if let Some(event) = self.event(now) {
             lma.handle(event, now, &mut actions);
         }
-        lines.extend(actions.iter().map(render::action));
+        lines.extend(actions.drain(..).map(|a| render::action(&a)));
+        while lma.is_sweeping() {
+            lma.handle(Event::Sweep, now, &mut actions);
+            lines.extend(actions.drain(..).map(|a| format!("sweep: {}", render::action(&a))));
+        }
         lines
     }
 
@@ -150,6 +178,22 @@ impl Step {
         }
         if let Some(d) = &self.delete {
             return Some(Event::AdminDelete { mn_id: mn_id(&d.mn_id), prefix: d.prefix });
+        }
+        if let Some(start) = &self.start {
+            let &Start { restart_counter, state_lost } = start;
+            return Some(Event::Start { restart_counter, state_lost });
+        }
+        let messages = [
+            self.bri.as_ref().map(peer::Bri::message),
+            self.bra.as_ref().map(peer::Bra::message),
+            self.heartbeat.as_ref().map(peer::Beat::message),
+            self.binding_error.as_ref().map(peer::Error::message),
+        ];
+        if let Some(message) = messages.into_iter().flatten().next() {
+            return Some(Event::Peer(message));
+        }
+        if let Some(m) = &self.mag_revoke {
+            return Some(Event::MagRevoke(mag(m)));
         }
         let add = self.mag_add.as_ref().map(|m| Event::MagAdd(mag(m)));
         add.or(self.mag_del.as_ref().map(|m| Event::MagDel(mag(m))))
@@ -198,6 +242,10 @@ impl Default for Config {
             assign_delay: timers.max_delay_before_new_bce_assign.as_secs_f64(),
             timestamp_window: timers.timestamp_validity_window.as_secs_f64(),
             mn_generated_timestamp: timers.mn_generated_timestamp_in_use,
+            revocation: false,
+            heartbeat: false,
+            revoke_at_handoff: false,
+            bri_max_retries: timers.bri_max_retries,
         }
     }
 }
@@ -223,6 +271,9 @@ impl Config {
                 max_delay_before_new_bce_assign: Duration::from_secs_f64(self.assign_delay),
                 timestamp_validity_window: Duration::from_secs_f64(self.timestamp_window),
                 mn_generated_timestamp_in_use: self.mn_generated_timestamp,
+                revoke_at_handoff: self.revoke_at_handoff,
+                bri_max_retries: self.bri_max_retries,
+                ..LmaTimers::default()
             },
             pools: vec![PoolConfig::new(self.pool, self.delegated_len)],
             mags: ["mag1", "mag2", "mag3"]
@@ -231,6 +282,11 @@ impl Config {
                     authorized: rule.authorized,
                     prefixes: rule.prefixes.clone(),
                     nodes: rule.nodes.clone(),
+                    peer: PeerConfig {
+                        heartbeat: self.heartbeat,
+                        revocation: self.revocation,
+                        revocation_identity: rule.identity.as_deref().map(mn_id),
+                    },
                     ..MagConfig::new(mag(name))
                 })
                 .into(),
@@ -243,7 +299,7 @@ impl Config {
 
 impl Default for MagRule {
     fn default() -> Self {
-        Self { authorized: true, prefixes: Vec::new(), nodes: Vec::new() }
+        Self { authorized: true, prefixes: Vec::new(), nodes: Vec::new(), identity: None }
     }
 }
 

@@ -8,6 +8,7 @@
 mod capture;
 mod case;
 mod model;
+mod peer;
 mod render;
 mod replay;
 mod world;

@@ -132,6 +132,9 @@ fn peer(msg: &PeerMsg) -> String {
                 format!("mn_id {}", MnId::new(subtype, id).expect("it fits"))
             }
             MobilityOption::HomeNetworkPrefix(p) => format!("hnp {p}"),
+            MobilityOption::Ipv4HomeAddressRequest(home) => {
+                format!("ipv4 {}/{}", home.addr(), home.prefix_len())
+            }
             MobilityOption::RestartCounter(n) => format!("restart counter {n}"),
             other => panic!("neither RFC 5846 nor 5847 names {other:?}"),
         };

@@ -19,7 +19,7 @@ fn calls() -> Vec<Call> {
         Request::BindingDel { mn_id, prefix: None },
         Request::MagShow,
         Request::MagAdd { address, name: "m".into() },
-        Request::MagDel { address },
+        Request::MagDel { address, revoke: true },
         Request::PoolShow,
         Request::PortShow,
         Request::WorkerShow,

@@ -6,7 +6,8 @@ use super::super::value::{
     unicast4,
 };
 use super::super::{
-    Auth, AuthKey, CUSTOMER_ID_MAX, Customer, Families, GreUse, Mag, Policy, Pool, Profile, Service,
+    Auth, AuthKey, CUSTOMER_ID_MAX, Customer, Families, GreUse, Mag, Policy, Pool, Profile,
+    Service, peer,
 };
 use super::{MTU_MAX, MTU_MIN};
 use crate::addr::CustomerId;
@@ -87,6 +88,7 @@ pub(super) fn mag(s: &Section<'_, '_>, dir: &Path, mtu: u16) -> Option<Mag> {
     let tunnel_mtu = s.integer("tunnel_mtu", mtu, MTU_MIN..=MTU_MAX);
     let gre = s.or("gre", GreUse::Allowed, &gre_use);
     let auth = auth(s, dir);
+    let peer = peer::mag(s);
     Some(Mag {
         name: name?,
         address: address?,
@@ -98,6 +100,7 @@ pub(super) fn mag(s: &Section<'_, '_>, dir: &Path, mtu: u16) -> Option<Mag> {
         tunnel_mtu,
         gre,
         auth,
+        peer,
     })
 }
 

@@ -138,3 +138,29 @@ fn restored_bindings_are_taken_up_by_the_pure_core() {
     assert_eq!(bce.remaining(mono), Duration::from_secs(600));
     assert_eq!(actions.len(), 1, "published again");
 }
+
+// proves: HEARTBEAT-3.2-1, HEARTBEAT-3.2-2, HEARTBEAT-3.2-3
+#[test]
+fn restart_counter_survives_a_kill_and_a_stop_and_is_raised_when_the_machine_fell() {
+    const CLOCK: Duration = Duration::from_secs(1_800_000_000);
+    let dir = temporary_dir("counter");
+    let begin = |boot: &str| {
+        let mut store = Store::open(&dir).expect("opens");
+        let restart = store.begin_run(boot.into(), CLOCK).expect("begins");
+        (store, restart.counter - 1_800_000_000, restart.state_lost)
+    };
+    let (store, counter, lost) = begin("boot-1");
+    assert_eq!((counter, lost), (0, true), "there was no run before");
+    drop(store); // as a kill leaves it
+    let (store, counter, lost) = begin("boot-1");
+    assert_eq!((counter, lost), (0, false));
+    drop(store);
+    let (store, counter, lost) = begin("boot-2");
+    assert_eq!((counter, lost), (1, true), "the machine fell");
+    let (journal, thread) = store.start().expect("starts");
+    drop(journal); // a stop
+    thread.join().expect("no panic");
+    let (_, counter, lost) = begin("boot-3");
+    assert_eq!((counter, lost), (1, false));
+    std::fs::remove_dir_all(&dir).expect("removed");
+}

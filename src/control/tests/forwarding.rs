@@ -164,9 +164,9 @@ fn gateway_that_is_forgotten_is_not_kept_resolved() {
     let add = Request::MagAdd { address: mag, name: "mag3".into() };
     drop(bench.asker.ask(add).expect("room"));
     assert_eq!(asked(&mut bench), [(mag, true)]);
-    drop(bench.asker.ask(Request::MagDel { address: mag }).expect("room"));
+    drop(bench.asker.ask(Request::MagDel { address: mag, revoke: false }).expect("room"));
     assert_eq!(asked(&mut bench), [(mag, false)]);
-    drop(bench.asker.ask(Request::MagDel { address: MAG1 }).expect("room"));
+    drop(bench.asker.ask(Request::MagDel { address: MAG1, revoke: false }).expect("room"));
     assert_eq!(asked(&mut bench), [], "it is configured: it may be authorized again");
 }
 

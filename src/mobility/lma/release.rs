@@ -46,6 +46,7 @@ impl Lma {
         actions.push(Action::Persist(id));
         self.accept(id, None, msg, actions);
         if first {
+            self.forget_revocations(id);
             self.audit_session(AuditKind::Deregistered, id, actions);
         }
         // 5.4.1.2 (4), 5.4.1.3 (3): what waited for this was a handoff.
@@ -112,6 +113,7 @@ impl Lma {
     ) {
         let Some(bce) = self.cache.remove(id) else { return };
         self.timers.disarm(bce.deadline, TimerKey::Binding(id));
+        self.forget_revocations(id);
         self.mags.count(bce.proxy_coa.0, |u| u.bindings -= 1);
         self.customers.leave(bce.customer);
         // RFC 5845 5.2

@@ -65,6 +65,7 @@ impl Lma {
         self.timers.arm(bce.deadline, TimerKey::Binding(id));
         let active = bce.state == BceState::Active;
         self.cache.insert(bce);
+        self.watch(id, now);
         if active {
             self.publish_forward(id, actions);
         }

@@ -13,6 +13,7 @@ use crate::mobility::digest::Digest;
 use crate::mobility::lifetime::{TimerKey, grant};
 use crate::mobility::message::UpdateMsg;
 use crate::mobility::request::Request;
+use crate::mobility::revoke;
 use crate::mobility::transition::Transition;
 use crate::mobility::tunnel::{self, TunnelGrant};
 use crate::time::{Instant, Lifetime, MobTimestamp, Now};
@@ -136,6 +137,7 @@ impl Lma {
         self.customers.enter(bce.customer);
         self.timers.arm(bce.deadline, TimerKey::Binding(id));
         self.cache.insert(bce);
+        self.watch(id, now);
         self.publish_forward(id, actions);
         actions.push(Action::Persist(id));
         self.accept(id, None, msg, actions);
@@ -170,6 +172,12 @@ impl Lma {
         now: Now,
         actions: &mut Vec<Action>,
     ) {
+        // RFC 5846 8.1: the gateway that is told to end it cannot extend it.
+        let before = self.cache.get(id).map(|b| (b.proxy_coa, self.contact(b), b.att));
+        if self.is_revoking(id) && before.is_some_and(|(coa, ..)| coa == req.proxy_coa) {
+            let status = Status::ADMINISTRATIVELY_PROHIBITED;
+            return self.refuse(status, Some(req.mn_id.clone()), msg, now, actions);
+        }
         let Change { terms, gained, lost, tunnel } = match self.plan(id, req) {
             Ok(change) => change,
             Err(refusal) => {
@@ -203,11 +211,17 @@ impl Lma {
             self.mags.count(previous.0.0, |u| u.bindings -= 1);
             self.mags.count(req.proxy_coa.0, |u| u.bindings += 1);
         }
+        self.watch(id, now);
         if redirected || revived || grown {
             self.publish_forward(id, actions);
         }
         actions.push(Action::Persist(id));
         self.accept(id, None, msg, actions);
+        if let Some((_, contact, att)) = before.filter(|_| moved) {
+            // One that has let the session go knows already.
+            let trigger = revoke::handoff_trigger(att, req.att, req.handoff);
+            self.after_handoff(id, contact, Some(trigger).filter(|_| !revived), now, actions);
+        }
         if let Some(family) = lost {
             self.audit_released(id, family, actions);
         }

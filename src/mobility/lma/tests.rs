@@ -179,6 +179,10 @@ fn added_gateway_that_is_withdrawn_is_forgotten_with_its_last_session() {
     handle(&mut lma, Event::MagDel(added), at(1));
     assert!(lma.knows_mag(added), "it serves a session");
     handle(&mut lma, Event::AdminDelete { mn_id: node(1), prefix: None }, at(2));
+    assert!(lma.knows_mag(added), "it has been told, and may answer");
+    for now in [at(3), at(5)] {
+        lma.handle_timeout(now, &mut Vec::new());
+    }
     assert!(!lma.knows_mag(added));
     handle(&mut lma, Event::MagDel(MAG), at(3));
     assert!(lma.knows_mag(MAG), "it is configured");

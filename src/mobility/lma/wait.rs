@@ -13,6 +13,7 @@ use crate::mobility::action::{Action, AuditKind, BindingId, Ignored};
 use crate::mobility::lifetime::TimerKey;
 use crate::mobility::message::UpdateMsg;
 use crate::mobility::request::{Fields, Request};
+use crate::mobility::revoke;
 use crate::mobility::waiting::{WaitId, Waiting};
 use crate::time::Now;
 use crate::wire::mh::Status;
@@ -36,7 +37,13 @@ impl Lma {
                 waiting.in_order = in_order;
             }
         } else {
-            let deadline = now.mono + self.protocol.max_delay_before_new_bce_assign;
+            // RFC 5846 8.1: rather than to wait, its gateway is asked, and has to answer.
+            let delay = if self.ask_whether_moved(id, now, actions) {
+                revoke::patience(&self.protocol)
+            } else {
+                self.protocol.max_delay_before_new_bce_assign
+            };
+            let deadline = now.mono + delay;
             let waiting = Waiting {
                 msg: msg.clone(),
                 mn_id: req.mn_id.clone(),
@@ -78,6 +85,13 @@ impl Lma {
         if let Some(waiting) = last.and_then(|w| self.take_waiting(w)) {
             self.resume(&waiting, Some(id), now, actions);
         }
+    }
+
+    /// Takes the last update that waits to know about this session.
+    pub(super) fn take_last_waiting(&mut self, id: BindingId) -> Option<Waiting> {
+        let mn_id = &self.cache.get(id)?.mn_id;
+        let last = self.waiting.last_for(mn_id, id)?;
+        self.take_waiting(last)
     }
 
     /// Takes a waiting update and its timer away.

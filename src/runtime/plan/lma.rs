@@ -10,8 +10,8 @@ use crate::addr::{CustomerId, HomePrefix};
 use crate::config::{self, Auth, Config, Families, GreUse};
 use crate::mobility::auth::AuthKey;
 use crate::mobility::config::{
-    CustomerConfig, GrePolicy, LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile,
-    RESERVED_LINK_LOCAL, ServiceConfig, Source,
+    CustomerConfig, GrePolicy, LmaConfig, LmaTimers, MagConfig, PeerConfig, Policy, PoolConfig,
+    Profile, RESERVED_LINK_LOCAL, ServiceConfig, Source,
 };
 use std::net::Ipv4Addr;
 
@@ -26,6 +26,12 @@ pub(in crate::runtime) fn lma_config(config: &Config) -> Result<LmaConfig, confi
             max_delay_before_new_bce_assign: timers.max_delay_before_new_bce_assign,
             timestamp_validity_window: timers.timestamp_validity_window,
             mn_generated_timestamp_in_use: timers.mn_generated_timestamp_in_use,
+            bri_max_retries: timers.peers.bri_max_retries,
+            init_min_delay_bris: timers.peers.init_min_delay_bris,
+            max_brack_timeout: timers.peers.max_brack_timeout,
+            revoke_at_handoff: timers.peers.revoke_at_handoff,
+            heartbeat_interval: timers.peers.heartbeat_interval,
+            missing_heartbeats_allowed: timers.peers.missing_heartbeats_allowed,
         },
         fixed_link_local: config.node.fixed_link_local.then_some(RESERVED_LINK_LOCAL),
         accept_forced_udp: config.node.accept_forced_udp,
@@ -58,6 +64,11 @@ fn mag(config: &Config, m: &config::Mag) -> Vec<MagConfig> {
         customer: m.customer.as_deref().map(|name| customer(config, Some(name))),
         gre: gre(m.gre),
         auth: m.auth.iter().map(auth).collect(),
+        peer: PeerConfig {
+            heartbeat: m.peer.heartbeat,
+            revocation: m.peer.revocation,
+            revocation_identity: m.peer.revocation_identity.clone(),
+        },
     };
     mag_addresses(m).map(each).collect()
 }

@@ -9,7 +9,7 @@ use anchord::addr::{AnchorAddr, CustomerPrefix, HomePrefix, MnId};
 use anchord::mobility::Lma;
 use anchord::mobility::action::{Action, Publication};
 use anchord::mobility::binding::BceState;
-use anchord::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
+use anchord::mobility::config::{LmaConfig, MagConfig, PeerConfig, Policy, PoolConfig, Profile};
 use anchord::mobility::event::Event;
 use anchord::mobility::message::{OwnedOptions, Transport, UpdateMsg};
 use anchord::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
@@ -143,6 +143,7 @@ fn config() -> LmaConfig {
     let mag_config = |n, authorized, nodes: &[&str]| MagConfig {
         authorized,
         nodes: nodes.iter().map(|n| (*n).to_owned()).collect(),
+        peer: PeerConfig { heartbeat: true, revocation: true, revocation_identity: name(n) },
         ..MagConfig::new(mag_address(n))
     };
     let profile = |prefixes| Profile { prefixes, ..Profile::ipv6(0, Duration::from_secs(60)) };

@@ -1,0 +1,100 @@
+//! The sessions of a gateway that lost them all at once: each is deleted, a bounded part a call.
+//!
+//! A hundred thousand deletions are too many for one turn of the control core. Nodes that the
+//! gateway registers meanwhile are not concerned: what was registered since the moment of the loss
+//! stays.
+
+use crate::addr::ProxyCoa;
+use crate::mobility::action::{AuditKind, BindingId};
+use crate::mobility::binding::{Bce, BceState};
+use crate::mobility::cache::BindingCache;
+use crate::mobility::message::PeerMsg;
+use crate::time::Instant;
+use std::collections::VecDeque;
+
+/// Sessions deleted in one step at most.
+const DELETIONS_MAX: usize = 64;
+
+/// Slots of the cache that are looked at in one step at most.
+const SLOTS_MAX: usize = 2048;
+
+/// One gateway's loss.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    /// Whose sessions.
+    pub(crate) proxy_coa: ProxyCoa,
+    /// Those that were registered before this moment.
+    pub(crate) before: Instant,
+    /// Why, for the records.
+    pub(crate) kind: AuditKind,
+    /// What is sent when all are gone.
+    pub(crate) then: Option<PeerMsg>,
+    /// Where the next step begins.
+    cursor: u64,
+}
+
+/// What is still to be swept, gateway after gateway.
+#[derive(Debug, Default)]
+pub(crate) struct Sweeps(VecDeque<Sweep>);
+
+/// What one step found.
+#[derive(Debug)]
+pub(crate) struct Swept {
+    pub(crate) ids: Vec<BindingId>,
+    pub(crate) kind: AuditKind,
+    /// The sweep has come to its end; what is to be sent now.
+    pub(crate) then: Option<PeerMsg>,
+}
+
+impl Sweeps {
+    /// Begins one. A gateway that is swept already is swept anew, so there are never more than
+    /// gateways.
+    pub(crate) fn begin(
+        &mut self,
+        proxy_coa: ProxyCoa,
+        before: Instant,
+        kind: AuditKind,
+        then: Option<PeerMsg>,
+    ) {
+        let same = self.0.iter().position(|s| s.proxy_coa == proxy_coa);
+        let old = same.and_then(|at| self.0.remove(at));
+        let then = then.or(old.and_then(|o| o.then));
+        self.0.push_back(Sweep { proxy_coa, before, kind, then, cursor: 0 });
+    }
+
+    /// Whether there is something to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a sweep that is not at its end will send this.
+    pub(crate) fn will_send(&self, msg: &PeerMsg) -> bool {
+        self.0.iter().any(|s| s.then.as_ref() == Some(msg))
+    }
+
+    /// The next sessions that are to be deleted.
+    pub(crate) fn step(&mut self, cache: &BindingCache) -> Option<Swept> {
+        let sweep = self.0.front_mut()?;
+        let (slots, after) = cache.page(sweep.cursor, SLOTS_MAX);
+        let (proxy_coa, before) = (sweep.proxy_coa, sweep.before);
+        let concerned = |b: &Bce| {
+            b.proxy_coa == proxy_coa && b.state == BceState::Active && b.registered() < before
+        };
+        let found: Vec<(u64, BindingId)> = slots
+            .filter(|(_, b)| concerned(b))
+            .map(|(next, b)| (next, b.id))
+            .take(DELETIONS_MAX)
+            .collect();
+        let next = match found.last() {
+            Some((next, _)) if found.len() == DELETIONS_MAX => Some(*next),
+            _ => after,
+        };
+        let kind = sweep.kind;
+        let mut then = None;
+        match next {
+            Some(next) => sweep.cursor = next,
+            None => then = self.0.pop_front().and_then(|s| s.then),
+        }
+        Some(Swept { ids: found.into_iter().map(|(_, id)| id).collect(), kind, then })
+    }
+}
