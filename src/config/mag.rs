@@ -3,11 +3,13 @@
 
 mod value;
 
-use super::reader::{Reader, Section, boolean, string};
+use super::key;
+use super::reader::{Reader, Section, boolean, integer, string};
 use super::section::{MTU_MAX, MTU_MIN, log};
 use super::value::{absolute, global_prefix, interface_name, label, lifetime, span, unicast};
 use super::{Faults, Log};
 use crate::addr::{AnchorAddr, MacAddr, MnId, ProxyCoa};
+use crate::mobility::auth::AuthKey;
 use crate::mobility::mag::event::{Gre, HandoffHint, NodeProfile};
 use crate::mobility::mag::{AdvertConfig, HeartbeatConfig, MagConfig};
 use crate::time::{Duration, Lifetime};
@@ -43,6 +45,8 @@ pub struct Config {
     pub unknown_node: Option<UnknownNode>,
     /// `[control]`: the socket's path.
     pub socket: PathBuf,
+    /// `[authentication]` (RFC 4285).
+    pub auth: Option<AuthKey>,
     /// `[dhcp]`
     pub dhcp: Dhcp,
     /// `[state]`: where the restart counter is kept (RFC 5847 3.2).
@@ -144,7 +148,7 @@ pub fn load(path: &Path) -> Result<Config, Faults> {
 
 fn parse(text: &str, path: &Path) -> Result<Config, Faults> {
     let reader = Reader::new(text);
-    let config = config(&reader.root());
+    let config = config(&reader.root(), path.parent().unwrap_or(Path::new("")));
     let faults = reader.into_faults();
     match config {
         Some(config) if faults.is_empty() => Ok(config),
@@ -152,7 +156,7 @@ fn parse(text: &str, path: &Path) -> Result<Config, Faults> {
     }
 }
 
-fn config(root: &Section<'_, '_>) -> Option<Config> {
+fn config(root: &Section<'_, '_>, dir: &Path) -> Option<Config> {
     let node = root.table_or_empty("node");
     let name = node.required("name", &label);
     let addresses = Addresses::read(&node);
@@ -195,6 +199,7 @@ fn config(root: &Section<'_, '_>) -> Option<Config> {
 
     let control = root.table_or_empty("control");
     let socket = control.or("socket", "/run/anchor-mag.sock".into(), &absolute);
+    let auth = root.table("authentication").map(|s| auth_key(&s, dir));
     let dhcp = dhcp(&root.table_or_empty("dhcp"));
     let state = root.table_or_empty("state");
     let state_file = state.or("file", "/var/lib/anchor-mag/state.json".into(), &absolute);
@@ -211,6 +216,7 @@ fn config(root: &Section<'_, '_>) -> Option<Config> {
         mobile_nodes,
         unknown_node,
         socket,
+        auth: auth.flatten(),
         dhcp,
         state_file,
         log,
@@ -254,6 +260,16 @@ fn heartbeat(s: &Section<'_, '_>) -> HeartbeatConfig {
         interval: s.or("interval", secs(60), &|v| span(v, secs(1)..=secs(3600))),
         missing_allowed: s.integer("missing_allowed", 3, 1..=100),
     }
+}
+
+/// `[authentication]`: the SPIs up to 255 are reserved (RFC 4285 5.1).
+fn auth_key(s: &Section<'_, '_>, dir: &Path) -> Option<AuthKey> {
+    let spi = s.required("spi", &|v| integer(v, &(256..=u32::MAX)));
+    let replay = s.or("replay_protection", true, &boolean);
+    let key_file = s.required("key_file", &string).map(|file| dir.join(file))?;
+    let key = key::AuthKey::read(&key_file).map_err(|what| s.fault("key_file", what)).ok()?;
+    let replay_window = replay.then_some(AuthKey::DEFAULT_WINDOW);
+    Some(AuthKey { spi: spi?, secret: key.bytes().into(), replay_window })
 }
 
 /// `[dhcp]` (RFC 5844 3.4.1).
@@ -388,6 +404,7 @@ fn unknown_node(s: &Section<'_, '_>, core: &MagConfig, default: &Served) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     const SAMPLE: &str = include_str!("../../tests/smoke/anchor-mag.toml");
 
@@ -441,5 +458,61 @@ mod tests {
         let id = |last| unknown.profile(MacAddr([2, 0, 0, 0, 0, last])).map(|p| p.mn_id);
         assert_eq!(id(1), MnId::nai("02:00:00:00:00:01@example.org"));
         assert_ne!(id(1), id(2));
+    }
+
+    // proves: PMIP4-3.2.2-1, PMIP4-4.1.2-1, PMIP4-5.2-1, FIXEDLL-1-2, FIXEDLL-1-4
+    #[test]
+    fn page_of_the_documentation_is_a_valid_configuration_with_every_section() {
+        let page = include_str!("../../docs/anchor-mag.md");
+        let toml = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
+        let text = toml.expect("the page has one");
+        // What is commented out is meant to be valid too, but for the remarks behind it.
+        let optional = |key: &str| format!("# {key} = ");
+        let mut text = text.to_owned();
+        for key in ["ipv4_proxy_coa", "user_plane_address", "service", "link_local"] {
+            assert!(text.contains(&optional(key)), "{key}");
+            text = text.replace(&optional(key), &format!("{key} = "));
+        }
+        let key = std::env::temp_dir().join(format!("mag-key-{}", std::process::id()));
+        std::fs::write(&key, "000102030405060708090a0b0c0d0e0f\n").expect("writable");
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("ours");
+        let text = text.replace("lma.key", &key.display().to_string());
+        let config = parse(&text, Path::new("mag.toml")).unwrap_or_else(|f| panic!("{f}"));
+        drop(std::fs::remove_file(&key));
+        assert_eq!(config.core.ipv4_proxy_coa.map(|c| c.to_string()), Some("192.0.2.11".into()));
+        assert_eq!(
+            config.core.fixed_link_local,
+            Some(crate::mobility::config::RESERVED_LINK_LOCAL)
+        );
+        assert_eq!(config.auth.map(|key| (key.spi, key.secret.len())), Some((256, 16)));
+        let heartbeat = config.core.heartbeat.map(|h| (h.interval, h.missing_allowed));
+        assert_eq!(heartbeat, Some((Duration::from_secs(60), 3)));
+        // ANI Type 1, E, the name, no access point.
+        let network = [1, 9, 0x80, 6, b'w', b'l', b'a', b'n', b'-', b'7', 0];
+        assert_eq!(config.core.access_network.as_deref(), Some(&network[..]));
+        let profile = &config.mobile_nodes[0].profile;
+        assert_eq!((profile.ipv4, profile.service.as_deref()), (None, Some("internet")));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let with = |node: &str, mobile_node: &str| {
+            faults(&format!(
+                "[node]\nname = \"m\"\nproxy_coa = \"2001:db8::1\"\n{node}\n\
+                 [[access]]\ninterface = \"a\"\n\
+                 [[mobile_node]]\nmn_id = \"x\"\ninterface = \"a\"\n{mobile_node}\n"
+            ))
+        };
+        let lma = "lma_address = \"2001:db8::2\"";
+        let one = |got: Vec<String>, what: &str| {
+            assert!(got.len() == 1 && got[0].contains(what), "{got:?}");
+        };
+        one(with("lma_address = \"192.0.2.1\"", ""), "ipv4_proxy_coa is needed");
+        one(with(lma, "lma_address = \"192.0.2.1\""), "ipv4_proxy_coa is needed");
+        one(with(lma, "ipv6 = false"), "neither ipv6 nor ipv4");
+        one(with(lma, "ipv4 = \"10.1.2.3\""), "10.1.2.3/16");
+        one(with(lma, "ipv4 = \"127.0.0.1/8\""), "10.1.2.3/16");
+        one(with(lma, "gre = \"on\""), "off, encapsulation or keys");
+        one(with(lma, "[heartbeat]\ninterval = \"2h\""), "above 1h");
     }
 }

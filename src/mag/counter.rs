@@ -25,6 +25,8 @@ counters! {
     MhMalformed = "mh_malformed",
     /// Mobility Headers of a type that a gateway has no use for.
     MhUnexpected = "mh_unexpected",
+    /// Acknowledgements that our key did not verify (RFC 4285 5.1.1).
+    PbaUnauthenticated = "pba_unauthenticated",
     /// Router solicitations that were refused (RFC 4861 6.1.1).
     NdMalformed = "nd_malformed",
     /// Router solicitations of nodes that no configuration names.

@@ -7,6 +7,7 @@ mod request;
 use crate::addr::MacAddr;
 use crate::config::mag::Config;
 use crate::mag::access::{self, Seen};
+use crate::mag::auth::Authenticator;
 use crate::mag::clock::Clock;
 use crate::mag::control::{Call, Server};
 use crate::mag::counter::{Counter, Counters};
@@ -170,7 +171,11 @@ impl Gateway {
         kernel.set_mtu(tunnel_link, tunnel_mtu).map_err(doing(format!("TUN {tun}")))?;
         kernel.set_up_tunnel(tunnel_link).map_err(doing("routes and rules"))?;
 
-        let signaling = Signaling::open(&config.core).map_err(doing("signaling's sockets"))?;
+        let clock = Clock::start();
+        let auth = config.auth.clone();
+        let auth = auth.map(|key| Authenticator::new(key, config.core.user_plane, clock));
+        let signaling = Signaling::open(&config.core, auth);
+        let signaling = signaling.map_err(doing("signaling's sockets"))?;
         let sender = Arc::new(RawSocket::sender().map_err(doing("raw socket"))?);
         let counters = Arc::new(Counters::default());
         let ipv4 = config.core.ipv4_proxy_coa.is_some();
@@ -188,7 +193,7 @@ impl Gateway {
         let mut gateway = Self {
             core: Mag::new(config.core.clone()),
             config,
-            clock: Clock::start(),
+            clock,
             kernel,
             links: BTreeMap::new(),
             signaling,

@@ -14,6 +14,7 @@
 pub mod cli;
 
 mod access;
+mod auth;
 mod clock;
 mod control;
 mod counter;

@@ -1,6 +1,7 @@
 //! Mobility Headers on kernel sockets: next header 135 over IPv6, UDP over IPv4 (RFC 5844 section
 //! 4). Malformed bytes end here, counted.
 
+use crate::mag::auth::Authenticator;
 use crate::mag::counter::{Counter, Counters};
 use crate::mag::input::Input;
 use crate::mag::retry;
@@ -19,27 +20,33 @@ use tokio::sync::mpsc;
 pub(super) struct Signaling {
     ipv6: Arc<RawSocket>,
     ipv4: Option<Arc<RawSocket>>,
+    auth: Option<Arc<Authenticator>>,
 }
 
 impl Signaling {
-    pub(super) fn open(config: &MagConfig) -> io::Result<Self> {
+    pub(super) fn open(config: &MagConfig, auth: Option<Authenticator>) -> io::Result<Self> {
         let ipv4 = config.ipv4_proxy_coa.map(|coa| RawSocket::udp(coa.0, SIGNALING_PORT));
         Ok(Self {
             ipv6: Arc::new(RawSocket::mobility(config.proxy_coa.0)?),
             ipv4: ipv4.transpose()?.map(Arc::new),
+            auth: auth.map(Arc::new),
         })
     }
 
     /// Receives, until the gateway is gone.
     pub(super) fn receive(&self, gateway: &mpsc::Sender<Input>, counters: &Arc<Counters>) {
         for socket in [Some(&self.ipv6), self.ipv4.as_ref()].into_iter().flatten() {
-            let (socket, gateway) = (Arc::clone(socket), gateway.clone());
-            tokio::spawn(receive(socket, gateway, Arc::clone(counters)));
+            let (socket, gateway, auth) = (Arc::clone(socket), gateway.clone(), self.auth.clone());
+            tokio::spawn(receive(socket, auth, gateway, Arc::clone(counters)));
         }
     }
 
     pub(super) fn send_update(&self, msg: &UpdateMsg) -> io::Result<()> {
-        self.emit(&msg.update, &msg.options, (msg.src, msg.dst, msg.transport))
+        let route = (msg.src, msg.dst, msg.transport);
+        match &self.auth {
+            Some(auth) => self.emit(&msg.update, &auth.signed(msg), route),
+            None => self.emit(&msg.update, &msg.options, route),
+        }
     }
 
     pub(super) fn send(&self, msg: &PeerMsg) -> io::Result<()> {
@@ -75,14 +82,25 @@ impl Signaling {
     }
 }
 
-async fn receive(socket: Arc<RawSocket>, gateway: mpsc::Sender<Input>, counters: Arc<Counters>) {
+async fn receive(
+    socket: Arc<RawSocket>,
+    auth: Option<Arc<Authenticator>>,
+    gateway: mpsc::Sender<Input>,
+    counters: Arc<Counters>,
+) {
     let mut buf = [0; MAX_LEN];
     loop {
         let received = socket.recv(&mut buf).await;
         let received = retry::ok_or_pause("signaling", &counters, received).await;
         let Some(from) = received else { continue };
+        let bytes = from.bytes(&buf);
         // RFC 5213 6.9.1.2 (2): the rules of RFC 6275 9.2.
-        match read(from.bytes(&buf), from) {
+        match read(bytes, from) {
+            Ok(Some(Input::Pba(msg)))
+                if auth.as_ref().is_some_and(|auth| !auth.admits(&msg, bytes)) =>
+            {
+                counters.add(Counter::PbaUnauthenticated);
+            }
             Ok(Some(input)) => {
                 if gateway.send(input).await.is_err() {
                     return;
@@ -98,7 +116,7 @@ async fn receive(socket: Arc<RawSocket>, gateway: mpsc::Sender<Input>, counters:
 }
 
 /// What a Mobility Header means; `None` if it is of a type that a gateway has no use for.
-fn read(bytes: &[u8], from: Received) -> wire::Result<Option<Input>> {
+pub(super) fn read(bytes: &[u8], from: Received) -> wire::Result<Option<Input>> {
     let (src, dst) = (from.src, from.dst);
     let (message, transport) = match src.to_ipv4_mapped() {
         Some(_) => (Message::parse_in_udp(bytes)?, Transport::Udp(from.src_port)),

@@ -9,6 +9,7 @@ anchord_config() {
 [node]
 name = "anchor"
 lma_address = "$LMA"
+$(with_ipv4 "lma_address_ipv4 = \"$LMA_IPV4\"" 'accept_forced_udp = true')
 
 [eal]
 file_prefix = "$LAB"
@@ -21,13 +22,13 @@ extra = ["--log-level=lib.eal:warning"]
 name = "access"
 role = "access"
 vdev = "net_af_packet0,iface=access-dpdk,qpairs=$WORKERS,qdisc_bypass=0"
-addresses = ["$LMA/64"]
+addresses = ["$LMA/64"$(with_ipv4 ", \"$LMA_IPV4/24\"")]
 
 [[port]]
 name = "core"
 role = "core"
 vdev = "net_af_packet1,iface=core-dpdk,qpairs=$WORKERS,qdisc_bypass=0"
-addresses = ["$ANCHOR_CORE/64"]
+addresses = ["$ANCHOR_CORE/64"$(with_ipv4 ", \"$ANCHOR_CORE_IPV4/25\"")]
 
 [worker]
 cpus = [$(seq -s, "$WORKERS" | sed 's/[0-9]\+/0/g')]
@@ -43,14 +44,18 @@ name = "home"
 prefix = "$POOL"
 delegated_len = 64
 
+$(with_ipv4 '[[pool]]' 'name = "home-ipv4"' "prefix = \"$POOL_IPV4\"")
+
 [[mag]]
 name = "mag1"
 address = "$MAG1"
+$(with_ipv4 "more_addresses = [\"$MAG1_IPV4\"]")
 tunnel_mtu = ${TUNNEL_MTU:-1500}
 
 [[mag]]
 name = "mag2"
 address = "$MAG2"
+$(with_ipv4 "more_addresses = [\"$MAG2_IPV4\"]")
 tunnel_mtu = ${TUNNEL_MTU:-1500}
 
 [policy]
@@ -75,6 +80,11 @@ dir = "$RUN/state"
 END
 }
 
+# These lines if the test wants IPv4.
+with_ipv4() { # with_ipv4 line ...
+    [[ -z ${LAB_IPV4:-} ]] || printf '%s\n' "$@"
+}
+
 anchord_start() {
     anchord_config >"$RUN/anchord.toml"
     mkdir -p "$RUN/state"
@@ -82,6 +92,7 @@ anchord_start() {
     eventually "anchord's control core answers" ctl port show
     eventually "anchord's TAPs are up" in_ns anchor ip -6 route get $CN_LINK
     in_ns anchor ip -6 route replace default via $CN_LINK dev core
+    [[ -z ${LAB_IPV4:-} ]] || in_ns anchor ip route replace default via $CN_LINK_IPV4 dev core
 }
 
 ctl() { # ctl noun verb [argument ...]: as JSON
@@ -136,9 +147,13 @@ mag_config() { # mag_config 1
 [node]
 name = "mag$1"
 proxy_coa = "$([[ $1 == 1 ]] && echo $MAG1 || echo $MAG2)"
-lma_address = "$LMA"
+ipv4_proxy_coa = "$([[ $1 == 1 ]] && echo $MAG1_IPV4 || echo $MAG2_IPV4)"
+lma_address = "${MAG_LMA:-$LMA}"
 
 [binding]
+ipv4 = "${MAG_IPV4:-off}"
+gre = "${MAG_GRE:-off}"
+force_udp = ${MAG_FORCE_UDP:-false}
 lifetime = "${MAG_LIFETIME:-1h}"
 handoff = "${MAG_HANDOFF:-unknown}"
 
@@ -169,6 +184,13 @@ att = 4
 
 [control]
 socket = "$RUN/mag$1.sock"
+
+[state]
+file = "$RUN/mag$1.json"
+
+${MAG_HEARTBEAT:+[heartbeat]
+interval = '$MAG_HEARTBEAT'
+missing_allowed = 2}
 
 [log]
 filter = "${MAG_LOG:-info}"
@@ -209,6 +231,17 @@ attach() { # attach 1a [mn] [eth0]
     plug "$@"
     solicit "${@:2}"
     eventually "${2:-mn} has an address" has_address "${@:2}"
+}
+
+# The node asks for an IPv4 address by DHCP, and takes what it is told.
+lease() { # lease [mn] [eth0]
+    command -v busybox >/dev/null || skip "no busybox: its DHCP client is the node's"
+    in_ns "${1:-mn}" busybox udhcpc -i "${2:-eth0}" -n -q -t 20 -T 1 -s "$PWD/tests/lab/udhcpc" ||
+        fail "${1:-mn} got no lease on ${2:-eth0}"
+}
+
+node_ipv4() { # node_ipv4 [mn] [eth0]
+    in_ns "${1:-mn}" ip -j -4 address show dev "${2:-eth0}" | jq -r '.[0].addr_info[0].local // empty'
 }
 
 # The node moves to another cell, whose gateway registers it; the old one notices it later.

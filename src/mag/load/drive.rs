@@ -1,17 +1,22 @@
 //! Drives a load on kernel sockets.
 
-use super::{Load, Phase, Plan, mag_address, report};
+use super::{Load, Mix, Phase, Plan, mag_address, report};
 use crate::addr::AnchorAddr;
 use crate::mag::clock::Clock;
+use crate::mag::input::Input;
 use crate::mag::kernel::Addresses;
-use crate::mag::socket::RawSocket;
-use crate::mobility::message::{AckMsg, Transport, UpdateMsg};
+use crate::mag::signaling;
+use crate::mag::socket::{RawSocket, Received};
+use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg, Transport};
 use crate::time::{Duration, Lifetime};
-use crate::wire::ipv6::{HEADER_LEN, Ipv6Header};
-use crate::wire::mh::{MAX_LEN, Message, MessageData, NEXT_HEADER};
+use crate::wire;
+use crate::wire::ipv4::{self, Ipv4Header};
+use crate::wire::ipv6::{self, Ipv6Header};
+use crate::wire::mh::{MAX_LEN, MessageData, NEXT_HEADER};
+use crate::wire::udp::{self, SIGNALING_PORT, UdpHeader};
 use std::error::Error;
 use std::io;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Updates and answers handled before the runtime gets its turn.
 const BURST: usize = 64;
@@ -21,12 +26,12 @@ const HOP_LIMIT: u8 = 64;
 /// Play many gateways and nodes towards one anchor, and verify every answer.
 #[derive(Debug, clap::Args)]
 pub(in crate::mag) struct LoadArgs {
-    /// The anchor's address.
+    /// The anchor's address; with IPv4 everything goes over it (RFC 5844 section 4).
     #[arg(long)]
-    lma: Ipv6Addr,
-    /// Address of the first gateway; the others have the following ones.
+    lma: IpAddr,
+    /// Address of the first gateway, of the same family; the others have the following ones.
     #[arg(long)]
-    first_mag: Ipv6Addr,
+    first_mag: IpAddr,
     /// Gateways.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     mags: u32,
@@ -56,6 +61,15 @@ pub(in crate::mag) struct LoadArgs {
         default_value = "register,refresh,handoff,deregister"
     )]
     phases: Vec<Phase>,
+    /// So many of a hundred nodes ask for an IPv4 home address too.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
+    ipv4_share: u32,
+    /// So many of a hundred nodes negotiate GRE keys.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
+    gre_share: u32,
+    /// Over IPv4 so many of a hundred nodes force UDP.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
+    udp_share: u32,
     /// An answer that takes longer is lost, in milliseconds.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     reply_timeout: u32,
@@ -70,8 +84,8 @@ pub(in crate::mag) struct LoadArgs {
 impl LoadArgs {
     fn plan(&self) -> Plan {
         Plan {
-            lma: AnchorAddr(self.lma),
-            first_mag: self.first_mag,
+            lma: AnchorAddr(mapped(self.lma)),
+            first_mag: mapped(self.first_mag),
             mags: self.mags,
             first_node: self.first_node,
             nodes: self.nodes,
@@ -80,6 +94,7 @@ impl LoadArgs {
             lifetime: Lifetime::at_most(Duration::from_secs(self.lifetime.into())),
             reply_timeout: Duration::from_millis(self.reply_timeout.into()),
             phases: self.phases.clone(),
+            mix: Mix { ipv4: self.ipv4_share, gre: self.gre_share, udp: self.udp_share },
         }
     }
 }
@@ -89,17 +104,21 @@ pub(in crate::mag) async fn run(args: LoadArgs) -> Result<(), Box<dyn Error>> {
     if args.mags < 2 && args.phases.contains(&Phase::Handoff) {
         return Err("a handoff needs two gateways: --mags 2".into());
     }
+    if args.lma.is_ipv4() != args.first_mag.is_ipv4() {
+        return Err("--lma and --first-mag are of different families".into());
+    }
     let mut addresses = args.interface.as_deref().map(Addresses::open).transpose()?;
     if let Some(addresses) = &mut addresses {
         for n in 0..args.mags {
-            addresses.add(mag_address(args.first_mag, n))?;
+            addresses.add(mag_address(mapped(args.first_mag), n))?;
         }
     }
+    let sockets = Sockets::open(args.lma.is_ipv4())?;
     let clock = Clock::start();
     let mut load = Load::new(args.plan(), clock.now());
     let limit = Duration::from_secs(args.timeout.into());
     let ended = tokio::select! {
-        outcome = drive(&mut load, clock) => outcome.map(|()| true)?,
+        outcome = drive(&mut load, &sockets, clock) => outcome.map(|()| true)?,
         () = tokio::time::sleep(limit) => false,
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| false)?,
     };
@@ -118,14 +137,13 @@ pub(in crate::mag) async fn run(args: LoadArgs) -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn drive(load: &mut Load, clock: Clock) -> io::Result<()> {
-    let receiver = RawSocket::mobility_any()?;
-    let sender = RawSocket::sender()?;
+async fn drive(load: &mut Load, sockets: &Sockets, clock: Clock) -> io::Result<()> {
     let mut buf = [0; MAX_LEN];
     while !load.is_done() {
         for _ in 0..BURST {
             let Some(msg) = load.poll_send(clock.now()) else { break };
-            if let Err(error) = send(&sender, &msg) {
+            let route = (msg.src, msg.dst, msg.transport);
+            if let Err(error) = sockets.send(&msg.update, &msg.options, route) {
                 load.error(format!("not sent: {error}"));
             }
         }
@@ -135,12 +153,11 @@ async fn drive(load: &mut Load, clock: Clock) -> io::Result<()> {
         let wait = load.poll_timeout().map_or(Duration::from_millis(1), |at| at.since(now));
         tokio::select! {
             biased;
-            received = receiver.recv(&mut buf) => {
+            received = sockets.receiver.recv(&mut buf) => {
                 let mut from = received?;
                 for _ in 0..BURST {
-                    let bytes = buf.get(..from.len).unwrap_or_default();
-                    take(load, bytes, from.src, from.dst, clock);
-                    match receiver.try_recv(&mut buf) {
+                    take(load, sockets, from.bytes(&buf), from, clock);
+                    match sockets.receiver.try_recv(&mut buf) {
                         Ok(next) => from = next,
                         Err(_) => break,
                     }
@@ -152,33 +169,119 @@ async fn drive(load: &mut Load, clock: Clock) -> io::Result<()> {
     Ok(())
 }
 
-fn take(load: &mut Load, bytes: &[u8], src: Ipv6Addr, dst: Ipv6Addr, clock: Clock) {
-    match Message::parse(bytes, src, dst) {
-        Ok(Message::Ba(ack, options)) => {
-            let msg = AckMsg { src, dst, transport: Transport::Ipv6, ack, options: options.into() };
-            load.answer(&msg, clock.now());
+fn take(load: &mut Load, sockets: &Sockets, bytes: &[u8], from: Received, clock: Clock) {
+    match signaling::read(bytes, from) {
+        Ok(Some(Input::Pba(msg))) => load.answer(&msg, clock.now()),
+        Ok(Some(Input::Peer(msg))) => {
+            let Some(answer) = load.peer(&msg) else { return };
+            if let Err(error) = sockets.answer(&answer) {
+                load.error(format!("not sent: {error}"));
+            }
         }
         // Our own updates, where gateway and anchor share a host.
-        Ok(Message::Bu(..)) => {}
-        Ok(_) => load.error("unexpected".into()),
+        Ok(None) => {}
+        Ok(Some(_)) => load.error("unexpected".into()),
         Err(e) => load.error(format!("malformed: {}", e.kind)),
     }
 }
 
-fn send(sender: &RawSocket, msg: &UpdateMsg) -> io::Result<()> {
-    let mut packet = [0; HEADER_LEN + MAX_LEN];
-    let body = packet.get_mut(HEADER_LEN..).unwrap_or_default();
-    let len =
-        msg.update.emit(msg.options.options(), msg.src, msg.dst, body).map_err(io::Error::other)?;
+/// One for all gateways.
+struct Sockets {
+    receiver: RawSocket,
+    /// Takes whole packets: the source is the gateway's.
+    sender: RawSocket,
+}
+
+impl Sockets {
+    fn open(over_ipv4: bool) -> io::Result<Self> {
+        if over_ipv4 {
+            let any = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped();
+            let receiver = RawSocket::udp(any, SIGNALING_PORT)?;
+            return Ok(Self { receiver, sender: RawSocket::ipv4_sender()? });
+        }
+        Ok(Self { receiver: RawSocket::mobility_any()?, sender: RawSocket::sender()? })
+    }
+
+    fn answer(&self, msg: &PeerMsg) -> io::Result<()> {
+        let route = (msg.src, msg.dst, msg.transport);
+        match &msg.body {
+            PeerBody::Bra(bra) => self.send(bra, &msg.options, route),
+            PeerBody::Heartbeat(beat) => self.send(beat, &msg.options, route),
+            PeerBody::Bri(_) | PeerBody::BindingError(_) => Ok(()),
+        }
+    }
+
+    fn send(
+        &self,
+        message: &impl MessageData,
+        options: &OwnedOptions,
+        (src, dst, transport): Route,
+    ) -> io::Result<()> {
+        let mut packet = [0; ipv6::HEADER_LEN + MAX_LEN];
+        let options = options.options();
+        let len = match (src.to_ipv4_mapped(), dst.to_ipv4_mapped(), transport) {
+            (Some(src), Some(dst), Transport::Udp(port)) => {
+                let body = packet.get_mut(ipv4::HEADER_LEN + udp::HEADER_LEN..);
+                let len = message.emit_in_udp(options, body.unwrap_or_default());
+                let len = len.map_err(io::Error::other)?;
+                emit_udp(&mut packet, len, src, dst, port).map_err(io::Error::other)?
+            }
+            _ => {
+                let body = packet.get_mut(ipv6::HEADER_LEN..).unwrap_or_default();
+                let len = message.emit(options, src, dst, body).map_err(io::Error::other)?;
+                emit_ipv6(&mut packet, len, src, dst).map_err(io::Error::other)?
+            }
+        };
+        self.sender.send(packet.get(..len).unwrap_or_default(), dst, 0)
+    }
+}
+
+/// Source, destination, and what carries the message.
+type Route = (Ipv6Addr, Ipv6Addr, Transport);
+
+/// Puts the outer headers before a Mobility Header of `len` bytes; returns the packet's length.
+fn emit_udp(
+    packet: &mut [u8],
+    len: usize,
+    src: Ipv4Addr,
+    dst: Ipv4Addr,
+    dst_port: u16,
+) -> wire::Result<usize> {
+    let end = ipv4::HEADER_LEN + udp::HEADER_LEN + len;
+    let datagram = packet.get_mut(ipv4::HEADER_LEN..end).unwrap_or_default();
+    UdpHeader { src_port: SIGNALING_PORT, dst_port }.emit(src, dst, datagram)?;
+    let header = Ipv4Header {
+        header_len: ipv4::HEADER_LEN,
+        tos: 0,
+        total_len: u16::try_from(end).unwrap_or(u16::MAX),
+        identification: 0,
+        dont_fragment: true,
+        more_fragments: false,
+        fragment_offset: 0,
+        ttl: HOP_LIMIT,
+        protocol: udp::PROTOCOL,
+        src,
+        dst,
+    };
+    header.emit(packet).map(|()| end)
+}
+
+fn emit_ipv6(packet: &mut [u8], len: usize, src: Ipv6Addr, dst: Ipv6Addr) -> wire::Result<usize> {
     let header = Ipv6Header {
         traffic_class: 0,
         flow_label: 0,
-        payload_len: u16::try_from(len).map_err(io::Error::other)?,
+        payload_len: u16::try_from(len).unwrap_or(u16::MAX),
         next_header: NEXT_HEADER,
         hop_limit: HOP_LIMIT,
-        src: msg.src,
-        dst: msg.dst,
+        src,
+        dst,
     };
-    header.emit(&mut packet).map_err(io::Error::other)?;
-    sender.send(packet.get(..HEADER_LEN + len).unwrap_or_default(), msg.dst, 0)
+    header.emit(packet).map(|()| ipv6::HEADER_LEN + len)
+}
+
+fn mapped(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(a) => a.to_ipv6_mapped(),
+        IpAddr::V6(a) => a,
+    }
 }

@@ -2,27 +2,29 @@
 //!
 //! ```text
 //!   for each phase:  poll_send() -> PBU of the next node, as rate and window let
-//!                    answer(PBA) -> verified: status, echoes, lifetime, prefixes, link-local
+//!                    answer(PBA) -> verified: status, echoes, lifetime, prefix, address, key, link-local
+//!   at any time:     peer(BRI or heartbeat) -> BRA or response
 //! ```
 //! Nothing is retransmitted: an update without an answer is counted as lost.
 
 pub(super) mod drive;
 mod histogram;
+mod peer;
 mod report;
 #[cfg(test)]
 mod tests;
 
-use crate::addr::{AnchorAddr, HomePrefix, MnId, ProxyCoa};
+use crate::addr::{AnchorAddr, GreKey, HomePrefix, MnId, ProxyCoa};
 use crate::mobility::mag::event::LinkLayerId;
 use crate::mobility::mag::update::{Extensions, UpdateContents};
 use crate::mobility::message::{AckMsg, UpdateMsg};
 use crate::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
 use crate::wire::mh::option::{AccessTech, HandoffIndicator};
-use crate::wire::mh::{BaFlags, MobilityOption, SeqNo};
+use crate::wire::mh::{BaFlags, BuFlags, Ipv4Home, MobilityOption, SeqNo};
 use hashbrown::HashMap;
 use histogram::Histogram;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What the nodes' identifiers end with; they begin with `mn` and a number.
 const REALM: &str = "@load.example";
@@ -46,6 +48,38 @@ pub(super) struct Plan {
     /// An answer that takes longer is lost.
     pub(super) reply_timeout: Duration,
     pub(super) phases: Vec<Phase>,
+    pub(super) mix: Mix,
+}
+
+/// How many of a hundred nodes do more than ask for a prefix.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Mix {
+    /// Ask for an IPv4 home address too.
+    pub(super) ipv4: u32,
+    /// Negotiate GRE keys.
+    pub(super) gre: u32,
+    /// Over IPv4 force UDP.
+    pub(super) udp: u32,
+}
+
+impl Mix {
+    /// Whether the node with this number is one of `share` in a hundred. Each share has a step of
+    /// its own, so that all combinations occur.
+    fn is_one(n: u32, share: u32, step: u32) -> bool {
+        n.wrapping_mul(step) % 100 < share
+    }
+
+    fn ipv4(self, n: u32) -> bool {
+        Self::is_one(n, self.ipv4, 37)
+    }
+
+    fn gre(self, n: u32) -> bool {
+        Self::is_one(n, self.gre, 73)
+    }
+
+    fn udp(self, n: u32) -> bool {
+        Self::is_one(n, self.udp, 91)
+    }
 }
 
 /// What every node does once.
@@ -64,12 +98,20 @@ pub(super) enum Phase {
 /// One node; a million of them have to fit.
 #[derive(Debug, Clone, Copy, Default)]
 struct Node {
-    hnp: Option<HomePrefix>,
-    link_local: Option<Ipv6Addr>,
+    has: Option<Granted>,
     /// Which gateway serves it.
     mag: u32,
     /// What it waits for.
     pending: Option<Pending>,
+}
+
+/// What the anchor gave; it stays the same while the session lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Granted {
+    hnp: HomePrefix,
+    link_local: Option<Ipv6Addr>,
+    ipv4: Option<Ipv4Home>,
+    uplink: Option<GreKey>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +132,10 @@ pub(super) struct Outcome {
     pub(super) errors: BTreeMap<String, u64>,
     pub(super) latency: Histogram,
     pub(super) took: Duration,
+    /// Revocations that were answered.
+    pub(super) revocations: u64,
+    /// Heartbeats that were answered.
+    pub(super) heartbeats: u64,
 }
 
 /// A load in progress.
@@ -98,6 +144,9 @@ pub(super) struct Load {
     nodes: Vec<Node>,
     /// Whose each prefix is: an anchor that gives one away twice is found out.
     owners: HashMap<HomePrefix, u32>,
+    /// The same for IPv4 home addresses and uplink keys.
+    ipv4_owners: HashMap<Ipv4Addr, u32>,
+    key_owners: HashMap<GreKey, u32>,
     /// The phases so far; the last one runs.
     outcomes: Vec<Outcome>,
     started: Instant,
@@ -114,6 +163,8 @@ impl Load {
         let mut load = Self {
             nodes: (0..plan.nodes).map(place).collect(),
             owners: HashMap::new(),
+            ipv4_owners: HashMap::new(),
+            key_owners: HashMap::new(),
             outcomes: Vec::new(),
             started: now.mono,
             next: 0,
@@ -182,17 +233,29 @@ impl Load {
         let Some(node) = self.nodes.get_mut(n as usize) else { return };
         node.pending = None;
         match verified {
-            Ok((hnp, link_local)) => {
+            Ok(granted) => {
                 outcome.accepted += 1;
-                if outcome.phase == Phase::Deregister {
-                    (node.hnp, node.link_local) = (None, None);
-                    self.owners.remove(&hnp);
-                } else {
-                    (node.hnp, node.link_local) = (Some(hnp), link_local);
-                    self.owners.insert(hnp, n);
-                }
+                let ends = outcome.phase == Phase::Deregister;
+                node.has = (!ends).then_some(granted);
+                if ends { self.disown(granted) } else { self.own(granted, n) }
             }
             Err(kind) => self.error(kind),
+        }
+    }
+
+    fn own(&mut self, granted: Granted, n: u32) {
+        self.owners.insert(granted.hnp, n);
+        self.ipv4_owners.extend(granted.ipv4.map(|home| (home.addr(), n)));
+        self.key_owners.extend(granted.uplink.map(|key| (key, n)));
+    }
+
+    fn disown(&mut self, granted: Granted) {
+        self.owners.remove(&granted.hnp);
+        if let Some(home) = granted.ipv4 {
+            self.ipv4_owners.remove(&home.addr());
+        }
+        if let Some(key) = granted.uplink {
+            self.key_owners.remove(&key);
         }
     }
 
@@ -233,6 +296,8 @@ impl Load {
                 errors: BTreeMap::new(),
                 latency: Histogram::new(),
                 took: Duration::ZERO,
+                revocations: 0,
+                heartbeats: 0,
             });
             self.started = now.mono;
             self.next = 0;
@@ -251,7 +316,7 @@ impl Load {
     fn update_of(&mut self, n: u32, now: Now) -> Option<UpdateMsg> {
         let outcome = self.outcomes.last_mut()?;
         let node = self.nodes.get_mut(n as usize)?;
-        let known = node.hnp;
+        let known = node.has.map(|has| has.hnp);
         let (handoff, lifetime, prefixes) = match outcome.phase {
             Phase::Register => (HandoffIndicator::NEW_INTERFACE, self.plan.lifetime, None),
             Phase::Refresh => (HandoffIndicator::NOT_CHANGED, self.plan.lifetime, Some(known?)),
@@ -263,6 +328,22 @@ impl Load {
             Phase::Deregister => (HandoffIndicator::UNKNOWN, Lifetime::ZERO, Some(known?)),
         };
         self.seq = self.seq.next();
+        let mix = self.plan.mix;
+        let home = node.has.and_then(|has| has.ipv4).unwrap_or(Ipv4Home::ANY);
+        let over_ipv4 = self.plan.lma.0.to_ipv4_mapped().is_some();
+        let gre = mix.gre(n) && lifetime != Lifetime::ZERO;
+        let udp = over_ipv4 && mix.udp(n);
+        let extensions = Extensions {
+            ipv4: mix.ipv4(n).then_some(home),
+            // Its gateway's key: any but zero, for the anchor keeps them apart by gateway.
+            gre: gre.then_some(Some(GreKey(n + 1))),
+            flags: match (udp, mix.gre(n)) {
+                (true, true) => BuFlags::F | BuFlags::T,
+                (true, false) => BuFlags::F,
+                (false, _) => BuFlags::default(),
+            },
+            ..Extensions::default()
+        };
         let mn_id =
             MnId::nai(&format!("mn{}{REALM}", u64::from(self.plan.first_node) + u64::from(n)))?;
         let contents = UpdateContents {
@@ -277,7 +358,7 @@ impl Load {
             timestamp: Some(now.wall),
             seq: self.seq,
             lifetime,
-            extensions: Extensions::default(),
+            extensions,
         };
         node.pending = Some(Pending { seq: self.seq, timestamp: now.wall, sent_at: now.mono });
         outcome.sent += 1;
@@ -292,17 +373,11 @@ impl Load {
             MobilityOption::MnId(MnId::NAI, id) => Some(id),
             _ => None,
         })?;
-        let number = core::str::from_utf8(named).ok()?.strip_prefix("mn")?.strip_suffix(REALM)?;
-        number.parse::<u32>().ok()?.checked_sub(self.plan.first_node)
+        self.numbered(named)
     }
 
     /// Everything that RFC 5213 5.3.6 says of an accepting answer, or what is wrong with it.
-    fn verify(
-        &self,
-        n: u32,
-        pending: Pending,
-        msg: &AckMsg,
-    ) -> Result<(HomePrefix, Option<Ipv6Addr>), String> {
+    fn verify(&self, n: u32, pending: Pending, msg: &AckMsg) -> Result<Granted, String> {
         let wrong = |what: &str| Err(what.to_owned());
         let (Some(node), Some(outcome)) = (self.nodes.get(n as usize), self.outcomes.last()) else {
             return wrong("unexpected");
@@ -328,6 +403,7 @@ impl Load {
         let id = link_layer_id(self.plan.first_node, n);
         let own_id = id.as_ref().map_or(&[][..], LinkLayerId::bytes);
         let (mut hnp, mut link_local, mut echoed) = (None, None, 0);
+        let (mut ipv4, mut router, mut uplink) = (None, false, None);
         for option in &msg.options {
             match option {
                 MobilityOption::HandoffIndicator(v) if v == handoff => echoed += 1,
@@ -337,6 +413,11 @@ impl Load {
                 MobilityOption::HomeNetworkPrefix(p) if hnp.is_none() => hnp = Some(p),
                 MobilityOption::HomeNetworkPrefix(_) => return wrong("several prefixes"),
                 MobilityOption::LinkLocal(a) => link_local = Some(a),
+                MobilityOption::Ipv4HomeAddressReply(status, home) if status.is_accepted() => {
+                    ipv4 = Some(home);
+                }
+                MobilityOption::Ipv4DefaultRouter(_) => router = true,
+                MobilityOption::GreKey(key) => uplink = key,
                 _ => {}
             }
         }
@@ -346,16 +427,59 @@ impl Load {
         let Some(hnp) = hnp.filter(|p| *p != HomePrefix::ALL_ZERO) else {
             return wrong("no prefix");
         };
-        if node.hnp.is_some_and(|before| before != hnp) {
-            return wrong("prefix changed");
+        if self.plan.mix.ipv4(n) && ipv4.is_none_or(|home| home.addr().is_unspecified()) {
+            return wrong("no IPv4 address");
         }
-        if self.owners.get(&hnp).is_some_and(|owner| *owner != n) {
+        if ipv4.is_some() != self.plan.mix.ipv4(n) || (ipv4.is_some() && !ends && !router) {
+            return wrong("IPv4 address or router");
+        }
+        // RFC 5845 4.2: a de-registration has no key.
+        if !ends && uplink.is_some() != self.plan.mix.gre(n) {
+            return wrong("uplink key");
+        }
+        let granted = Granted { hnp, link_local, ipv4, uplink };
+        self.check_identity(n, node.has, granted, ends).map(|()| match node.has {
+            // What ends is what there was.
+            Some(had) if ends => had,
+            _ => granted,
+        })
+    }
+
+    /// What is granted is the node's alone, and what it had before.
+    fn check_identity(
+        &self,
+        n: u32,
+        had: Option<Granted>,
+        granted: Granted,
+        ends: bool,
+    ) -> Result<(), String> {
+        let wrong = |what: &str| Err(what.to_owned());
+        let other = |owner: Option<&u32>| owner.is_some_and(|owner| *owner != n);
+        if let Some(had) = had {
+            if had.hnp != granted.hnp {
+                return wrong("prefix changed");
+            }
+            if had.link_local.is_some() && had.link_local != granted.link_local {
+                return wrong("link-local address changed");
+            }
+            if had.ipv4 != granted.ipv4 {
+                return wrong("IPv4 address changed");
+            }
+            // RFC 5845 3.3.2: also over handoffs.
+            if !ends && had.uplink != granted.uplink {
+                return wrong("uplink key changed");
+            }
+        }
+        if other(self.owners.get(&granted.hnp)) {
             return wrong("prefix given twice");
         }
-        if node.link_local.is_some_and(|before| link_local != Some(before)) {
-            return wrong("link-local address changed");
+        if granted.ipv4.is_some_and(|home| other(self.ipv4_owners.get(&home.addr()))) {
+            return wrong("IPv4 address given twice");
         }
-        Ok((hnp, link_local))
+        if granted.uplink.is_some_and(|key| other(self.key_owners.get(&key))) {
+            return wrong("uplink key given twice");
+        }
+        Ok(())
     }
 }
 

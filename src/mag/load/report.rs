@@ -16,6 +16,8 @@ struct Row<'a> {
     seconds: f64,
     accepted_per_second: f64,
     latency_us: Latency,
+    revocations: u64,
+    heartbeats: u64,
     errors: &'a BTreeMap<String, u64>,
 }
 
@@ -56,6 +58,8 @@ impl<'a> Row<'a> {
                 p999: us(latency.permille(999)),
                 max: us(latency.max()),
             },
+            revocations: outcome.revocations,
+            heartbeats: outcome.heartbeats,
             errors: &outcome.errors,
         }
     }
@@ -103,6 +107,10 @@ pub(super) fn table(outcomes: &[Outcome], out: &mut impl Write) -> io::Result<()
             l.p999,
             l.max
         )?;
+        let answered = [("revocations", row.revocations), ("heartbeats", row.heartbeats)];
+        for (kind, count) in answered.iter().filter(|(_, count)| *count > 0) {
+            writeln!(out, "{:<11} {count:>9} {kind}", "  answered")?;
+        }
         for (kind, count) in row.errors {
             writeln!(out, "{:<11} {count:>9} {kind}", "  error")?;
         }

@@ -3,13 +3,18 @@
 use super::*;
 use crate::mobility::Lma;
 use crate::mobility::action::Action;
-use crate::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
+use crate::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile, Source};
 use crate::mobility::event::Event;
-use crate::mobility::message::OwnedOptions;
-use crate::wire::mh::Status;
+use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg, Transport};
+use crate::wire::mh::{
+    BindingRevocationIndication, Heartbeat, HeartbeatFlags, Ipv4HomeStatus, RevocationFlags,
+    RevocationStatus, RevocationTrigger, Status,
+};
 
 const LMA: AnchorAddr = AnchorAddr(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1));
 const FIRST: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 0x11);
+const LMA4: AnchorAddr = AnchorAddr(Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped());
+const FIRST4: Ipv6Addr = Ipv4Addr::new(192, 0, 2, 11).to_ipv6_mapped();
 const ALL: [Phase; 5] =
     [Phase::Register, Phase::Refresh, Phase::Handoff, Phase::Handoff, Phase::Deregister];
 
@@ -25,6 +30,7 @@ fn plan(nodes: u32) -> Plan {
         lifetime: Lifetime(900),
         reply_timeout: Duration::from_secs(2),
         phases: ALL.to_vec(),
+        mix: Mix::default(),
     }
 }
 
@@ -35,6 +41,26 @@ fn anchor(capacity: usize) -> Lma {
         pools: vec![PoolConfig::new("2001:db8:100::/40".parse().expect("prefix"), 64)],
         mags: (0..3).map(|n| MagConfig::new(mag_address(FIRST, n))).collect(),
         max_bindings: capacity,
+        ..LmaConfig::new(LMA, policy)
+    })
+}
+
+/// An anchor on both families that gives out addresses of both.
+fn dual_stack_anchor() -> Lma {
+    let policy = Policy::new(Some(Profile {
+        ipv4: Source::Pool(1),
+        ..Profile::ipv6(0, Duration::from_secs(3600))
+    }));
+    let home = "10.0.0.0/16".parse().expect("prefix");
+    let mags = (0..3).flat_map(|n| [mag_address(FIRST, n), mag_address(FIRST4, n)]);
+    Lma::new(LmaConfig {
+        lma_address_ipv4: LMA4.0.to_ipv4_mapped(),
+        accept_forced_udp: true,
+        pools: vec![
+            PoolConfig::new("2001:db8:100::/40".parse().expect("prefix"), 64),
+            PoolConfig::new(home, 128),
+        ],
+        mags: mags.map(MagConfig::new).collect(),
         ..LmaConfig::new(LMA, policy)
     })
 }
@@ -80,6 +106,92 @@ fn every_phase_of_every_node_is_accepted_by_the_anchors_core() {
         assert!(o.took >= Duration::from_millis(499) && o.took <= Duration::from_millis(510));
         assert_eq!(o.latency.max(), Duration::from_millis(1));
     }
+}
+
+#[test]
+fn nodes_of_all_kinds_keep_prefix_address_and_key_over_handoffs() {
+    let mix = Mix { ipv4: 60, gre: 40, udp: 50 };
+    for (lma, first_mag) in [(LMA, FIRST), (LMA4, FIRST4)] {
+        let plan = Plan { lma, first_mag, mix, ..plan(200) };
+        for o in run(plan, &mut dual_stack_anchor(), |_| true) {
+            assert_eq!(o.accepted, 200, "{:?}: {:?}", o.phase, o.errors);
+        }
+    }
+    let kinds: std::collections::BTreeSet<_> =
+        (0..200).map(|n| (mix.ipv4(n), mix.gre(n), mix.udp(n))).collect();
+    assert_eq!(kinds.len(), 8, "every combination occurs");
+}
+
+#[test]
+fn address_or_key_that_is_missing_or_changes_is_an_error() {
+    let mix = Mix { ipv4: 100, gre: 100, udp: 0 };
+    let plan = Plan { mix, phases: vec![Phase::Register, Phase::Handoff], ..plan(10) };
+    let changed = |with: MobilityOption<'_>| {
+        let mut answers = 0;
+        let outcomes = run(plan.clone(), &mut dual_stack_anchor(), |ack| {
+            answers += 1;
+            if answers == 15 {
+                replace(ack, with);
+            }
+            true
+        });
+        assert!(outcomes[0].errors.is_empty());
+        outcomes[1].errors.clone()
+    };
+    let only = |kind: &str| BTreeMap::from([(kind.to_owned(), 1)]);
+    let home = Ipv4Home::new(Ipv4Addr::new(10, 0, 9, 9), 16).expect("length");
+    let reply = MobilityOption::Ipv4HomeAddressReply(Ipv4HomeStatus::SUCCESS, home);
+    assert_eq!(changed(reply), only("IPv4 address changed"));
+    let reply = MobilityOption::Ipv4HomeAddressReply(Ipv4HomeStatus::REASON_UNSPECIFIED, home);
+    assert_eq!(changed(reply), only("no IPv4 address"));
+    assert_eq!(changed(MobilityOption::GreKey(Some(GreKey(9999)))), only("uplink key changed"));
+    assert_eq!(changed(MobilityOption::GreKey(None)), only("uplink key"));
+}
+
+#[test]
+fn revocations_and_heartbeats_are_answered_and_a_revoked_node_has_nothing() {
+    let mut lma = anchor(10);
+    let mut load = Load::new(Plan { phases: vec![Phase::Register], ..plan(1) }, at(0));
+    let pbu = load.poll_send(at(0)).expect("due");
+    let mut actions = Vec::new();
+    lma.handle(Event::Pbu(pbu), at(0), &mut actions);
+    for action in actions {
+        if let Action::Reply { ack, .. } = action {
+            load.answer(&ack, at(1));
+        }
+    }
+    assert!(load.nodes[0].has.is_some());
+    let message = |body, options: &[MobilityOption<'_>]| PeerMsg {
+        src: LMA.0,
+        dst: FIRST,
+        transport: Transport::Ipv6,
+        body,
+        options: OwnedOptions::from_options(options).expect("short"),
+    };
+    let beat = Heartbeat { flags: HeartbeatFlags::default(), seq: 9 };
+    let answer = load.peer(&message(PeerBody::Heartbeat(beat), &[])).expect("an answer");
+    assert_eq!((answer.src, answer.dst), (FIRST, LMA.0));
+    let beat = Heartbeat { flags: HeartbeatFlags::R, seq: 9 };
+    assert_eq!(answer.body, PeerBody::Heartbeat(beat));
+
+    let bri = |trigger| {
+        let flags = RevocationFlags::P;
+        let named = [MobilityOption::MnId(MnId::NAI, b"mn7@load.example")];
+        let bri = BindingRevocationIndication { trigger, seq: SeqNo(3), flags };
+        message(PeerBody::Bri(bri), &named)
+    };
+    let status = |answer: Option<PeerMsg>| match answer.map(|a| a.body) {
+        Some(PeerBody::Bra(bra)) => bra.status,
+        other => unreachable!("{other:?}"),
+    };
+    let (handoff, admin) = (RevocationTrigger::HANDOFF_UNKNOWN, RevocationTrigger::ADMINISTRATIVE);
+    assert_eq!(status(load.peer(&bri(handoff))), RevocationStatus::SUCCESS);
+    assert!(load.nodes[0].has.is_some(), "it went to another gateway");
+    assert_eq!(status(load.peer(&bri(admin))), RevocationStatus::SUCCESS);
+    assert!(load.nodes[0].has.is_none() && load.owners.is_empty());
+    assert_eq!(status(load.peer(&bri(admin))), RevocationStatus::BINDING_DOES_NOT_EXIST);
+    let counted = load.outcomes().last().map(|o| (o.revocations, o.heartbeats));
+    assert_eq!(counted, Some((3, 1)));
 }
 
 #[test]

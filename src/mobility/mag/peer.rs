@@ -26,7 +26,7 @@ const INITIAL_BRA_TIMEOUT: Duration = Duration::from_secs(1);
 /// `MAX_BRACK_TIMEOUT` (RFC 5846 11).
 const MAX_BRA_TIMEOUT: Duration = Duration::from_secs(2);
 /// `BRIMaxRetriesNumber` (RFC 5846 11): transmissions after the first.
-const BRI_RETRIES: u8 = 2;
+const BRI_RETRIES: u8 = 1;
 
 /// The anchors, and what they cannot do.
 #[derive(Debug, Default)]

@@ -229,8 +229,9 @@ impl Cx<'_> {
         self.audit(AuditKind::Refused(ack.status.0));
         let until = match ack.status {
             // (8): register again, to reassert the node's presence; at the pace of retransmissions,
-            // for the anchor may have accepted a later update of another gateway.
-            Status::TIMESTAMP_LOWER_THAN_PREV_ACCEPTED => {
+            // for the anchor may have accepted a later update of another gateway. RFC 4285 6 has
+            // the same for its own time, which is corrected where it is put in.
+            Status::TIMESTAMP_LOWER_THAN_PREV_ACCEPTED | Status::MIPV6_ID_MISMATCH => {
                 if x.ask.handoff == HandoffIndicator::NOT_CHANGED {
                     x.ask = self.registration();
                 }

@@ -97,3 +97,22 @@ fn identifier_of_any_subtype_is_sent_and_recognised() {
     w.accept(&pbu);
     assert_eq!(w.state(), Some(StateName::Bound));
 }
+
+// proves: AUTH-5.3-2
+#[test]
+fn update_that_was_not_authentic_is_not_repeated() {
+    let mut w = World::new();
+    let pbu = only_pbu(&w.attach(attachment()));
+    w.refuse(&pbu, Status::MIPV6_AUTH_FAIL);
+    assert_eq!(w.state(), Some(StateName::Denied));
+    assert_eq!(pbus(&w.wait(secs(3600))), []);
+}
+
+// proves: AUTH-6-13
+#[test]
+fn update_whose_time_was_refused_is_sent_again_at_the_pace_of_retransmissions() {
+    let mut w = World::new();
+    let pbu = only_pbu(&w.attach(attachment()));
+    assert_eq!(pbus(&w.refuse(&pbu, Status::MIPV6_ID_MISMATCH)), []);
+    assert_eq!(pbus(&w.wait(secs(1))).len(), 1);
+}

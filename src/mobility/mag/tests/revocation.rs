@@ -303,15 +303,14 @@ fn acknowledgement_with_another_number_is_ignored() {
 
 // proves: REVOKE-9.2-7, REVOKE-6.3-1, REVOKE-6.3-2, REVOKE-6.3-3
 #[test]
-fn our_revocation_is_repeated_after_1_and_2_seconds_and_then_taken_for_done() {
+fn our_revocation_is_repeated_after_1_second_and_taken_for_done_after_2_more() {
     let mut w = two_nodes();
     let (first, _) = revoke_all(&mut w);
     assert_eq!(sent(&w.wait(Duration::from_millis(999))), []);
     assert_eq!(sent(&w.wait(Duration::from_millis(1))), sent(&first));
     assert_eq!(sent(&w.wait(Duration::from_millis(1999))), []);
-    assert_eq!(sent(&w.wait(Duration::from_millis(1))), sent(&first));
     assert_eq!(w.mag.links().count(), 2);
-    let actions = w.wait(secs(2));
+    let actions = w.wait(Duration::from_millis(1));
     assert!(audits(&actions).contains(&AuditKind::RevocationUnanswered));
     assert_eq!((sent(&actions), w.mag.links().count()), (vec![], 0));
 }

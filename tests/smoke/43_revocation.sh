@@ -1,0 +1,24 @@
+#!/bin/bash
+# The operator deletes a binding: the gateway is told, ends the session and tells the node.
+# proves: REVOKE-6.1.2-1
+. "$(dirname "$0")/_init.sh"
+
+sessions() { mag 1 show --json | jq '.bindings | length'; }
+default_routes() { in_ns mn ip -6 -j route show default | jq length; }
+
+lab_up
+anchord_start
+mag_start 1
+attach 1a
+equal "mag1's sessions" "$(sessions)" 1
+capture access anchor access-dpdk
+ctl binding del $MN_ID
+eventually "mag1 has no session" test "$(sessions)" == 0
+equal "mag1's sessions after the revocation" "$(sessions)" 0
+eventually "the node has no default router" test "$(default_routes)" == 0
+captured access
+equal "indications" "$(count_frames access 'mip6.mhtype == 16 && mip6.bri_br.type == 1')" 1
+equal "acknowledgements: success" "$(count_frames access 'mip6.mhtype == 16 && mip6.bri_status == 0')" 1
+equal "revocations at mag1" "$(mag 1 show --json | jq .counters.revoked)" 1
+solicit
+eventually "the node is bound again" binding_is_at $MAG1
