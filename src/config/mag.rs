@@ -419,10 +419,19 @@ mod tests {
         let config = parse(SAMPLE, Path::new("mag.toml")).expect("sample is valid");
         assert!(config.core.timestamps);
         assert!(!config.tunnel.local_routing);
-        assert_eq!(config.access[0].mac, Some(MacAddr([2, 0, 0x5e, 0, 0x52, 0x13])));
+        assert_eq!(config.access[0].mac, Some(MacAddr([0, 0, 0x5e, 0, 0x52, 0x13])));
         assert_eq!(config.core.fixed_link_local, None);
         assert_eq!(config.mobile_nodes[0].profile.mn_id, MnId::nai("mn1@example.org").expect("id"));
         assert_eq!(config.mobile_nodes[0].profile.lma.0.to_string(), "2001:db8:1::1");
+    }
+
+    // proves: PMIP4-5.2-1, PMIP4-5.2-2
+    #[test]
+    fn udp_encapsulation_is_forced_only_if_the_file_says_so() {
+        let read = |text: &str| parse(text, Path::new("mag.toml")).unwrap_or_else(|f| panic!("{f}"));
+        assert!(!read(SAMPLE).core.force_udp);
+        let text = SAMPLE.replacen("[binding]", "[binding]\nforce_udp = true", 1);
+        assert!(read(&text).core.force_udp);
     }
 
     #[test]

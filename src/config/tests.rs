@@ -64,6 +64,16 @@ fn left_out_timers_have_the_defaults_of_rfc_5213() {
     assert_eq!(timers.min_delay_before_bce_delete, Duration::from_millis(2500));
 }
 
+// proves: PMIP4-5.1-1, PMIP4-5.1-2
+#[test]
+fn forced_udp_encapsulation_is_accepted_only_if_the_file_says_so() {
+    let read = |text: &str| parse(text, Path::new("t.toml")).unwrap_or_else(|f| panic!("{f}"));
+    assert!(!read(MINIMAL).node.accept_forced_udp);
+    let config = read(&MINIMAL.replacen("[node]", "[node]\naccept_forced_udp = true", 1));
+    assert!(config.node.accept_forced_udp);
+    assert_eq!(read(&render(&config).to_string()), config);
+}
+
 #[test]
 fn nodes_file_is_taken_from_the_directory_of_the_file() {
     let config = parse(MINIMAL, Path::new("/etc/anchord/a.toml")).unwrap_or_else(|f| panic!("{f}"));

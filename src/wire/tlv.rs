@@ -53,6 +53,7 @@ impl TlvHeader {
 mod tests {
     use super::*;
 
+    // proves: GREKEY-7.1-2
     #[test]
     fn length_other_than_that_of_what_follows_is_refused() {
         for len in 0..8_u8 {
@@ -64,6 +65,7 @@ mod tests {
         }
     }
 
+    // proves: GREKEY-7.2-6
     #[test]
     fn reserved_bits_are_ignored_and_sent_as_zero() {
         let (header, inner) = TlvHeader::parse(&[0x0f, 47, 0, 1, 7]).expect("valid");

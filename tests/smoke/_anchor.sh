@@ -10,6 +10,7 @@ anchord_config() {
 name = "anchor"
 lma_address = "$LMA"
 $(with_ipv4 "lma_address_ipv4 = \"$LMA_IPV4\"" 'accept_forced_udp = true')
+fixed_link_local = ${FIXED_LINK_LOCAL:-false}
 
 [eal]
 file_prefix = "$LAB"
@@ -163,9 +164,11 @@ local_routing = ${MAG_LOCAL_ROUTING:-false}
 
 [[access]]
 interface = "access0"
+${MAG_MAC:+mac = '$MAG_MAC'}
 
 [[access]]
 interface = "access1"
+${MAG_MAC:+mac = '$MAG_MAC'}
 
 [[mobile_node]]
 mn_id = "$MN_ID"

@@ -2,6 +2,9 @@
 
 use super::*;
 
+const BINDING_UPDATE: u8 = 5;
+const BINDING_REVOCATION: u8 = 16;
+
 /// A Mobility Header of 8 bytes with a valid checksum.
 fn header(payload_proto: u8, header_len: u8, kind: u8) -> Vec<u8> {
     let mut header = vec![payload_proto, header_len, kind, 0, 0, 0, 0, 0];
@@ -42,31 +45,35 @@ fn unknown_mh_type_is_answered_by_a_binding_error_with_status_2() {
     assert_eq!(bench.count(Counter::BindingErrorSent), 1);
 }
 
-// proves: MIP6-9.2-5, MIP6-9.2-6, MIP6-9.2-7
+// proves: MIP6-9.2-5, MIP6-9.2-6, MIP6-9.2-7, REVOKE-6.2-1, REVOKE-6.2-2
 #[test]
 fn payload_proto_is_answered_by_a_parameter_problem_that_points_at_it() {
-    let mut bench = Bench::new(Shape::default());
-    let sent = frame(MAG1, &header(17, 1, 5));
-    bench.arrive(&sent);
-    bench.settle();
-    let packet = answer(&mut bench);
-    assert_eq!((packet[6], packet[40], packet[41]), (58, 4, 0), "ICMPv6, type 4, code 0");
-    assert_eq!(packet[44..48], [0, 0, 0, 40], "behind the IPv6 header");
-    assert_eq!(packet[48..], sent[ether::HEADER_LEN..], "quotes the packet");
+    for kind in [BINDING_UPDATE, BINDING_REVOCATION] {
+        let mut bench = Bench::new(Shape::default());
+        let sent = frame(MAG1, &header(17, 1, kind));
+        bench.arrive(&sent);
+        bench.settle();
+        let packet = answer(&mut bench);
+        assert_eq!((packet[6], packet[40], packet[41]), (58, 4, 0), "ICMPv6, type 4, code 0");
+        assert_eq!(packet[44..48], [0, 0, 0, 40], "behind the IPv6 header");
+        assert_eq!(packet[48..], sent[ether::HEADER_LEN..], "quotes the packet");
+    }
 }
 
-// proves: MIP6-9.2-8, MIP6-9.2-9, MIP6-9.2-10
+// proves: MIP6-9.2-8, MIP6-9.2-9, MIP6-9.2-10, REVOKE-6.2-1, REVOKE-6.2-2
 #[test]
 fn header_len_too_small_is_answered_by_a_parameter_problem_that_points_at_it() {
-    let mut bench = Bench::new(Shape::default());
-    bench.arrive(&frame(MAG1, &header(59, 0, 5)));
-    bench.settle();
-    let packet = answer(&mut bench);
-    assert_eq!((packet[40], packet[41]), (4, 0));
-    assert_eq!(packet[44..48], [0, 0, 0, 41]);
+    for kind in [BINDING_UPDATE, BINDING_REVOCATION] {
+        let mut bench = Bench::new(Shape::default());
+        bench.arrive(&frame(MAG1, &header(59, 0, kind)));
+        bench.settle();
+        let packet = answer(&mut bench);
+        assert_eq!((packet[40], packet[41]), (4, 0));
+        assert_eq!(packet[44..48], [0, 0, 0, 41]);
+    }
 }
 
-// proves: MIP6-9.2-2
+// proves: MIP6-9.2-2, REVOKE-6.2-1, REVOKE-6.2-2
 #[test]
 fn bad_checksum_is_discarded_in_silence() {
     let mut bench = Bench::new(Shape::default());
@@ -74,9 +81,12 @@ fn bad_checksum_is_discarded_in_silence() {
     let last = pbu.len() - 1;
     pbu[last] ^= 1;
     bench.arrive(&pbu);
+    let mut revocation = header(59, 1, BINDING_REVOCATION);
+    revocation[6] = 1; // an indication, too late for the checksum
+    bench.arrive(&frame(MAG1, &revocation));
     bench.settle();
     assert!(bench.tx.is_empty());
-    assert_eq!(bench.count(Counter::SignalingChecksum), 1);
+    assert_eq!(bench.count(Counter::SignalingChecksum), 2);
     assert!(bench.control.lma.cache().is_empty());
 }
 

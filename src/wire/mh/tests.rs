@@ -156,19 +156,26 @@ fn header_over_2048_bytes_is_not_emitted() {
     assert_eq!(e, Err(ErrorKind::Length));
 }
 
+// proves: PMIP4-4.1.3.1-2, PMIP4-4.1.3.2-3, PMIP4-4.2.2-7, PMIP4-4.2.2.1-1
 #[test]
 fn in_udp_the_checksum_is_zero_and_any_is_taken() {
-    let mut udp = vec![0xa5; PBU.buffer_len(&[])];
-    assert_eq!(PBU.emit_in_udp(&[], &mut udp), Ok(16));
-    let mut plain = emit(&PBU, &[]);
-    assert_eq!(Message::parse(&udp, SRC, DST).map_err(|e| e.kind), Err(ErrorKind::Checksum));
-    for sum in [[0, 0], [0xff, 0xff], [1, 2]] {
-        udp[4..6].copy_from_slice(&sum);
-        assert_eq!(Message::parse_in_udp(&udp), Ok(Message::Bu(PBU, pad4())), "{sum:?}");
+    fn check<M: MessageData>(m: &M, meant: Message<'_>) {
+        let mut udp = vec![0xa5; m.buffer_len(&[])];
+        assert_eq!(m.emit_in_udp(&[], &mut udp), Ok(16));
+        assert_eq!(udp[4..6], [0, 0]);
+        let mut plain = emit(m, &[]);
+        assert_eq!(Message::parse(&udp, SRC, DST).map_err(|e| e.kind), Err(ErrorKind::Checksum));
+        for sum in [[0, 0], [0xff, 0xff], [1, 2]] {
+            udp[4..6].copy_from_slice(&sum);
+            assert_eq!(Message::parse_in_udp(&udp), Ok(meant), "{sum:?}");
+        }
+        plain[4..6].fill(0);
+        udp[4..6].fill(0);
+        assert_eq!(udp, plain, "otherwise the same");
     }
-    plain[4..6].fill(0);
-    udp[4..6].fill(0);
-    assert_eq!(udp, plain, "otherwise the same");
+    check(&PBU, Message::Bu(PBU, pad4()));
+    let pba = BindingAck { flags: BaFlags::P, seq: SeqNo(7), ..BindingAck::default() };
+    check(&pba, Message::Ba(pba, pad4()));
 }
 
 #[test]

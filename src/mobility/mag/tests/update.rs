@@ -8,7 +8,7 @@ use crate::wire::mh::BuFlags;
 // proves: PMIP6-6.9.1.1-21, PMIP6-6.9.1.1-22, PMIP6-6.9.1.1-24, PMIP6-6.9.1.1-25
 // proves: PMIP6-6.9.1.5-1, PMIP6-6.9.1.5-2, PMIP6-6.9.1.5-3, PMIP6-6.9.1.5-4, PMIP6-6.9.1.5-5
 // proves: PMIP6-6.9.1.5-6, PMIP6-6.9.1.5-7, PMIP6-6.9.1.5-8, PMIP6-6.9.1.5-9, PMIP6-6.9.1.5-13
-// proves: PMIP6-6.9.1.5-10, PMIP6-6.9.1.5-11, PMIP6-6.6-7, PMIP6-8.1-1
+// proves: PMIP6-6.9.1.5-10, PMIP6-6.9.1.5-11, PMIP6-6.6-7, PMIP6-8.1-1, MNID-1-1
 #[test]
 fn first_update_has_the_flags_and_exactly_the_options_of_6_9_1_5() {
     let mut w = World::new();

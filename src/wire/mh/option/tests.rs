@@ -144,6 +144,7 @@ fn ipv4_prefix_length_over_32_is_refused_where_it_stands() {
 }
 
 // proves: PMIP4-3.3.1-2, PMIP4-3.3.2-2, PMIP4-3.3.3-2, PMIP4-3.3.4-2, GREKEY-6.1-1
+// proves: PMIP4-3.2.3.1-6
 #[test]
 fn reserved_bits_are_ignored_and_sent_as_zero() {
     use MobilityOption as O;
