@@ -428,7 +428,8 @@ mod tests {
     // proves: PMIP4-5.2-1, PMIP4-5.2-2
     #[test]
     fn udp_encapsulation_is_forced_only_if_the_file_says_so() {
-        let read = |text: &str| parse(text, Path::new("mag.toml")).unwrap_or_else(|f| panic!("{f}"));
+        let read =
+            |text: &str| parse(text, Path::new("mag.toml")).unwrap_or_else(|f| panic!("{f}"));
         assert!(!read(SAMPLE).core.force_udp);
         let text = SAMPLE.replacen("[binding]", "[binding]\nforce_udp = true", 1);
         assert!(read(&text).core.force_udp);

@@ -114,6 +114,30 @@ fn without_an_address_in_the_answer_only_the_prefix_is_served() {
     }
 }
 
+// proves: PMIP4-3.2.3.2-1, PMIP4-4.2.2-6
+#[test]
+fn acknowledgement_about_ipv4_or_by_ipv4_is_verified_as_any_other() {
+    let changes: [fn(&mut Answer); 5] = [
+        |a| a.seq = a.seq.next(),
+        |a| a.src = COA.0,
+        |a| a.flags = BaFlags::default(),
+        |a| a.timestamp = None,
+        |a| a.lifetime = Lifetime::ZERO,
+    ];
+    for change in changes {
+        let mut by_ipv6 = World::new();
+        let pbu = only_pbu(&by_ipv6.attach(dual_stack()));
+        for (mut w, pbu) in [(by_ipv6, pbu), behind_ipv4(false)] {
+            let mut answer = Answer::to(&pbu);
+            change(&mut answer);
+            let actions = w.event(Event::Pba(answer.message()));
+            assert!(matches!(actions[..], [Action::Audit(_)]), "{actions:?}");
+            assert_eq!(w.state(), Some(StateName::Registering));
+            assert_eq!(installed(&w.accept(&pbu)).len(), 2, "the right one");
+        }
+    }
+}
+
 #[test]
 fn address_that_was_not_asked_for_is_not_taken() {
     let mut w = World::new();
@@ -272,7 +296,7 @@ fn anchor_with_an_ipv4_address_is_spoken_to_by_udp_from_ours() {
     assert_eq!(way(&only_pbu(&w.detach(false))), udp);
 }
 
-// proves: PMIP4-4.2.2-6, PMIP4-4.2.2-8, PMIP4-4.2.2-9, PMIP4-4.2.2-10, PMIP4-4.2.2-11
+// proves: PMIP4-4.2.2-8, PMIP4-4.2.2-9, PMIP4-4.2.2-10, PMIP4-4.2.2-11
 // proves: PMIP4-3.2.3.2-11
 #[test]
 fn nat_detection_option_with_f_tunnels_in_udp_and_anything_else_in_ipv4() {
