@@ -1,7 +1,7 @@
 #!/bin/bash
 # Gateway and anchor have IPv4 between them alone: updates in UDP, packets of both families in UDP.
 # workers: 1 2
-# proves: PMIP4-4.2.2-5, PMIP4-4.2.2-7
+# proves: PMIP4-4.2.2-7
 . "$(dirname "$0")/_init.sh"
 LAB_IPV4=true MAG_IPV4=any MAG_LMA=$LMA_IPV4 MAG_FORCE_UDP=true
 
