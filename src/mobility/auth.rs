@@ -143,6 +143,35 @@ mod tests {
         assert_eq!(corrected(0x1234, clock), (NTP_EPOCH + 1) << 32 | 0x1234);
     }
 
+    /// An update of a gateway at 2001:db8:2::1 with the key 00 01 .. 0f and the SPI 256, made and
+    /// authenticated by Python's `hmac`.
+    const AUTHENTIC: [u8; 88] = *b"\x3b\x0a\x05\0\0\0\0\x07\x82\0\0\x0f\x08\x10\x01mn1@example.org\
+        \x01\x04\0\0\0\0\x16\x12\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x17\x02\0\x01\x18\x02\0\x04\0\x09\x11\x01\
+        \0\0\x01\0\xb0\x81\x9c\x24\x28\x12\xb4\x33\xbc\x0a\x7f\xaa\x01\x02\0\0";
+
+    // proves: AUTH-5.1-4, AUTH-5.1.1-3
+    #[test]
+    fn message_that_others_authenticated_verifies_and_not_with_one_bit_changed() {
+        let gateway = Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 1);
+        let secret = std::array::from_fn::<u8, 16, _>(|n| n.to_le_bytes()[0]);
+        let key = AuthKey { spi: 256, secret: secret.into(), replay_window: None };
+        let verifies = |header: &[u8], care_of| {
+            let option = AuthOption::find(header, AuthOption::MN_HA).ok().flatten();
+            let about = Addresses { care_of, home: gateway };
+            option.is_some_and(|o| key.verifies(&o, header, &about))
+        };
+        assert!(verifies(&AUTHENTIC, gateway));
+        let mut checksummed = AUTHENTIC;
+        checksummed[4..6].copy_from_slice(&[0x12, 0x34]);
+        assert!(verifies(&checksummed, gateway), "the checksum counts as zero");
+        assert!(!verifies(&AUTHENTIC, Ipv6Addr::LOCALHOST));
+        for at in 6..84 {
+            let mut changed = AUTHENTIC;
+            changed[at] ^= 1;
+            assert!(!verifies(&changed, gateway), "octet {at}");
+        }
+    }
+
     #[test]
     fn secret_is_not_shown() {
         let key = AuthKey { spi: 256, secret: [0x5e; 16].into(), replay_window: None };

@@ -212,7 +212,7 @@ impl Lma {
         let fields = Fields::read(msg);
         let mn_id = fields.mn_id.clone();
         // RFC 6275 9.5.4: no answer, and nothing done, if the source is not unicast.
-        if msg.src.is_multicast() || msg.src.is_unspecified() {
+        if !is_unicast(msg.src) {
             return self.audit(AuditKind::Ignored(Ignored::NotUnicast), mn_id, msg, actions);
         }
         self.mags.count(msg.src, |u| u.pbu_received += 1);
@@ -422,6 +422,13 @@ impl Lma {
     ) {
         let proxy_coa = Some(ProxyCoa(msg.src));
         actions.push(Action::Audit(Audit { kind, mn_id, proxy_coa }));
+    }
+}
+
+fn is_unicast(address: Ipv6Addr) -> bool {
+    match address.to_ipv4_mapped() {
+        Some(a) => !a.is_multicast() && !a.is_broadcast() && !a.is_unspecified(),
+        None => !address.is_multicast() && !address.is_unspecified(),
     }
 }
 

@@ -9,8 +9,8 @@
 //!        | no
 //!                                        5.4.1.3        by node
 //! ```
-//! A service that is named (RFC 5149) names the sessions that were begun with it; where an address
-//! is named, that counts, and the service may change with it.
+//! A request is about sessions of the service that it names, or of the default one (RFC 5149 1); but
+//! an address that it names counts more, and the service may change with it.
 //!
 //! It asks the cache and the message only. It runs on [`Fields`], not on a complete request, since
 //! the ordering of messages, which needs the session, is checked before absent options are
@@ -143,9 +143,7 @@ fn by_condition<'a>(bce: &'a Bce, msg: &UpdateMsg, fields: &Fields) -> Found<'a>
 fn by_link_layer_id<'a>(node: Node<'a>, fields: &Fields) -> Found<'a> {
     // (1), (2)
     let same = |b: &&Bce| Some(b.att) == fields.att && b.mn_ll_id == fields.mn_ll_id;
-    // Without a service in the request the default one's comes first (RFC 5149 1).
-    let plain = node.sessions(fields).find(|b| same(b) && b.service.is_none());
-    if let Some(bce) = plain.or_else(|| node.sessions(fields).find(same)) {
+    if let Some(bce) = node.sessions(fields).find(same) {
         return Found::Session(bce);
     }
     match (node.only_session(fields), fields.handoff) {
@@ -169,12 +167,11 @@ fn by_node<'a>(node: Node<'a>, fields: &Fields) -> Found<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Its sessions, newest first; only those of a service if one is named.
+    /// Its sessions with the service that is named, newest first; none named is the default one
+    /// (RFC 5149 1).
     fn sessions(self, fields: &Fields) -> impl Iterator<Item = &'a Bce> {
-        let service = fields.service.as_deref();
-        let of_service = move |b: &&Bce| {
-            service.is_none_or(|name| b.service.as_deref().is_some_and(|s| s.as_bytes() == name))
-        };
+        let named = fields.service.as_deref();
+        let of_service = move |b: &&Bce| b.service.as_deref().map(str::as_bytes) == named;
         self.cache.of_subscriber(self.home, self.mn_id).filter(of_service)
     }
 

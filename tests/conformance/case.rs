@@ -17,22 +17,22 @@
 //! A PBU has all mandatory options, set to what an initial registration of `mn1@example.org` would
 //! have; a step names what differs, and in `without` what is left out.
 
+mod config;
+mod pbu;
+
 use crate::peer;
-use crate::render::{self, address, mag};
-use anchord::addr::{AnchorAddr, HomePrefix, MnId};
+use crate::render::{self, mag};
+use anchord::addr::{HomePrefix, MnId};
 use anchord::mobility::Lma;
-use anchord::mobility::config::{
-    LmaConfig, LmaTimers, MagConfig, PeerConfig, Policy, PoolConfig, Profile,
-};
+use anchord::mobility::config::LmaConfig;
 use anchord::mobility::event::Event;
-use anchord::mobility::message::{OwnedOptions, Transport, UpdateMsg};
-use anchord::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
-use anchord::wire::mh::{
-    AccessTech, BindingUpdate, BuFlags, HandoffIndicator, MobilityOption, SeqNo,
-};
+use anchord::time::{Duration, Instant, MobTimestamp, Now};
+use config::Config;
+use pbu::Pbu;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
+
+pub(crate) use pbu::{LMA_IPV4, auth_data, secret};
 
 /// A whole case.
 #[derive(Debug, Deserialize)]
@@ -42,41 +42,6 @@ pub(crate) struct Case {
     #[serde(default)]
     config: Config,
     pub(crate) step: Vec<Step>,
-}
-
-/// What the anchor is told. `mag1`, `mag2` and `mag3` are authorized for everything.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Config {
-    pool: HomePrefix,
-    delegated_len: u8,
-    prefixes: u8,
-    max_lifetime: u64,
-    default_profile: bool,
-    /// Node to its own prefixes; such a node has the default profile besides.
-    nodes: BTreeMap<String, Vec<HomePrefix>>,
-    disabled: Vec<String>,
-    mags: BTreeMap<String, MagRule>,
-    max_bindings: usize,
-    delete_delay: f64,
-    assign_delay: f64,
-    timestamp_window: f64,
-    mn_generated_timestamp: bool,
-    /// Whether the gateways take part in it, and have their names as identities.
-    revocation: bool,
-    heartbeat: bool,
-    revoke_at_handoff: bool,
-    bri_max_retries: u8,
-}
-
-/// What a gateway may do, where it is not everything.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct MagRule {
-    authorized: bool,
-    prefixes: Vec<HomePrefix>,
-    nodes: Vec<String>,
-    identity: Option<String>,
 }
 
 /// One thing that happens, and what the core says to it.
@@ -95,28 +60,6 @@ pub(crate) struct Step {
     heartbeat: Option<peer::Beat>,
     binding_error: Option<peer::Error>,
     pub(crate) expect: Vec<String>,
-}
-
-/// A Proxy Binding Update.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Pbu {
-    from: String,
-    mn_id: Vec<String>,
-    hnp: Vec<HomePrefix>,
-    handoff: Vec<u8>,
-    att: Vec<u8>,
-    seq: u16,
-    /// Seconds.
-    lifetime: u32,
-    /// Seconds from the anchor's clock at this step; absent: sequence numbers order the messages.
-    timestamp: Option<f64>,
-    mn_ll_id: Option<String>,
-    link_local: Option<String>,
-    alternate_coa: Option<String>,
-    /// Type of an option that nobody knows.
-    unknown: Option<u8>,
-    without: Vec<String>,
 }
 
 /// The process serves from now on.
@@ -222,146 +165,8 @@ pub(crate) fn wall_at(mono: Instant) -> MobTimestamp {
 }
 
 pub(crate) fn mn_id(text: &str) -> MnId {
-    MnId::nai(text).expect("a short identifier")
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        let timers = LmaTimers::default();
-        Self {
-            pool: "2001:db8:a000::/48".parse().expect("a prefix"),
-            delegated_len: 64,
-            prefixes: 1,
-            max_lifetime: 3600,
-            default_profile: true,
-            nodes: BTreeMap::new(),
-            disabled: Vec::new(),
-            mags: BTreeMap::new(),
-            max_bindings: 1000,
-            delete_delay: timers.min_delay_before_bce_delete.as_secs_f64(),
-            assign_delay: timers.max_delay_before_new_bce_assign.as_secs_f64(),
-            timestamp_window: timers.timestamp_validity_window.as_secs_f64(),
-            mn_generated_timestamp: timers.mn_generated_timestamp_in_use,
-            revocation: false,
-            heartbeat: false,
-            revoke_at_handoff: false,
-            bri_max_retries: timers.bri_max_retries,
-        }
-    }
-}
-
-impl Config {
-    fn lma(&self) -> LmaConfig {
-        let profile = Profile {
-            prefixes: self.prefixes,
-            ..Profile::ipv6(0, Duration::from_secs(self.max_lifetime))
-        };
-        let mut policy = Policy::new(self.default_profile.then(|| profile.clone()));
-        for (node, prefixes) in &self.nodes {
-            policy.insert(mn_id(node), profile.clone(), prefixes);
-        }
-        for node in &self.disabled {
-            policy.insert(mn_id(node), Profile { enabled: false, ..profile.clone() }, &[]);
-        }
-        let everything = MagRule::default();
-        let rule = |name| (name, self.mags.get(name).unwrap_or(&everything));
-        LmaConfig {
-            timers: LmaTimers {
-                min_delay_before_bce_delete: Duration::from_secs_f64(self.delete_delay),
-                max_delay_before_new_bce_assign: Duration::from_secs_f64(self.assign_delay),
-                timestamp_validity_window: Duration::from_secs_f64(self.timestamp_window),
-                mn_generated_timestamp_in_use: self.mn_generated_timestamp,
-                revoke_at_handoff: self.revoke_at_handoff,
-                bri_max_retries: self.bri_max_retries,
-                ..LmaTimers::default()
-            },
-            pools: vec![PoolConfig::new(self.pool, self.delegated_len)],
-            mags: ["mag1", "mag2", "mag3"]
-                .map(rule)
-                .map(|(name, rule)| MagConfig {
-                    authorized: rule.authorized,
-                    prefixes: rule.prefixes.clone(),
-                    nodes: rule.nodes.clone(),
-                    peer: PeerConfig {
-                        heartbeat: self.heartbeat,
-                        revocation: self.revocation,
-                        revocation_identity: rule.identity.as_deref().map(mn_id),
-                    },
-                    ..MagConfig::new(mag(name))
-                })
-                .into(),
-            max_bindings: self.max_bindings,
-            max_prefixes: 9 * (self.max_bindings + 1),
-            ..LmaConfig::new(AnchorAddr(address(LMA)), policy)
-        }
-    }
-}
-
-impl Default for MagRule {
-    fn default() -> Self {
-        Self { authorized: true, prefixes: Vec::new(), nodes: Vec::new(), identity: None }
-    }
-}
-
-impl Default for Pbu {
-    fn default() -> Self {
-        Self {
-            from: "mag1".into(),
-            mn_id: vec!["mn1@example.org".into()],
-            hnp: vec!["::/0".parse().expect("a prefix")],
-            handoff: vec![1],
-            att: vec![4],
-            seq: 1,
-            lifetime: 60,
-            timestamp: None,
-            mn_ll_id: None,
-            link_local: None,
-            alternate_coa: None,
-            unknown: None,
-            without: Vec::new(),
-        }
-    }
-}
-
-impl Pbu {
-    fn message(&self, now: Now) -> UpdateMsg {
-        let with = |name: &str| !self.without.iter().any(|w| w == name);
-        let ids: Vec<MnId> = self.mn_id.iter().map(|m| mn_id(m)).collect();
-        let ll_id = self.mn_ll_id.as_deref().map(render::bytes_of_hex);
-        let mut options = Vec::new();
-        if with("mn_id") {
-            options.extend(ids.iter().map(|m| MobilityOption::MnId(m.subtype(), m.bytes())));
-        }
-        if with("hnp") {
-            options.extend(self.hnp.iter().map(|p| MobilityOption::HomeNetworkPrefix(*p)));
-        }
-        if with("handoff") {
-            let hints = self.handoff.iter();
-            options.extend(hints.map(|h| MobilityOption::HandoffIndicator(HandoffIndicator(*h))));
-        }
-        if with("att") {
-            options.extend(self.att.iter().map(|a| MobilityOption::AccessTech(AccessTech(*a))));
-        }
-        let timestamp = self.timestamp.map(|skew| shifted(now.wall, skew));
-        options.extend(timestamp.map(MobilityOption::Timestamp));
-        options.extend(ll_id.as_deref().map(MobilityOption::MnLinkLayerId));
-        options.extend(self.link_local.as_deref().map(|a| MobilityOption::LinkLocal(address(a))));
-        let coa = self.alternate_coa.as_deref();
-        options.extend(coa.map(|c| MobilityOption::AlternateCoa(mag(c))));
-        options.extend(self.unknown.map(|kind| MobilityOption::Unknown(kind, &[1, 2, 3])));
-        UpdateMsg {
-            src: mag(&self.from),
-            dst: address(LMA),
-            transport: Transport::Ipv6,
-            update: BindingUpdate {
-                seq: SeqNo(self.seq),
-                flags: BuFlags(BuFlags::A.0 | BuFlags::P.0),
-                lifetime: Lifetime::at_most(Duration::from_secs(self.lifetime.into())),
-            },
-            options: OwnedOptions::from_options(&options).expect("options that fit"),
-            header: Box::default(),
-        }
-    }
+    // An empty one is none that people may write.
+    text.parse().ok().or_else(|| MnId::nai(text)).expect("a short identifier")
 }
 
 /// The text of a case with the expectations of its steps replaced.

@@ -2,88 +2,37 @@
 //! other as the RFC tells them. After every step the core must say what the model says, and what
 //! it said so far must add up to what its cache holds.
 
-use crate::case::{LMA, START};
-use crate::render::{address, mag};
+mod ops;
+
+use crate::case::START;
+use crate::render::mag;
 use crate::world::{World, invariants};
-use anchord::addr::HomePrefix;
-use anchord::mobility::action::{Action, AuditKind, Ignored};
+use anchord::addr::{Encap, HomePrefix};
+use anchord::mobility::action::{Action, AuditKind, BindingId, Ignored};
 use anchord::mobility::event::Event;
-use anchord::mobility::message::{OwnedOptions, Transport, UpdateMsg};
-use anchord::time::{Duration, Lifetime, MobTimestamp, Now};
-use anchord::wire::mh::{
-    AccessTech, BindingUpdate, BuFlags, HandoffIndicator, MobilityOption, SeqNo,
-};
+use anchord::mobility::message::UpdateMsg;
+use anchord::time::{Duration, MobTimestamp, Now};
+use anchord::wire::mh::MobilityOption;
+use ops::{Pbu, mag_name};
 use proptest::prelude::*;
+use std::net::Ipv4Addr;
 
-/// One thing that may happen.
-#[derive(Debug, Clone)]
-pub(crate) enum Op {
-    /// So many ticks pass.
-    Wait(u64),
-    Pbu(Pbu),
-    /// The process restarts: all that is left is what was persisted.
-    Restart,
-    Delete(u8),
-}
-
-/// A PBU, its prefixes still relative to what the node has.
-#[derive(Debug, Clone)]
-pub(crate) struct Pbu {
-    node: u8,
-    mag: u8,
-    hnp: Hnp,
-    hint: u8,
-    att: u8,
-    interface: u8,
-    seq: u16,
-    /// Ticks from the anchor's clock.
-    skew: Option<i64>,
-    ends: bool,
-}
-
-/// Which prefixes a PBU names.
-#[derive(Debug, Clone)]
-pub(crate) enum Hnp {
-    AllZero,
-    /// All those of the node's session with this number, or `ALL_ZERO` if it has none.
-    Own(usize),
-    /// The first of them only.
-    Part(usize),
-    /// The prefix with this number of the pool.
-    Pool(u16),
-    NotOurs,
-}
-
-pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
-    let hnp = prop_oneof![
-        4 => Just(Hnp::AllZero),
-        6 => (0..3_usize).prop_map(Hnp::Own),
-        1 => (0..3_usize).prop_map(Hnp::Part),
-        1 => (0..16_u16).prop_map(Hnp::Pool),
-        1 => Just(Hnp::NotOurs),
-    ];
-    let skew = prop_oneof![2 => Just(None), 3 => (-25_i64..25).prop_map(Some)];
-    let who = (0..3_u8, 1..4_u8, hnp, 0..6_u8, 4..6_u8, 0..3_u8);
-    let pbu = (who, 0..6_u16, skew, prop::bool::weighted(0.25)).prop_map(
-        |((node, mag, hnp, hint, att, interface), seq, skew, ends)| {
-            Op::Pbu(Pbu { node, mag, hnp, hint, att, interface, seq, skew, ends })
-        },
-    );
-    let op = prop_oneof![
-        10 => pbu,
-        4 => prop_oneof![0..20_u64, 0..768_u64, 0..4480_u64].prop_map(Op::Wait),
-        1 => Just(Op::Restart),
-        1 => (0..3_u8).prop_map(Op::Delete),
-    ];
-    prop::collection::vec(op, 1..60)
-}
+pub(crate) use ops::{Op, ops};
 
 /// What the model holds of a session.
 #[derive(Debug, Clone)]
 struct Session {
+    id: u64,
     node: u8,
     mag: u8,
     hnp: Vec<HomePrefix>,
+    ipv4: Option<Ipv4Addr>,
+    /// It gets a prefix, an address, a key: filled in from what the anchor chose.
+    gets: [bool; 3],
+    /// As the last update asked for it.
+    gre: Option<Option<u32>>,
+    /// Ours, once it was needed.
+    uplink: Option<u32>,
     att: u8,
     interface: u8,
     seq: u16,
@@ -99,7 +48,7 @@ struct Waiting {
     msg: UpdateMsg,
     pbu: Pbu,
     timestamp: Option<u64>,
-    session: Vec<HomePrefix>,
+    session: u64,
     in_order: bool,
     until: u64,
 }
@@ -115,6 +64,7 @@ enum Answer {
 #[derive(Debug, Default)]
 struct Model {
     now: u64,
+    last_id: u64,
     sessions: Vec<Session>,
     waiting: Vec<Waiting>,
     /// Answers that were due since the last look.
@@ -122,8 +72,12 @@ struct Model {
 }
 
 /// Sessions that the table holds, and prefixes that the pool has.
-const TABLE: usize = 5;
+const TABLE: usize = 6;
 const POOL: u128 = 8;
+/// The first address of the IPv4 pool, and those that are given out.
+const IPV4_POOL: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 0);
+const IPV4_LAST: usize = 6;
+const IPV4_FIRST: usize = 2;
 const LIFETIME: u64 = 60 * TICKS;
 const DELETE_DELAY: u64 = 10 * TICKS;
 const ASSIGN_DELAY: u64 = 3 * TICKS / 2;
@@ -136,10 +90,11 @@ fn pool_prefix(n: u128) -> HomePrefix {
     HomePrefix::new((base.bits() | (n << 64)).into(), 64).expect("a prefix")
 }
 
-/// The configuration that the model assumes: one prefix a session, three gateways.
+/// The configuration that the model assumes: one prefix a session, four gateways.
 pub(crate) const CONFIG: &str = r#"
 pool = "2001:db8:a000::/61"
-max_bindings = 5
+pool_ipv4 = "10.1.0.0/29"
+max_bindings = 6
 max_lifetime = 60
 "#;
 
@@ -155,41 +110,6 @@ fn stamp(now: u64, skew: i64) -> MobTimestamp {
 }
 
 impl Model {
-    /// The message that `pbu` stands for now.
-    fn message(&self, pbu: &Pbu) -> UpdateMsg {
-        let own = |n: usize| self.sessions.iter().filter(|s| s.node == pbu.node).nth(n);
-        let all_zero = vec!["::/0".parse().expect("a prefix")];
-        let hnp = match pbu.hnp {
-            Hnp::AllZero => all_zero,
-            Hnp::Own(n) => own(n).map_or(all_zero, |s| s.hnp.clone()),
-            Hnp::Part(n) => own(n).map_or(all_zero, |s| {
-                vec![s.hnp[0], pool_prefix(7)] // never the whole of a session
-            }),
-            Hnp::Pool(n) => vec![pool_prefix(n.into())],
-            Hnp::NotOurs => vec!["2001:db8:beef::/64".parse().expect("a prefix")],
-        };
-        let id = format!("mn{}@example.org", pbu.node);
-        let mut options = vec![MobilityOption::MnId(1, id.as_bytes())];
-        options.extend(hnp.iter().map(|p| MobilityOption::HomeNetworkPrefix(*p)));
-        options.push(MobilityOption::HandoffIndicator(HandoffIndicator(pbu.hint)));
-        options.push(MobilityOption::AccessTech(AccessTech(pbu.att)));
-        let interface = [2, 0, 0, 0, 0, pbu.interface];
-        if pbu.interface > 0 {
-            options.push(MobilityOption::MnLinkLayerId(&interface));
-        }
-        let timestamp = pbu.skew.map(|skew| stamp(self.now, skew));
-        options.extend(timestamp.map(MobilityOption::Timestamp));
-        let lifetime = if pbu.ends { Lifetime::ZERO } else { Lifetime(15) };
-        UpdateMsg {
-            src: mag(&format!("mag{}", pbu.mag)),
-            dst: address(LMA),
-            transport: Transport::Ipv6,
-            update: BindingUpdate { seq: SeqNo(pbu.seq), flags: BuFlags::P, lifetime },
-            options: OwnedOptions::from_options(&options).expect("options that fit"),
-            header: Box::default(),
-        }
-    }
-
     /// Lets time pass: what ends first, ends first.
     fn wait(&mut self, ticks: u64) {
         let until = self.now + ticks;
@@ -218,7 +138,7 @@ impl Model {
     /// A session ends; what waited for it has nothing to wait for.
     fn end(&mut self, n: usize) {
         let gone = self.sessions.remove(n);
-        while let Some(n) = self.waiting.iter().rposition(|w| w.session == gone.hnp) {
+        while let Some(n) = self.waiting.iter().rposition(|w| w.session == gone.id) {
             let w = self.waiting.remove(n);
             self.create(&w.pbu, &w.msg, w.timestamp);
         }
@@ -229,8 +149,8 @@ impl Model {
         if self.sessions.iter().any(|s| s.last == *msg) {
             return self.answers.push(Answer::Status(0));
         }
-        let named: Vec<HomePrefix> = msg.options.iter().filter_map(prefix_of).collect();
-        let found = self.find(pbu, &named);
+        let asked = Asked::of(msg);
+        let found = self.find(pbu, &asked);
         // 5.5
         let session = match found {
             Found::Update(n) | Found::Maybe(n) | Found::Beside(n) => Some(n),
@@ -258,6 +178,10 @@ impl Model {
                 _ => {}
             }
         }
+        // 5.3.1 (10), 5844 3.1.2.1
+        if asked.hnp.is_empty() && asked.ipv4.is_none() {
+            return self.answers.push(Answer::Status(158));
+        }
         // 5.3.1 (13)
         match found {
             Found::Refuse(status, _) => self.answers.push(Answer::Status(status)),
@@ -268,22 +192,22 @@ impl Model {
                 self.answers.push(Answer::Silence);
             }
             Found::Beside(n) if self.sessions[n].deleting => self.update(n, pbu, msg, timestamp),
-            Found::Beside(_) => self.answers.push(Answer::Status(155)),
+            Found::Beside(_) if asked.named_hnp() => self.answers.push(Answer::Status(155)),
+            Found::Beside(_) => self.answers.push(Answer::Status(171)),
             Found::Maybe(n) => self.park(n, pbu, msg, timestamp, in_order),
             Found::New => self.create(pbu, msg, timestamp),
         }
     }
 
     /// 5.4.1
-    fn find(&self, pbu: &Pbu, named: &[HomePrefix]) -> Found {
+    fn find(&self, pbu: &Pbu, asked: &Asked) -> Found {
         let of_node = |s: &Session| s.node == pbu.node;
         let only = {
             let mut own = (0..self.sessions.len()).filter(|n| of_node(&self.sessions[*n]));
             own.next().filter(|_| own.next().is_none())
         };
-        if named.iter().any(|p| p.bits() != 0) {
-            let holders: Vec<usize> = named
-                .iter()
+        if asked.named_hnp() {
+            let holders: Vec<usize> = (asked.hnp.iter())
                 .filter_map(|p| self.sessions.iter().position(|s| s.hnp.contains(p)))
                 .collect();
             let own = holders.iter().copied().find(|n| of_node(&self.sessions[*n]));
@@ -292,17 +216,18 @@ impl Model {
                 return Found::Refuse(155, before);
             }
             let Some(n) = own else { return Found::New };
-            let s = &self.sessions[n];
-            if named != s.hnp {
+            if asked.hnp != self.sessions[n].hnp {
                 return Found::Refuse(159, Some(n));
             }
-            let conditions = [
-                pbu.interface != 0 && pbu.interface == s.interface && pbu.att == s.att,
-                pbu.hint == 2,
-                pbu.interface == 0 && s.interface == 0 && pbu.att == s.att && pbu.hint == 3,
-                pbu.mag == s.mag && pbu.att == s.att,
-            ];
-            return if conditions.contains(&true) { Found::Update(n) } else { Found::Beside(n) };
+            return self.find_by_condition(n, pbu);
+        }
+        // 5844 3.1.2.7
+        if let Some(a) = asked.named_ipv4() {
+            return match self.sessions.iter().position(|s| s.ipv4 == Some(a)) {
+                None => Found::New,
+                Some(n) if !of_node(&self.sessions[n]) => Found::Refuse(171, None),
+                Some(n) => self.find_by_condition(n, pbu),
+            };
         }
         let maybe = |n: usize| {
             if self.sessions[n].deleting { Found::Update(n) } else { Found::Maybe(n) }
@@ -323,23 +248,64 @@ impl Model {
         }
     }
 
+    /// 5.4.1.1 (5), (6)
+    fn find_by_condition(&self, n: usize, pbu: &Pbu) -> Found {
+        let s = &self.sessions[n];
+        let conditions = [
+            pbu.interface != 0 && pbu.interface == s.interface && pbu.att == s.att,
+            pbu.hint == 2,
+            pbu.interface == 0 && s.interface == 0 && pbu.att == s.att && pbu.hint == 3,
+            pbu.mag == s.mag && pbu.att == s.att,
+        ];
+        if conditions.contains(&true) { Found::Update(n) } else { Found::Beside(n) }
+    }
+
+    /// 5844 3.1.2.2: whether a session can have the address that is asked for.
+    fn check_ipv4(&self, asked: &Asked) -> Result<(), u8> {
+        let held: Vec<Ipv4Addr> = self.sessions.iter().filter_map(|s| s.ipv4).collect();
+        // Chosen in this step, not yet filled in; what waited names no address.
+        let chosen = self.sessions.iter().filter(|s| s.gets[1]).count();
+        match (asked.ipv4, asked.named_ipv4()) {
+            (None, _) => Ok(()),
+            (_, None) if held.len() + chosen > IPV4_LAST - IPV4_FIRST => Err(130),
+            (_, None) => Ok(()),
+            (_, Some(a)) => {
+                let place = a.to_bits().wrapping_sub(IPV4_POOL.to_bits()) as usize;
+                let free = (IPV4_FIRST..=IPV4_LAST).contains(&place) && !held.contains(&a);
+                if free { Ok(()) } else { Err(171) }
+            }
+        }
+    }
+
     fn create(&mut self, pbu: &Pbu, msg: &UpdateMsg, timestamp: Option<u64>) {
-        let named: Vec<HomePrefix> = msg.options.iter().filter_map(prefix_of).collect();
+        let asked = Asked::of(msg);
         let held = |p: &HomePrefix| self.sessions.iter().any(|s| s.hnp.contains(p));
         if self.sessions.len() >= TABLE {
             return self.answers.push(Answer::Status(130));
         }
         let ours: Vec<HomePrefix> = (0..POOL).map(pool_prefix).collect();
-        let all_zero = named.iter().all(|p| p.bits() == 0);
-        if !all_zero && named.iter().any(|p| !ours.contains(p) || held(p)) {
+        if asked.named_hnp() && asked.hnp.iter().any(|p| !ours.contains(p) || held(p)) {
             return self.answers.push(Answer::Status(155));
         }
+        if let Err(status) = self.check_ipv4(&asked) {
+            return self.answers.push(Answer::Status(status));
+        }
         self.answers.push(Answer::Status(0));
+        self.last_id += 1;
+        let chosen_hnp = !asked.hnp.is_empty() && !asked.named_hnp();
         self.sessions.push(Session {
+            id: self.last_id,
             node: pbu.node,
             mag: pbu.mag,
-            // Filled in from what the anchor chose, if it was asked to choose.
-            hnp: if all_zero { Vec::new() } else { named },
+            ipv4: asked.named_ipv4(),
+            gets: [
+                chosen_hnp,
+                asked.ipv4.is_some() && asked.named_ipv4().is_none(),
+                matches!(pbu.gre, Some(Some(_))),
+            ],
+            hnp: if asked.named_hnp() { asked.hnp } else { Vec::new() },
+            gre: pbu.gre,
+            uplink: None,
             att: pbu.att,
             interface: pbu.interface,
             seq: pbu.seq,
@@ -358,6 +324,28 @@ impl Model {
     }
 
     fn update(&mut self, n: usize, pbu: &Pbu, msg: &UpdateMsg, timestamp: Option<u64>) {
+        let (asked, s) = (Asked::of(msg), &self.sessions[n]);
+        if s.ipv4.is_some() && asked.named_ipv4().is_some_and(|a| s.ipv4 != Some(a)) {
+            return self.answers.push(Answer::Status(171));
+        }
+        let gets_ipv4 = s.ipv4.is_none() && asked.ipv4.is_some();
+        if let (true, Err(status)) = (gets_ipv4, self.check_ipv4(&asked)) {
+            return self.answers.push(Answer::Status(status));
+        }
+        let s = &mut self.sessions[n];
+        // 5844 3.1.2.4
+        if s.mag != pbu.mag && asked.hnp.is_empty() {
+            s.hnp.clear();
+        }
+        if s.mag != pbu.mag && asked.ipv4.is_none() {
+            s.ipv4 = None;
+        }
+        // 5844 3.1.2.1: a family that it had not.
+        let gets_hnp = s.hnp.is_empty() && !asked.hnp.is_empty();
+        s.ipv4 = s.ipv4.or(asked.named_ipv4());
+        let gets_key = matches!(pbu.gre, Some(Some(_))) && s.uplink.is_none();
+        s.gets = [gets_hnp, gets_ipv4 && s.ipv4.is_none(), gets_key];
+        s.gre = pbu.gre;
         self.take_over(n, pbu, msg, timestamp);
         self.sessions[n].deleting = false;
         self.sessions[n].ends = self.now + LIFETIME;
@@ -370,13 +358,25 @@ impl Model {
             return self.answers.push(Answer::Silence);
         }
         self.take_over(n, pbu, msg, timestamp);
+        // 5844 3.1.2.5
+        let (asked, s) = (Asked::of(msg), &mut self.sessions[n]);
+        if !s.deleting && !s.hnp.is_empty() && s.ipv4.is_some() {
+            match (asked.hnp.is_empty(), asked.ipv4.is_none()) {
+                (true, false) => s.ipv4 = None,
+                (false, true) => s.hnp.clear(),
+                _ => {}
+            }
+            if s.hnp.is_empty() || s.ipv4.is_none() {
+                return self.answers.push(Answer::Status(0));
+            }
+        }
         if !self.sessions[n].deleting {
             self.sessions[n].deleting = true;
             self.sessions[n].ends = self.now + DELETE_DELAY;
         }
         self.answers.push(Answer::Status(0));
-        let hnp = self.sessions[n].hnp.clone();
-        if let Some(w) = self.waiting.iter().rposition(|w| w.session == hnp) {
+        let id = self.sessions[n].id;
+        if let Some(w) = self.waiting.iter().rposition(|w| w.session == id) {
             let w = self.waiting.remove(w);
             if w.in_order {
                 self.update(n, &w.pbu, &w.msg, w.timestamp);
@@ -392,13 +392,13 @@ impl Model {
             msg: msg.clone(),
             pbu: pbu.clone(),
             timestamp: stamp,
-            session: self.sessions[n].hnp.clone(),
+            session: self.sessions[n].id,
             in_order,
             until: self.now + ASSIGN_DELAY,
         };
         match self.waiting.iter_mut().find(|w| same_wait(w, pbu)) {
             Some(old) if is_before(old, stamp, pbu.seq) => {
-                *old = Waiting { until: old.until, session: old.session.clone(), ..new };
+                *old = Waiting { until: old.until, session: old.session, ..new };
             }
             Some(_) => {}
             None => self.waiting.push(new),
@@ -416,10 +416,32 @@ enum Found {
     Refuse(u8, Option<usize>),
 }
 
-fn prefix_of(option: MobilityOption<'_>) -> Option<HomePrefix> {
-    match option {
-        MobilityOption::HomeNetworkPrefix(p) => Some(p),
-        _ => None,
+/// The addresses that a PBU asks for.
+#[derive(Debug)]
+struct Asked {
+    hnp: Vec<HomePrefix>,
+    ipv4: Option<Ipv4Addr>,
+}
+
+impl Asked {
+    fn of(msg: &UpdateMsg) -> Self {
+        let hnp = msg.options.iter().filter_map(|o| match o {
+            MobilityOption::HomeNetworkPrefix(p) => Some(p),
+            _ => None,
+        });
+        let ipv4 = msg.options.iter().find_map(|o| match o {
+            MobilityOption::Ipv4HomeAddressRequest(home) => Some(home.addr()),
+            _ => None,
+        });
+        Self { hnp: hnp.collect(), ipv4 }
+    }
+
+    fn named_hnp(&self) -> bool {
+        self.hnp.iter().any(|p| p.bits() != 0)
+    }
+
+    fn named_ipv4(&self) -> Option<Ipv4Addr> {
+        self.ipv4.filter(|a| !a.is_unspecified())
     }
 }
 
@@ -459,13 +481,14 @@ pub(crate) fn play(ops: Vec<Op>) -> Result<World, TestCaseError> {
                 world.pass_until(clock(model.now))
             }
             Op::Pbu(pbu) => {
-                let msg = model.message(&pbu);
+                let msg = pbu.message(&model.sessions, model.now);
                 model.pbu(&pbu, &msg);
                 world.handle(Event::Pbu(msg), clock(model.now))
             }
             Op::Restart => {
                 // Updates that wait are lost; their gateways send them again.
                 model.waiting.clear();
+                model.last_id = model.sessions.iter().map(|s| s.id).max().unwrap_or(0);
                 world.restart(clock(model.now))
             }
             Op::Delete(node) => {
@@ -482,18 +505,33 @@ pub(crate) fn play(ops: Vec<Op>) -> Result<World, TestCaseError> {
             }
         };
         prop_assert_eq!(&answers(&actions), &std::mem::take(&mut model.answers));
-        // What the anchor chose, in the order in which it chose it.
-        let mut new: Vec<Vec<HomePrefix>> =
-            world.sessions().iter().map(|b| b.hnp.to_vec()).collect();
-        new.retain(|hnp| !model.sessions.iter().any(|s| s.hnp == *hnp));
-        let open = model.sessions.iter_mut().filter(|s| s.hnp.is_empty());
-        for (session, hnp) in open.zip(new) {
-            session.hnp = hnp;
-        }
+        model.fill(&world);
         compare(&world, &model)?;
         invariants(&world, clock(model.now))?;
     }
     Ok(world)
+}
+
+impl Model {
+    /// Takes over what the anchor chose where it was to choose, and no more.
+    fn fill(&mut self, world: &World) {
+        for s in &mut self.sessions {
+            let Some(b) = world.lma.cache().get(BindingId(s.id)) else { continue };
+            let [hnp, ipv4, key] = std::mem::take(&mut s.gets);
+            if hnp {
+                s.hnp = b.hnp.to_vec();
+                assert!(s.hnp.len() == 1 && (0..POOL).any(|n| pool_prefix(n) == s.hnp[0]));
+            }
+            if ipv4 {
+                s.ipv4 = b.ipv4.map(|a| a.home.addr());
+                assert!(s.ipv4.is_some_and(|a| a.octets()[3] >= 2 && a.octets()[3] <= 6));
+            }
+            if key {
+                s.uplink = b.gre_keys.uplink;
+                assert!(s.uplink.is_some());
+            }
+        }
+    }
 }
 
 /// The sessions of both, one by one.
@@ -501,9 +539,13 @@ fn compare(world: &World, model: &Model) -> Result<(), TestCaseError> {
     let sessions = world.sessions();
     prop_assert_eq!(sessions.len(), model.sessions.len());
     for (b, s) in sessions.iter().zip(&model.sessions) {
+        prop_assert_eq!(b.id.0, s.id);
         prop_assert_eq!(b.hnp.to_vec(), s.hnp.clone());
+        prop_assert_eq!(b.ipv4.map(|a| a.home.addr()), s.ipv4);
+        prop_assert_eq!((b.gre_keys.downlink, b.gre_keys.uplink), (s.gre.flatten(), s.uplink));
+        prop_assert_eq!(b.encap, if s.gre.is_some() { Encap::Gre } else { Encap::Ip });
         prop_assert_eq!(b.mn_id.to_string(), format!("mn{}@example.org", s.node));
-        prop_assert_eq!(b.proxy_coa.0, mag(&format!("mag{}", s.mag)));
+        prop_assert_eq!(b.proxy_coa.0, mag(&mag_name(s.mag)));
         prop_assert_eq!((b.att.0, b.seq.0, b.timestamp.0), (s.att, s.seq, s.timestamp));
         prop_assert_eq!(format!("{:?}", b.state) == "Deleting", s.deleting);
         prop_assert_eq!(

@@ -1,17 +1,21 @@
 //! Actions as lines for people.
 
-use crate::case::{LMA, START};
-use anchord::addr::{Encap, MnId};
+mod pba;
+
+use crate::case::{LMA, LMA_IPV4};
+use anchord::addr::{Encap, GreKeys, MnId};
 use anchord::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
-use anchord::mobility::message::{AckMsg, PeerBody, PeerMsg};
-use anchord::wire::mh::{BaFlags, HeartbeatFlags, MobilityOption, RevocationFlags};
+use anchord::mobility::message::{PeerBody, PeerMsg};
+use anchord::wire::mh::{HeartbeatFlags, MobilityOption, RevocationFlags};
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 
-/// The gateways' addresses: `mag1` is `2001:db8:2::1`. Anything else is an address.
+/// The gateways' addresses: `mag1` is `2001:db8:2::1`, `mag1-v4` is `198.51.100.1`. Anything else is
+/// an address.
 pub(crate) fn mag(name: &str) -> Ipv6Addr {
-    match name.strip_prefix("mag") {
-        Some(n) => address(&format!("2001:db8:2::{n}")),
+    match name.strip_prefix("mag").map(|n| (n, n.strip_suffix("-v4"))) {
+        Some((_, Some(n))) => address(&format!("::ffff:198.51.100.{n}")),
+        Some((n, None)) => address(&format!("2001:db8:2::{n}")),
         None => address(name),
     }
 }
@@ -28,15 +32,26 @@ pub(crate) fn bytes_of_hex(text: &str) -> Vec<u8> {
 /// One action.
 pub(crate) fn action(action: &Action) -> String {
     match action {
-        Action::Publish(Publication::Forward(p, path, _)) => {
-            assert_eq!((path.local, path.encap), (address(LMA), Encap::Ip));
-            format!("publish {p} through {}", name(path.remote))
+        Action::Publish(Publication::Forward(p, path, keys)) => {
+            assert_eq!(path.local, ours(path.remote), "of the same family");
+            let key = |k: Option<u32>| k.map_or("-".into(), |k| k.to_string());
+            let keys = match *keys {
+                GreKeys { downlink: None, uplink: None } => String::new(),
+                GreKeys { downlink, uplink } => format!(" {}/{}", key(downlink), key(uplink)),
+            };
+            let encap = match path.encap {
+                Encap::Ip => String::new(),
+                Encap::Gre => format!(" in GRE{keys}"),
+                Encap::Udp(port) => format!(" in UDP to {port}"),
+                Encap::UdpGre(port) => format!(" in UDP to {port}, GRE{keys}"),
+            };
+            format!("publish {p} through {}{encap}", name(path.remote))
         }
         Action::Publish(Publication::Hold(p)) => format!("publish {p} dropped"),
         Action::Publish(Publication::Withdraw(p)) => format!("publish {p} withdrawn"),
         Action::Persist(BindingId(id)) => format!("persist {id}"),
         Action::Reply { ack, held } => {
-            format!("reply {} {}", if *held { "held" } else { "at once" }, reply(ack))
+            format!("reply {} {}", if *held { "held" } else { "at once" }, pba::reply(ack))
         }
         Action::Send { msg, held } => {
             format!("send {} {}", if *held { "held" } else { "at once" }, peer(msg))
@@ -56,52 +71,22 @@ pub(crate) fn action(action: &Action) -> String {
 
 /// The name of a gateway, or its address.
 fn name(address: Ipv6Addr) -> String {
-    let named = (1..=3).map(|n| format!("mag{n}")).find(|m| mag(m) == address);
-    named.unwrap_or_else(|| address.to_string())
+    mags().find(|m| mag(m) == address).unwrap_or_else(|| address.to_string())
 }
 
-/// A PBA: its addresses, fixed fields, and options in their order.
-fn reply(msg: &AckMsg) -> String {
-    assert_eq!(msg.src, address(LMA), "5.3.6: from where the PBU was sent to");
-    assert_eq!(msg.ack.flags, BaFlags::P, "5.3.6: the P flag must be set");
-    let mut text = format!(
-        "to {}: {}, seq {}, {} s",
-        name(msg.dst),
-        msg.ack.status,
-        msg.ack.seq.0,
-        msg.ack.lifetime.duration().as_secs()
-    );
-    for option in &msg.options {
-        let said = match option {
-            MobilityOption::MnId(_, []) => "mn_id -".into(),
-            MobilityOption::MnId(subtype, id) => {
-                format!("mn_id {}", MnId::new(subtype, id).expect("it fits"))
-            }
-            MobilityOption::HomeNetworkPrefix(p) => format!("hnp {p}"),
-            MobilityOption::HandoffIndicator(h) => format!("handoff {}", h.0),
-            MobilityOption::AccessTech(a) => format!("att {}", a.0),
-            MobilityOption::Timestamp(t) => {
-                let late = t.to_unix().as_secs_f64() - START.wall.to_unix().as_secs_f64();
-                format!("timestamp {late:+.3} s")
-            }
-            MobilityOption::MnLinkLayerId(id) => {
-                let mut hex = String::from("mn_ll_id ");
-                for b in id {
-                    write!(hex, "{b:02x}").expect("a string takes it");
-                }
-                hex
-            }
-            MobilityOption::LinkLocal(a) => format!("link_local {a}"),
-            other => panic!("5.3.6 does not name {other:?}"),
-        };
-        write!(text, ", {said}").expect("a string takes it");
-    }
-    text
+/// The names of all gateways.
+fn mags() -> impl Iterator<Item = String> {
+    (1..=3).flat_map(|n| [format!("mag{n}"), format!("mag{n}-v4")])
+}
+
+/// The anchor's address of the family of `theirs`.
+fn ours(theirs: Ipv6Addr) -> Ipv6Addr {
+    theirs.to_ipv4_mapped().map_or(address(LMA), |_| LMA_IPV4.to_ipv6_mapped())
 }
 
 /// A message of revocation or a heartbeat: its addresses, fixed fields, and options in their order.
 fn peer(msg: &PeerMsg) -> String {
-    assert_eq!(msg.src, address(LMA));
+    assert_eq!(msg.src, ours(msg.dst));
     let revocation = |flags: RevocationFlags| {
         let letters =
             [(RevocationFlags::P, 'P'), (RevocationFlags::V, 'V'), (RevocationFlags::G, 'G')];

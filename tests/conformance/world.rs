@@ -2,7 +2,7 @@
 //! it come the invariants that hold after every step, whatever happened.
 
 use crate::case;
-use anchord::addr::HomePrefix;
+use anchord::addr::{CustomerPrefix, Encap, GreKeys};
 use anchord::mobility::Lma;
 use anchord::mobility::action::{Action, BindingId, Publication};
 use anchord::mobility::binding::{Bce, BceState};
@@ -17,8 +17,8 @@ use std::net::Ipv6Addr;
 pub(crate) struct World {
     config: &'static str,
     pub(crate) lma: Lma,
-    /// Where the workers send a prefix: to a gateway, or nowhere.
-    forwarding: BTreeMap<HomePrefix, Option<Ipv6Addr>>,
+    /// Where the workers send a prefix: through a tunnel, or nowhere.
+    forwarding: BTreeMap<CustomerPrefix, Option<(Ipv6Addr, Encap, GreKeys)>>,
     disk: BTreeMap<BindingId, Vec<u8>>,
     /// Everything that went in, for replay.
     pub(crate) events: Vec<(Option<Event>, Now)>,
@@ -89,14 +89,14 @@ impl World {
         self.actions.extend_from_slice(actions);
         for action in actions {
             match action {
-                Action::Publish(Publication::Forward(p, path, _)) => {
-                    self.forwarding.insert(p.prefix, Some(path.remote));
+                Action::Publish(Publication::Forward(p, path, keys)) => {
+                    self.forwarding.insert(*p, Some((path.remote, path.encap, *keys)));
                 }
                 Action::Publish(Publication::Hold(p)) => {
-                    self.forwarding.insert(p.prefix, None);
+                    self.forwarding.insert(*p, None);
                 }
                 Action::Publish(Publication::Withdraw(p)) => {
-                    assert!(self.forwarding.remove(&p.prefix).is_some(), "{p} was not known");
+                    assert!(self.forwarding.remove(p).is_some(), "{p} was not known");
                 }
                 // As the control loop does it: when everything of this call is done.
                 Action::Persist(id) => match self.lma.cache().get(*id) {
@@ -120,11 +120,17 @@ pub(crate) fn invariants(world: &World, now: Now) -> Result<(), TestCaseError> {
     let sessions = world.sessions();
     // No two sessions share a prefix, and the workers know exactly what the cache says.
     let mut forwarding = BTreeMap::new();
+    let mut keys = BTreeSet::new();
     for b in &sessions {
-        let to = (b.state == BceState::Active).then_some(b.proxy_coa.0);
-        for p in &b.hnp {
-            prop_assert!(forwarding.insert(*p, to).is_none(), "{} is held twice", p);
-            prop_assert_eq!(world.lma.cache().by_prefix((*p).into()).map(|b| b.id), Some(b.id));
+        let through = (b.proxy_coa.0, b.encap, b.keys_in_use());
+        let to = (b.state == BceState::Active).then_some(through);
+        prop_assert!(b.prefixes().next().is_some(), "a session without addresses");
+        for p in b.prefixes() {
+            prop_assert!(forwarding.insert(p, to).is_none(), "{} is held twice", p);
+            prop_assert_eq!(world.lma.cache().by_prefix(p).map(|b| b.id), Some(b.id));
+        }
+        if let Some(key) = b.gre_keys.uplink {
+            prop_assert!(keys.insert(key), "key {} is held twice", key);
         }
         let of_node: BTreeSet<_> = world.lma.cache().of_node(&b.mn_id).map(|b| b.id).collect();
         prop_assert!(of_node.contains(&b.id));
@@ -136,7 +142,9 @@ pub(crate) fn invariants(world: &World, now: Now) -> Result<(), TestCaseError> {
     prop_assert_eq!(&disk, &world.disk);
     // Pools and gateways count what is there.
     for pool in world.lma.pools() {
-        let held = forwarding.keys().filter(|p| pool.prefix.covers(**p)).count();
+        let ours =
+            |p: &&CustomerPrefix| pool.customer == p.customer && pool.prefix.covers(p.prefix);
+        let held = forwarding.keys().filter(ours).count();
         prop_assert!(pool.used <= held as u64 && held as u64 <= pool.used + pool.reserved);
     }
     for m in world.lma.mags() {

@@ -75,9 +75,13 @@ fn stopped_and_started_again_it_has_the_last_state_of_every_binding() {
 fn record_of_another_version_is_named_not_guessed() {
     let dir = temporary_dir("version");
     let store = Store::open(&dir).expect("opens");
-    store.bindings.insert(7u64.to_be_bytes(), [VERSION + 1, 0, 0]).expect("writes");
-    let error = store.restore().expect_err("unreadable").to_string();
-    assert!(error.ends_with("binding 7 has an unreadable record"), "{error}");
+    let bytes = postcard::to_stdvec(&record(7)).expect("encodes");
+    for version in [VERSION - 1, VERSION + 1] {
+        let value = [&[version][..], &bytes].concat();
+        store.bindings.insert(7u64.to_be_bytes(), value).expect("writes");
+        let error = store.restore().expect_err("unreadable").to_string();
+        assert!(error.ends_with("binding 7 has an unreadable record"), "{error}");
+    }
     drop(store);
     std::fs::remove_dir_all(&dir).expect("ours");
 }

@@ -1,15 +1,16 @@
 //! Tests of [`super`] beyond the conformance cases: restart, bounds, listings.
 
 use super::*;
-use crate::addr::{GreKeys, HomePrefix, TunnelPath};
+use crate::addr::{Encap, GreKey, GreKeys, HomePrefix, TunnelPath};
 use crate::mobility::action::Publication;
 use crate::mobility::assign::ENTRIES_MAX;
 use crate::mobility::binding::{Bce, BceState};
-use crate::mobility::config::{MagConfig, Policy, PoolConfig, Profile};
+use crate::mobility::config::{MagConfig, Policy, PoolConfig, Profile, Source};
 use crate::mobility::message::{OwnedOptions, Transport};
 use crate::time::{Duration, Lifetime, MobTimestamp};
 use crate::wire::mh::{
-    AccessTech, BindingUpdate, BuFlags, HandoffIndicator, MobilityOption, SeqNo,
+    AccessNetworkId, AccessTech, BindingUpdate, BuFlags, HandoffIndicator, Ipv4Home,
+    MobilityOption, SeqNo,
 };
 use std::net::Ipv6Addr;
 
@@ -129,6 +130,63 @@ fn restart_publishes_sessions_again_and_goes_on_with_them() {
     handle(&mut new, pbu(3, 1, None, 100), now);
     let third = new.cache().of_node(&node(3)).next().expect("a session");
     assert_eq!((third.id, third.hnp[0].to_string()), (BindingId(3), "2001:db8:a000:2::/64".into()));
+}
+
+/// With `extra` options.
+fn pbu_with(n: u32, seq: u16, extra: &[MobilityOption<'_>]) -> Event {
+    let Event::Pbu(mut msg) = pbu(n, seq, None, 100) else { panic!("a PBU") };
+    let all: Vec<_> = msg.options.iter().chain(extra.iter().copied()).collect();
+    msg.options = OwnedOptions::from_options(&all).expect("options that fit");
+    Event::Pbu(msg)
+}
+
+fn dual_stack() -> Lma {
+    let ipv4 = PoolConfig::new("10.1.0.0/24".parse().expect("a prefix"), 128);
+    let profile = Profile { ipv4: Source::Pool(1), ..profile() };
+    let mut config = config(Policy::new(Some(profile)));
+    config.pools.push(ipv4);
+    Lma::new(config)
+}
+
+// proves: GREKEY-3.3.2-1, PMIP4-3.1.2.2-9
+#[test]
+fn restart_keeps_the_address_the_gre_keys_and_what_else_the_gateway_told() {
+    let mut old = dual_stack();
+    let ani = [3, 5, 1, 0x80, 0, 0, 9];
+    let extra = [
+        MobilityOption::Ipv4HomeAddressRequest(Ipv4Home::new([0; 4].into(), 0).expect("short")),
+        MobilityOption::GreKey(Some(GreKey(7))),
+        MobilityOption::AccessNetworkId(AccessNetworkId::parse(&ani).expect("a sub-option")),
+    ];
+    handle(&mut old, pbu_with(1, 1, &extra), at(0));
+    handle(&mut old, pbu_with(2, 1, &extra), at(0));
+    let bindings = stored(&old);
+    assert_eq!(bindings[0].access_network.as_deref(), Some(&ani[..]));
+    assert_eq!((bindings[0].mag, bindings[0].transport), (MAG, Transport::Ipv6));
+
+    let (mut new, mut actions) = (dual_stack(), Vec::new());
+    for bce in bindings.clone() {
+        new.restore(bce, at(1), &mut actions).expect("taken up");
+    }
+    let address: HomePrefix = "10.1.0.2/32".parse().expect("a prefix");
+    let path = TunnelPath { local: LMA, remote: MAG, encap: Encap::Gre };
+    let keys = GreKeys { downlink: Some(7), uplink: Some(1) };
+    assert_eq!(actions[1], Action::Publish(Publication::Forward(address.into(), path, keys)));
+    assert_eq!(stored(&new)[0].ipv4, bindings[0].ipv4);
+    // Neither address nor key is given to another.
+    handle(&mut new, pbu_with(3, 1, &extra), at(2));
+    let third = new.cache().of_node(&node(3)).next().expect("a session");
+    assert_eq!(third.gre_keys.uplink, Some(3));
+    assert_eq!(third.ipv4.map(|a| a.home.addr().to_string()), Some("10.1.0.4".into()));
+    // A key that two have would mix up two nodes.
+    let twice = Bce {
+        id: BindingId(9),
+        hnp: ["2001:db8:a000:99::/64".parse().expect("one")].into(),
+        ipv4: None,
+        ..bindings[0].clone()
+    };
+    let refused = new.restore(twice, at(2), &mut actions);
+    assert_eq!(refused, Err(RestoreError::GreKey(BindingId(9))));
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! A PBA as a line for people: its addresses, fixed fields, and options in their order.
+
+use super::{mag, mags, name, ours};
+use crate::case::{START, auth_data, secret};
+use anchord::addr::MnId;
+use anchord::mobility::message::{AckMsg, Transport};
+use anchord::wire::mh::{BaFlags, DhcpSupportMode, Ipv4Home, MobilityOption};
+use std::fmt::Write as _;
+
+pub(super) fn reply(msg: &AckMsg) -> String {
+    assert_eq!(msg.src, ours(msg.dst), "5.3.6: from where the PBU was sent to");
+    assert!(msg.ack.flags.contains(BaFlags::P), "5.3.6: the P flag must be set");
+    let port = match msg.transport {
+        Transport::Ipv6 => String::new(),
+        Transport::Udp(port) => format!(" port {port}"),
+    };
+    let tlv = if msg.ack.flags.contains(BaFlags::T) { ", T" } else { "" };
+    let mut text = format!(
+        "to {}{port}: {}{tlv}, seq {}, {} s",
+        name(msg.dst),
+        msg.ack.status,
+        msg.ack.seq.0,
+        msg.ack.lifetime.duration().as_secs()
+    );
+    for (n, option) in msg.options.iter().enumerate() {
+        write!(text, ", {}", said(msg, n, option)).expect("a string takes it");
+    }
+    text
+}
+
+/// What option `n` says.
+fn said(msg: &AckMsg, n: usize, option: MobilityOption<'_>) -> String {
+    match option {
+        MobilityOption::MnId(_, []) => "mn_id -".into(),
+        MobilityOption::MnId(subtype, id) => {
+            format!("mn_id {}", MnId::new(subtype, id).expect("it fits"))
+        }
+        MobilityOption::HomeNetworkPrefix(p) => format!("hnp {p}"),
+        MobilityOption::Ipv4HomeAddressReply(status, home) => {
+            format!("ipv4 {} {}, {status}", status.0, ipv4(home))
+        }
+        MobilityOption::Ipv4DefaultRouter(a) => format!("router {a}"),
+        MobilityOption::Ipv4DhcpSupportMode(DhcpSupportMode::Relay) => "dhcp relay".into(),
+        MobilityOption::Ipv4DhcpSupportMode(DhcpSupportMode::Server) => "dhcp server".into(),
+        MobilityOption::HandoffIndicator(h) => format!("handoff {}", h.0),
+        MobilityOption::AccessTech(a) => format!("att {}", a.0),
+        MobilityOption::Timestamp(t) => {
+            let late = t.to_unix().as_secs_f64() - START.wall.to_unix().as_secs_f64();
+            format!("timestamp {late:+.3} s")
+        }
+        MobilityOption::MnLinkLayerId(id) => format!("mn_ll_id {}", hex(id)),
+        MobilityOption::LinkLocal(a) => format!("link_local {a}"),
+        MobilityOption::GreKey(None) => "gre without key".into(),
+        MobilityOption::GreKey(Some(key)) => format!("gre {}", key.0),
+        MobilityOption::NatDetection(nat) => {
+            let forced = if nat.force_udp { "F" } else { "-" };
+            format!("nat {forced} {} s", nat.refresh_time_s)
+        }
+        MobilityOption::RefreshAdvice(t) => format!("refresh {} s", t.duration().as_secs()),
+        MobilityOption::AccessNetworkId(ani) => format!("access_network {}", hex(ani.bytes())),
+        MobilityOption::LmaUserPlane(Some(a)) => format!("user_plane {a}"),
+        MobilityOption::ReplayProtection(time) => {
+            let unix =
+                (time >> 32) as f64 - 2_208_988_800.0 + (time as u32) as f64 / 4_294_967_296.0;
+            format!("replay {:+.3} s", unix - START.wall.to_unix().as_secs_f64())
+        }
+        MobilityOption::MessageAuth(1, spi, data) => {
+            let before: Vec<_> = msg.options.iter().take(n).collect();
+            assert_eq!(n + 1, msg.options.iter().count(), "RFC 4285 5.1: the last option");
+            let right = |care_of: &String| {
+                let secret = secret(spi);
+                auth_data(&msg.ack, &before, spi, secret, mag(care_of), msg.dst) == data
+            };
+            let care_of = mags().find(right).expect("authentic, as the gateway verifies it");
+            format!("auth {spi} with {care_of}")
+        }
+        other => panic!("nobody asks for {other:?}"),
+    }
+}
+
+fn ipv4(home: Ipv4Home) -> String {
+    format!("{}/{}", home.addr(), home.prefix_len())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
