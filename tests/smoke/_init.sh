@@ -111,7 +111,7 @@ frames() { # frames name filter [field ...]
     local field fields=()
     for field in "${@:3}"; do fields+=(-e "$field"); done
     ((${#fields[@]} > 0)) || fields=(-e frame.number)
-    tshark -n -r "$RUN/$1.pcap" -Y "$2" -T fields "${fields[@]}" 2>/dev/null
+    tshark -n -d udp.port==5437,ip -r "$RUN/$1.pcap" -Y "$2" -T fields "${fields[@]}" 2>/dev/null
 }
 
 count_frames() { # count_frames name filter

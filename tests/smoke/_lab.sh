@@ -89,6 +89,10 @@ lab_up() {
     link anchor access-dpdk switch anchor0 02:00:00:00:a0:01
     link anchor core-dpdk cn eth0 02:00:00:00:a0:02
     in_ns anchor sysctl -qw net.ipv6.conf.default.disable_ipv6=0
+    # The kernel is to take nothing from the veths, of IPv4 neither: its routes lead to the TAPs.
+    for m in access-dpdk core-dpdk; do
+        in_ns anchor sysctl -qw net/ipv4/conf/$m/rp_filter=1 net/ipv4/conf/$m/arp_ignore=1
+    done
     link mn eth0 switch mn-eth0 02:00:00:00:01:01
     link mn eth1 switch mn-eth1 02:00:00:00:01:02
     link mn2 eth0 switch mn2-eth0 02:00:00:00:02:01
