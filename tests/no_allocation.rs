@@ -2,20 +2,22 @@
 //! drops, answers, punts or finds nowhere.
 
 use anchord::addr::{
-    AnchorAddr, CustomerId, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId,
+    AnchorAddr, CustomerId, Encap, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId,
 };
 use anchord::dataplane::counters::{Counter, WorkerCounters};
 use anchord::dataplane::drop::DropReason;
 use anchord::dataplane::steer::Steering;
 use anchord::dataplane::update::{Change, Forward, NextHop, Tunnel, TunnelId, Update};
 use anchord::dataplane::worker::{
-    Limits, PortConfig, Worker, WorkerConfig, WorkerPort, WorkerRings,
+    Limits, PortConfig, VlanPort, Worker, WorkerConfig, WorkerPort, WorkerRings,
 };
 use anchord::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use anchord::sync::ring::ring;
 use anchord::sync::seq::{Seq, applied};
 use anchord::time::Instant;
-use std::net::Ipv6Addr;
+use anchord::wire::ipv4::{self, Ipv4Header};
+use anchord::wire::udp::TUNNEL_PORT;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 const ACCESS: PortId = PortId(0);
@@ -27,6 +29,15 @@ const LMA: &str = "fd01::1";
 const MAG: &str = "fd01::a";
 const NODE: &str = "2001:db8:0:1::1";
 const PEER: &str = "2600::1";
+const LMA4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const MAG4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
+const NODE4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const PEER4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+
+/// A customer's nodes have private addresses, and the VLAN 100 of the core port.
+const CUSTOMER: CustomerId = CustomerId(1);
+const VLAN: PortId = PortId(2);
+const KEYS: GreKeys = GreKeys { downlink: Some(1), uplink: Some(2) };
 
 fn addr(text: &str) -> Ipv6Addr {
     text.parse().unwrap()
@@ -47,9 +58,50 @@ fn tunnelled(outer_src: &str, inner: &[u8]) -> Vec<u8> {
     packet(outer_src, LMA, 41, 64, inner)
 }
 
+/// An IPv4 packet.
+fn packet4(src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, ttl: u8, inner: &[u8]) -> Vec<u8> {
+    let header = Ipv4Header {
+        header_len: ipv4::HEADER_LEN,
+        tos: 0,
+        total_len: u16::try_from(ipv4::HEADER_LEN + inner.len()).unwrap(),
+        identification: 0,
+        dont_fragment: true,
+        more_fragments: false,
+        fragment_offset: 0,
+        ttl,
+        protocol,
+        src,
+        dst,
+    };
+    let mut packet = vec![0; ipv4::HEADER_LEN];
+    header.emit(&mut packet).unwrap();
+    [&packet, inner].concat()
+}
+
+fn udp4(src: Ipv4Addr, dst: Ipv4Addr, ttl: u8) -> Vec<u8> {
+    packet4(src, dst, 17, ttl, &[0, 9, 0, 9, 0, 16, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8])
+}
+
+/// In UDP, with a TLV-header and GRE with this key.
+fn tunnelled4(key: u32, inner: &[u8]) -> Vec<u8> {
+    let gre = [&[0x20, 0, 8, 0][..], &key.to_be_bytes(), inner].concat();
+    let [tlv_len, udp_len] = [0, 12].map(|n| u16::try_from(gre.len() + n).unwrap().to_be_bytes());
+    let port = TUNNEL_PORT.to_be_bytes();
+    let udp = [&port[..], &port, &udp_len, &[0, 0], &[0, 47], &tlv_len, &gre].concat();
+    packet4(MAG4, LMA4, 17, 64, &udp)
+}
+
 fn on_port(port: PortId, packet: &[u8]) -> (PortId, Vec<u8>) {
-    let ether = [&MACS[usize::from(port.0)].0[..], &ROUTER_MAC.0, &[0x86, 0xdd]].concat();
+    let ether_type = if packet[0] >> 4 == 4 { [0x08, 0x00] } else { [0x86, 0xdd] };
+    let ether = [&MACS[usize::from(port.0)].0[..], &ROUTER_MAC.0, &ether_type].concat();
     (port, [&ether, packet].concat())
+}
+
+/// On the customer's VLAN.
+fn tagged(packet: &[u8]) -> (PortId, Vec<u8>) {
+    let (port, mut frame) = on_port(CORE, packet);
+    frame.splice(12..12, [0x81, 0, 0, 100]);
+    (port, frame)
 }
 
 /// One of each: what leaves, what is answered, what is punted, what is dropped.
@@ -69,7 +121,18 @@ fn mix() -> Vec<(PortId, Vec<u8>)> {
         on_port(ACCESS, &packet(MAG, LMA, 135, 64, &[59, 0, 5, 0, 0, 0, 0, 0])), // signaling
         on_port(ACCESS, &packet(MAG, LMA, 58, 64, &[128, 0, 0, 0, 0, 0, 0, 0])), // the kernel's
         on_port(CORE, &udp(PEER, NODE, 64)[..30]),                           // cut
+        tagged(&udp4(PEER4, NODE4, 64)),
+        on_port(ACCESS, &tunnelled4(2, &udp4(NODE4, PEER4, 64))),
+        tagged(&udp4(PEER4, NODE4, 1)), // time exceeded
+        on_port(ACCESS, &tunnelled4(3, &udp4(NODE4, PEER4, 64))), // another key
+        tagged(&packet4(PEER4, Ipv4Addr::BROADCAST, 17, 64, &[0; 8])), // the kernel's
     ]
+}
+
+/// Of port `at`, or of a VLAN of it.
+fn config(at: usize, customer: CustomerId) -> PortConfig {
+    let (access, mac) = (at == 0, MACS[at]);
+    PortConfig { access, mac, mtu: 1500, address: None, ipv4_address: None, customer }
 }
 
 #[test]
@@ -77,16 +140,11 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
     let pool = MemPool::new(512);
     let wires: Vec<(MemWire, MemWire)> =
         (0..2).map(|_| (MemWire::new(256), MemWire::new(256))).collect();
-    let ports = (wires.iter().zip(MACS).enumerate())
-        .map(|(i, ((to, from), mac))| WorkerPort {
-            config: PortConfig {
-                access: i == 0,
-                mac,
-                mtu: 1500,
-                address: None,
-                ipv4_address: None,
-                customer: CustomerId::default(),
-            },
+    let ports = wires
+        .iter()
+        .enumerate()
+        .map(|(i, (to, from))| WorkerPort {
+            config: config(i, CustomerId(0)),
             rx: MemRx::new(to),
             tx: MemTx::new(from),
         })
@@ -102,9 +160,9 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
             id: WorkerId(0),
             steering: Steering::new(1),
             lma: AnchorAddr(addr(LMA)),
-            lma_ipv4: None,
+            lma_ipv4: Some(LMA4),
             local: Vec::new(),
-            vlans: Vec::new(),
+            vlans: vec![VlanPort { parent: CORE, id: 100, config: config(1, CUSTOMER) }],
             limits: Limits { entries_max: 16, tunnels_max: 4 },
         },
         ports,
@@ -121,6 +179,8 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
     );
     let prefix = |text: &str| -> HomePrefix { text.parse().unwrap() };
     let tunnel = Tunnel { path: TunnelPath::ip(addr(LMA), addr(MAG)), mtu: 1500 };
+    let [local, remote] = [LMA4, MAG4].map(|a| a.to_ipv6_mapped());
+    let path4 = TunnelPath { local, remote, encap: Encap::UdpGre(TUNNEL_PORT) };
     let changes = [
         Change::TunnelSet(TunnelId(0), tunnel),
         Change::PoolSet(prefix("2001:db8::/32").into()),
@@ -136,6 +196,13 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
         Change::RouteSet(prefix("::/0").into(), NextHop::Gateway(CORE, addr("fe80::9"))),
         Change::NeighborSet(ACCESS, addr(MAG), ROUTER_MAC),
         Change::NeighborSet(CORE, addr("fe80::9"), ROUTER_MAC),
+        Change::TunnelSet(TunnelId(1), Tunnel { path: path4, mtu: 1500 }),
+        Change::PoolSet(prefix("10.0.0.0/8").of(CUSTOMER)),
+        Change::EntrySet(prefix("10.0.0.1/32").of(CUSTOMER), Forward::Tunnel(TunnelId(1), KEYS)),
+        Change::RouteSet(prefix("192.0.2.0/24").into(), NextHop::OnLink(ACCESS)),
+        Change::RouteSet(prefix("0.0.0.0/0").of(CUSTOMER), NextHop::Gateway(VLAN, addr("fe80::9"))),
+        Change::NeighborSet(ACCESS, path4.remote, ROUTER_MAC),
+        Change::NeighborSet(VLAN, addr("fe80::9"), ROUTER_MAC),
     ];
     for (seq, change) in (1..).zip(changes) {
         updates.push(Update { seq: Seq(seq), change }).unwrap();
@@ -165,10 +232,10 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
     // It was not idle: each kind went its way, every time.
     let seen = counters.snapshot();
     let counted = |c| seen.get(c);
-    assert_eq!(counted(Counter::RxPackets), 20 * 11);
-    assert_eq!((counted(Counter::UplinkPackets), counted(Counter::NodeToNode)), (40, 20));
-    assert_eq!((counted(Counter::PuntSignaling), counted(Counter::PuntException)), (20, 20));
-    assert_eq!(counted(Counter::IcmpErrors), 60);
+    assert_eq!(counted(Counter::RxPackets), 20 * 16);
+    assert_eq!((counted(Counter::UplinkPackets), counted(Counter::NodeToNode)), (60, 20));
+    assert_eq!((counted(Counter::PuntSignaling), counted(Counter::PuntException)), (20, 40));
+    assert_eq!(counted(Counter::IcmpErrors), 80);
     let reasons = [
         DropReason::HopLimit,
         DropReason::TunnelMtu,
@@ -177,6 +244,6 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
         DropReason::InnerSource,
         DropReason::FrameShort,
     ];
-    assert_eq!(reasons.map(|r| seen.dropped(r)), [20; 6]);
-    assert_eq!(seen.dropped_total(), 6 * 20);
+    assert_eq!(reasons.map(|r| seen.dropped(r)), [40, 20, 20, 20, 40, 20]);
+    assert_eq!(seen.dropped_total(), 8 * 20);
 }

@@ -6,7 +6,7 @@ pub(super) fn sum_of(bytes: &[u8]) -> u64 {
     let rest = words.remainder().iter().zip([24, 16, 8]).map(|(b, shift)| u64::from(*b) << shift);
     let rest: u64 = rest.sum();
     let sum: u64 = words.map(|w| u64::from(u32::from_be_bytes([w[0], w[1], w[2], w[3]]))).sum();
-    // The upper halves of the 32-bit words weigh as much as the lower ones (RFC 1071 section 2 (C)).
+    // The upper halves of the 32-bit words weigh as much as the lower ones (RFC 1071 2 (C)).
     let sum = sum + rest;
     (sum >> 16) + (sum & 0xffff)
 }

@@ -67,8 +67,8 @@ pub(super) fn rewrite<F: Frame>(frame: &mut F, error: ErrorMessage, source: Ipv6
     }
 }
 
-/// A token bucket (RFC 4443 section 2.4 (f), RFC 1812 section 4.3.2.8): on average one error a millisecond and worker, and
-/// bursts of [`ERRORS_BURST`].
+/// A token bucket (RFC 4443 section 2.4 (f), RFC 1812 section 4.3.2.8): on average one error a
+/// millisecond and worker, and bursts of [`ERRORS_BURST`].
 #[derive(Debug)]
 pub(super) struct ErrorLimit {
     /// Time that may still be spent, at [`ERROR_COST`] an error.

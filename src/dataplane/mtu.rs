@@ -16,8 +16,8 @@ pub(super) enum Fit {
     Fragment,
 }
 
-/// For an IPv6 packet of `packet_len` bytes that gets `overhead` bytes in front of it, and a tunnel whose
-/// packets may have `tunnel_mtu` bytes.
+/// For an IPv6 packet of `packet_len` bytes that gets `overhead` bytes in front of it, and a tunnel
+/// whose packets may have `tunnel_mtu` bytes.
 pub(super) fn fit(packet_len: usize, overhead: usize, tunnel_mtu: u16) -> Fit {
     if packet_len + overhead <= usize::from(tunnel_mtu) {
         Fit::Whole

@@ -27,8 +27,8 @@ pub struct WorkerConfig {
     pub lma: AnchorAddr,
     /// Where tunnels over IPv4 end, if any do.
     pub lma_ipv4: Option<Ipv4Addr>,
-    /// Our own addresses besides these and the ports', IPv4 ones mapped: what is sent to them is the
-    /// kernel's. (More may come as routes with [`super::update::NextHop::Local`].)
+    /// Our own addresses besides these and the ports', IPv4 ones mapped: what is sent to them is
+    /// the kernel's. (More may come as routes with [`super::update::NextHop::Local`].)
     pub local: Vec<Ipv6Addr>,
     /// The VLANs of ports that are ports of their own: their [`PortId`]s follow those of the ports
     /// that have queues, in this order.

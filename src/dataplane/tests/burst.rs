@@ -2,6 +2,7 @@
 
 use super::super::classify::{Class, Ingress, classify};
 use super::super::icmp::ERRORS_BURST;
+use super::dual::without_identification;
 use super::*;
 use crate::nic::BURST_MAX;
 use proptest::prelude::*;
@@ -12,6 +13,11 @@ fn kinds() -> Vec<(PortId, Vec<u8>)> {
     let core = |p: Packet| (CORE, p.on_core());
     let access = |p: Packet| (ACCESS, p.on_access());
     let tunnel = |p: Packet| (ACCESS, uplink(&p));
+    let in_ipv4 = |protocol, header: &[u8], inner: &Packet4| {
+        let payload = [header, &inner.bytes()].concat();
+        Packet4::new(MAG4, LMA4).payload(protocol, &payload).on_access()
+    };
+    let behind_udp = Packet4::new("10.1.0.22", CN4).bytes();
     vec![
         core(Packet::new(CN, MN1)),
         core(Packet::new(CN, MN2)),
@@ -37,6 +43,14 @@ fn kinds() -> Vec<(PortId, Vec<u8>)> {
         access(Packet::new(MAG1, LMA).payload(60, &[41, 9])),
         (ACCESS, vec![0xff; 14]),
         (CORE, vec![]),
+        (CORE, Packet4::new(CN4, "10.1.0.19").on_core()),
+        (CORE, Packet4::new(CN4, "10.1.0.25").len(900).on_core()),
+        (CORE, Packet4::new(CN4, "10.1.0.200").on_core()),
+        (ACCESS, in_ipv4(4, &[], &Packet4::new("10.1.0.19", CN4))),
+        (ACCESS, in_ipv4(4, &[], &Packet4::new("10.1.0.19", "10.1.0.25"))),
+        (ACCESS, in_ipv4(47, &[0x20, 0, 8, 0, 0, 0, 0x10, 5], &Packet4::new("10.1.0.21", CN4))),
+        (ACCESS, in_ipv4(47, &[0x20, 0, 8, 0, 0, 0, 0x10, 6], &Packet4::new("10.1.0.21", CN4))),
+        (ACCESS, Packet4::new(MAG4, LMA4).udp(5437, 5437, &behind_udp).on_access()),
     ]
 }
 
@@ -47,7 +61,10 @@ fn outcome(rig: &mut Rig, sort: bool) -> [Vec<Vec<u8>>; 3] {
         Report::Punt(_, frame) => Some(frame.to_bytes()),
         Report::Counters(..) => None,
     });
-    let mut out = [rig.sent(ACCESS), rig.sent(CORE), punts.collect()];
+    let punts: Vec<_> = punts.collect();
+    // Each worker has identifications of its own.
+    let sent = |port| rig.sent(port).into_iter().map(without_identification).collect();
+    let mut out = [sent(ACCESS), sent(CORE), punts];
     if sort {
         for frames in &mut out {
             frames.sort();
@@ -67,7 +84,7 @@ fn traffic_counters(rig: &Rig) -> Vec<(Counter, u64)> {
 
 /// Runs the frames one by one through one worker.
 fn one_by_one(frames: &[(PortId, Vec<u8>)]) -> Rig {
-    let mut rig = Rig::new(1);
+    let mut rig = Rig::dual(1);
     for (port, bytes) in frames {
         rig.arrive(*port, bytes);
     }
@@ -88,7 +105,7 @@ proptest! {
 
     #[test]
     fn mixed_bursts_do_what_single_packets_do(
-        picks in prop::collection::vec(0..24usize, 1..200),
+        picks in prop::collection::vec(0..32usize, 1..200),
         workers in 1u16..4,
         seed in any::<u16>(),
     ) {
@@ -101,7 +118,7 @@ proptest! {
         frames.retain(|f| !answered().contains(f) || { left = left.saturating_sub(1); left > 0 });
 
         let mut single = one_by_one(&frames);
-        let mut burst = Rig::new(workers);
+        let mut burst = Rig::dual(workers);
         for (i, (port, bytes)) in frames.iter().enumerate() {
             let at = (i ^ usize::from(seed)) % usize::from(workers);
             burst.arrive_at(at, *port, bytes);
@@ -123,11 +140,11 @@ proptest! {
 
     #[test]
     fn noise_never_panics_and_every_frame_has_an_end(
-        frames in prop::collection::vec((0..24usize, prop::collection::vec((0..140usize, any::<u8>()), 0..4), 0..200usize), 1..70),
+        frames in prop::collection::vec((0..32usize, prop::collection::vec((0..140usize, any::<u8>()), 0..4), 0..200usize), 1..70),
         workers in 1u16..3,
     ) {
         let kinds = kinds();
-        let mut rig = Rig::new(workers);
+        let mut rig = Rig::dual(workers);
         for (i, (pick, flips, cut)) in frames.iter().enumerate() {
             let (port, mut bytes) = kinds[*pick].clone();
             for (at, byte) in flips {
@@ -150,12 +167,12 @@ proptest! {
     #[test]
     fn classification_of_any_bytes_stays_inside_them(bytes in prop::collection::vec(any::<u8>(), 0..200), more in 0..100usize) {
         let lma = Some(AnchorAddr(addr(LMA)));
-        let ingress = Ingress { mac: ACCESS_MAC, access: true, lma, lma_ipv4: None };
+        let ingress = Ingress { mac: ACCESS_MAC, access: true, lma, lma_ipv4: Some(ipv4(LMA4)) };
         let frame_len = bytes.len() + more;
         match classify(&bytes, frame_len, &ingress) {
             Class::Plain { packet_len, .. } => prop_assert!(14 + packet_len <= frame_len),
             Class::Tunneled { inner_at, packet_len, .. } => {
-                prop_assert!(inner_at + 40 <= packet_len && 14 + packet_len <= frame_len);
+                prop_assert!(inner_at + 20 <= packet_len && 14 + packet_len <= frame_len);
             }
             _ => {}
         }

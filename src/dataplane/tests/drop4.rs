@@ -230,8 +230,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The same reasons as for IPv6, and no other, tell an IPv4 sender; never a source that no node has,
-/// an error, a fragment that is not the first one, or a broadcast.
+// RFC 1122 3.2.2: never about an error or a later fragment, nor to a source that no host has.
 #[test]
 fn errors_to_ipv4_senders_keep_to_rfc_1122() {
     let about = |packet: Packet4| {

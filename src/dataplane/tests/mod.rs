@@ -4,9 +4,11 @@
 //!   port 0, access, 2001:db8:ff::1 (LMA)      MAG1 2001:db8:a::1  -- MN1 2001:db8:1:1::/64
 //!                                             MAG2 2001:db8:a::2  -- MN2 2001:db8:1:2::/64
 //!   port 1, core,   2001:db8:cc::ff           default gateway fe80::1 -- CN 2001:db8:c::c
+//!   its VLANs 100 and 200, ports 2 and 3: of customers 1 and 2; 300, port 4: access
 //! ```
 
 mod burst;
+mod customer;
 mod downlink;
 mod drop;
 mod drop4;
@@ -28,7 +30,8 @@ use super::update::{
 };
 use super::worker::{Limits, PortConfig, VlanPort, Worker, WorkerConfig, WorkerPort, WorkerRings};
 use crate::addr::{
-    AnchorAddr, CustomerId, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId,
+    AnchorAddr, CustomerId, CustomerPrefix, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath,
+    WorkerId,
 };
 use crate::nic::Frame;
 use crate::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
@@ -320,7 +323,11 @@ impl Rig {
 
     /// The counters of a prefix, asked for and summed as the control core does.
     fn entry_counters(&mut self, prefix_: &str) -> Option<EntryCounters> {
-        self.publish(Change::CountersGet(prefix(prefix_).into(), 7));
+        self.counters_of(prefix(prefix_).into())
+    }
+
+    fn counters_of(&mut self, key: CustomerPrefix) -> Option<EntryCounters> {
+        self.publish(Change::CountersGet(key, 7));
         self.run();
         let answers = self.reports().into_iter().filter_map(|r| match r {
             Report::Counters(7, counters) => counters,
@@ -369,8 +376,8 @@ impl Port {
             port_config(true, ACCESS_MAC, None, 0),
             port_config(false, CORE_MAC, Some("2001:db8:cc::ff"), 0),
         ];
-        let vlan = |id, customer| {
-            let config = port_config(false, CORE_MAC, Some("2001:db8:cc::ff"), customer);
+        let vlan = |id, access, customer| {
+            let config = port_config(access, CORE_MAC, Some("2001:db8:cc::ff"), customer);
             VlanPort { parent: CORE, id, config }
         };
         let port = |i: usize| WorkerPort {
@@ -390,7 +397,7 @@ impl Port {
             lma: AnchorAddr(addr(LMA)),
             lma_ipv4: Some(ipv4(LMA4)),
             local: vec![addr("2001:db8:ff::2")],
-            vlans: vec![vlan(100, 1), vlan(200, 2)],
+            vlans: vec![vlan(100, false, 1), vlan(200, false, 2), vlan(300, true, 0)],
             limits: sizes.limits,
         };
         let rings = WorkerRings { updates, injects, signaling, reports, handoff_in, handoff_out };

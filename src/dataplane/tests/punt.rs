@@ -30,6 +30,26 @@ fn mobility_headers_are_signaling_also_behind_options() {
     }
 }
 
+// RFC 5844 4.1.3.1: over IPv4 a Mobility Header is in UDP to port 5436, from whatever port; what
+// shares the port with it begins like an IP packet or a TLV-header (RFC 5845 7.1).
+#[test]
+fn mobility_headers_in_udp_are_signaling_with_their_ipv4_header() {
+    for from in [5436, 1024] {
+        let mut rig = Rig::dual(1);
+        let message = [59, 1, 5, 0, 0, 0, 0, 0];
+        let frame = Packet4::new(MAG4, LMA4).udp(from, 5436, &message).on_access();
+        rig.arrive(ACCESS, &frame);
+        assert_eq!((rig.signaling(), rig.reports().len()), (vec![frame], 0));
+        let empty = Packet4::new(MAG4, LMA4).udp(from, 5436, &[]).on_access();
+        rig.arrive(ACCESS, &empty);
+        assert_eq!(rig.signaling(), [empty], "the control core judges it");
+        let data = Packet4::new("10.1.0.23", CN4).bytes();
+        rig.arrive(ACCESS, &Packet4::new(MAG4, LMA4).udp(40000, 5436, &data).on_access());
+        assert_eq!((rig.sent_one().0, rig.count(Counter::PuntSignaling)), (CORE, 2));
+        rig.balance();
+    }
+}
+
 #[test]
 fn what_is_the_kernels_is_punted_as_it_came() {
     let arp = [&[0xff; 6][..], &GATEWAY_MAC.0, &[0x08, 0x06], &[0; 46]].concat();

@@ -1,26 +1,29 @@
 //! Any frame, at either port, through the classifier and a whole worker on the in-memory NIC.
 //!
 //! ```text
-//!  | what | first segment | frame ...     what: bit 0 the port, bit 1 an Ethernet header is given
+//!  | what | first segment | frame ...     what: bit 0 the port, bit 1 an Ethernet header is given,
+//!                                          else bit 2 it is of IPv4, bit 3 of a customer's VLAN;
+//!                                          bit 4 the checksums of IPv4 headers are put right
 //! ```
 
 use anchord::addr::{
-    AnchorAddr, CustomerId, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId,
+    AnchorAddr, CustomerId, Encap, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath, WorkerId,
 };
 use anchord::dataplane::classify::{Ingress, classify};
 use anchord::dataplane::counters::{Counter, WorkerCounters};
 use anchord::dataplane::steer::Steering;
 use anchord::dataplane::update::{Change, Forward, NextHop, Report, Tunnel, TunnelId, Update};
 use anchord::dataplane::worker::{
-    Limits, PortConfig, Worker, WorkerConfig, WorkerPort, WorkerRings,
+    Limits, PortConfig, VlanPort, Worker, WorkerConfig, WorkerPort, WorkerRings,
 };
 use anchord::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use anchord::sync::ring::ring;
 use anchord::sync::seq::{Seq, applied};
 use anchord::time::Instant;
 use anchord::wire::ether::{self, EtherHeader};
+use anchord::wire::ipv4::Ipv4Header;
 use anchord::wire::ipv6::Ipv6Header;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// Both ports have it.
@@ -30,25 +33,45 @@ const LMA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 1);
 const MAG: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 1);
 const GATEWAY: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 const TUNNEL: TunnelId = TunnelId(0);
+const LMA4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const MAG4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 const ACCESS: PortId = PortId(0);
 const CORE: PortId = PortId(1);
+const PORTS: [PortId; 2] = [ACCESS, CORE];
+const CUSTOMER: CustomerId = CustomerId(1);
 
 /// Longer than any frame that one turn of a worker needs to be done with.
 const POLLS_MAX: usize = 100;
 
-/// Sends the frame through; it must come out once, or be counted, and what comes out is IPv6.
+/// Where the headers of a tunnel packet in IPv4 may end: none, GRE, GRE with a key, UDP, UDP and
+/// TLV and GRE with a key; the same behind IPv6.
+const INNER_AT: [usize; 9] = [0, 20, 24, 28, 36, 40, 44, 48, 56];
+
+/// Sends the frame through; it must come out once, or be counted, and what comes out is whole.
 pub(crate) fn run(bytes: &[u8]) {
     let [what, first_segment, bytes @ ..] = bytes else { return };
     let port = PortId(u16::from(what & 1));
     let mut frame = Vec::new();
     if what & 2 == 0 {
-        let header = EtherHeader { dst: MAC, src: PEER_MAC, ether_type: ether::IPV6 };
+        let ether_type = if what & 4 == 0 { ether::IPV6 } else { ether::IPV4 };
+        let header = EtherHeader { dst: MAC, src: PEER_MAC, ether_type };
         frame.resize(ether::HEADER_LEN, 0);
         header.emit(&mut frame).expect("room for the header");
+        if what & 8 != 0 {
+            frame.splice(12..12, [0x81, 0, 0, 100]);
+        }
     }
+    let packet_at = frame.len();
     frame.extend(bytes);
-    let ingress =
-        Ingress { mac: MAC, access: port == ACCESS, lma: Some(AnchorAddr(LMA)), lma_ipv4: None };
+    if what & 16 != 0 {
+        put_checksums_right(&mut frame[packet_at..]);
+    }
+    let ingress = Ingress {
+        mac: MAC,
+        access: port == ACCESS,
+        lma: Some(AnchorAddr(LMA)),
+        lma_ipv4: Some(LMA4),
+    };
     let _ = classify(&frame, frame.len(), &ingress);
 
     let mut rig = Rig::new();
@@ -61,7 +84,8 @@ pub(crate) fn run(bytes: &[u8]) {
     assert_eq!(rig.pool.in_use(), 0, "a frame leaked");
 }
 
-/// One worker with one node, one that waits for its deletion, and a default route.
+/// One worker with one node, one that waits for its deletion, one behind each kind of tunnel, and
+/// default routes.
 struct Rig {
     pool: MemPool,
     worker: Worker<MemRx, MemTx>,
@@ -87,20 +111,15 @@ impl Rig {
             id: WorkerId(0),
             steering: Steering::new(1),
             lma: AnchorAddr(LMA),
-            lma_ipv4: None,
+            lma_ipv4: Some(LMA4),
             local: Vec::new(),
-            vlans: Vec::new(),
-            limits: Limits { entries_max: 16, tunnels_max: 2 },
+            vlans: [PORTS[0], PORTS[1]]
+                .map(|parent| VlanPort { parent, id: 100, config: port_config(false, CUSTOMER) })
+                .to_vec(),
+            limits: Limits { entries_max: 32, tunnels_max: 16 },
         };
         let port = |n: usize| WorkerPort {
-            config: PortConfig {
-                access: n == 0,
-                mac: MAC,
-                mtu: 1500,
-                address: None,
-                ipv4_address: None,
-                customer: CustomerId::default(),
-            },
+            config: port_config(n == 0, CustomerId(0)),
             rx: MemRx::new(&rx[n]),
             tx: MemTx::new(&tx[n]),
         };
@@ -133,7 +152,7 @@ impl Rig {
         }
         punted += std::iter::from_fn(|| self.signaling.pop()).count();
         let counted = self.counters.snapshot();
-        // A frame that becomes an ICMPv6 error is dropped by then, and the error may be, too.
+        // A frame that becomes an ICMP error is dropped by then, and the error may be, too.
         let (dropped, errors) = (counted.dropped_total(), counted.get(Counter::IcmpErrors));
         let out = u64::try_from(sent.len() + punted).expect("a few");
         assert_eq!(out + dropped, 1 + errors, "{out} out, {dropped} dropped, {errors} errors");
@@ -142,8 +161,17 @@ impl Rig {
             let header = EtherHeader::parse(&bytes).expect("an Ethernet header");
             assert_eq!((header.src, header.dst), (MAC, PEER_MAC));
             let packet = &bytes[ether::HEADER_LEN..];
-            let header = Ipv6Header::parse(packet).expect("an IPv6 header");
-            assert_eq!(header.packet_len(), packet.len());
+            match (header.ether_type, packet) {
+                (0x8100, [0, 100, 0x08, 0x00, packet @ ..]) | (ether::IPV4, packet) => {
+                    let header = Ipv4Header::parse(packet).expect("an IPv4 header");
+                    assert_eq!(usize::from(header.total_len), packet.len());
+                }
+                (0x8100, [0, 100, 0x86, 0xdd, packet @ ..]) | (ether::IPV6, packet) => {
+                    let header = Ipv6Header::parse(packet).expect("an IPv6 header");
+                    assert_eq!(header.packet_len(), packet.len());
+                }
+                other => panic!("{other:02x?}"),
+            }
         }
     }
 }
@@ -154,7 +182,7 @@ fn tables() -> Vec<Change> {
         HomePrefix::truncating(addr, len).expect("a length below 129")
     };
     let default = HomePrefix::truncating(Ipv6Addr::UNSPECIFIED, 0).expect("a length below 129");
-    vec![
+    let mut tables = vec![
         Change::TunnelSet(TUNNEL, Tunnel { path: TunnelPath::ip(LMA, MAG), mtu: 1500 }),
         Change::PoolSet(prefix(1, 0, 48).into()),
         Change::EntrySet(prefix(1, 1, 64).into(), Forward::Tunnel(TUNNEL, GreKeys::default())),
@@ -163,5 +191,75 @@ fn tables() -> Vec<Change> {
         Change::RouteSet(prefix(0xa, 0, 64).into(), NextHop::OnLink(ACCESS)),
         Change::NeighborSet(CORE, GATEWAY, PEER_MAC),
         Change::NeighborSet(ACCESS, MAG, PEER_MAC),
-    ]
+    ];
+    tables.extend(dual_tables());
+    tables
+}
+
+/// Node i has 10.1.0.(16 + i) and 2001:db8:1:ai::/64, and tunnel i + 1: those of
+/// tests/golden/dataplane/dual.py.
+fn dual_tables() -> Vec<Change> {
+    let [local, remote] = [LMA4, MAG4].map(|a| a.to_ipv6_mapped());
+    let in_ipv6 = |encap| TunnelPath { local: LMA, remote: MAG, encap };
+    let in_ipv4 = |encap| TunnelPath { local, remote, encap };
+    let none = GreKeys::default();
+    let keys = |downlink, uplink| GreKeys { downlink: Some(downlink), uplink: Some(uplink) };
+    let tunnels = [
+        (in_ipv6(Encap::Ip), none),
+        (in_ipv6(Encap::Gre), none),
+        (in_ipv6(Encap::Gre), keys(0x1122_3344, 0x1002)),
+        (in_ipv4(Encap::Ip), none),
+        (in_ipv4(Encap::Gre), none),
+        (in_ipv4(Encap::Gre), keys(0, 0x1005)),
+        (in_ipv4(Encap::Udp(5437)), none),
+        (in_ipv4(Encap::Udp(40000)), none),
+        (in_ipv4(Encap::UdpGre(5437)), none),
+        (in_ipv4(Encap::UdpGre(5437)), keys(u32::MAX, 0x1009)),
+    ];
+    let ipv4 = |a, b, c, d, len| {
+        HomePrefix::from_ipv4(Ipv4Addr::new(a, b, c, d), len).expect("a length below 33")
+    };
+    let home = |i: u16| {
+        let hnp = Ipv6Addr::new(0x2001, 0xdb8, 1, 0xa0 | i, 0, 0, 0, 0);
+        HomePrefix::truncating(hnp, 64).expect("a length below 129")
+    };
+    let gateway = |port| NextHop::Gateway(port, GATEWAY);
+    let pool = ipv4(10, 1, 0, 0, 16);
+    let mut changes = vec![
+        Change::PoolSet(pool.into()),
+        Change::PoolSet(pool.of(CUSTOMER)),
+        Change::RouteSet(ipv4(0, 0, 0, 0, 0).into(), gateway(CORE)),
+        Change::RouteSet(ipv4(0, 0, 0, 0, 0).of(CUSTOMER), gateway(PortId(3))),
+        Change::RouteSet(ipv4(198, 51, 100, 0, 24).into(), NextHop::OnLink(ACCESS)),
+        Change::NeighborSet(PortId(3), GATEWAY, PEER_MAC),
+        Change::NeighborSet(ACCESS, remote, PEER_MAC),
+    ];
+    for (i, (path, keys)) in (0u8..).zip(tunnels) {
+        let id = TunnelId(u32::from(i) + 1);
+        // The last one is a customer's.
+        let customer = if i == 9 { CUSTOMER } else { CustomerId(0) };
+        let forward = Forward::Tunnel(id, keys);
+        changes.push(Change::TunnelSet(id, Tunnel { path, mtu: 1500 }));
+        let homes = [home(u16::from(i)), ipv4(10, 1, 0, 16 + i, 32)];
+        changes.extend(homes.map(|p| Change::EntrySet(p.of(customer), forward)));
+    }
+    changes
+}
+
+fn port_config(access: bool, customer: CustomerId) -> PortConfig {
+    PortConfig { access, mac: MAC, mtu: 1500, address: None, ipv4_address: None, customer }
+}
+
+/// So that the fuzzer need not find them.
+fn put_checksums_right(packet: &mut [u8]) {
+    for at in INNER_AT {
+        let Some(header) = packet.get_mut(at..at + 20).filter(|h| h[0] == 0x45) else { continue };
+        header[10..12].fill(0);
+        let sum: u32 =
+            header.chunks_exact(2).map(|w| u32::from(u16::from_be_bytes([w[0], w[1]]))).sum();
+        let sum = (sum & 0xffff) + (sum >> 16);
+        let sum = (sum & 0xffff) + (sum >> 16);
+        let [.., high, low] = (!sum).to_be_bytes();
+        header[10..12].copy_from_slice(&[high, low]);
+    }
 }
