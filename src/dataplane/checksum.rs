@@ -39,7 +39,7 @@ mod tests {
             let padded = [&bytes[..cut], &[0; 8][..8 - cut]].concat();
             assert_eq!(value(sum_of(&bytes[..cut])), value(sum_of(&padded)), "{cut}");
         }
-        assert_eq!(value(sum_of(&[0xff; 65535])), 0x00ff);
+        assert_eq!(value(sum_of(&[0xff; 8191])), 0x00ff);
     }
 
     // RFC 1624 section 4: the case that an earlier equation got wrong.

@@ -17,7 +17,7 @@ pub(super) struct KeyTable {
 struct Use {
     customer: CustomerId,
     /// Entries with the key: the prefixes and the IPv4 home address of one binding.
-    entries: usize,
+    entries: u32,
 }
 
 impl KeyTable {

@@ -194,7 +194,7 @@ fn frames_of_no_vlan_of_ours_are_dropped_and_untagged_ones_are_the_devices() {
     let mut rig = rig(1);
     rig.arrive(ACCESS, &tagged(&Packet4::new(CN4, NODE).on_access(), 100)); // of the other device
     assert_eq!(rig.drops(), [(DropReason::Vlan, 1)]);
-    rig.arrive(CORE, &tagged(&down, 0xe000 | 100)); // of a high priority
+    rig.arrive(CORE, &tagged(&down, 0xe064)); // of a high priority
     assert_eq!(rig.sent_one().1[23], 47);
     rig.arrive(CORE, &tagged(&down, 100)[..15]);
     assert_eq!(rig.drops(), [(DropReason::Vlan, 2)]);

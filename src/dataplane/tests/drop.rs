@@ -234,7 +234,7 @@ fn without_headroom() -> Rig {
     rig
 }
 
-// proves: PMIP6-5.3.5-5, MIP6-8.4-5, PMIP6-5.6.2-6
+// proves: PMIP6-5.3.5-5, MIP6-8.4-5, PMIP6-5.6.2-6, GREKEY-5.2-6, GREKEY-7.1-2
 #[test]
 fn every_case_is_dropped_once_under_its_own_reason() {
     for (i, (reason, case)) in cases().into_iter().enumerate() {
@@ -275,13 +275,13 @@ fn only_these_reasons_are_answered() {
     assert_eq!(seen, answered.into_iter().collect());
 }
 
-// RFC 4443 2.4 (f)
+// RFC 4443 2.4 (f), RFC 1812 4.3.2.8
 #[test]
-fn errors_are_limited_and_what_is_not_sent_is_counted() {
-    let mut rig = Rig::new(1);
-    let frame = Packet::new(CN, NOBODY).on_core();
-    for _ in 0..100 {
-        rig.arrive(CORE, &frame);
+fn errors_of_both_families_are_limited_together_and_what_is_not_sent_is_counted() {
+    let mut rig = Rig::dual(1);
+    let frames = [Packet::new(CN, NOBODY).on_core(), Packet4::new(CN4, "10.1.0.200").on_core()];
+    for frame in frames.iter().cycle().take(100) {
+        rig.arrive(CORE, frame);
     }
     let sent = u64::from(ERRORS_BURST);
     assert_eq!(rig.count(Counter::IcmpErrors), sent);

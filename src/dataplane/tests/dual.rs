@@ -30,7 +30,7 @@ pub(super) fn without_identification(mut frame: Vec<u8>) -> Vec<u8> {
 }
 
 // proves: PMIP4-3.1.3-2, PMIP4-3.1.3-3, PMIP4-3.1.4-1, PMIP4-4.1.4.1-1, PMIP4-4.1.4.1-2
-// proves: PMIP4-4.1.4.2-1, GREKEY-5.2-3, GREKEY-7.1-1
+// proves: PMIP4-4.1.4.2-1, GREKEY-5.2-3, GREKEY-7.1-1, GREKEY-7.2-6
 #[test]
 fn every_encapsulation_of_both_families_is_what_scapy_expects() {
     for workers in [1, 2, 3] {

@@ -130,10 +130,9 @@ for index, tunnel in enumerate(TUNNELS):
         case(f"{name}-up{version}-padded", ACCESS_PORT,
              bytes(up(tunnel, inner(node, cn, size=1))) + b"\xee" * 9,
              CORE_PORT, to_core / inner(node, cn, hops=63, size=1))
-        room = MTU - overhead(tunnel) - 8 - (40 if version == 6 else 20)
-        case(f"{name}-down{version}-largest", CORE_PORT,
-             from_core / inner(cn, node, size=room, flags="DF"),
-             ACCESS_PORT, down(tunnel, inner(cn, node, hops=63, size=room, flags="DF")))
+    room = MTU - overhead(tunnel) - 28
+    case(f"{name}-down4-largest", CORE_PORT, from_core / inner(cn, node, size=room, flags="DF"),
+         ACCESS_PORT, down(tunnel, inner(cn, node, hops=63, size=room, flags="DF")))
     big = inner(CN4, mn4(index), size=room + 1, flags="DF")
     case(f"{name}-down4-too-big", CORE_PORT, from_core / big, CORE_PORT,
          to_core / error4(CORE4, CN4, ICMP(type=3, code=4, nexthopmtu=MTU - overhead(tunnel)), big))
@@ -180,6 +179,11 @@ full = gre(packet, 0x1005, chksum_present=1, seqnum_present=1, seqence_number=5)
 case("gre4key-up4-checksum-sequence", ACCESS_PORT,
      Ether(dst=ACCESS, src=MAG4_MAC) / IP(src=MAG4, dst=LMA4, proto=47) / full,
      CORE_PORT, to_core / inner(mn4(5), CN4, hops=63))
+
+reserved = bytearray(bytes(up(TUNNELS[8], inner(mn4(8), CN4), checksum=0)))
+assert reserved[42] == 0
+reserved[42] = 0x0F
+case("tlv4-up4-reserved", ACCESS_PORT, reserved, CORE_PORT, to_core / inner(mn4(8), CN4, hops=63))
 
 print("# Made by dual.py. A line: name, port in, frame in, port out, frame out.")
 for name, in_port, given, out_port, expected in CASES:
