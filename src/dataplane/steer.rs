@@ -3,8 +3,8 @@
 //!
 //! The same function that a NIC computes in hardware for RSS over the first 64 bits of one address
 //! or over one IPv4 address, so that a port that can steer and a worker that must hand over agree.
-//! The key and the table are exported for the port's configuration. Symmetric by what is hashed: the
-//! destination of a downlink packet and the inner source of an uplink packet are the same bits.
+//! The key and the table are exported for the port's configuration. Symmetric by what is hashed:
+//! the destination of a downlink packet and the inner source of an uplink packet are the same bits.
 
 use super::header::is_mapped;
 use crate::addr::{HomePrefix, WorkerId};
