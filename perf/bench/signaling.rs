@@ -21,7 +21,7 @@ use anchord::config::PortRole;
 use anchord::control::exception::KernelPath;
 use anchord::control::journal::{Restart, Store};
 use anchord::control::mirror::{KernelEvent, KernelMirror, Neighbor};
-use anchord::control::{Control, Parts, PortInfo, PortStatus, WorkerLink};
+use anchord::control::{Control, MagInfo, Parts, PortInfo, PortStatus, WorkerLink};
 use anchord::dataplane::counters::Counter;
 use anchord::dataplane::steer::Steering;
 use anchord::dataplane::update::NextHop;
@@ -114,7 +114,7 @@ impl Anchor {
             journal,
             restart: Restart { counter: 1, state_lost: false },
             questions,
-            mags: Vec::new(),
+            mags: (0..MAGS).map(mag_info).collect(),
             pools: vec!["bench".into()],
             tunnel_mtu: ACCESS_MTU,
         });
@@ -220,6 +220,12 @@ const PATIENCE_NS: u64 = 10_000_000_000;
 
 fn neighbor() -> Neighbor {
     Neighbor { mac: Some(MacAddr(ACCESS_ROUTER_MAC)), state: "reachable" }
+}
+
+/// A gateway that may say as much as it can.
+fn mag_info(i: u32) -> MagInfo {
+    let (address, name) = (scene::mag(i), format!("mag{i}"));
+    MagInfo { name, address, tunnel_mtu: ACCESS_MTU, signaling_rate: 10_000_000 }
 }
 
 fn lma_config(pool: HomePrefix, nodes: u32) -> LmaConfig {

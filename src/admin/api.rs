@@ -119,6 +119,12 @@ pub struct MagRow {
     pub answered_s: Option<u64>,
     /// What it says of its restarts.
     pub restart_counter: Option<u32>,
+    /// Updates refused with status 130: it sent more than it may, or than there was time for.
+    pub refused_busy: u64,
+    /// Messages dropped for the same reasons.
+    pub dropped: u64,
+    /// What was no well-formed message.
+    pub malformed: u64,
 }
 
 /// One prefix pool.

@@ -26,7 +26,7 @@ mod tests;
 pub use fault::{Fault, Faults};
 pub use key::AuthKey;
 pub use nodes::load_nodes;
-pub use peer::{MagPeer, PeerTimers, advice};
+pub use peer::{MagPeer, PeerTimers, SIGNALING_RATE, advice};
 pub use render::render;
 
 use crate::addr::{AnchorAddr, CustomerId, HomePrefix};

@@ -35,7 +35,12 @@ pub struct MagPeer {
     pub revocation: bool,
     /// The identity by which it may revoke all its sessions at once; it may not if `None`.
     pub revocation_identity: Option<MnId>,
+    /// Messages a second that it may send.
+    pub signaling_rate: u32,
 }
+
+/// What a gateway may send where nothing else is said: a fifth of what a core handles.
+pub const SIGNALING_RATE: u32 = 20_000;
 
 /// From `[timer]`.
 pub(super) fn timers(s: &Section<'_, '_>) -> PeerTimers {
@@ -67,6 +72,7 @@ pub(super) fn mag(s: &Section<'_, '_>) -> MagPeer {
         heartbeat: s.or("heartbeat", true, &boolean),
         revocation: s.or("revocation", true, &boolean),
         revocation_identity: s.get("revocation_identity", &identity),
+        signaling_rate: s.integer("signaling_rate", SIGNALING_RATE, 1..=10_000_000),
     }
 }
 
@@ -90,6 +96,7 @@ pub(super) fn render_timers(timers: &PeerTimers, table: &mut Table) {
 pub(super) fn render_mag(peer: &MagPeer, table: &mut Table) {
     table.insert("heartbeat".into(), peer.heartbeat.into());
     table.insert("revocation".into(), peer.revocation.into());
+    table.insert("signaling_rate".into(), i64::from(peer.signaling_rate).into());
     if let Some(identity) = &peer.revocation_identity {
         table.insert("revocation_identity".into(), identity.to_string().into());
     }

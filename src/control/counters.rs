@@ -130,6 +130,12 @@ counters! {
     NeighborAsked => "neighbor_asked",
     /// Updates queued because a worker's ring was full.
     UpdateBacklogged => "update_backlogged",
+    /// Messages refused or dropped because too many of their gateway's waited.
+    SignalingOverflow => "signaling_overflow",
+    /// Frames refused or dropped because their gateway sent more than it may.
+    SignalingOverRate => "signaling_over_rate",
+    /// Updates refused with status 130 because there was no time for them.
+    PbuRefusedBusy => "pbu_refused_busy",
     /// Polls in which signaling waited for workers or the journal to catch up.
     SignalingPaused => "signaling_paused",
     /// Bindings restored at start.

@@ -13,6 +13,7 @@
 //! signaling waits (bounded, then dropped and counted: gateways send again); forwarding, the
 //! exception path and neighbours go on.
 
+mod admission;
 pub mod counters;
 pub mod exception;
 mod held;
@@ -29,17 +30,20 @@ mod rate;
 mod signaling;
 mod tunneled;
 
+use crate::addr::MnId;
 use crate::admin::channel::Questions;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::update::{Change, PuntReason, Report};
 use crate::mobility::Lma;
 use crate::mobility::action::{Action, Audit, AuditKind, Ignored};
 use crate::mobility::event::Event;
-use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
+use crate::mobility::message::{AckMsg, PeerBody, PeerMsg, UpdateMsg};
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool, RxQueue};
 use crate::sync::ring::Consumer;
-use crate::time::{Duration, Instant, Now};
+use crate::time::{Duration, Instant, Lifetime, Now};
 use crate::wire::ether;
+use crate::wire::mh::MobilityOption;
+use admission::{Admission, Admit, Class, Served, Waiting};
 use counters::{Counter, Counters};
 use exception::KernelPath;
 use hashbrown::HashMap;
@@ -51,7 +55,6 @@ use publish::{Lane, Publisher, TunnelMtu};
 use query::Queries;
 use rate::RateLimit;
 use signaling::{Anchors, Signal};
-use std::collections::VecDeque;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
@@ -68,9 +71,7 @@ pub struct Control<P: FramePool> {
     workers: Vec<WorkerEnds<P::Frame>>,
     signaling: Vec<Box<dyn RxQueue<Frame = P::Frame>>>,
     /// Signaling that waits for its turn.
-    inbox: VecDeque<P::Frame>,
-    /// Which source of signaling may fill the inbox first: another one each turn.
-    first_source: usize,
+    inbox: Admission,
     kernel: KernelPath<P::Frame>,
     mirror: KernelMirror,
     /// The kernel's tables have been read once.
@@ -120,8 +121,7 @@ impl<P: FramePool> Control<P> {
             output: Output::new(parts.pool, parts.ports, injects, requests),
             workers,
             signaling: parts.signaling,
-            inbox: VecDeque::new(),
-            first_source: 0,
+            inbox: Admission::new(),
             kernel: parts.kernel,
             mirror: parts.mirror,
             synced: false,
@@ -136,6 +136,9 @@ impl<P: FramePool> Control<P> {
             restart: Some(parts.restart),
             actions: Vec::new(),
         };
+        for mag in this.mags.values() {
+            this.inbox.add(mag.address, mag.signaling_rate);
+        }
         for pool in this.lma.pools() {
             this.publisher.add_pool(pool.prefix.into());
         }
@@ -331,51 +334,129 @@ impl<P: FramePool> Control<P> {
         work
     }
 
-    /// Takes a burst from each queue and ring while the inbox has room for it. What has none is
-    /// better left where it is: who fills it up drops, and counts, only its own.
-    fn fill_inbox(&mut self) {
+    /// Takes what queues and rings hold, a few bursts each: more than is served in a turn, so that
+    /// nobody waits there behind the flood of another. While workers or the journal must catch up,
+    /// it is better left where it is.
+    fn fill_inbox(&mut self, now: Now) {
         let mut burst: Burst<P::Frame> = Burst::new();
-        let sources = self.signaling.len() + self.workers.len();
-        for n in 0..sources {
-            if self.inbox.len() + BURST_MAX > INBOX_MAX {
-                break;
+        for _ in 0..FILL_BURSTS {
+            let mut taken = 0;
+            for source in 0..self.signaling.len() + self.workers.len() {
+                if let Some(queue) = self.signaling.get_mut(source) {
+                    queue.recv(&mut burst);
+                } else if let Some(worker) = self.workers.get_mut(source - self.signaling.len()) {
+                    burst.extend(std::iter::from_fn(|| worker.signaling.pop()).take(BURST_MAX));
+                }
+                taken += burst.len();
+                for frame in burst.drain(..) {
+                    self.receive(frame.data(), now);
+                }
             }
-            let source = (self.first_source + n) % sources;
-            if let Some(queue) = self.signaling.get_mut(source) {
-                queue.recv(&mut burst);
-            } else if let Some(worker) = self.workers.get_mut(source - self.signaling.len()) {
-                burst.extend(std::iter::from_fn(|| worker.signaling.pop()).take(BURST_MAX));
+            if taken == 0 {
+                return;
             }
-            self.inbox.extend(burst.drain(..));
         }
-        self.first_source = (self.first_source + 1) % sources.max(1);
+    }
+
+    /// Looks at a frame as far as its sender may cost time.
+    fn receive(&mut self, frame: &[u8], now: Now) {
+        let Some(from) = signaling::source(frame) else {
+            self.counters[Counter::SignalingMalformed] += 1;
+            return;
+        };
+        let admit = self.inbox.admit(from, now.mono);
+        self.counters[Counter::SignalingOverRate] += u64::from(admit != Admit::Yes);
+        if admit == (Admit::OverRate { tell: false }) {
+            return;
+        }
+        match signaling::read(frame, self.own) {
+            Signal::Pbu(message) => {
+                let class = self.class_of(&message);
+                if admit == Admit::Yes {
+                    self.queue(from, class, Waiting::Pbu(Box::new(message)), now);
+                } else {
+                    self.refuse(from, class, Waiting::Pbu(Box::new(message)), true, now);
+                }
+            }
+            Signal::Peer(message) if admit == Admit::Yes => {
+                self.queue(from, Class::Urgent, Waiting::Peer(Box::new(message)), now);
+            }
+            signal if admit == Admit::Yes => {
+                self.inbox.count(from, |c| c.malformed += 1);
+                self.answer_at_once(signal, frame, now);
+            }
+            _ => self.inbox.count(from, |c| c.dropped += 1),
+        }
+    }
+
+    /// Whether an update is about a session that there is. A node is asked for by its identifier,
+    /// the first one that counts.
+    fn class_of(&self, message: &UpdateMsg) -> Class {
+        let mn_id = message.options.iter().find_map(|o| match o {
+            MobilityOption::MnId(subtype, id) => MnId::new(subtype, id),
+            _ => None,
+        });
+        let known = mn_id.is_some_and(|id| self.lma.cache().of_node(&id).next().is_some());
+        let ends = message.update.lifetime == Lifetime::ZERO;
+        if known || ends { Class::Urgent } else { Class::Fresh }
+    }
+
+    fn queue(&mut self, from: Ipv6Addr, class: Class, message: Waiting, now: Now) {
+        if let Err((tell, message)) = self.inbox.push(from, class, message, now.mono) {
+            self.counters[Counter::SignalingOverflow] += 1;
+            self.refuse(from, class, message, tell, now);
+        }
+    }
+
+    /// There is no time for a message. Who would begin a session is told to go elsewhere; who has
+    /// one tries again by itself.
+    fn refuse(&mut self, from: Ipv6Addr, class: Class, message: Waiting, tell: bool, now: Now) {
+        match message {
+            Waiting::Pbu(message) if tell && class == Class::Fresh => {
+                self.inbox.count(from, |c| c.refused += 1);
+                self.counters[Counter::PbuRefusedBusy] += 1;
+                self.handle_event(Event::Busy(*message), now);
+            }
+            _ => self.inbox.count(from, |c| c.dropped += u64::from(tell)),
+        }
     }
 
     fn take_signaling(&mut self, now: Now) -> usize {
-        self.fill_inbox();
-        let mut work = 0;
-        while work < SIGNALING_BUDGET && !self.inbox.is_empty() {
-            if self.is_paused() {
-                self.counters[Counter::SignalingPaused] += 1;
-                break;
-            }
-            let Some(frame) = self.inbox.pop_front() else { break };
-            self.handle_signaling(frame.data(), now);
+        if !self.is_paused() {
+            self.fill_inbox(now);
+        }
+        let (mut work, mut served) = (0, Served::default());
+        while work < SIGNALING_BUDGET
+            && !self.is_paused()
+            && let Some((class, message)) = self.inbox.pop(&served, SIGNALING_BUDGET)
+        {
+            served.count(class);
+            self.handle_signaling(message, now);
             work += 1;
         }
+        let waits = self.inbox.len() > 0 || self.workers.iter().any(|w| !w.signaling.is_empty());
+        self.counters[Counter::SignalingPaused] += u64::from(waits && self.is_paused());
         work
     }
 
-    fn handle_signaling(&mut self, frame: &[u8], now: Now) {
-        match signaling::read(frame, self.own) {
-            Signal::Pbu(message) => {
+    fn handle_signaling(&mut self, message: Waiting, now: Now) {
+        match message {
+            Waiting::Pbu(message) => {
                 self.counters[Counter::PbuReceived] += 1;
-                self.handle_event(Event::Pbu(message), now);
+                self.handle_event(Event::Pbu(*message), now);
             }
-            Signal::Peer(message) => {
+            Waiting::Peer(message) => {
                 self.counters[received(&message.body)] += 1;
-                self.handle_event(Event::Peer(message), now);
+                self.handle_event(Event::Peer(*message), now);
             }
+        }
+    }
+
+    /// What needs no turn: it is counted, and answered at a limited rate.
+    fn answer_at_once(&mut self, signal: Signal, frame: &[u8], now: Now) {
+        match signal {
+            // They wait for their turn.
+            Signal::Pbu(_) | Signal::Peer(_) => {}
             Signal::Bu(message) => {
                 self.counters[Counter::BuWithoutProxyFlag] += 1;
                 if let Some(ack) = signaling::refuse_home_registration(&message)
@@ -533,8 +614,8 @@ const fn received(body: &PeerBody) -> Counter {
 
 /// Held replies at most, before signaling waits.
 const HELD_REPLIES_MAX: usize = 4096;
-/// Signaling frames at most that wait for their turn.
-const INBOX_MAX: usize = 1024;
+/// Bursts taken a turn from each queue and ring of signaling.
+const FILL_BURSTS: usize = 8;
 /// Reports taken from each worker a turn.
 const REPORT_BUDGET: usize = 2 * BURST_MAX;
 /// Messages handled a turn.

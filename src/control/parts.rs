@@ -80,6 +80,8 @@ pub struct MagInfo {
     pub address: Ipv6Addr,
     /// Largest outer packet on the way to it, in bytes.
     pub tunnel_mtu: u16,
+    /// Messages a second that it may send.
+    pub signaling_rate: u32,
 }
 
 /// Everything that a control core is made of.

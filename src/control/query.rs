@@ -12,6 +12,7 @@ use crate::admin::api::{
     Reply, Request, StatRow, WorkerRow,
 };
 use crate::admin::channel::Asked;
+use crate::config::SIGNALING_RATE;
 use crate::dataplane::counters::Counter as WorkerCounter;
 use crate::dataplane::drop::DropReason;
 use crate::dataplane::update::EntryCounters;
@@ -201,6 +202,9 @@ impl<P: FramePool> Control<P> {
                 peer: peer_state(m.peer.state),
                 answered_s: m.peer.answered.map(|at| now.mono.since(at).as_secs()),
                 restart_counter: m.peer.restart_counter,
+                refused_busy: self.inbox.counts(m.address).refused,
+                dropped: self.inbox.counts(m.address).dropped,
+                malformed: self.inbox.counts(m.address).malformed,
             })
             .collect();
         rows.sort_by_key(|r| r.address);
@@ -214,7 +218,9 @@ impl<P: FramePool> Control<P> {
             return Reply::Error(format!("{max} gateways are known, which is the most"));
         }
         let tunnel_mtu = self.publisher.tunnel_mtu(address);
-        self.mags.insert(address, MagInfo { name, address, tunnel_mtu });
+        let signaling_rate = SIGNALING_RATE;
+        self.mags.insert(address, MagInfo { name, address, tunnel_mtu, signaling_rate });
+        self.inbox.add(address, signaling_rate);
         self.handle_event(Event::MagAdd(address), now);
         self.output.keep_mag(address, &mut self.counters);
         Reply::Done
@@ -233,10 +239,12 @@ impl<P: FramePool> Control<P> {
     /// Forgets the gateways that the pure core has forgotten: withdrawn, and without a session.
     fn forget_mags(&mut self) {
         let (lma, output, counters) = (&self.lma, &mut self.output, &mut self.counters);
+        let inbox = &mut self.inbox;
         self.mags.retain(|&address, _| {
             let known = lma.knows_mag(address);
             if !known {
                 output.release_mag(address, counters);
+                inbox.remove(address);
             }
             known
         });

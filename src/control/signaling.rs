@@ -60,6 +60,17 @@ pub(super) enum Signal {
 
 const MALFORMED: Signal = Signal::Discard(Counter::SignalingMalformed);
 
+/// Whom a frame says that it is from; `None` if it is not even that long.
+pub(super) fn source(frame: &[u8]) -> Option<Ipv6Addr> {
+    let (ether_type, packet) = ether::payload(frame).ok()?;
+    if ether_type == ether::IPV4 {
+        let octets: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
+        return Some(Ipv4Addr::from(octets).to_ipv6_mapped());
+    }
+    let octets: [u8; 16] = packet.get(8..24)?.try_into().ok()?;
+    Some(Ipv6Addr::from(octets))
+}
+
 /// Reads a frame that brings a Mobility Header to us.
 pub(super) fn read(frame: &[u8], own: Anchors) -> Signal {
     match (ether::payload(frame), own.ipv4) {

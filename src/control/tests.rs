@@ -1,6 +1,7 @@
 //! The control core with a real pure core and real workers on an in-memory NIC, a clock of our own,
 //! and the ends of all channels in the test's hands.
 
+mod flood;
 mod forwarding;
 mod held_reply;
 mod ipv4;
@@ -48,11 +49,12 @@ pub(super) struct Shape {
     pub(super) workers: u16,
     pub(super) ring_len: usize,
     pub(super) journal_len: usize,
+    pub(super) bindings_max: usize,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { workers: 1, ring_len: 256, journal_len: 256 }
+        Self { workers: 1, ring_len: 256, journal_len: 256, bindings_max: 2000 }
     }
 }
 
@@ -122,7 +124,7 @@ impl Bench {
         let control = Control::new(Parts {
             lma_address: AnchorAddr(LMA),
             lma_address_ipv4: Some(LMA_IPV4),
-            lma: Lma::new(lma_config()),
+            lma: Lma::new(lma_config(shape)),
             restored: Vec::new(),
             pool: pool.clone(),
             ports,
@@ -136,7 +138,12 @@ impl Bench {
             restart: Restart { counter: 7, state_lost: false },
             questions,
             mags: [("mag1", MAG1), ("mag2", MAG2)]
-                .map(|(name, address)| MagInfo { name: name.into(), address, tunnel_mtu: 1500 })
+                .map(|(name, address)| MagInfo {
+                    name: name.into(),
+                    address,
+                    tunnel_mtu: 1500,
+                    signaling_rate: 20_000,
+                })
                 .into(),
             pools: vec!["home".into()],
             tunnel_mtu: 1400,
@@ -346,7 +353,7 @@ fn worker(
         lma_ipv4: None,
         local: vec![LMA],
         vlans: Vec::new(),
-        limits: Limits { entries_max: 4096, tunnels_max: 16 },
+        limits: Limits { entries_max: 32_768, tunnels_max: 16 },
     };
     let port = WorkerPort {
         config: PortConfig {
@@ -372,13 +379,13 @@ fn worker(
     (WorkerLink { updates, injects, signaling, reports, applied, counters, cpu: 0 }, worker)
 }
 
-fn lma_config() -> LmaConfig {
+fn lma_config(shape: Shape) -> LmaConfig {
     let policy = Policy::new(Some(Profile::ipv6(0, Duration::from_secs(3600))));
     LmaConfig {
         pools: vec![PoolConfig::new("2001:db8:100::/40".parse().expect("valid"), 64)],
         mags: [MAG1, MAG2].map(MagConfig::new).into(),
-        max_bindings: 2000,
-        max_prefixes: 4000,
+        max_bindings: shape.bindings_max,
+        max_prefixes: 2 * shape.bindings_max,
         ..LmaConfig::new(AnchorAddr(LMA), policy)
     }
 }

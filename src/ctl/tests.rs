@@ -114,6 +114,9 @@ fn mag(text: &str, bindings: usize) -> MagRow {
         peer: "reachable".into(),
         answered_s: Some(17),
         restart_counter: Some(3),
+        refused_busy: 4,
+        dropped: 5,
+        malformed: 6,
         tunnel_mtu: 1500,
     }
 }

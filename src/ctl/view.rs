@@ -106,6 +106,9 @@ pub(super) fn mag_columns() -> Vec<Column> {
         text("PEER"),
         number("ANSWERED"),
         number("RESTARTS"),
+        number("BUSY"),
+        number("DROPPED"),
+        number("MALFORMED"),
         number("TUNNEL MTU"),
     ]
 }
@@ -122,6 +125,9 @@ pub(super) fn mag(row: &MagRow) -> Cells {
         row.peer.clone(),
         row.answered_s.map_or_else(dash, |s| format!("{} ago", seconds(s))),
         row.restart_counter.map_or_else(dash, |n| n.to_string()),
+        row.refused_busy.to_string(),
+        row.dropped.to_string(),
+        row.malformed.to_string(),
         row.tunnel_mtu.to_string(),
     ]
 }

@@ -10,6 +10,8 @@ use std::net::Ipv6Addr;
 pub enum Event {
     /// A Binding Update with the P flag arrived and its header passed RFC 6275 section 9.2.
     Pbu(UpdateMsg),
+    /// An update for which there is no time: it is refused, and not looked at any further.
+    Busy(UpdateMsg),
     /// A message about revocation or heartbeats arrived, or a Binding Error; checked likewise.
     Peer(PeerMsg),
     /// The process serves from now on.

@@ -128,6 +128,11 @@ impl Lma {
     pub fn handle(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
         match event {
             Event::Pbu(msg) => self.handle_pbu(&msg, now, actions),
+            Event::Busy(msg) => {
+                let mn_id = Fields::read(&msg).mn_id;
+                self.mags.count(msg.src, |u| u.pbu_received += 1);
+                self.refuse(Status::INSUFFICIENT_RESOURCES, mn_id, &msg, now, actions);
+            }
             Event::Peer(msg) => self.handle_peer(&msg, now, actions),
             Event::Start { restart_counter, state_lost } => {
                 self.start(restart_counter, state_lost, actions);

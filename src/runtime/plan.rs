@@ -134,6 +134,7 @@ pub(super) fn mags(config: &Config) -> Vec<MagInfo> {
         name: m.name.clone(),
         address,
         tunnel_mtu: m.tunnel_mtu,
+        signaling_rate: m.peer.signaling_rate,
     };
     let of_mag = |m| mag_addresses(m).map(move |address| info(m, address));
     config.mags.iter().flat_map(of_mag).collect()

@@ -52,12 +52,18 @@ name = "mag1"
 address = "$MAG1"
 $(with_ipv4 "more_addresses = [\"$MAG1_IPV4\"]")
 tunnel_mtu = ${TUNNEL_MTU:-1500}
+revocation = ${REVOCATION:-false}
+heartbeat = ${HEARTBEAT:-true}
+${MAG_KEYS:-}
 
 [[mag]]
 name = "mag2"
 address = "$MAG2"
 $(with_ipv4 "more_addresses = [\"$MAG2_IPV4\"]")
 tunnel_mtu = ${TUNNEL_MTU:-1500}
+revocation = ${REVOCATION:-false}
+heartbeat = ${HEARTBEAT:-true}
+${MAG_KEYS:-}
 
 [policy]
 max_bindings = 10_000

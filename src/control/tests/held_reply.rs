@@ -65,7 +65,8 @@ fn refusal_does_not_wait_behind_a_held_acceptance() {
 #[test]
 fn full_rings_and_a_slow_journal_delay_registrations_and_lose_none() {
     for workers in [1, 2] {
-        let mut bench = Bench::new(Shape { workers, ring_len: 4, journal_len: 2 });
+        let mut bench =
+            Bench::new(Shape { workers, ring_len: 4, journal_len: 2, ..Shape::default() });
         let mut accepted = 0;
         for turn in 0..1000 {
             if turn < 100 {
