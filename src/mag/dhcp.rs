@@ -263,7 +263,8 @@ mod tests {
         None
     }
 
-    // proves: PMIP4-3.2.3.2-16, PMIP4-3.4.3-2, PMIP4-3.4.3-3, PMIP4-3.4.3-4, PMIP4-3.4.3-6
+    // proves: PMIP4-3.2.3.2-16, PMIP4-3.2.3.2-17, PMIP4-3.4.3-2, PMIP4-3.4.3-3, PMIP4-3.4.3-4
+    // proves: PMIP4-3.4.3-6
     #[test]
     fn offer_has_the_home_address_its_mask_the_default_router_and_the_tunnels_mtu() {
         let offer = answer(&message(1, Ipv4Addr::UNSPECIFIED, &[])).expect("an offer");

@@ -6,10 +6,10 @@ use anchord::addr::HomePrefix;
 use anchord::mobility::message::{OwnedOptions, PeerBody, PeerMsg, Transport};
 use anchord::wire::mh::{
     BindingError, BindingRevocationAck, BindingRevocationIndication, Heartbeat, HeartbeatFlags,
-    MobilityOption, RevocationFlags, RevocationStatus, RevocationTrigger, SeqNo,
+    Ipv4Home, MobilityOption, RevocationFlags, RevocationStatus, RevocationTrigger, SeqNo,
 };
 use serde::Deserialize;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A Binding Revocation Indication.
 #[derive(Debug, Deserialize)]
@@ -23,6 +23,7 @@ pub(crate) struct Bri {
     /// None if empty.
     mn_id: String,
     hnp: Vec<HomePrefix>,
+    ipv4: Option<Ipv4Addr>,
     alternate_coa: Option<String>,
     /// Type of an option that nobody knows.
     unknown: Option<u8>,
@@ -69,6 +70,7 @@ impl Default for Bri {
             seq: 1,
             mn_id: "mn1@example.org".into(),
             hnp: Vec::new(),
+            ipv4: None,
             alternate_coa: None,
             unknown: None,
             reserved: 0,
@@ -108,6 +110,8 @@ impl Bri {
         options.extend(self.unknown.map(|kind| MobilityOption::Unknown(kind, &[1, 2, 3])));
         options.extend(id.as_ref().map(|m| MobilityOption::MnId(m.subtype(), m.bytes())));
         options.extend(self.hnp.iter().map(|p| MobilityOption::HomeNetworkPrefix(*p)));
+        let home = self.ipv4.and_then(|address| Ipv4Home::new(address, 32));
+        options.extend(home.map(MobilityOption::Ipv4HomeAddressRequest));
         let coa = self.alternate_coa.as_deref();
         options.extend(coa.map(|c| MobilityOption::AlternateCoa(mag(c))));
         let indication = BindingRevocationIndication {
