@@ -11,8 +11,8 @@
 //! Nothing but a test that names a requirement counts as proof. In the specifications that are
 //! [`HELD`], each MUST and SHOULD is proven, or out of scope, or stands in `unproven.tsv` with its
 //! reason: one that loses its test fails here. That list only shrinks: `scripts/rfc-coverage`
-//! writes the page and takes from the list what is proven by now. After a conflict in either file
-//! take any side and run it again.
+//! writes the page and takes from the list what is proven by now; so git keeps the lines of both
+//! sides when it merges the two, and the next run drops what is too much.
 #![allow(missing_docs)]
 
 mod page;
