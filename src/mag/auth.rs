@@ -150,7 +150,7 @@ mod tests {
         })
     }
 
-    // proves: AUTH-4-1, AUTH-5.1-3, AUTH-5.1-4, AUTH-5.1.1-1, MNID-3.2-1, SERVICESEL-3-2
+    // proves: AUTH-4-1, AUTH-5.1-3, AUTH-5.1-4, AUTH-5.1.1-1, MNID-1-1, MNID-3.2-1, SERVICESEL-3-2
     #[test]
     fn update_ends_with_the_option_over_all_before_it_and_the_two_addresses() {
         let mut msg = update();

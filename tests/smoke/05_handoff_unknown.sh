@@ -1,7 +1,7 @@
 #!/bin/bash
 # Another interface registers, and the gateway knows nothing of how the node came (Handoff Indicator 4).
 # The anchor waits for the old gateway: if it de-registers in time the session moves, else a new one
-# begins beside it.
+# begins beside it. The gateways are ones without RFC 5846: others are asked, and there is nothing to wait for.
 # proves: PMIP6-5.4.1.2-8, PMIP6-5.4.1.2-9, PMIP6-5.4.1.2-10
 NEW_BCE_DELAY=4s
 . "$(dirname "$0")/_init.sh"

@@ -10,8 +10,8 @@ anchord_start
 mag_start 1
 mag_start 2
 attach 1a
-lease
-address=$(node_ipv4)
+lease mn
+address=$(node_ipv4 mn)
 expect "the address is of the pool" in_prefix "$address" $POOL_IPV4
 capture access anchor access-dpdk
 expect "cn answers by IPv4" in_ns mn ping -c 5 -i 0.2 -W 2 -s 1000 $CN_IPV4
@@ -28,5 +28,5 @@ equal "the default router" "$(router "$(in_ns mn ip -j route show default | jq -
 
 handoff 1a 2a $MAG2
 expect "cn answers the same address" in_ns mn ping -c 3 -i 0.2 -W 2 -I "$address" $CN_IPV4
-lease
-equal "the address after the handoff" "$(node_ipv4)" "$address"
+lease mn
+equal "the address after the handoff" "$(node_ipv4 mn)" "$address"

@@ -13,7 +13,7 @@ mag_start 1
 mag_start 2
 capture access anchor access-dpdk
 attach 1a
-lease
+lease mn
 key=$(uplink 1)
 expect "cn answers by IPv4" in_ns mn ping -c 3 -i 0.2 -W 2 $CN_IPV4
 expect "cn answers by IPv6" in_ns mn ping -c 3 -i 0.2 -W 2 $CN

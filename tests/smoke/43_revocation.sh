@@ -1,7 +1,9 @@
 #!/bin/bash
-# The operator deletes a binding: the gateway is told, ends the session and tells the node.
-# proves: REVOKE-6.1.2-1
+# The operator deletes a binding: the gateway is told, ends the session and tells the node. The node comes to
+# another gateway by another interface: the old one is asked, finds that it left, and the session moves.
+# proves: REVOKE-6.1.2-1, REVOKE-9.1-7
 . "$(dirname "$0")/_init.sh"
+REVOCATION=true
 
 sessions() { mag 1 show --json | jq '.bindings | length'; }
 default_routes() { in_ns mn ip -6 -j route show default | jq length; }
@@ -22,3 +24,15 @@ equal "acknowledgements: success" "$(count_frames access 'mip6.mhtype == 16 && m
 equal "revocations at mag1" "$(mag 1 show --json | jq .counters.revoked)" 1
 solicit
 eventually "the node is bound again" binding_is_at $MAG1
+
+prefix=$(binding '.hnp[0]')
+mag_start 2
+capture moved anchor access-dpdk
+unplug mn eth0
+plug 2a mn eth1
+solicit mn eth1
+eventually "the binding is at mag2" binding_is_at $MAG2
+captured moved
+equal "the prefix at mag2" "$(binding '.hnp[0]')" "$prefix"
+equal "mag1's sessions after the handoff" "$(sessions)" 0
+equal "triggers" "$(frames moved 'mip6.mhtype == 16 && mip6.bri_br.type == 1' mip6.bri_r.trigger)" 4

@@ -92,6 +92,11 @@ with_ipv4() { # with_ipv4 line ...
     [[ -z ${LAB_IPV4:-} ]] || printf '%s\n' "$@"
 }
 
+# Writes a key of the RFC's 16 bytes.
+key() { # key file byte
+    (umask 077 && printf "$2%.0s" {1..16} >"$1")
+}
+
 anchord_start() {
     anchord_config >"$RUN/anchord.toml"
     mkdir -p "$RUN/state"
@@ -196,6 +201,10 @@ socket = "$RUN/mag$1.sock"
 
 [state]
 file = "$RUN/mag$1.json"
+
+${MAG_KEY:+[authentication]
+spi = 256
+key_file = '$MAG_KEY'}
 
 ${MAG_HEARTBEAT:+[heartbeat]
 interval = '$MAG_HEARTBEAT'

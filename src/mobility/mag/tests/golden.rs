@@ -42,7 +42,7 @@ fn registration_refresh_and_deregistration_are_the_bytes_that_tshark_dissected()
     }
 }
 
-// proves: PMIP4-4.2.2.1-1, PMIP4-3.3.1-1, PMIP4-3.3.1-2, GREKEY-6.1-1
+// proves: PMIP4-4.2.2.1-1, PMIP4-3.2.3.1-6, PMIP4-3.3.1-1, PMIP4-3.3.1-2, GREKEY-6.1-1
 #[test]
 fn update_in_udp_with_address_key_and_service_is_the_bytes_that_tshark_dissected() {
     let config = MagConfig { ipv4_proxy_coa: Some(COA4), force_udp: true, ..config() };
