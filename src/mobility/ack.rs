@@ -79,7 +79,7 @@ pub(crate) fn accept(msg: &UpdateMsg, bce: &Bce, offer: &Offer<'_>) -> AckMsg {
         options.extend(offer.dhcp_mode.map(MobilityOption::Ipv4DhcpSupportMode));
     }
     if !ends {
-        options.extend(gre_key(msg, bce).map(MobilityOption::GreKey));
+        options.extend(gre_key(msg, bce));
         options.extend(nat_detection(msg, bce).map(MobilityOption::NatDetection));
         options.extend(offer.refresh.map(MobilityOption::RefreshAdvice));
     }
@@ -147,7 +147,7 @@ where
     L: Fn(Ipv6Addr) -> Ipv6Addr,
 {
     /// Echoes the request's options in the order of figure 6.
-    fn options<'m>(self, msg: &'m UpdateMsg) -> Vec<MobilityOption<'m>> {
+    fn options(self, msg: &UpdateMsg) -> Vec<MobilityOption<'_>> {
         let mut echo = Echo::default();
         // The first of each counts, as when it was read.
         for option in &msg.options {
@@ -230,10 +230,10 @@ pub(crate) fn requested_ipv4(msg: &UpdateMsg) -> Option<Ipv4Home> {
 }
 
 /// The GRE Key option: with our key if the gateway told its own (RFC 5845 3.3.1, 5.2).
-fn gre_key(msg: &UpdateMsg, bce: &Bce) -> Option<Option<GreKey>> {
+fn gre_key(msg: &UpdateMsg, bce: &Bce) -> Option<MobilityOption<'static>> {
     let asked = msg.options.iter().any(|o| matches!(o, MobilityOption::GreKey(_)));
     let used = matches!(bce.encap, Encap::Gre | Encap::UdpGre(_));
-    (asked && used).then(|| bce.keys_in_use().uplink.map(GreKey))
+    (asked && used).then(|| MobilityOption::GreKey(bce.keys_in_use().uplink.map(GreKey)))
 }
 
 /// RFC 5844 4.2.2: by it a gateway knows that packets travel in UDP.

@@ -92,7 +92,7 @@ const DATA_LEN: usize = 12;
 /// Our time of day as a Replay Protection option has it (RFC 4285 6): the format of NTP.
 pub(crate) fn ntp(clock: MobTimestamp) -> u64 {
     let seconds = (clock.0 >> 16).wrapping_add(NTP_EPOCH) & u64::from(u32::MAX);
-    seconds << 32 | (clock.0 & 0xffff) << 16
+    (seconds << 32) | ((clock.0 & 0xffff) << 16)
 }
 
 /// Whether a time in the format of NTP is close enough to ours.
@@ -100,9 +100,8 @@ pub(crate) fn is_close(time: u64, clock: MobTimestamp, window: Duration) -> bool
     // Seconds wrap in 2036: what counts is the shorter way round.
     let apart = time.wrapping_sub(ntp(clock));
     let apart = apart.min(apart.wrapping_neg());
-    let window = u128::from(window.as_secs()) << 32
-        | (u128::from(window.subsec_nanos()) << 32) / 1_000_000_000;
-    u128::from(apart) <= window
+    let fraction = (u128::from(window.subsec_nanos()) << 32) / 1_000_000_000;
+    u128::from(apart) <= (u128::from(window.as_secs()) << 32) + fraction
 }
 
 /// Whether a time in the format of NTP comes after another.
@@ -112,7 +111,7 @@ pub(crate) fn is_after(time: u64, last: u64) -> bool {
 
 /// The time that is answered to one that is not valid: the upper half of ours, the lower of theirs.
 pub(crate) fn corrected(time: u64, clock: MobTimestamp) -> u64 {
-    ntp(clock) >> 32 << 32 | time & u64::from(u32::MAX)
+    (ntp(clock) >> 32 << 32) | (time & u64::from(u32::MAX))
 }
 
 /// Seconds from 1900 to 1970.

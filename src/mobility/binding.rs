@@ -141,7 +141,7 @@ impl Bce {
         self.mn_ll_id = req.mn_ll_id.clone();
         self.mag = req.mag;
         self.transport = req.transport;
-        self.access_network = req.access_network.clone();
+        self.access_network.clone_from(&req.access_network);
         self.replay = req.replay.or(self.replay);
         // 5.3.6: an ALL_ZERO address in the request asks for the one that is there.
         if let Some(address) = req.link_local.filter(|a| !a.is_unspecified()) {

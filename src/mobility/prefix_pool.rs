@@ -123,7 +123,7 @@ impl PrefixPools {
         customer: CustomerId,
         address: Ipv4Addr,
     ) -> Option<Ipv4HomeAddress> {
-        let pools = self.pools.iter().filter(|p| p.config.customer == customer);
+        let mut pools = self.pools.iter().filter(|p| p.config.customer == customer);
         let home = |p: &PrefixPool| {
             let (network, len) = p.config.prefix.to_ipv4()?;
             let inside = p.config.prefix.contains(address.to_ipv6_mapped());
@@ -132,7 +132,7 @@ impl PrefixPools {
             let default_router = p.config.default_router.unwrap_or_else(first);
             Some(Ipv4HomeAddress { home, default_router })
         };
-        pools.filter_map(home).next()
+        pools.find_map(home)
     }
 
     /// How full each pool is.

@@ -10,7 +10,7 @@ use crate::mobility::binding::LinkLayerId;
 use crate::mobility::config::{Profile, Source};
 use crate::mobility::digest::Digest;
 use crate::mobility::message::{Transport, UpdateMsg};
-use crate::mobility::tunnel::TunnelRequest;
+use crate::mobility::tunnel::{GreRequest, TunnelRequest};
 use crate::time::{Lifetime, MobTimestamp};
 use crate::wire::mh::{
     AccessTech, BuFlags, HandoffIndicator, Ipv4Home, MobilityOption, SeqNo, Status,
@@ -33,7 +33,7 @@ pub(crate) struct Fields {
     /// There is more than one IPv4 Home Address Request.
     several_ipv4: bool,
     /// The GRE Key option, and the key in it.
-    pub(crate) gre: Option<Option<u32>>,
+    pub(crate) gre: Option<GreRequest>,
     pub(crate) service: Option<Box<[u8]>>,
     pub(crate) access_network: Option<Box<[u8]>>,
     pub(crate) replay: Option<u64>,
@@ -66,7 +66,7 @@ pub(crate) struct Request {
     pub(crate) mag: Ipv6Addr,
     pub(crate) transport: Transport,
     pub(crate) flags: BuFlags,
-    pub(crate) gre: Option<Option<u32>>,
+    pub(crate) gre: Option<GreRequest>,
     pub(crate) access_network: Option<Box<[u8]>>,
     pub(crate) replay: Option<u64>,
     /// Of the whole message, to recognise a duplicate.
@@ -121,7 +121,7 @@ impl Fields {
                     true
                 }
                 MobilityOption::AlternateIpv4Coa(a) => set(&mut f.alternate_ipv4_coa, Some(a)),
-                MobilityOption::GreKey(key) => set(&mut f.gre, Some(key.map(|k| k.0))),
+                MobilityOption::GreKey(key) => set(&mut f.gre, Some(GreRequest(key.map(|k| k.0)))),
                 MobilityOption::ServiceSelection(name) => set(&mut f.service, Some(name.into())),
                 MobilityOption::AccessNetworkId(ani) => {
                     set(&mut f.access_network, Some(ani.bytes().into()))

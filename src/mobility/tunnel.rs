@@ -25,11 +25,14 @@ pub(crate) struct TunnelRequest {
     pub(crate) coa: Ipv6Addr,
     pub(crate) transport: Transport,
     pub(crate) flags: BuFlags,
-    /// The GRE Key option, and the downlink key in it.
-    pub(crate) gre: Option<Option<u32>>,
+    pub(crate) gre: Option<GreRequest>,
     /// What the session has with this gateway already.
     pub(crate) current: Option<Encap>,
 }
+
+/// A GRE Key option: the downlink key in it, if there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GreRequest(pub(crate) Option<u32>);
 
 /// What it gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,12 +67,12 @@ pub(crate) fn negotiate(
         return Err(Status::ADMINISTRATIVELY_PROHIBITED);
     }
     // RFC 5845 5.2: required are GRE *and* keys.
-    if policy == GrePolicy::KeysRequired && !matches!(request.gre, Some(Some(_))) {
+    if policy == GrePolicy::KeysRequired && !matches!(request.gre, Some(GreRequest(Some(_)))) {
         return Err(Status::GRE_KEY_OPTION_REQUIRED);
     }
     let port = data_port(request.transport);
     let plain = if forced { Encap::Udp(port) } else { Encap::Ip };
-    let Some(downlink) = request.gre else {
+    let Some(GreRequest(downlink)) = request.gre else {
         return Ok(TunnelGrant { encap: plain, downlink: None, status: Status::ACCEPTED });
     };
     if policy == GrePolicy::NotUsed {

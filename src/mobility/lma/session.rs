@@ -7,7 +7,7 @@ use crate::addr::{CustomerId, GreKeys, MnId, TunnelPath};
 use crate::mobility::ack::Refusal;
 use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
 use crate::mobility::assign::{Addresses, Assignment, ENTRIES_MAX};
-use crate::mobility::binding::{Bce, BceState};
+use crate::mobility::binding::{Bce, BceState, Ipv4HomeAddress};
 use crate::mobility::customer::Terms;
 use crate::mobility::digest::Digest;
 use crate::mobility::lifetime::{TimerKey, grant};
@@ -322,7 +322,7 @@ impl Lma {
     fn generate_link_local(&self, mn_id: &MnId, addresses: &Addresses) -> Ipv6Addr {
         let mut digest = Digest::new(0).field(&self.address.0.octets());
         digest = digest.field(&[mn_id.subtype()]).field(mn_id.bytes());
-        let ipv4 = addresses.ipv4.map(|a| a.prefix());
+        let ipv4 = addresses.ipv4.map(Ipv4HomeAddress::prefix);
         for prefix in addresses.hnp.iter().chain(&ipv4) {
             digest = digest.field(&prefix.addr().octets());
         }
