@@ -132,7 +132,9 @@ def exchange_by_udp(message, a):
         s.settimeout(a.wait)
         s.send(message)
         try:
-            return s.recv(2048)
+            while (answer := s.recv(2048))[2] != BA:
+                pass
+            return answer
         except TimeoutError:
             return None
 

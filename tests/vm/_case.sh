@@ -72,7 +72,7 @@ pings_both_ways() { # pings_both_ways device filter-of-uplink-frames filter-of-d
     counts=("$(binding_count)" "$(worker_count)" "$(tunnel_packets "$1" tx)" "$(tunnel_packets "$1" rx)")
     capture access anchor access-dpdk
     capture cn cn eth0 "(icmp or icmp6) and host $node"
-    in_node ping -c $PINGS -s $PING_BYTES "$cn" || fail "cn does not answer the node"
+    in_node ping -c $PINGS -i 0.2 -s $PING_BYTES "$cn" || fail "cn does not answer the node"
     expect "the node answers cn" in_ns cn ping -c $PINGS -i 0.2 -W 2 -s $PING_BYTES -I "$cn" "$node"
     captured access
     captured cn

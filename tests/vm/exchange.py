@@ -11,6 +11,7 @@ import sys
 
 UDP_PORT = 5436
 NEXT_HEADER = 135
+ACKNOWLEDGEMENT = 6
 
 
 def main():
@@ -25,7 +26,11 @@ def main():
     s.connect((destination, port))
     s.settimeout(5)
     s.send(bytes.fromhex(message))
-    print(s.recv(2048).hex())
+    while True:
+        answer = s.recv(2048)
+        if answer[2] == ACKNOWLEDGEMENT:  # the anchor asks for heartbeats too
+            print(answer.hex())
+            return
 
 
 main()
