@@ -115,6 +115,7 @@ impl Anchor {
             restart: Restart { counter: 1, state_lost: false },
             questions,
             mags: (0..MAGS).map(mag_info).collect(),
+            customers: Vec::new(),
             pools: vec!["bench".into()],
             tunnel_mtu: ACCESS_MTU,
         });

@@ -5,7 +5,7 @@ use crate::addr::{HomePrefix, MacAddr, MnId};
 use crate::config::PortRole;
 use crate::dataplane::update::EntryCounters;
 use serde::{Deserialize, Serialize};
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Spoken on connect; both sides refuse another major version.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -20,14 +20,15 @@ pub enum Request {
     BindingShow { filter: BindingFilter, cursor: u64, limit: usize, counters: bool },
     BindingDel { mn_id: MnId, prefix: Option<HomePrefix> },
     MagShow,
-    MagAdd { address: Ipv6Addr, name: String },
-    MagDel { address: Ipv6Addr, revoke: bool },
+    MagAdd { address: IpAddr, name: String },
+    MagDel { address: IpAddr, revoke: bool },
     PoolShow,
     PortShow,
     WorkerShow,
     DropShow,
     StatsShow,
     NeighborShow,
+    CustomerShow,
 }
 
 impl Request {
@@ -44,9 +45,11 @@ pub struct BindingFilter {
     /// Exactly this identifier.
     pub mn_id: Option<MnId>,
     /// Served by this gateway.
-    pub mag: Option<Ipv6Addr>,
+    pub mag: Option<IpAddr>,
     /// Holding a prefix that this one covers, or that covers it.
     pub prefix: Option<HomePrefix>,
+    /// In the address space of the customer of this name.
+    pub customer: Option<String>,
 }
 
 /// An answer of the control core. The variant is not written: who asked knows what comes.
@@ -66,6 +69,7 @@ pub enum Reply {
     Drops(Vec<DropRow>),
     Stats(Vec<StatRow>),
     Neighbors(Vec<NeighborRow>),
+    Customers(Vec<CustomerRow>),
     /// Refused, with a sentence that says why and what would be right.
     Error(String),
 }
@@ -83,8 +87,26 @@ pub struct Page<T> {
 #[allow(missing_docs)]
 pub struct BindingRow {
     pub mn_id: MnId,
+    /// Whose address space its addresses are in; absent: the operator's own.
+    pub customer: Option<String>,
+    /// The service that was selected.
+    pub service: Option<String>,
     pub hnp: Vec<HomePrefix>,
-    pub proxy_coa: Ipv6Addr,
+    /// IPv4 home address.
+    pub ipv4: Option<Ipv4Addr>,
+    pub default_router: Option<Ipv4Addr>,
+    pub proxy_coa: IpAddr,
+    /// Where its gateway sends from and gets its answers.
+    pub mag: IpAddr,
+    /// `ip`, `gre`, `udp` or `udp-gre`.
+    pub encapsulation: String,
+    /// The gateway's UDP port for tunnel packets.
+    pub udp_port: Option<u16>,
+    /// GRE keys: the gateway's and ours.
+    pub downlink_key: Option<u32>,
+    pub uplink_key: Option<u32>,
+    /// Access Network Identifier, as text.
+    pub access_network: Option<String>,
     /// `active` or `deleting`.
     pub state: String,
     pub handoff: u8,
@@ -96,7 +118,8 @@ pub struct BindingRow {
     pub lifetime_left_s: u32,
     /// How often it moved to another gateway.
     pub handoffs: u32,
-    /// Per prefix, in the order of `hnp`; absent if they were not asked for.
+    /// Per prefix, in the order of `hnp`, then of the IPv4 home address; absent if they were not
+    /// asked for.
     pub counters: Option<Vec<EntryCounters>>,
 }
 
@@ -104,7 +127,7 @@ pub struct BindingRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct MagRow {
-    pub address: Ipv6Addr,
+    pub address: IpAddr,
     pub name: String,
     pub authorized: bool,
     pub bindings: usize,
@@ -127,11 +150,25 @@ pub struct MagRow {
     pub malformed: u64,
 }
 
+/// One customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct CustomerRow {
+    pub name: String,
+    pub id: u16,
+    pub bindings: usize,
+    /// Absent: only the limit over all.
+    pub max_bindings: Option<usize>,
+    pub pools: Vec<String>,
+}
+
 /// One prefix pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct PoolRow {
     pub name: String,
+    /// In whose address space; absent: the operator's own.
+    pub customer: Option<String>,
     pub prefix: HomePrefix,
     pub delegated_len: u8,
     pub capacity: u64,
@@ -199,7 +236,7 @@ pub struct StatRow {
 #[allow(missing_docs)]
 pub struct NeighborRow {
     pub port: String,
-    pub address: Ipv6Addr,
+    pub address: IpAddr,
     pub mac: Option<MacAddr>,
     pub state: String,
 }

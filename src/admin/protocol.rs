@@ -9,7 +9,7 @@ use crate::addr::{HomePrefix, MnId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 
 /// The longest request, in bytes without its newline.
 pub const LINE_MAX: usize = 16 * 1024;
@@ -107,7 +107,7 @@ impl Hello {
     }
 }
 
-const METHODS: [&str; 14] = [
+const METHODS: [&str; 15] = [
     "binding.show",
     "binding.del",
     "mag.show",
@@ -119,6 +119,7 @@ const METHODS: [&str; 14] = [
     "drop.show",
     "stats.show",
     "neighbor.show",
+    "customer.show",
     "config.show",
     "log.set",
     "version",
@@ -177,8 +178,9 @@ fn parse_object(mut object: Map<String, Value>) -> Result<Incoming, Refusal> {
 #[serde(default, deny_unknown_fields)]
 struct BindingShow {
     mn_id: Option<MnId>,
-    mag: Option<Ipv6Addr>,
+    mag: Option<IpAddr>,
     prefix: Option<HomePrefix>,
+    customer: Option<String>,
     cursor: u64,
     limit: usize,
     counters: bool,
@@ -186,7 +188,15 @@ struct BindingShow {
 
 impl Default for BindingShow {
     fn default() -> Self {
-        Self { mn_id: None, mag: None, prefix: None, cursor: 0, limit: PAGE_MAX, counters: false }
+        Self {
+            mn_id: None,
+            mag: None,
+            prefix: None,
+            customer: None,
+            cursor: 0,
+            limit: PAGE_MAX,
+            counters: false,
+        }
     }
 }
 
@@ -200,14 +210,14 @@ struct BindingDel {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MagAdd {
-    address: Ipv6Addr,
+    address: IpAddr,
     name: String,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MagDel {
-    address: Ipv6Addr,
+    address: IpAddr,
     #[serde(default)]
     revoke: bool,
 }
@@ -231,8 +241,8 @@ fn parse_call(method: &str, params: Map<String, Value>) -> Result<Call, (i32, St
                 let message = format!("binding.show: limit {} is not 1 to {PAGE_MAX}", p.limit);
                 return Err((INVALID_PARAMS, message));
             }
-            let filter = BindingFilter { mn_id: p.mn_id, mag: p.mag, prefix: p.prefix };
-            let BindingShow { cursor, limit, counters, .. } = p;
+            let BindingShow { mn_id, mag, prefix, customer, cursor, limit, counters } = p;
+            let filter = BindingFilter { mn_id, mag, prefix, customer };
             Ok(Call::Control(Request::BindingShow { filter, cursor, limit, counters }))
         }
         "binding.del" => {
@@ -259,6 +269,7 @@ fn parse_call(method: &str, params: Map<String, Value>) -> Result<Call, (i32, St
         "drop.show" => bare(Request::DropShow),
         "stats.show" => bare(Request::StatsShow),
         "neighbor.show" => bare(Request::NeighborShow),
+        "customer.show" => bare(Request::CustomerShow),
         "config.show" => read::<Nothing>(method, params).map(|_| Call::ConfigShow),
         "log.set" => {
             let LogSet { filter } = read(method, params)?;
@@ -299,8 +310,9 @@ impl Call {
             Self::Version => ("version", none()),
             Self::Control(request) => match request {
                 Request::BindingShow { filter, cursor, limit, counters } => {
-                    let BindingFilter { mn_id, mag, prefix } = filter;
-                    let params = BindingShow { mn_id, mag, prefix, cursor, limit, counters };
+                    let BindingFilter { mn_id, mag, prefix, customer } = filter;
+                    let params =
+                        BindingShow { mn_id, mag, prefix, customer, cursor, limit, counters };
                     ("binding.show", json!(params))
                 }
                 Request::BindingDel { mn_id, prefix } => {
@@ -317,6 +329,7 @@ impl Call {
                 Request::DropShow => ("drop.show", none()),
                 Request::StatsShow => ("stats.show", none()),
                 Request::NeighborShow => ("neighbor.show", none()),
+                Request::CustomerShow => ("customer.show", none()),
             },
         }
     }

@@ -30,7 +30,7 @@ mod rate;
 mod signaling;
 mod tunneled;
 
-use crate::addr::MnId;
+use crate::addr::{CustomerId, MnId};
 use crate::admin::channel::Questions;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::update::{Change, PuntReason, Report};
@@ -55,6 +55,7 @@ use publish::{Lane, Publisher, TunnelMtu};
 use query::Queries;
 use rate::RateLimit;
 use signaling::{Anchors, Signal};
+use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
@@ -79,6 +80,7 @@ pub struct Control<P: FramePool> {
     questions: Questions,
     queries: Queries,
     mags: HashMap<Ipv6Addr, MagInfo>,
+    customers: BTreeMap<CustomerId, String>,
     /// Names, in the order of the pure core's.
     pools: Vec<String>,
     mags_max: usize,
@@ -128,6 +130,7 @@ impl<P: FramePool> Control<P> {
             questions: parts.questions,
             queries: Queries::default(),
             mags: parts.mags.into_iter().map(|m| (m.address, m)).collect(),
+            customers: parts.customers.into_iter().collect(),
             pools: parts.pools,
             mags_max: parts.mags_max,
             counters: Counters::default(),
@@ -140,7 +143,7 @@ impl<P: FramePool> Control<P> {
             this.inbox.add(mag.address, mag.signaling_rate);
         }
         for pool in this.lma.pools() {
-            this.publisher.add_pool(pool.prefix.into());
+            this.publisher.add_pool(pool.prefix.of(pool.customer));
         }
         this.counters[Counter::BindingRestored] = this.lma.cache().len() as u64;
         this.actions = parts.restored;

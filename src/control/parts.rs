@@ -4,7 +4,7 @@
 use super::exception::KernelPath;
 use super::journal::{Journal, Restart};
 use super::mirror::KernelMirror;
-use crate::addr::{AnchorAddr, MacAddr, PortId};
+use crate::addr::{AnchorAddr, CustomerId, MacAddr, PortId};
 use crate::admin::channel::Questions;
 use crate::config::PortRole;
 use crate::dataplane::counters::WorkerCounters;
@@ -118,6 +118,8 @@ pub struct Parts<P: FramePool> {
     pub questions: Questions,
     /// The configured gateways.
     pub mags: Vec<MagInfo>,
+    /// Names of the customers.
+    pub customers: Vec<(CustomerId, String)>,
     /// Names of the configured pools, in the order of the pure core's.
     pub pools: Vec<String>,
     /// Tunnel MTU of gateways that are not configured, in bytes.

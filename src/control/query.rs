@@ -6,9 +6,9 @@
 
 use super::counters::Counter;
 use super::{Control, MagInfo};
-use crate::addr::{HomePrefix, MnId};
+use crate::addr::{CustomerId, CustomerPrefix, Encap, HomePrefix, MnId};
 use crate::admin::api::{
-    BindingFilter, BindingRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page, PoolRow, PortRow,
+    BindingFilter, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page, PoolRow, PortRow,
     Reply, Request, StatRow, WorkerRow,
 };
 use crate::admin::channel::Asked;
@@ -21,8 +21,9 @@ use crate::mobility::binding::{Bce, BceState};
 use crate::mobility::event::Event;
 use crate::nic::FramePool;
 use crate::time::{Duration, Instant, Now};
+use crate::wire::mh::{AccessNetworkId, AniSubOption};
 use std::collections::VecDeque;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Questions that wait for workers.
 #[derive(Debug, Default)]
@@ -85,7 +86,7 @@ impl Pending {
         if self.missing == 0 {
             let mut counters = self.counters.into_iter();
             for row in &mut self.page.rows {
-                row.counters = Some(counters.by_ref().take(row.hnp.len()).collect());
+                row.counters = Some(counters.by_ref().take(homes_len(row)).collect());
             }
         }
         self.asked.answer(Reply::Bindings(self.page));
@@ -110,23 +111,23 @@ impl<P: FramePool> Control<P> {
     fn answer_one(&mut self, asked: Asked, now: Now) {
         let reply = match asked.request.clone() {
             Request::BindingShow { filter, cursor, limit, counters } => {
-                let page = self.bindings(&filter, cursor, limit, now);
-                if counters {
-                    self.ask_counters(asked, page, now);
-                    return;
+                match self.bindings(&filter, cursor, limit, now) {
+                    Ok(page) if counters => return self.ask_counters(asked, page, now),
+                    Ok(page) => Reply::Bindings(page),
+                    Err(why) => Reply::Error(why),
                 }
-                Reply::Bindings(page)
             }
             Request::BindingDel { mn_id, prefix } => self.delete_bindings(mn_id, prefix, now),
             Request::MagShow => Reply::Mags(self.mag_rows(now)),
-            Request::MagAdd { address, name } => self.add_mag(address, name, now),
-            Request::MagDel { address, revoke } => self.withdraw_mag(address, revoke, now),
+            Request::MagAdd { address, name } => self.add_mag(mapped(address), name, now),
+            Request::MagDel { address, revoke } => self.withdraw_mag(mapped(address), revoke, now),
             Request::PoolShow => Reply::Pools(self.pool_rows()),
             Request::PortShow => Reply::Ports(self.port_rows()),
             Request::WorkerShow => Reply::Workers(self.worker_rows()),
             Request::DropShow => Reply::Drops(self.drop_rows()),
             Request::StatsShow => Reply::Stats(self.stat_rows()),
             Request::NeighborShow => Reply::Neighbors(self.neighbor_rows()),
+            Request::CustomerShow => Reply::Customers(self.customer_rows()),
         };
         asked.answer(reply);
     }
@@ -137,14 +138,21 @@ impl<P: FramePool> Control<P> {
         cursor: u64,
         limit: usize,
         now: Now,
-    ) -> Page<BindingRow> {
+    ) -> Result<Page<BindingRow>, String> {
         let limit = limit.clamp(1, PAGE_MAX);
+        let filter = &Filter {
+            mag: filter.mag.map(mapped),
+            prefix: filter.prefix,
+            customer: filter.customer.as_deref().map(|c| self.customer_by_name(c)).transpose()?,
+            mn_id: filter.mn_id.as_ref(),
+        };
+        let row = |b: &Bce, now| row(b, self.customers.get(&b.customer), now);
         let cache = self.lma.cache();
-        if let Some(mn_id) = &filter.mn_id {
+        if let Some(mn_id) = filter.mn_id {
             // By its index: the filter need not walk the table.
             let sessions = cache.of_node(mn_id).filter(|b| passes(b, filter));
             let rows = sessions.take(limit).map(|b| row(b, now.mono)).collect();
-            return Page { rows, next: None };
+            return Ok(Page { rows, next: None });
         }
         let (slots, after) = cache.page(cursor, SLOTS_PER_PAGE);
         let mut rows = Vec::new();
@@ -152,20 +160,33 @@ impl<P: FramePool> Control<P> {
         for (next, bce) in slots.by_ref() {
             rows.push(row(bce, now.mono));
             if rows.len() == limit {
-                return Page { rows, next: Some(next) };
+                return Ok(Page { rows, next: Some(next) });
             }
         }
-        Page { rows, next: after }
+        Ok(Page { rows, next: after })
+    }
+
+    fn customer_by_name(&self, name: &str) -> Result<CustomerId, String> {
+        let found = self.customers.iter().find(|(_, n)| *n == name).map(|(id, _)| *id);
+        found.ok_or_else(|| format!("no customer {name}: see `customer show`"))
+    }
+
+    /// What is forwarded for a session, in the order of its counters.
+    fn homes(&self, row: &BindingRow) -> Vec<CustomerPrefix> {
+        let customer = row.customer.as_deref().and_then(|c| self.customer_by_name(c).ok());
+        let ipv4 = row.ipv4.and_then(|a| HomePrefix::from_ipv4(a, 32).ok());
+        let homes = row.hnp.iter().copied().chain(ipv4);
+        homes.map(|p| p.of(customer.unwrap_or_default())).collect()
     }
 
     fn ask_counters(&mut self, asked: Asked, page: Page<BindingRow>, now: Now) {
         let first_token = self.queries.last_token + 1;
         let mut missing = 0;
-        for prefix in page.rows.iter().flat_map(|row| &row.hnp) {
+        for prefix in page.rows.iter().flat_map(|row| self.homes(row)).collect::<Vec<_>>() {
             self.queries.last_token += 1;
-            missing += self.publisher.ask_counters((*prefix).into(), self.queries.last_token);
+            missing += self.publisher.ask_counters(prefix, self.queries.last_token);
         }
-        let prefixes = page.rows.iter().map(|row| row.hnp.len()).sum();
+        let prefixes = page.rows.iter().map(homes_len).sum();
         let counters = vec![EntryCounters::default(); prefixes];
         let deadline = now.mono + COUNTERS_TIMEOUT;
         let pending = Pending { asked, page, first_token, counters, missing, deadline };
@@ -176,7 +197,7 @@ impl<P: FramePool> Control<P> {
     fn delete_bindings(&mut self, mn_id: MnId, prefix: Option<HomePrefix>, now: Now) -> Reply {
         let cache = self.lma.cache();
         let sessions =
-            cache.of_node(&mn_id).filter(|b| prefix.is_none_or(|p| b.hnp.contains(&p))).count();
+            cache.of_node(&mn_id).filter(|b| prefix.is_none_or(|p| holds(b, p))).count();
         if sessions == 0 {
             let what = prefix.map_or_else(String::new, |p| format!(" with prefix {p}"));
             return Reply::Error(format!("no binding of {mn_id}{what}: see `binding show`"));
@@ -191,7 +212,7 @@ impl<P: FramePool> Control<P> {
             .lma
             .mags()
             .map(|m| MagRow {
-                address: m.address,
+                address: m.address.to_canonical(),
                 name: name(&m.address),
                 authorized: m.authorized,
                 bindings: m.usage.bindings,
@@ -228,6 +249,7 @@ impl<P: FramePool> Control<P> {
 
     fn withdraw_mag(&mut self, address: Ipv6Addr, revoke: bool, now: Now) -> Reply {
         if !self.mags.contains_key(&address) {
+            let address = address.to_canonical();
             return Reply::Error(format!("no gateway {address}: see `mag show`"));
         }
         let event = if revoke { Event::MagRevoke(address) } else { Event::MagDel(address) };
@@ -253,12 +275,31 @@ impl<P: FramePool> Control<P> {
     fn pool_rows(&self) -> Vec<PoolRow> {
         let rows = self.lma.pools().zip(self.pools.clone()).map(|(usage, name)| PoolRow {
             name,
+            customer: self.customers.get(&usage.customer).cloned(),
             prefix: usage.prefix,
             delegated_len: usage.delegated_len,
             capacity: usage.capacity,
             used: usage.used,
         });
         rows.collect()
+    }
+
+    fn customer_rows(&self) -> Vec<CustomerRow> {
+        let pools = |name: &String| {
+            let own = self.pool_rows().into_iter().filter(|p| p.customer.as_ref() == Some(name));
+            own.map(|p| p.name).collect()
+        };
+        let row = |(id, bindings, most): (CustomerId, usize, usize)| {
+            let name = self.customers.get(&id)?;
+            Some(CustomerRow {
+                name: name.clone(),
+                id: id.0,
+                bindings,
+                max_bindings: (most < usize::MAX).then_some(most),
+                pools: pools(name),
+            })
+        };
+        self.lma.customers().filter_map(row).collect()
     }
 
     fn port_rows(&self) -> Vec<PortRow> {
@@ -334,6 +375,7 @@ impl<P: FramePool> Control<P> {
             port.map_or_else(String::new, |p| p.name.clone())
         };
         let rows = self.output.neighbors.rows().into_iter().map(|((port, address), n)| {
+            let address = address.to_canonical();
             NeighborRow { port: port_name(port.0), address, mac: n.mac, state: n.state.into() }
         });
         rows.collect()
@@ -352,20 +394,90 @@ fn peer_state(state: PeerState) -> String {
     }
 }
 
-fn passes(bce: &Bce, filter: &BindingFilter) -> bool {
-    filter.mag.is_none_or(|mag| bce.proxy_coa.0 == mag)
-        && filter
-            .prefix
-            .is_none_or(|wanted| bce.hnp.iter().any(|p| wanted.covers(*p) || p.covers(wanted)))
+/// [`BindingFilter`] in our own terms.
+struct Filter<'f> {
+    mn_id: Option<&'f MnId>,
+    mag: Option<Ipv6Addr>,
+    prefix: Option<HomePrefix>,
+    customer: Option<CustomerId>,
 }
 
-fn row(bce: &Bce, now: Instant) -> BindingRow {
+fn passes(bce: &Bce, filter: &Filter<'_>) -> bool {
+    let overlaps = |wanted: HomePrefix| {
+        bce.prefixes().any(|p| wanted.covers(p.prefix) || p.prefix.covers(wanted))
+    };
+    filter.mag.is_none_or(|mag| bce.proxy_coa.0 == mag)
+        && filter.customer.is_none_or(|customer| bce.customer == customer)
+        && filter.prefix.is_none_or(overlaps)
+}
+
+fn holds(bce: &Bce, prefix: HomePrefix) -> bool {
+    bce.prefixes().any(|p| p.prefix == prefix)
+}
+
+fn mapped(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(a) => a.to_ipv6_mapped(),
+        IpAddr::V6(a) => a,
+    }
+}
+
+fn homes_len(row: &BindingRow) -> usize {
+    row.hnp.len() + usize::from(row.ipv4.is_some())
+}
+
+fn encapsulation(encap: Encap) -> (&'static str, Option<u16>) {
+    match encap {
+        Encap::Ip => ("ip", None),
+        Encap::Gre => ("gre", None),
+        Encap::Udp(port) => ("udp", Some(port)),
+        Encap::UdpGre(port) => ("udp-gre", Some(port)),
+    }
+}
+
+/// Names as text, the rest in hexadecimal.
+fn access_network(bytes: &[u8]) -> Option<String> {
+    let text = |b: &[u8]| String::from_utf8_lossy(b).replace(char::is_control, "?");
+    let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let part = |sub: AniSubOption<'_>| match sub {
+        AniSubOption::Network { name, access_point, .. } if access_point.is_empty() => text(name),
+        AniSubOption::Network { name, access_point, .. } => {
+            format!("{} {}", text(name), text(access_point))
+        }
+        AniSubOption::GeoLocation { latitude, longitude } => {
+            let degrees = |n| f64::from(n) / 32_768.0;
+            format!("{:.4},{:.4}", degrees(latitude), degrees(longitude))
+        }
+        AniSubOption::Operator(OPERATOR_REALM, realm) => format!("operator {}", text(realm)),
+        AniSubOption::Operator(kind, id) => format!("operator {kind}:{}", hex(id)),
+        AniSubOption::Unknown(kind, data) => format!("{kind}:{}", hex(data)),
+    };
+    let parts: Vec<String> = AccessNetworkId::parse(bytes).ok()?.iter().map(part).collect();
+    Some(parts.join(", "))
+}
+
+/// RFC 6757 3.3.1: the operator's identifier is a realm.
+const OPERATOR_REALM: u8 = 2;
+
+fn row(bce: &Bce, customer: Option<&String>, now: Instant) -> BindingRow {
+    let (encapsulation, udp_port) = encapsulation(bce.encap);
+    let keys = bce.keys_in_use();
     let left = bce.remaining(now);
     let ll_id = bce.mn_ll_id.bytes();
     BindingRow {
         mn_id: bce.mn_id.clone(),
+        customer: customer.cloned(),
+        service: bce.service.as_deref().map(Into::into),
         hnp: bce.hnp.to_vec(),
-        proxy_coa: bce.proxy_coa.0,
+        ipv4: bce.ipv4.map(|a| a.home.addr()),
+        default_router: bce.ipv4.map(|a| a.default_router),
+        proxy_coa: bce.proxy_coa.0.to_canonical(),
+        mag: bce.mag.to_canonical(),
+        encapsulation: encapsulation.into(),
+        udp_port,
+        downlink_key: keys.downlink,
+        uplink_key: keys.uplink,
+        access_network: bce.access_network.as_deref().and_then(access_network),
         state: match bce.state {
             BceState::Active => "active".into(),
             BceState::Deleting => "deleting".into(),

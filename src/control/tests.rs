@@ -145,6 +145,7 @@ impl Bench {
                     signaling_rate: 20_000,
                 })
                 .into(),
+            customers: Vec::new(),
             pools: vec!["home".into()],
             tunnel_mtu: 1400,
         });

@@ -7,7 +7,7 @@ use crate::admin::protocol::Call;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ffi::OsString;
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Shows and changes the state of a running anchord.
@@ -40,7 +40,10 @@ enum Noun {
     /// Mobile access gateways
     #[command(subcommand)]
     Mag(MagVerb),
-    /// Pools of home network prefixes, and how full they are
+    /// Customers: who shares this anchor, and how many sessions each has
+    #[command(subcommand)]
+    Customer(ShowVerb),
+    /// Pools of home network prefixes and IPv4 home addresses, and how full they are
     #[command(subcommand)]
     Pool(ShowVerb),
     /// Ports: link, counters, how packets are steered
@@ -87,10 +90,13 @@ enum BindingVerb {
         mn_id: Option<MnId>,
         /// Only those served by this gateway
         #[arg(long, value_name = "ADDRESS")]
-        mag: Option<Ipv6Addr>,
+        mag: Option<IpAddr>,
         /// Only those holding a prefix inside this one, or around it
         #[arg(long, value_name = "PREFIX")]
         prefix: Option<HomePrefix>,
+        /// Only those in the address space of this customer
+        #[arg(long, value_name = "NAME")]
+        customer: Option<String>,
         /// At most so many
         #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
         limit: Option<u64>,
@@ -117,7 +123,7 @@ enum MagVerb {
     /// Authorize a gateway, until the next start
     Add {
         /// Its Proxy-CoA, the source of its PBUs
-        address: Ipv6Addr,
+        address: IpAddr,
         /// What to call it
         #[arg(long)]
         name: String,
@@ -126,7 +132,7 @@ enum MagVerb {
     /// expire, or are revoked
     Del {
         /// Its Proxy-CoA
-        address: Ipv6Addr,
+        address: IpAddr,
         /// Revoke all its bindings
         #[arg(long)]
         revoke: bool,
@@ -204,8 +210,17 @@ impl Cli {
         let act =
             |request: Request, done: String| Action::Do { call: Call::Control(request), done };
         match &self.noun {
-            Noun::Binding(BindingVerb::Show { mn_id, mag, prefix, limit, counters, again }) => {
-                let filter = BindingFilter { mn_id: mn_id.clone(), mag: *mag, prefix: *prefix };
+            Noun::Binding(BindingVerb::Show {
+                mn_id,
+                mag,
+                prefix,
+                customer,
+                limit,
+                counters,
+                again,
+            }) => {
+                let (mn_id, customer) = (mn_id.clone(), customer.clone());
+                let filter = BindingFilter { mn_id, mag: *mag, prefix: *prefix, customer };
                 show(List::Bindings { filter, limit: *limit, counters: *counters }, again)
             }
             Noun::Binding(BindingVerb::Del { mn_id, prefix }) => act(
@@ -221,6 +236,7 @@ impl Cli {
                 Request::MagDel { address: *address, revoke: *revoke },
                 format!("gateway {address} no longer authorized, until the next start"),
             ),
+            Noun::Customer(ShowVerb::Show(again)) => show(List::Customers, again),
             Noun::Pool(ShowVerb::Show(again)) => show(List::Pools, again),
             Noun::Port(ShowVerb::Show(again)) => show(List::Ports, again),
             Noun::Worker(ShowVerb::Show(again)) => show(List::Workers, again),

@@ -4,7 +4,7 @@ use super::Failure;
 use super::table::{Cells, Column, Table};
 use super::view;
 use crate::admin::api::{
-    BindingFilter, BindingRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page, PoolRow, PortRow,
+    BindingFilter, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page, PoolRow, PortRow,
     Request, StatRow, WorkerRow,
 };
 use crate::admin::client::Client;
@@ -24,6 +24,7 @@ pub(super) enum List {
     Drops { all: bool },
     Stats,
     Neighbors,
+    Customers,
 }
 
 impl List {
@@ -54,6 +55,11 @@ impl List {
             Self::Pools => {
                 whole.rows::<PoolRow>(Request::PoolShow, view::pool_columns(), view::pool)
             }
+            Self::Customers => whole.rows::<CustomerRow>(
+                Request::CustomerShow,
+                view::customer_columns(),
+                view::customer,
+            ),
             Self::Ports => {
                 whole.rows::<PortRow>(Request::PortShow, view::port_columns(), view::port)
             }

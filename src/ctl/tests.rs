@@ -3,20 +3,20 @@
 use super::*;
 use crate::addr::{HomePrefix, MacAddr, MnId};
 use crate::admin::api::{
-    BindingRow, DropRow, MagRow, NeighborRow, Page, PoolRow, PortRow, Reply, Request, StatRow,
+    BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, Page, PoolRow, PortRow, Reply, Request, StatRow,
     WorkerRow,
 };
 use crate::admin::channel::{Questions, channel};
 use crate::admin::server::{Server, Setup};
 use crate::config::PortRole;
 use crate::dataplane::update::EntryCounters;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
-fn address(text: &str) -> Ipv6Addr {
+fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
@@ -36,16 +36,26 @@ fn binding(n: u64, counters: bool) -> BindingRow {
     hnp.extend(second.then(|| prefix(&format!("2001:db8:4001:{n:x}::/64"))));
     BindingRow {
         mn_id: MnId::nai(&format!("mn{n}@example.org")).expect("short"),
-        proxy_coa: address("2001:db8:a::11"),
+        customer: second.then(|| "acme".into()),
+        service: second.then(|| "ims".into()),
+        ipv4: second.then(|| Ipv4Addr::new(10, 0, 0, 7)),
+        default_router: second.then(|| Ipv4Addr::new(10, 0, 0, 1)),
+        proxy_coa: address(if second { "192.0.2.11" } else { "2001:db8:a::11" }),
+        mag: address("2001:db8:a::11"),
+        encapsulation: if second { "udp-gre" } else { "ip" }.into(),
+        udp_port: second.then_some(5437),
+        downlink_key: second.then_some(7),
+        uplink_key: second.then_some(8),
+        access_network: second.then(|| "wlan".into()),
         state: if second { "deleting" } else { "active" }.into(),
         handoff: 3,
         att: 4,
         mn_ll_id: second.then(|| "020000000001".into()),
-        link_local: (!second).then(|| address("fe80::1")),
+        link_local: (!second).then_some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
         lifetime_s: 3600,
         lifetime_left_s: 3599,
         handoffs: 2,
-        counters: counters.then(|| vec![used; hnp.len()]),
+        counters: counters.then(|| vec![used; hnp.len() + usize::from(second)]),
         hnp,
     }
 }
@@ -69,6 +79,7 @@ fn canned(request: &Request) -> Reply {
         Request::MagDel { .. } => Reply::Done,
         Request::PoolShow => Reply::Pools(vec![PoolRow {
             name: "lab".into(),
+            customer: None,
             prefix: prefix("2001:db8:4000::/48"),
             delegated_len: 64,
             capacity: 65_536,
@@ -94,6 +105,13 @@ fn canned(request: &Request) -> Reply {
             drop_row("spoofed_source", "inner source outside the binding's prefixes", 17),
             drop_row("hop_limit", "hop limit reached zero", 0),
         ]),
+        Request::CustomerShow => Reply::Customers(vec![CustomerRow {
+            name: "acme".into(),
+            id: 7,
+            bindings: 3,
+            max_bindings: Some(1000),
+            pools: vec!["acme".into(), "acme-private".into()],
+        }]),
         Request::StatsShow => Reply::Stats(vec![StatRow { name: "pbu_received".into(), value: 9 }]),
         Request::NeighborShow => Reply::Neighbors(vec![
             neighbor("2001:db8:a::11", Some(MacAddr([2, 0, 0, 0, 0, 9]))),
@@ -236,6 +254,7 @@ fn every_list_is_rendered_as_in_its_golden_file() {
         ("binding-show", "binding show"),
         ("binding-show-counters", "binding show --counters"),
         ("mag-show", "mag show"),
+        ("customer-show", "customer show"),
         ("pool-show", "pool show"),
         ("port-show", "port show"),
         ("worker-show", "worker show"),
@@ -254,7 +273,7 @@ fn every_list_is_rendered_as_in_its_golden_file() {
 #[test]
 fn json_is_one_document_with_an_array_for_each_list() {
     let lab = Lab::new();
-    for noun in ["mag", "pool", "port", "worker", "drop", "stats", "neighbor", "binding"] {
+    for noun in ["mag", "customer", "pool", "port", "worker", "drop", "stats", "neighbor", "binding"] {
         let out = lab.out(&format!("{noun} show --json"));
         let value: Value = serde_json::from_str(&out).expect("one document");
         assert!(value.as_array().is_some_and(|rows| !rows.is_empty()), "{noun}: {out}");
@@ -278,7 +297,7 @@ fn list_of_many_pages_is_whole_and_a_limit_is_kept() {
     assert_eq!(rows("--json binding show --mag 2001:db8:a::11"), 1500);
     assert_eq!(rows("--json binding show --mag 2001:db8:a::11 --limit 700"), 700);
     let table = lab.out("binding show --mag 2001:db8:a::11");
-    assert_eq!(table.lines().count(), 1 + 1500 + 750, "a title, the sessions, second prefixes");
+    assert_eq!(table.lines().count(), 1 + 1500 + 2 * 750, "a title, the sessions, second prefixes, IPv4");
     assert!(!table.contains('…'), "nothing is cut for a pipe");
 }
 

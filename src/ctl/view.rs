@@ -5,7 +5,7 @@
 use super::table::{Cells, Column, number, text};
 use super::unit::{bytes, percent, seconds};
 use crate::admin::api::{
-    BindingRow, DropRow, MagRow, NeighborRow, PoolRow, PortRow, StatRow, WorkerRow,
+    BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PoolRow, PortRow, StatRow, WorkerRow,
 };
 use crate::config::PortRole;
 
@@ -27,18 +27,32 @@ pub(super) fn binding_columns(counters: bool) -> Vec<Column> {
             number("BYTES"),
         ]);
     }
-    columns.extend([text("HI"), text("ATT"), text("MN-LL-ID"), text("LINK-LOCAL")]);
+    columns.extend([
+        text("ENCAP"),
+        text("KEYS"),
+        text("CUSTOMER"),
+        text("SERVICE"),
+        text("HI"),
+        text("ATT"),
+        text("MN-LL-ID"),
+        text("LINK-LOCAL"),
+        text("ACCESS NETWORK"),
+    ]);
     columns
 }
 
-/// A line for each prefix; what is the session's own stands in the first.
+/// A line for each prefix and for the IPv4 home address; what is the session's own stands in the
+/// first.
 pub(super) fn binding(row: &BindingRow, counters: bool) -> Vec<Cells> {
-    (0..row.hnp.len().max(1))
+    let homes: Vec<String> = (row.hnp.iter().map(ToString::to_string))
+        .chain(row.ipv4.map(|a| a.to_string()))
+        .collect();
+    (0..homes.len().max(1))
         .map(|i| {
             let session = |cell: String| if i == 0 { cell } else { String::new() };
             let mut cells = vec![
                 session(row.mn_id.to_string()),
-                row.hnp.get(i).map_or_else(dash, ToString::to_string),
+                homes.get(i).cloned().unwrap_or_else(dash),
                 session(row.proxy_coa.to_string()),
                 session(row.state.clone()),
                 session(seconds(row.lifetime_left_s.into())),
@@ -57,14 +71,33 @@ pub(super) fn binding(row: &BindingRow, counters: bool) -> Vec<Cells> {
                 }
             }
             cells.extend([
+                session(encapsulation(row)),
+                session(keys(row)),
+                session(row.customer.clone().unwrap_or_else(dash)),
+                session(row.service.clone().unwrap_or_else(dash)),
                 session(handoff(row.handoff)),
                 session(access_technology(row.att)),
                 session(row.mn_ll_id.clone().unwrap_or_else(dash)),
                 session(row.link_local.map_or_else(dash, |a| a.to_string())),
+                session(row.access_network.clone().unwrap_or_else(dash)),
             ]);
             cells
         })
         .collect()
+}
+
+fn encapsulation(row: &BindingRow) -> String {
+    let port = row.udp_port.map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}", row.encapsulation)
+}
+
+/// The gateway's GRE key, then ours.
+fn keys(row: &BindingRow) -> String {
+    let key = |key: Option<u32>| key.map_or_else(dash, |k| k.to_string());
+    match (row.downlink_key, row.uplink_key) {
+        (None, None) => dash(),
+        (downlink, uplink) => format!("{}/{}", key(downlink), key(uplink)),
+    }
 }
 
 /// RFC 5213 section 8.4.
@@ -132,9 +165,24 @@ pub(super) fn mag(row: &MagRow) -> Cells {
     ]
 }
 
+pub(super) fn customer_columns() -> Vec<Column> {
+    vec![text("NAME"), number("ID"), number("BINDINGS"), number("MOST"), text("POOLS")]
+}
+
+pub(super) fn customer(row: &CustomerRow) -> Cells {
+    vec![
+        row.name.clone(),
+        row.id.to_string(),
+        row.bindings.to_string(),
+        row.max_bindings.map_or_else(dash, |n| n.to_string()),
+        row.pools.join(" "),
+    ]
+}
+
 pub(super) fn pool_columns() -> Vec<Column> {
     vec![
         text("NAME"),
+        text("CUSTOMER"),
         text("PREFIX"),
         text("DELEGATED"),
         number("USED"),
@@ -146,6 +194,7 @@ pub(super) fn pool_columns() -> Vec<Column> {
 pub(super) fn pool(row: &PoolRow) -> Cells {
     vec![
         row.name.clone(),
+        row.customer.clone().unwrap_or_else(dash),
         row.prefix.to_string(),
         format!("/{}", row.delegated_len),
         row.used.to_string(),

@@ -109,6 +109,12 @@ impl Customers {
         self.get(customer).is_some_and(|c| c.bindings < c.config.max_bindings)
     }
 
+    /// How many sessions each customer has in its address space, and how many it may have.
+    pub(crate) fn usage(&self) -> impl Iterator<Item = (CustomerId, usize, usize)> + '_ {
+        let usage = |(id, c): (u16, &Customer)| (CustomerId(id), c.bindings, c.config.max_bindings);
+        (0..).zip(&self.all).map(usage)
+    }
+
     /// Notes that a session begins in a customer's address space.
     pub(crate) fn enter(&mut self, customer: CustomerId) {
         if let Some(c) = self.get_mut(customer) {

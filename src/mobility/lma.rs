@@ -21,7 +21,7 @@ mod revocation;
 mod session;
 mod wait;
 
-use crate::addr::{AnchorAddr, MnId, ProxyCoa};
+use crate::addr::{AnchorAddr, CustomerId, MnId, ProxyCoa};
 use crate::mobility::ack::{self, Offer, Refusal};
 use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Ignored};
 use crate::mobility::auth::{self, AuthKey};
@@ -205,6 +205,11 @@ impl Lma {
     /// The pools, in the order of the configuration.
     pub fn pools(&self) -> impl Iterator<Item = PoolUsage> + '_ {
         self.pools.usage()
+    }
+
+    /// The customers, by their numbers: sessions in their address space, and the most of them.
+    pub fn customers(&self) -> impl Iterator<Item = (CustomerId, usize, usize)> + '_ {
+        self.customers.usage()
     }
 
     /// How many updates wait for `MaxDelayBeforeNewBCEAssign`.

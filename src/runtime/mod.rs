@@ -133,6 +133,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
         restart,
         questions,
         mags: plan::mags(config),
+        customers: config.customers.iter().map(|c| (c.id, c.name.clone())).collect(),
         pools: config.pools.iter().map(|p| p.name.clone()).collect(),
         tunnel_mtu: plan::tunnel_mtu(config),
     });

@@ -237,7 +237,7 @@ def answers(pba, pbu):
             faults.append("accepted with another timestamp")
         if pbu.all("mip6.lila_lla") and not "".join(pba.all("mip6.lila_lla")).startswith("fe80::"):
             faults.append("accepted without a link-local address")
-    elif prefixes(pba) != (prefixes(pbu) or {("::", "0")}):
+    elif prefixes(pba) != (prefixes(pbu) or (set() if pbu.all("mip6.ipv4ha.ha") else {("::", "0")})):
         faults.append(f"refused with prefixes {prefixes(pba)}, the update had {prefixes(pbu)}")
     return faults
 

@@ -8,10 +8,15 @@ fn refusal(text: &str) -> (i32, String) {
 }
 
 fn calls() -> Vec<Call> {
-    let address: Ipv6Addr = "2001:db8::1".parse().expect("an address");
+    let address: IpAddr = "2001:db8::1".parse().expect("an address");
     let prefix = "2001:db8:1::/64".parse().ok();
     let mn_id: MnId = "mn1@example.org".parse().expect("an identifier");
-    let filter = BindingFilter { mn_id: Some(mn_id.clone()), mag: Some(address), prefix };
+    let filter = BindingFilter {
+        mn_id: Some(mn_id.clone()),
+        mag: Some(address),
+        prefix,
+        customer: Some("acme".into()),
+    };
     let (cursor, limit, counters) = (u64::MAX, 7, true);
     let control = [
         Request::BindingShow { filter, cursor, limit, counters },

@@ -122,7 +122,17 @@ fn row(n: u64) -> BindingRow {
     BindingRow {
         mn_id: MnId::nai(&format!("mn{n}@example.org")).expect("short"),
         hnp: vec![],
-        proxy_coa: Ipv6Addr::LOCALHOST,
+        customer: None,
+        service: None,
+        ipv4: None,
+        default_router: None,
+        proxy_coa: Ipv6Addr::LOCALHOST.into(),
+        mag: Ipv6Addr::LOCALHOST.into(),
+        encapsulation: "ip".into(),
+        udp_port: None,
+        downlink_key: None,
+        uplink_key: None,
+        access_network: None,
         state: "active".into(),
         handoff: 1,
         att: 4,
@@ -153,7 +163,7 @@ fn control_core_answers_and_refuses() {
     });
     let mut ctl = lab.ctl();
     assert_eq!(ctl.call::<Value>(&Call::Control(Request::PoolShow)).expect("rows"), json!([]));
-    let del = Call::Control(Request::MagDel { address: Ipv6Addr::LOCALHOST, revoke: false });
+    let del = Call::Control(Request::MagDel { address: Ipv6Addr::LOCALHOST.into(), revoke: false });
     ctl.call::<()>(&del).expect("done");
     let refusal = refused(ctl.call(&Call::Control(Request::MagShow)));
     assert_eq!(refusal, (REFUSED, "there is no such node".into()));
@@ -263,7 +273,7 @@ fn silent_control_core_is_reported_and_full_queue_refused() {
     let lab = Lab::new(limits, |_| None);
     let (code, message) = refused(lab.ctl().call(&Call::Control(Request::MagShow)));
     assert!(code == BUSY && message.ends_with("try again"), "{message}");
-    let del = Call::Control(Request::MagDel { address: Ipv6Addr::LOCALHOST, revoke: false });
+    let del = Call::Control(Request::MagDel { address: Ipv6Addr::LOCALHOST.into(), revoke: false });
     let (_, message) = refused(lab.ctl().call(&del));
     assert!(message.ends_with("look before repeating"), "{message}");
 }

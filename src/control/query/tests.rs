@@ -45,14 +45,14 @@ fn filters_are_the_servers() {
     let mut bench = Bench::new(Shape::default());
     bench.register(MAG1, "mn1");
     bench.register(MAG2, "mn2");
-    let by_mag = BindingFilter { mag: Some(MAG2), ..BindingFilter::default() };
+    let by_mag = BindingFilter { mag: Some(MAG2.into()), ..BindingFilter::default() };
     let rows = page(&mut bench, by_mag, 0, 10).rows;
     assert_eq!(rows.iter().map(|r| r.mn_id.to_string()).collect::<Vec<_>>(), ["mn2"]);
     let by_prefix = BindingFilter { prefix: Some(rows[0].hnp[0]), ..BindingFilter::default() };
     assert_eq!(page(&mut bench, by_prefix, 0, 10).rows, rows);
     let mn_id = MnId::nai("mn1");
     let by_node = BindingFilter { mn_id, ..BindingFilter::default() };
-    assert_eq!(page(&mut bench, by_node, 0, 10).rows[0].proxy_coa, MAG1);
+    assert_eq!(page(&mut bench, by_node, 0, 10).rows[0].proxy_coa, std::net::IpAddr::from(MAG1));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn gateway_added_by_the_operator_may_register_until_it_is_withdrawn() {
     let mut bench = Bench::new(Shape::default());
     let mag = "2001:db8:a::13".parse().expect("valid");
     bench.learn(mag, crate::addr::MacAddr([2, 0, 0, 0, 0, 0x13]));
-    let add = Request::MagAdd { address: mag, name: "mag3".into() };
+    let add = Request::MagAdd { address: mag.into(), name: "mag3".into() };
     assert_eq!(ask(&mut bench, add), Reply::Done);
     bench.register(mag, "mn1");
     match ask(&mut bench, Request::MagShow) {
@@ -130,7 +130,7 @@ fn gateway_added_by_the_operator_may_register_until_it_is_withdrawn() {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(ask(&mut bench, Request::MagDel { address: mag, revoke: false }), Reply::Done);
+    assert_eq!(ask(&mut bench, Request::MagDel { address: mag.into(), revoke: false }), Reply::Done);
     let pbu = bench.pbu(mag, "mn2", 2, 600);
     bench.arrive(&pbu);
     bench.settle();
@@ -199,11 +199,11 @@ fn deletion_waits_for_room_in_the_update_ring_and_is_not_refused() {
 fn gateways_that_come_and_go_use_up_no_place() {
     let mut bench = Bench::new(Shape::default());
     let address = |n: u128| std::net::Ipv6Addr::from_bits(0x2001_0db8_000a << 80 | 0x100 | n);
-    let add = |n| Request::MagAdd { address: address(n), name: format!("added{n}") };
+    let add = |n| Request::MagAdd { address: address(n).into(), name: format!("added{n}") };
     for n in 0..100 {
         assert_eq!(ask(&mut bench, add(n)), Reply::Done);
         assert_eq!(
-            ask(&mut bench, Request::MagDel { address: address(n), revoke: false }),
+            ask(&mut bench, Request::MagDel { address: address(n).into(), revoke: false }),
             Reply::Done
         );
     }
@@ -214,7 +214,7 @@ fn gateways_that_come_and_go_use_up_no_place() {
     bench.learn(address(0), crate::addr::MacAddr([2; 6]));
     bench.register(address(0), "mn1");
     assert_eq!(
-        ask(&mut bench, Request::MagDel { address: address(0), revoke: false }),
+        ask(&mut bench, Request::MagDel { address: address(0).into(), revoke: false }),
         Reply::Done
     );
     assert!(matches!(ask(&mut bench, add(14)), Reply::Error(_)), "16 are the most");

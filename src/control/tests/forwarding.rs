@@ -161,12 +161,12 @@ fn gateway_that_is_forgotten_is_not_kept_resolved() {
     let mut bench = Bench::new(Shape::default());
     asked(&mut bench);
     let mag: Ipv6Addr = "2001:db8:a::13".parse().expect("valid");
-    let add = Request::MagAdd { address: mag, name: "mag3".into() };
+    let add = Request::MagAdd { address: mag.into(), name: "mag3".into() };
     drop(bench.asker.ask(add).expect("room"));
     assert_eq!(asked(&mut bench), [(mag, true)]);
-    drop(bench.asker.ask(Request::MagDel { address: mag, revoke: false }).expect("room"));
+    drop(bench.asker.ask(Request::MagDel { address: mag.into(), revoke: false }).expect("room"));
     assert_eq!(asked(&mut bench), [(mag, false)]);
-    drop(bench.asker.ask(Request::MagDel { address: MAG1, revoke: false }).expect("room"));
+    drop(bench.asker.ask(Request::MagDel { address: MAG1.into(), revoke: false }).expect("room"));
     assert_eq!(asked(&mut bench), [], "it is configured: it may be authorized again");
 }
 
