@@ -357,7 +357,7 @@ fn neighbor_state(state: NeighbourState) -> (bool, &'static str) {
         NeighbourState::Stale => (true, "stale"),
         NeighbourState::Delay => (true, "delay"),
         NeighbourState::Probe => (true, "probe"),
-        NeighbourState::Permanent => (true, "permanent"),
+        NeighbourState::Permanent => (true, PERMANENT),
         NeighbourState::Noarp => (true, "noarp"),
         NeighbourState::Incomplete => (false, "incomplete"),
         NeighbourState::Failed => (false, FAILED),
@@ -421,6 +421,8 @@ const OWN: CustomerId = CustomerId(0);
 
 /// [`Neighbor::state`] of a neighbour that did not answer.
 pub(super) const FAILED: &str = "failed";
+/// [`Neighbor::state`] of a neighbour that an operator put there.
+pub(super) const PERMANENT: &str = "permanent";
 
 #[cfg(test)]
 mod tests;

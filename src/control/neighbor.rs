@@ -6,7 +6,7 @@
 //!                                                     +--failed, too old, or full: counted, dropped
 //! ```
 
-use super::mirror::Neighbor;
+use super::mirror::{Neighbor, PERMANENT};
 use crate::addr::{MacAddr, PortId};
 use crate::time::{Duration, Instant};
 use arrayvec::ArrayVec;
@@ -55,6 +55,11 @@ impl<F> NeighborTable<F> {
     /// The link-layer address, if it is usable.
     pub(super) fn mac(&self, key: NeighborKey) -> Option<MacAddr> {
         self.known.get(&key).and_then(|n| n.mac)
+    }
+
+    /// Whether the operator gave the link-layer address.
+    pub(super) fn is_permanent(&self, key: NeighborKey) -> bool {
+        self.known.get(&key).is_some_and(|n| n.state == PERMANENT)
     }
 
     /// Keeps a frame until `key` is resolved. RFC 4861 7.2.2: when the queue overflows, the new

@@ -111,6 +111,10 @@ impl<P: FramePool> Output<P> {
     }
 
     fn ask(&self, (port, addr): NeighborKey, counters: &mut Counters) {
+        // The kernel would take a permanent neighbour for one that is to be resolved from now on.
+        if self.neighbors.is_permanent((port, addr)) {
+            return;
+        }
         let keep = self.mags.contains(&addr) || self.gateways.contains_key(&(port, addr));
         // A full channel drops the question: the next frame asks again.
         if self.requests.try_send(NeighborRequest { port, addr, keep }).is_ok() {

@@ -12,7 +12,10 @@ GATEWAYS = {"02:00:00:00:a0:11", "02:00:00:00:a0:12", "00:00:5e:00:52:13"}
 SCAPY_HOP_LIMIT = "63"  # of tests/lab/pbu.py, whose updates are wrong on purpose
 
 LOG_BURST = 100  # src/control/mod.rs: with more lines than that some may be missing
-ANSWERED = {"Created", "Refreshed", "HandedOff", "Deregistered", "Revived", "Duplicate", "Refused"}
+ANSWERED = {"Created", "Refreshed", "HandedOff", "Deregistered", "Revived", "Duplicate", "Refused"} | {
+    "Ipv4Released",
+    "Ipv6Released",
+}
 
 # Protocols whose dissection counts: others are tshark's guesses at what nodes send to each other.
 LAYERS = set("""eth sll ethertype vlan arp ip ipv6 icmp icmpv6 udp tcp gre mipv6 data frame _ws.malformed

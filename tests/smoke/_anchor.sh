@@ -84,6 +84,8 @@ filter = "${ANCHORD_LOG:-info}"
 
 [state]
 dir = "$RUN/state"
+
+${ANCHORD_MORE:-}
 END
 }
 

@@ -31,6 +31,7 @@ fn calls() -> Vec<Call> {
         Request::DropShow,
         Request::StatsShow,
         Request::NeighborShow,
+        Request::CustomerShow,
     ];
     let own = [Call::ConfigShow, Call::LogSet { filter: "info".into() }, Call::Version];
     control.map(Call::Control).into_iter().chain(own).collect()
@@ -84,7 +85,7 @@ fn wrong_parameters_are_refused_by_name() {
         ("binding.show", r#"{"limit":0}"#, "limit 0 is not 1 to 512"),
         ("binding.show", r#"{"limit":513}"#, "limit 513 is not 1 to 512"),
         ("binding.show", r#"{"nai":"x"}"#, "unknown field `nai`"),
-        ("binding.show", r#"{"mag":"x"}"#, "invalid IPv6 address"),
+        ("binding.show", r#"{"mag":"x"}"#, "invalid IP address"),
         ("binding.show", r#"{"prefix":"2001:db8::1/64"}"#, "bits set beyond"),
         ("binding.del", "{}", "missing field `mn_id`"),
         ("mag.add", r#"{"address":"::1","name":"a b"}"#, "a name has"),

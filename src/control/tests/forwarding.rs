@@ -157,6 +157,17 @@ fn next_hop_is_kept_resolved_as_long_as_a_route_leads_there() {
 }
 
 #[test]
+fn next_hop_with_a_permanent_address_is_never_asked_for() {
+    let mut bench = Bench::new(Shape::default());
+    asked(&mut bench);
+    let router: Ipv6Addr = "fe80::1".parse().expect("valid");
+    let given = Neighbor { mac: Some(MAG_MAC), state: "permanent" };
+    bench.tell(KernelEvent::Neighbor(ACCESS, router, given));
+    bench.tell(KernelEvent::RouteSet(route("::/0"), NextHop::Gateway(ACCESS, router)));
+    assert_eq!(asked(&mut bench), []);
+}
+
+#[test]
 fn gateway_that_is_forgotten_is_not_kept_resolved() {
     let mut bench = Bench::new(Shape::default());
     asked(&mut bench);
