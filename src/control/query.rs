@@ -8,8 +8,8 @@ use super::counters::Counter;
 use super::{Control, MagInfo};
 use crate::addr::{CustomerId, CustomerPrefix, Encap, HomePrefix, MnId};
 use crate::admin::api::{
-    BindingFilter, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page, PoolRow, PortRow,
-    Reply, Request, StatRow, WorkerRow,
+    BindingFilter, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page, PoolRow,
+    PortRow, Reply, Request, StatRow, WorkerRow,
 };
 use crate::admin::channel::Asked;
 use crate::config::SIGNALING_RATE;
@@ -196,8 +196,7 @@ impl<P: FramePool> Control<P> {
     /// Not held up by a journal that is stuck: a binding ends once, so what waits is bounded.
     fn delete_bindings(&mut self, mn_id: MnId, prefix: Option<HomePrefix>, now: Now) -> Reply {
         let cache = self.lma.cache();
-        let sessions =
-            cache.of_node(&mn_id).filter(|b| prefix.is_none_or(|p| holds(b, p))).count();
+        let sessions = cache.of_node(&mn_id).filter(|b| prefix.is_none_or(|p| holds(b, p))).count();
         if sessions == 0 {
             let what = prefix.map_or_else(String::new, |p| format!(" with prefix {p}"));
             return Reply::Error(format!("no binding of {mn_id}{what}: see `binding show`"));

@@ -4,8 +4,8 @@ use super::Failure;
 use super::table::{Cells, Column, Table};
 use super::view;
 use crate::admin::api::{
-    BindingFilter, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page, PoolRow, PortRow,
-    Request, StatRow, WorkerRow,
+    BindingFilter, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page, PoolRow,
+    PortRow, Request, StatRow, WorkerRow,
 };
 use crate::admin::client::Client;
 use crate::admin::protocol::Call;

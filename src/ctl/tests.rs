@@ -3,8 +3,8 @@
 use super::*;
 use crate::addr::{HomePrefix, MacAddr, MnId};
 use crate::admin::api::{
-    BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, Page, PoolRow, PortRow, Reply, Request, StatRow,
-    WorkerRow,
+    BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, Page, PoolRow, PortRow, Reply, Request,
+    StatRow, WorkerRow,
 };
 use crate::admin::channel::{Questions, channel};
 use crate::admin::server::{Server, Setup};
@@ -273,7 +273,9 @@ fn every_list_is_rendered_as_in_its_golden_file() {
 #[test]
 fn json_is_one_document_with_an_array_for_each_list() {
     let lab = Lab::new();
-    for noun in ["mag", "customer", "pool", "port", "worker", "drop", "stats", "neighbor", "binding"] {
+    for noun in
+        ["mag", "customer", "pool", "port", "worker", "drop", "stats", "neighbor", "binding"]
+    {
         let out = lab.out(&format!("{noun} show --json"));
         let value: Value = serde_json::from_str(&out).expect("one document");
         assert!(value.as_array().is_some_and(|rows| !rows.is_empty()), "{noun}: {out}");
@@ -297,7 +299,11 @@ fn list_of_many_pages_is_whole_and_a_limit_is_kept() {
     assert_eq!(rows("--json binding show --mag 2001:db8:a::11"), 1500);
     assert_eq!(rows("--json binding show --mag 2001:db8:a::11 --limit 700"), 700);
     let table = lab.out("binding show --mag 2001:db8:a::11");
-    assert_eq!(table.lines().count(), 1 + 1500 + 2 * 750, "a title, the sessions, second prefixes, IPv4");
+    assert_eq!(
+        table.lines().count(),
+        1 + 1500 + 2 * 750,
+        "a title, the sessions, second prefixes, IPv4"
+    );
     assert!(!table.contains('…'), "nothing is cut for a pipe");
 }
 

@@ -44,9 +44,8 @@ pub(super) fn binding_columns(counters: bool) -> Vec<Column> {
 /// A line for each prefix and for the IPv4 home address; what is the session's own stands in the
 /// first.
 pub(super) fn binding(row: &BindingRow, counters: bool) -> Vec<Cells> {
-    let homes: Vec<String> = (row.hnp.iter().map(ToString::to_string))
-        .chain(row.ipv4.map(|a| a.to_string()))
-        .collect();
+    let homes: Vec<String> =
+        (row.hnp.iter().map(ToString::to_string)).chain(row.ipv4.map(|a| a.to_string())).collect();
     (0..homes.len().max(1))
         .map(|i| {
             let session = |cell: String| if i == 0 { cell } else { String::new() };

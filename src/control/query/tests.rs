@@ -130,7 +130,10 @@ fn gateway_added_by_the_operator_may_register_until_it_is_withdrawn() {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(ask(&mut bench, Request::MagDel { address: mag.into(), revoke: false }), Reply::Done);
+    assert_eq!(
+        ask(&mut bench, Request::MagDel { address: mag.into(), revoke: false }),
+        Reply::Done
+    );
     let pbu = bench.pbu(mag, "mn2", 2, 600);
     bench.arrive(&pbu);
     bench.settle();
