@@ -28,6 +28,8 @@ pub(super) struct AckOptions {
     pub(super) router: Option<Ipv4Addr>,
     pub(super) dhcp: Option<DhcpSupportMode>,
     /// Without a key it grants GRE alone.
+    // Outer: whether the option is there; inner: whether it has a key (RFC 5845 6.1).
+    #[allow(clippy::option_option)]
     pub(super) gre: Option<Option<GreKey>>,
     pub(super) nat: Option<NatDetection>,
     /// One of each family at most (RFC 7389 4).
@@ -97,6 +99,8 @@ pub(super) struct TunnelGrant {
     pub(super) status: Status,
     /// T.
     pub(super) tlv_header: bool,
+    // Outer: whether the option is there; inner: whether it has a key (RFC 5845 6.1).
+    #[allow(clippy::option_option)]
     pub(super) gre: Option<Option<GreKey>>,
     pub(super) nat: Option<NatDetection>,
     pub(super) user_plane: Vec<IpAddr>,

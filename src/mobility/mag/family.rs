@@ -80,7 +80,7 @@ impl Cx<'_> {
         b: Binding,
         x: Exchange,
         family: Family,
-        verdict: Verdict,
+        verdict: &Verdict,
     ) -> State {
         match verdict {
             Verdict::Accepted(_) => {
@@ -88,11 +88,11 @@ impl Cx<'_> {
                 State::Bound(b, Care::Steady)
             }
             Verdict::Refused(_) => {
-                self.audit_unaccepted(&verdict);
+                self.audit_unaccepted(verdict);
                 State::Bound(b, Care::Steady)
             }
             Verdict::EchoDiffers | Verdict::Ignored(_) => {
-                self.audit_unaccepted(&verdict);
+                self.audit_unaccepted(verdict);
                 State::Bound(b, Care::Refreshing(x))
             }
         }

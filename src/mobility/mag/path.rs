@@ -33,6 +33,8 @@ impl MagConfig {
 
 impl Path {
     /// The tunnel that the anchor granted; `downlink` is the key that we asked with.
+    // Outer: whether the option is there; inner: whether it has a key (RFC 5845 6.1).
+    #[allow(clippy::option_option)]
     pub(super) fn granted(
         config: &MagConfig,
         lma: AnchorAddr,

@@ -69,6 +69,8 @@ impl Want {
     }
 
     /// The GRE Key option of an update (RFC 5845 4.2).
+    // Outer: whether the option is there; inner: whether it has a key (RFC 5845 6.1).
+    #[allow(clippy::option_option)]
     pub(super) fn gre_option(&self) -> Option<Option<GreKey>> {
         match self.gre {
             Gre::Off => None,
@@ -79,6 +81,8 @@ impl Want {
 }
 
 /// Where a session stands.
+// A gateway has few sessions; a box would only cost a step more.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub(super) enum State {
     /// The first registration is on its way.

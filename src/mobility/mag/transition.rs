@@ -194,7 +194,7 @@ impl Cx<'_> {
 
     fn refresh_answered(&mut self, b: Binding, x: Exchange, verdict: Verdict) -> State {
         if let Some(release) = x.ask.release {
-            return self.release_answered(b, x, release.family(), verdict);
+            return self.release_answered(b, x, release.family(), &verdict);
         }
         match verdict {
             Verdict::Accepted(grant) => {

@@ -10,6 +10,7 @@ fn with(gre: Gre) -> Attachment {
 }
 
 /// The GRE Key option of an update.
+#[allow(clippy::option_option)]
 fn option(pbu: &UpdateMsg) -> Option<Option<GreKey>> {
     options(pbu).into_iter().find_map(|o| match o {
         MobilityOption::GreKey(key) => Some(key),

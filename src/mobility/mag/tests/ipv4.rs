@@ -262,7 +262,7 @@ fn release_without_an_answer_is_sent_three_times_and_the_session_goes_on() {
     let mut w = bound();
     w.event(Event::Release { link: LINK, family: Family::Ipv4 });
     assert_eq!(pbus(&w.wait(secs(60))).len(), 2);
-    w.wait(LIFETIME * 3 / 4 - secs(60));
+    w.wait((LIFETIME * 3 / 4).saturating_sub(secs(60)));
     assert_eq!(prefixes(&only_pbu(&w.present())), [hnp(1)]);
 }
 
