@@ -61,7 +61,7 @@ pub(crate) struct Signer<'a> {
 }
 
 impl Signer<'_> {
-    /// The Authentication Data of a message with these `options`, to stand in an option behind them.
+    /// The Authentication Data of a message with these `options`, for an option behind them.
     pub(crate) fn authenticate<M: MessageData>(
         &self,
         message: &M,

@@ -9,8 +9,8 @@
 //!        | no
 //!                                        5.4.1.3        by node
 //! ```
-//! A request is about sessions of the service that it names, or of the default one (RFC 5149 1); but
-//! an address that it names counts more, and the service may change with it.
+//! A request is about sessions of the service that it names, or of the default one (RFC 5149 1);
+//! but an address that it names counts more, and the service may change with it.
 //!
 //! It asks the cache and the message only. It runs on [`Fields`], not on a complete request, since
 //! the ordering of messages, which needs the session, is checked before absent options are
@@ -181,8 +181,8 @@ impl<'a> Node<'a> {
         sessions.next().filter(|_| sessions.next().is_none())
     }
 
-    /// The session that holds this prefix. What the node itself holds counts in every address space:
-    /// a refresh need not name the service again (RFC 5149 4.1).
+    /// The session that holds this prefix. What the node itself holds counts in every address
+    /// space: a refresh need not name the service again (RFC 5149 4.1).
     fn holder(self, prefix: HomePrefix) -> Option<&'a Bce> {
         let here = self.cache.by_prefix(prefix.of(self.customer));
         let mut own = self.cache.of_subscriber(self.home, self.mn_id);

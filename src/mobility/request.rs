@@ -2,8 +2,8 @@
 //!
 //! [`Fields`] is what the options say, each mandatory one still absent or present, because the
 //! checks of RFC 5213 5.3.1 (4) to (9) come before the ones that refuse an absent option (10) to
-//! (12). [`Fields::complete`] is those last checks, and what RFC 5844 3.1.2.1 adds to them: after it
-//! nothing mandatory is an `Option`.
+//! (12). [`Fields::complete`] is those last checks, and what RFC 5844 3.1.2.1 adds to them: after
+//! it nothing mandatory is an `Option`.
 
 use crate::addr::{CustomerId, Encap, HomePrefix, MnId, ProxyCoa};
 use crate::mobility::binding::LinkLayerId;
@@ -146,8 +146,8 @@ impl Fields {
     }
 
     /// The care-of address: the Alternate Care-of Address if there is one, else the source
-    /// (RFC 5213 5.3.1 (13), 6.9.1.5; of IPv4: RFC 6463 4.4). Over IPv4 it is the source, or another
-    /// of IPv4 (RFC 5844 4.1.1).
+    /// (RFC 5213 5.3.1 (13), 6.9.1.5; of IPv4: RFC 6463 4.4). Over IPv4 it is the source, or
+    /// another of IPv4 (RFC 5844 4.1.1).
     pub(crate) fn proxy_coa(&self, msg: &UpdateMsg) -> ProxyCoa {
         let ipv4 = self.alternate_ipv4_coa.map(|a| a.to_ipv6_mapped());
         let alternate = match msg.transport {

@@ -10,8 +10,8 @@ use anchord::wire::mh::{HeartbeatFlags, MobilityOption, RevocationFlags};
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 
-/// The gateways' addresses: `mag1` is `2001:db8:2::1`, `mag1-v4` is `198.51.100.1`. Anything else is
-/// an address.
+/// The gateways' addresses: `mag1` is `2001:db8:2::1`, `mag1-v4` is `198.51.100.1`. Anything else
+/// is an address.
 pub(crate) fn mag(name: &str) -> Ipv6Addr {
     match name.strip_prefix("mag").map(|n| (n, n.strip_suffix("-v4"))) {
         Some((_, Some(n))) => address(&format!("::ffff:198.51.100.{n}")),
