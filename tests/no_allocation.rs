@@ -136,6 +136,7 @@ fn config(at: usize, customer: CustomerId) -> PortConfig {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // one worker, then packet after packet
 fn worker_allocates_nothing_for_any_kind_of_packet() {
     let pool = MemPool::new(512);
     let wires: Vec<(MemWire, MemWire)> =

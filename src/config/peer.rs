@@ -1,5 +1,5 @@
-//! The keys about revocation (RFC 5846) and heartbeats (RFC 5847), in `[timer]` and `[[mag]]`: read,
-//! shown, and what is to be said of values that the RFCs advise against.
+//! The keys about revocation (RFC 5846) and heartbeats (RFC 5847), in `[timer]` and `[[mag]]`:
+//! read, shown, and what is to be said of values that the RFCs advise against.
 
 use super::reader::{Section, boolean, string};
 use super::value::span;

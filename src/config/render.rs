@@ -95,10 +95,11 @@ fn node_table(n: &Node) -> Table {
 }
 
 fn port(p: &Port) -> Table {
-    let address = |(a, len): &(_, u8)| match HomePrefix::truncating(*a, *len).map(|l| l.to_ipv4()) {
-        Ok(Some((_, len))) => format!("{}/{len}", AnchorAddr(*a)),
-        _ => format!("{a}/{len}"),
-    };
+    let address =
+        |(a, len): &(_, u8)| match HomePrefix::truncating(*a, *len).map(HomePrefix::to_ipv4) {
+            Ok(Some((_, len))) => format!("{}/{len}", AnchorAddr(*a)),
+            _ => format!("{a}/{len}"),
+        };
     let mut port = table([
         ("name", p.name.as_str().into()),
         ("addresses", list(&p.addresses, address)),

@@ -106,7 +106,7 @@ impl Admission {
         Admit::OverRate { tell }
     }
 
-    /// Lets a message wait. If there is no room, whether its sender may be told so, and the message.
+    /// Lets a message wait. If there is no room: whether its sender may be told, and the message.
     pub(super) fn push(
         &mut self,
         from: Ipv6Addr,

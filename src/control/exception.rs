@@ -153,7 +153,7 @@ fn open_tap(netlink: &mut RouteSocket, spec: &TapSpec) -> Result<Tap, ExceptionE
     // Before it is up: the addresses are ours by configuration, nothing is to be detected or
     // learnt.
     for (knob, value) in SYSCTLS {
-        let path = Path::new("/proc/sys/net").join(knob.replace("*", &spec.name));
+        let path = Path::new("/proc/sys/net").join(knob.replace('*', &spec.name));
         if let Err(error) = fs::write(&path, value) {
             tracing::warn!(path = %path.display(), %error, "sysctl not set");
         }

@@ -437,9 +437,9 @@ fn encapsulation(encap: Encap) -> (&'static str, Option<u16>) {
 /// Names as text, the rest in hexadecimal.
 fn access_network(bytes: &[u8]) -> Option<String> {
     let text = |b: &[u8]| String::from_utf8_lossy(b).replace(char::is_control, "?");
-    let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().concat();
     let part = |sub: AniSubOption<'_>| match sub {
-        AniSubOption::Network { name, access_point, .. } if access_point.is_empty() => text(name),
+        AniSubOption::Network { name, access_point: b"", .. } => text(name),
         AniSubOption::Network { name, access_point, .. } => {
             format!("{} {}", text(name), text(access_point))
         }

@@ -131,7 +131,7 @@ pub(super) const fn is_mapped(addr: u128) -> bool {
 
 /// ff00::/8, 224.0.0.0/4
 pub(super) const fn is_multicast(addr: u128) -> bool {
-    addr >> 120 == 0xff || addr >> 28 == 0x000f_fffe
+    addr >> 120 == 0xff || addr >> 28 == 0x0f_fffe
 }
 
 /// fe80::/10, 169.254.0.0/16

@@ -56,6 +56,7 @@ pub struct PeerStatus {
 
 /// One gateway.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, not states of one machine
 pub(crate) struct Peer {
     config: PeerConfig,
     contact: Option<Contact>,
@@ -161,7 +162,7 @@ impl Peer {
     ) -> Answer {
         // 3.2: the number of an unsolicited response means nothing.
         let unsolicited = heartbeat.flags.contains(HeartbeatFlags::U);
-        if !unsolicited && !(self.awaits_answer && heartbeat.seq == self.seq) {
+        if !(unsolicited || self.awaits_answer && heartbeat.seq == self.seq) {
             return Answer::Stray;
         }
         if !unsolicited {

@@ -97,6 +97,7 @@ at_least() { # at_least "what" found wanted
 # --- captures
 
 capture() { # capture name namespace interface [filter ...]
+    rm -f "$RUN/tcpdump-$1.log" # an earlier capture of this name was listening too
     start "tcpdump-$1" "$2" tcpdump -U --immediate-mode -i "$3" -w "$RUN/$1.pcap" "${@:4}"
     eventually "tcpdump listens" grep -q 'listening on' "$RUN/tcpdump-$1.log"
 }

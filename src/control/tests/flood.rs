@@ -2,6 +2,8 @@
 //! core, of which each does a bounded piece of work, not in time.
 
 use super::*;
+use crate::control::admission::Counts;
+use crate::control::intake::SIGNALING_BUDGET;
 use crate::dataplane::drop::DropReason;
 
 /// Frames of the flood a turn. A turn stands for a millisecond here, so this is what floods 300,000
@@ -120,7 +122,7 @@ fn flood_of_updates_for_one_node_slows_nobody() {
     });
     let counts = bench.control.inbox.counts(MAG1);
     assert!(counts.dropped > 90_000 && counts.malformed == 0, "{counts:?}");
-    assert_eq!(bench.control.inbox.counts(MAG2), Default::default());
+    assert_eq!(bench.control.inbox.counts(MAG2), Counts::default());
 }
 
 #[test]
@@ -176,7 +178,7 @@ fn sessions_of_a_gateway_that_restarted_end_a_few_a_turn() {
         bench.arrive(&pbu);
         if n % 500 == 499 {
             bench.pass(Duration::from_millis(100));
-            bench.tx.take_all();
+            let _ = bench.tx.take_all();
         }
     }
     bench.register(MAG2, "other");

@@ -117,7 +117,7 @@ fn without_an_ipv4_address_nothing_is_heard_over_ipv4() {
     let header = registration(&bench());
     let own = Anchors { ipv6: LMA, ipv4: None };
     let signal = crate::control::signaling::read(&frame4(PORT, 5436, &header), own);
-    assert_eq!(signal, Signal::Discard(Counter::SignalingMalformed));
+    assert_eq!(signal, super::super::signaling::Signal::Discard(Counter::SignalingMalformed));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Where signaling comes from: the queue that a flow rule fills, the rings of workers that punt.
 
 use super::*;
+use crate::control::intake::SIGNALING_BUDGET;
 use crate::dataplane::drop::DropReason;
 
 impl Bench {

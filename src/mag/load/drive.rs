@@ -219,18 +219,17 @@ impl Sockets {
     ) -> io::Result<()> {
         let mut packet = [0; ipv6::HEADER_LEN + MAX_LEN];
         let options = options.options();
-        let len = match (src.to_ipv4_mapped(), dst.to_ipv4_mapped(), transport) {
-            (Some(src), Some(dst), Transport::Udp(port)) => {
-                let body = packet.get_mut(ipv4::HEADER_LEN + udp::HEADER_LEN..);
-                let len = message.emit_in_udp(options, body.unwrap_or_default());
-                let len = len.map_err(io::Error::other)?;
-                emit_udp(&mut packet, len, src, dst, port).map_err(io::Error::other)?
-            }
-            _ => {
-                let body = packet.get_mut(ipv6::HEADER_LEN..).unwrap_or_default();
-                let len = message.emit(options, src, dst, body).map_err(io::Error::other)?;
-                emit_ipv6(&mut packet, len, src, dst).map_err(io::Error::other)?
-            }
+        let len = if let (Some(src), Some(dst), Transport::Udp(port)) =
+            (src.to_ipv4_mapped(), dst.to_ipv4_mapped(), transport)
+        {
+            let body = packet.get_mut(ipv4::HEADER_LEN + udp::HEADER_LEN..);
+            let len = message.emit_in_udp(options, body.unwrap_or_default());
+            let len = len.map_err(io::Error::other)?;
+            emit_udp(&mut packet, len, src, dst, port).map_err(io::Error::other)?
+        } else {
+            let body = packet.get_mut(ipv6::HEADER_LEN..).unwrap_or_default();
+            let len = message.emit(options, src, dst, body).map_err(io::Error::other)?;
+            emit_ipv6(&mut packet, len, src, dst).map_err(io::Error::other)?
         };
         self.sender.send(packet.get(..len).unwrap_or_default(), dst, 0)
     }

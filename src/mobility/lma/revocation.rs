@@ -216,7 +216,7 @@ impl Lma {
         let over_ipv4 = address.to_ipv4_mapped().is_some();
         let transport =
             if over_ipv4 { Transport::Udp(udp::SIGNALING_PORT) } else { Transport::Ipv6 };
-        let known = self.mags.peer(address).and_then(|p| p.contact());
+        let known = self.mags.peer(address).and_then(Peer::contact);
         known.unwrap_or(Contact { local, remote: address, transport })
     }
 
@@ -290,7 +290,7 @@ impl Lma {
     ) {
         let unknown_type = error.status == BindingError::UNKNOWN_MH_TYPE;
         let peer = self.mags.peer_mut(msg.src).filter(|_| unknown_type);
-        if peer.is_some_and(|p| p.refuses_heartbeats()) {
+        if peer.is_some_and(Peer::refuses_heartbeats) {
             return note(AuditKind::HeartbeatUnsupported, msg, actions);
         }
         if !unknown_type || self.revocations.at(msg.src).is_none() {

@@ -31,7 +31,7 @@ const BRI_RETRIES: u8 = 1;
 /// The anchors, and what they cannot do.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
-    peers: BTreeMap<AnchorAddr, Peer>,
+    known: BTreeMap<AnchorAddr, Peer>,
     /// Answered a heartbeat with a Binding Error.
     without_heartbeat: BTreeSet<AnchorAddr>,
     /// Answered our revocation with status 130.
@@ -70,7 +70,7 @@ struct Revoking {
 impl Peers {
     /// A session with this anchor began.
     pub(super) fn join(&mut self, lma: AnchorAddr, now: Instant, actions: &mut Vec<Action>) {
-        let peer = self.peers.entry(lma).or_insert(Peer {
+        let peer = self.known.entry(lma).or_insert(Peer {
             sessions: 0,
             restart_counter: None,
             beat_at: now,
@@ -86,23 +86,23 @@ impl Peers {
 
     /// One ended.
     pub(super) fn leave(&mut self, lma: AnchorAddr, actions: &mut Vec<Action>) {
-        let Some(peer) = self.peers.get_mut(&lma) else { return };
+        let Some(peer) = self.known.get_mut(&lma) else { return };
         peer.sessions -= 1;
         if peer.sessions == 0 {
-            self.peers.remove(&lma);
+            self.known.remove(&lma);
             actions.push(self.remember());
         }
     }
 
     fn remember(&self) -> Action {
-        Action::Remember(self.peers.keys().copied().collect())
+        Action::Remember(self.known.keys().copied().collect())
     }
 
     /// When something is next due.
     pub(super) fn poll_timeout(&self, config: &MagConfig) -> Option<Instant> {
         let beats =
             |lma: &AnchorAddr| config.heartbeat.is_some() && !self.without_heartbeat.contains(lma);
-        let due = self.peers.iter().flat_map(|(lma, p)| {
+        let due = self.known.iter().flat_map(|(lma, p)| {
             let beat = beats(lma).then_some(p.beat_at);
             beat.into_iter().chain(p.revoking.as_ref().map(|r| r.at))
         });
@@ -111,7 +111,7 @@ impl Peers {
 
     /// The next heartbeat to an anchor; `None` if it missed more than it may.
     fn beat(&mut self, lma: AnchorAddr, config: HeartbeatConfig, now: Instant) -> Option<u32> {
-        let peer = self.peers.get_mut(&lma)?;
+        let peer = self.known.get_mut(&lma)?;
         // RFC 5847 3.1
         if peer.asked.is_some() {
             peer.missing += 1;
@@ -136,7 +136,7 @@ impl Mag {
         }
         let lma = AnchorAddr(msg.src);
         match msg.body {
-            PeerBody::Bri(bri) => self.bri(msg, bri, now, actions),
+            PeerBody::Bri(bri) => self.bri(&msg, bri, now, actions),
             PeerBody::Bra(bra) => self.bra(lma, bra, now, actions),
             PeerBody::Heartbeat(beat) if beat.flags.contains(HeartbeatFlags::R) => {
                 self.heartbeat_answered(&msg, beat, now, actions);
@@ -146,11 +146,11 @@ impl Mag {
                 let beat = Heartbeat { flags: HeartbeatFlags::R, seq };
                 let counter = Some(self.shared.peers.restart_counter);
                 let (src, dst, transport) = (msg.dst, msg.src, msg.transport);
-                actions.push(heartbeat(PeerMsg { src, dst, transport, ..msg }, beat, counter));
+                actions.push(heartbeat(&PeerMsg { src, dst, transport, ..msg }, beat, counter));
             }
             PeerBody::BindingError(BindingError { status, .. }) => {
                 let peers = &mut self.shared.peers;
-                let asked = peers.peers.get(&lma).is_some_and(|p| p.asked.is_some());
+                let asked = peers.known.get(&lma).is_some_and(|p| p.asked.is_some());
                 if status == BindingError::UNKNOWN_MH_TYPE && asked {
                     // RFC 5847 3
                     peers.without_heartbeat.insert(lma);
@@ -171,14 +171,14 @@ impl Mag {
         let beat = Heartbeat { flags: HeartbeatFlags::R | HeartbeatFlags::U, seq: 0 };
         for &lma in lost {
             if let Some(msg) = self.to_anchor(lma, PeerBody::Heartbeat(beat)) {
-                actions.push(heartbeat(msg, beat, Some(restart_counter)));
+                actions.push(heartbeat(&msg, beat, Some(restart_counter)));
             }
         }
     }
 
     /// Takes what is due with the anchors.
     pub(super) fn peers_due(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let lmas: Vec<AnchorAddr> = self.shared.peers.peers.keys().copied().collect();
+        let lmas: Vec<AnchorAddr> = self.shared.peers.known.keys().copied().collect();
         for lma in lmas {
             self.beat_if_due(lma, now, actions);
             self.revoke_if_due(lma, now, actions);
@@ -188,21 +188,17 @@ impl Mag {
     fn beat_if_due(&mut self, lma: AnchorAddr, now: Now, actions: &mut Vec<Action>) {
         let Some(config) = self.shared.config.heartbeat else { return };
         let peers = &mut self.shared.peers;
-        let due = peers.peers.get(&lma).is_some_and(|p| p.beat_at <= now.mono);
+        let due = peers.known.get(&lma).is_some_and(|p| p.beat_at <= now.mono);
         if !due || peers.without_heartbeat.contains(&lma) {
             return;
         }
-        match peers.beat(lma, config, now.mono) {
-            Some(seq) => {
-                let beat = Heartbeat { flags: HeartbeatFlags::default(), seq };
-                if let Some(msg) = self.to_anchor(lma, PeerBody::Heartbeat(beat)) {
-                    actions.push(heartbeat(msg, beat, None));
-                }
-            }
-            None => {
-                actions.push(of_peer(AuditKind::AnchorUnreachable));
-                self.for_all_of(lma, || OfBinding::AnchorLost, now, actions);
-            }
+        let Some(seq) = peers.beat(lma, config, now.mono) else {
+            actions.push(of_peer(AuditKind::AnchorUnreachable));
+            return self.for_all_of(lma, || OfBinding::AnchorLost, now, actions);
+        };
+        let beat = Heartbeat { flags: HeartbeatFlags::default(), seq };
+        if let Some(msg) = self.to_anchor(lma, PeerBody::Heartbeat(beat)) {
+            actions.push(heartbeat(&msg, beat, None));
         }
     }
 
@@ -215,7 +211,7 @@ impl Mag {
     ) {
         let lma = AnchorAddr(msg.src);
         let unsolicited = beat.flags.contains(HeartbeatFlags::U);
-        let peer = self.shared.peers.peers.get_mut(&lma);
+        let peer = self.shared.peers.known.get_mut(&lma);
         let Some(peer) = peer.filter(|p| unsolicited || p.asked == Some(beat.seq)) else {
             actions.push(of_peer(AuditKind::HeartbeatIgnored));
             return;
@@ -256,7 +252,7 @@ impl Mag {
         let named = [MobilityOption::MnId(MnId::NAI, identity.as_bytes())];
         let options = OwnedOptions::from_options(named).unwrap_or_default();
         let peers = &mut self.shared.peers;
-        let Some(peer) = peers.peers.get_mut(&lma) else { return };
+        let Some(peer) = peers.known.get_mut(&lma) else { return };
         if peer.revoking.is_some() {
             return;
         }
@@ -272,7 +268,7 @@ impl Mag {
     }
 
     fn revoke_if_due(&mut self, lma: AnchorAddr, now: Now, actions: &mut Vec<Action>) {
-        let Some(peer) = self.shared.peers.peers.get_mut(&lma) else { return };
+        let Some(peer) = self.shared.peers.known.get_mut(&lma) else { return };
         let Some(r) = peer.revoking.as_mut().filter(|r| r.at <= now.mono) else { return };
         if r.retries == 0 {
             // RFC 5846 6.3: cleaned up without an answer.
@@ -295,7 +291,7 @@ impl Mag {
         now: Now,
         actions: &mut Vec<Action>,
     ) {
-        let peer = self.shared.peers.peers.get_mut(&lma);
+        let peer = self.shared.peers.known.get_mut(&lma);
         let answered = peer.and_then(|p| p.revoking.take_if(|r| r.seq == bra.seq)).is_some();
         if !answered {
             actions.push(of_peer(AuditKind::BraIgnored));
@@ -333,13 +329,15 @@ impl Mag {
     }
 }
 
-fn heartbeat(msg: PeerMsg, beat: Heartbeat, restart_counter: Option<u32>) -> Action {
+fn heartbeat(msg: &PeerMsg, beat: Heartbeat, restart_counter: Option<u32>) -> Action {
     let options = restart_counter.map(MobilityOption::RestartCounter);
     Action::Send(PeerMsg {
+        src: msg.src,
+        dst: msg.dst,
+        transport: msg.transport,
         body: PeerBody::Heartbeat(beat),
         // Cannot fail: it has a fixed length.
         options: OwnedOptions::from_options(options.as_slice()).unwrap_or_default(),
-        ..msg
     })
 }
 

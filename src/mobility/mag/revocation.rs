@@ -124,21 +124,21 @@ impl Mag {
     /// RFC 5846 6.2.1, 9.1
     pub(super) fn bri(
         &mut self,
-        msg: PeerMsg,
+        msg: &PeerMsg,
         bri: BindingRevocationIndication,
         now: Now,
         actions: &mut Vec<Action>,
     ) {
-        if let Some(bra) = self.shared.answers.find(&msg, bri.seq, now.mono) {
+        if let Some(bra) = self.shared.answers.find(msg, bri.seq, now.mono) {
             actions.push(Action::Send(bra));
             return;
         }
-        if self.is_challenged(&msg, bri.seq) {
+        if self.is_challenged(msg, bri.seq) {
             return;
         }
         let named = Named::read(&msg.options);
         let only_ipv4 = bri.flags.contains(RevocationFlags::V);
-        let status = match self.revoked(&msg, bri, &named) {
+        let status = match self.revoked(msg, bri, &named) {
             Ok(links) if is_handoff(bri.trigger) && !only_ipv4 => {
                 // Answered once it is known whether the node is there.
                 for link in links {
@@ -163,7 +163,7 @@ impl Mag {
                 status
             }
         };
-        let bra = answer(&msg, bri, status);
+        let bra = answer(msg, bri, status);
         self.shared.answers.keep(&bra, now.mono);
         actions.push(Action::Send(bra));
     }

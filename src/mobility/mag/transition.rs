@@ -128,7 +128,6 @@ impl Cx<'_> {
                 State::Bound(b, care)
             }
             (State::Bound(b, care), Input::OfBinding(what)) => self.of_binding(b, care, what),
-            (s, Input::OfBinding(_)) => s,
             (State::Bound(b, care), Input::Present | Input::Retry | Input::Answer(_)) => {
                 State::Bound(b, care)
             }
@@ -144,7 +143,8 @@ impl Cx<'_> {
             (State::Deregistering { exchange, until }, Input::Timeout) => {
                 self.deregistration_timeout(exchange, until)
             }
-            (
+            (s, Input::OfBinding(_))
+            | (
                 s @ State::Deregistering { .. },
                 Input::Seen { .. }
                 | Input::Present

@@ -18,6 +18,7 @@ use std::net::Ipv4Addr;
 /// `mag1-v4` to `mag3-v4`, which are gateways with an IPv4 address. The anchor has both families.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[allow(clippy::struct_excessive_bools)] // the keys of a file
 pub(super) struct Config {
     pool: HomePrefix,
     delegated_len: u8,
@@ -205,9 +206,8 @@ impl Config {
             policy,
             gre: self.gre.into(),
             auth: keys(&self.keys),
-            dhcp_mode: self.dhcp_server.map(|server| match server {
-                true => DhcpSupportMode::Server,
-                false => DhcpSupportMode::Relay,
+            dhcp_mode: self.dhcp_server.map(|server| {
+                if server { DhcpSupportMode::Server } else { DhcpSupportMode::Relay }
             }),
             ..CustomerConfig::default()
         };

@@ -20,6 +20,7 @@ pub(crate) const LMA_IPV4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// A Proxy Binding Update.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[allow(clippy::struct_excessive_bools)] // flags of a message
 pub(super) struct Pbu {
     from: String,
     /// UDP source port, if it comes from a gateway with an IPv4 address.

@@ -60,9 +60,7 @@ fn said(msg: &AckMsg, n: usize, option: MobilityOption<'_>) -> String {
         MobilityOption::AccessNetworkId(ani) => format!("access_network {}", hex(ani.bytes())),
         MobilityOption::LmaUserPlane(Some(a)) => format!("user_plane {a}"),
         MobilityOption::ReplayProtection(time) => {
-            let unix =
-                (time >> 32) as f64 - 2_208_988_800.0 + (time as u32) as f64 / 4_294_967_296.0;
-            format!("replay {:+.3} s", unix - START.wall.to_unix().as_secs_f64())
+            format!("replay {:+.3} s", unix(time) - START.wall.to_unix().as_secs_f64())
         }
         MobilityOption::MessageAuth(1, spi, data) => {
             let before: Vec<_> = msg.options.iter().take(n).collect();
@@ -78,10 +76,16 @@ fn said(msg: &AckMsg, n: usize, option: MobilityOption<'_>) -> String {
     }
 }
 
+/// Seconds since 1970 of a time in the format of NTP.
+fn unix(ntp: u64) -> f64 {
+    let half = |n: u64| f64::from(u32::try_from(n & 0xffff_ffff).expect("32 bits"));
+    half(ntp >> 32) - 2_208_988_800.0 + half(ntp) / 4_294_967_296.0
+}
+
 fn ipv4(home: Ipv4Home) -> String {
     format!("{}/{}", home.addr(), home.prefix_len())
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().concat()
 }

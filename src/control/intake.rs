@@ -1,0 +1,203 @@
+//! Signaling from the queues and rings to the pure core: who may cost time, in which order, and
+//! what is answered without it ([`super::admission`], [`super::signaling`]).
+
+use super::admission::{Admit, Class, Served, Waiting};
+use super::counters::Counter;
+use super::signaling::{self, Signal};
+use super::{Control, send_ack};
+use crate::addr::MnId;
+use crate::mobility::event::Event;
+use crate::mobility::message::{PeerBody, UpdateMsg};
+use crate::nic::{BURST_MAX, Burst, Frame, FramePool};
+use crate::time::{Lifetime, Now};
+use crate::wire::ether;
+use crate::wire::mh::MobilityOption;
+use std::net::Ipv6Addr;
+
+impl<P: FramePool> Control<P> {
+    /// Takes what queues and rings hold, a few bursts each: more than is served in a turn, so that
+    /// nobody waits there behind the flood of another. While workers or the journal must catch up,
+    /// it is better left where it is.
+    fn fill_inbox(&mut self, now: Now) {
+        let mut burst: Burst<P::Frame> = Burst::new();
+        for _ in 0..FILL_BURSTS {
+            let mut taken = 0;
+            for source in 0..self.signaling.len() + self.workers.len() {
+                if let Some(queue) = self.signaling.get_mut(source) {
+                    queue.recv(&mut burst);
+                } else if let Some(worker) = self.workers.get_mut(source - self.signaling.len()) {
+                    burst.extend(std::iter::from_fn(|| worker.signaling.pop()).take(BURST_MAX));
+                }
+                taken += burst.len();
+                for frame in burst.drain(..) {
+                    self.receive(frame.data(), now);
+                }
+            }
+            if taken == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Looks at a frame as far as its sender may cost time.
+    fn receive(&mut self, frame: &[u8], now: Now) {
+        let Some(from) = signaling::source(frame) else {
+            self.counters[Counter::SignalingMalformed] += 1;
+            return;
+        };
+        let admit = self.inbox.admit(from, now.mono);
+        self.counters[Counter::SignalingOverRate] += u64::from(admit != Admit::Yes);
+        if admit == (Admit::OverRate { tell: false }) {
+            return;
+        }
+        match signaling::read(frame, self.own) {
+            Signal::Pbu(message) => {
+                let class = self.class_of(&message);
+                if admit == Admit::Yes {
+                    self.queue(from, class, Waiting::Pbu(Box::new(message)), now);
+                } else {
+                    self.refuse(from, class, Waiting::Pbu(Box::new(message)), true, now);
+                }
+            }
+            Signal::Peer(message) if admit == Admit::Yes => {
+                self.queue(from, Class::Urgent, Waiting::Peer(Box::new(message)), now);
+            }
+            signal if admit == Admit::Yes => {
+                self.inbox.count(from, |c| c.malformed += 1);
+                self.answer_at_once(signal, frame, now);
+            }
+            _ => self.inbox.count(from, |c| c.dropped += 1),
+        }
+    }
+
+    /// Whether an update is about a session that there is. A node is asked for by its identifier,
+    /// the first one that counts.
+    fn class_of(&self, message: &UpdateMsg) -> Class {
+        let mn_id = message.options.iter().find_map(|o| match o {
+            MobilityOption::MnId(subtype, id) => MnId::new(subtype, id),
+            _ => None,
+        });
+        let known = mn_id.is_some_and(|id| self.lma.cache().of_node(&id).next().is_some());
+        let ends = message.update.lifetime == Lifetime::ZERO;
+        if known || ends { Class::Urgent } else { Class::Fresh }
+    }
+
+    fn queue(&mut self, from: Ipv6Addr, class: Class, message: Waiting, now: Now) {
+        if let Err((tell, message)) = self.inbox.push(from, class, message, now.mono) {
+            self.counters[Counter::SignalingOverflow] += 1;
+            self.refuse(from, class, message, tell, now);
+        }
+    }
+
+    /// There is no time for a message. Who would begin a session is told to go elsewhere; who has
+    /// one tries again by itself.
+    fn refuse(&mut self, from: Ipv6Addr, class: Class, message: Waiting, tell: bool, now: Now) {
+        match message {
+            Waiting::Pbu(message) if tell && class == Class::Fresh => {
+                self.inbox.count(from, |c| c.refused += 1);
+                self.counters[Counter::PbuRefusedBusy] += 1;
+                self.handle_event(Event::Busy(*message), now);
+            }
+            _ => self.inbox.count(from, |c| c.dropped += u64::from(tell)),
+        }
+    }
+
+    pub(super) fn take_signaling(&mut self, now: Now) -> usize {
+        if !self.is_paused() {
+            self.fill_inbox(now);
+        }
+        let (mut work, mut served) = (0, Served::default());
+        while work < SIGNALING_BUDGET
+            && !self.is_paused()
+            && let Some((class, message)) = self.inbox.pop(&served, SIGNALING_BUDGET)
+        {
+            served.count(class);
+            self.handle_signaling(message, now);
+            work += 1;
+        }
+        let waits = self.inbox.len() > 0 || self.workers.iter().any(|w| !w.signaling.is_empty());
+        self.counters[Counter::SignalingPaused] += u64::from(waits && self.is_paused());
+        work
+    }
+
+    fn handle_signaling(&mut self, message: Waiting, now: Now) {
+        match message {
+            Waiting::Pbu(message) => {
+                self.counters[Counter::PbuReceived] += 1;
+                self.handle_event(Event::Pbu(*message), now);
+            }
+            Waiting::Peer(message) => {
+                self.counters[received(&message.body)] += 1;
+                self.handle_event(Event::Peer(*message), now);
+            }
+        }
+    }
+
+    /// What needs no turn: it is counted, and answered at a limited rate.
+    fn answer_at_once(&mut self, signal: Signal, frame: &[u8], now: Now) {
+        match signal {
+            // They wait for their turn.
+            Signal::Pbu(_) | Signal::Peer(_) => {}
+            Signal::Bu(message) => {
+                self.counters[Counter::BuWithoutProxyFlag] += 1;
+                if let Some(ack) = signaling::refuse_home_registration(&message)
+                    && self.admit_error(now)
+                {
+                    send_ack(&mut self.output, &mut self.counters, &ack, now.mono);
+                }
+            }
+            Signal::Discard(counter) => self.counters[counter] += 1,
+            Signal::BindingError(ends) => {
+                self.counters[Counter::SignalingUnknownType] += 1;
+                let write = |buf: &mut [u8]| signaling::write_binding_error(&ends, buf);
+                self.send_error(ends.dst, Counter::BindingErrorSent, now, write);
+            }
+            Signal::ParameterProblem(to, pointer) => {
+                self.counters[Counter::SignalingRefused] += 1;
+                let src = self.own.ipv6;
+                let (_, packet) = ether::payload(frame).unwrap_or_default();
+                let write = |buf: &mut [u8]| {
+                    signaling::write_parameter_problem(src, to, pointer, packet, buf)
+                };
+                self.send_error(to, Counter::ParameterProblemSent, now, write);
+            }
+        }
+    }
+
+    fn send_error(
+        &mut self,
+        to: Ipv6Addr,
+        sent: Counter,
+        now: Now,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) {
+        if self.admit_error(now) {
+            let counters = &mut self.counters;
+            if self.output.send_packet(to, now.mono, counters, write) {
+                counters[sent] += 1;
+            }
+        }
+    }
+
+    /// RFC 4443 2.4 (f), RFC 6275 9.3.3: what strangers provoke is limited in its rate.
+    fn admit_error(&mut self, now: Now) -> bool {
+        let admitted = self.error_limit.admit(now.mono);
+        self.counters[Counter::ErrorRateLimited] += u64::from(!admitted);
+        admitted
+    }
+}
+
+/// What counts the messages of this kind that came.
+const fn received(body: &PeerBody) -> Counter {
+    match body {
+        PeerBody::Bri(_) => Counter::BriReceived,
+        PeerBody::Bra(_) => Counter::BraReceived,
+        PeerBody::Heartbeat(_) => Counter::HeartbeatReceived,
+        PeerBody::BindingError(_) => Counter::BindingErrorReceived,
+    }
+}
+
+/// Bursts taken a turn from each queue and ring of signaling.
+const FILL_BURSTS: usize = 8;
+/// Messages handled a turn.
+pub(super) const SIGNALING_BUDGET: usize = BURST_MAX;
