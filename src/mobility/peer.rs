@@ -54,9 +54,15 @@ pub struct PeerStatus {
     pub restart_counter: Option<u32>,
 }
 
+/// Why a gateway with sessions is not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Failed,
+    Unsupported,
+}
+
 /// One gateway.
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, not states of one machine
 pub(crate) struct Peer {
     config: PeerConfig,
     contact: Option<Contact>,
@@ -66,8 +72,7 @@ pub(crate) struct Peer {
     seq: u32,
     awaits_answer: bool,
     missing: u32,
-    failed: bool,
-    unsupported: bool,
+    end: Option<End>,
     answered: Option<Instant>,
     /// It has answered since it was asked again.
     alive: bool,
@@ -110,8 +115,9 @@ impl Peer {
     /// not asked before.
     pub(crate) fn wake(&mut self, contact: Contact, now: Instant) -> Option<Instant> {
         self.contact = Some(contact);
-        (self.failed, self.revocation) = (false, None);
-        if self.due.is_some() || self.unsupported || !self.config.heartbeat {
+        self.revocation = None;
+        self.end = self.end.filter(|e| *e == End::Unsupported);
+        if self.due.is_some() || self.end.is_some() || !self.config.heartbeat {
             return None;
         }
         self.rest();
@@ -129,7 +135,7 @@ impl Peer {
         self.due = None;
         // 3: no request to a peer without a session. What it says of its restarts is of interest
         // only as long as it has some.
-        if sessions == 0 || self.unsupported {
+        if sessions == 0 || self.end.is_some() {
             self.rest();
             return (Beat::Rest, None);
         }
@@ -137,7 +143,7 @@ impl Peer {
         self.missing = if self.awaits_answer { self.missing.saturating_add(1) } else { 0 };
         if self.missing > timers.missing_heartbeats_allowed {
             self.rest();
-            self.failed = true;
+            self.end = Some(End::Failed);
             return (Beat::Failed, None);
         }
         self.seq = self.seq.wrapping_add(1);
@@ -162,7 +168,8 @@ impl Peer {
     ) -> Answer {
         // 3.2: the number of an unsolicited response means nothing.
         let unsolicited = heartbeat.flags.contains(HeartbeatFlags::U);
-        if !(unsolicited || self.awaits_answer && heartbeat.seq == self.seq) {
+        let asked = self.awaits_answer && heartbeat.seq == self.seq;
+        if !(unsolicited || asked) {
             return Answer::Stray;
         }
         if !unsolicited {
@@ -189,7 +196,9 @@ impl Peer {
     /// know it.
     pub(crate) fn refuses_heartbeats(&mut self) -> bool {
         let refused = self.awaits_answer && self.answered.is_none();
-        self.unsupported |= refused;
+        if refused {
+            self.end = Some(End::Unsupported);
+        }
         refused
     }
 
@@ -225,18 +234,13 @@ impl Peer {
     }
 
     pub(crate) const fn status(&self) -> PeerStatus {
-        let state = if self.unsupported {
-            PeerState::Unsupported
-        } else if self.failed {
-            PeerState::Failed
-        } else if self.due.is_none() {
-            PeerState::Idle
-        } else if self.missing > 0 {
-            PeerState::Missing(self.missing)
-        } else if !self.alive {
-            PeerState::Asked
-        } else {
-            PeerState::Reachable
+        let state = match self.end {
+            Some(End::Unsupported) => PeerState::Unsupported,
+            Some(End::Failed) => PeerState::Failed,
+            None if self.due.is_none() => PeerState::Idle,
+            None if self.missing > 0 => PeerState::Missing(self.missing),
+            None if self.alive => PeerState::Reachable,
+            None => PeerState::Asked,
         };
         PeerStatus { state, answered: self.answered, restart_counter: self.restart_counter }
     }

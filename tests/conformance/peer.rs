@@ -1,7 +1,7 @@
 //! What a gateway says besides updates, in a case: each field has a value that is right.
 
-use crate::case::{LMA, mn_id};
-use crate::render::{address, mag};
+use crate::case::mn_id;
+use crate::render::{mag, ours};
 use anchord::addr::HomePrefix;
 use anchord::mobility::message::{OwnedOptions, PeerBody, PeerMsg, Transport};
 use anchord::wire::mh::{
@@ -167,10 +167,11 @@ fn flags(letters: &str) -> RevocationFlags {
 }
 
 fn message(from: &str, body: PeerBody, options: &[MobilityOption<'_>]) -> PeerMsg {
+    let (src, dst) = (mag(from), ours(mag(from)));
     PeerMsg {
-        src: mag(from),
-        dst: address(LMA),
-        transport: Transport::Ipv6,
+        src,
+        dst,
+        transport: src.to_ipv4_mapped().map_or(Transport::Ipv6, |_| Transport::Udp(5436)),
         body,
         options: OwnedOptions::from_options(options).expect("options that fit"),
     }

@@ -5,7 +5,7 @@ mod pba;
 use crate::case::{LMA, LMA_IPV4};
 use anchord::addr::{Encap, GreKeys, MnId};
 use anchord::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
-use anchord::mobility::message::{PeerBody, PeerMsg};
+use anchord::mobility::message::{PeerBody, PeerMsg, Transport};
 use anchord::wire::mh::{HeartbeatFlags, MobilityOption, RevocationFlags};
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
@@ -80,7 +80,7 @@ fn mags() -> impl Iterator<Item = String> {
 }
 
 /// The anchor's address of the family of `theirs`.
-fn ours(theirs: Ipv6Addr) -> Ipv6Addr {
+pub(crate) fn ours(theirs: Ipv6Addr) -> Ipv6Addr {
     theirs.to_ipv4_mapped().map_or(address(LMA), |_| LMA_IPV4.to_ipv6_mapped())
 }
 
@@ -110,7 +110,11 @@ fn peer(msg: &PeerMsg) -> String {
         }
         PeerBody::BindingError(m) => format!("binding error {}", m.status),
     };
-    let mut text = format!("to {}: {what}", name(msg.dst));
+    let port = match msg.transport {
+        Transport::Ipv6 => String::new(),
+        Transport::Udp(port) => format!(" port {port}"),
+    };
+    let mut text = format!("to {}{port}: {what}", name(msg.dst));
     for option in &msg.options {
         let said = match option {
             MobilityOption::MnId(subtype, id) => {
