@@ -13,7 +13,7 @@ answer=$(pbu 1 --ipv4 0.0.0.0/0 --gre-key 77)
 equal "status" "$(jq .status <<<"$answer")" 0
 key=$(jq .gre_key <<<"$answer") home=$(binding .ipv4) hnp=$(binding '.hnp[0]')
 equal "keys that are shown" "$(binding '"\(.encapsulation) \(.downlink_key) \(.uplink_key)"')" "gre 77 $key"
-from_node=(--inner-src "$home" --inner-dst $CN_IPV4)
+from_node=(--inner-src "$home" --inner-dst "$CN_IPV4")
 equal "IPv4 with keys" "$(echo_through 1 --uplink-key "$key" --downlink-key 77 "${from_node[@]}")" answered
 equal "IPv6 with keys" "$(echo_through 1 --uplink-key "$key" --downlink-key 77 --inner-src "${hnp%::*}::1" --inner-dst $CN)" answered
 equal "another key" "$(echo_through 1 --uplink-key $((key + 1)) --downlink-key 77 --wait 1 "${from_node[@]}")" nothing
