@@ -114,12 +114,7 @@ impl Revocations {
     }
 
     /// The indication with this number was not answered in time.
-    pub(crate) fn overdue(
-        &mut self,
-        seq: SeqNo,
-        timers: &LmaTimers,
-        now: Instant,
-    ) -> Option<Overdue> {
+    pub(crate) fn overdue(&mut self, seq: SeqNo, timers: &LmaTimers) -> Option<Overdue> {
         let sent = self.by_seq.get_mut(&seq.0)?;
         let Some(left) = sent.retries_left.checked_sub(1) else {
             return self.take(seq).map(Overdue::GivenUp);
@@ -127,7 +122,8 @@ impl Revocations {
         sent.retries_left = left;
         // 6.3: doubled each time, up to MAX_BRACK_TIMEOUT.
         sent.delay = (sent.delay * 2).min(timers.max_brack_timeout);
-        sent.due = now + sent.delay;
+        // From when it was due, not from now: so that the last wait ends no later than the session.
+        sent.due = sent.due + sent.delay;
         Some(Overdue::Again(sent.msg.clone(), sent.due))
     }
 

@@ -18,7 +18,8 @@ key=$(uplink 1)
 expect "cn answers by IPv4" in_ns mn ping -c 3 -i 0.2 -W 2 $CN_IPV4
 expect "cn answers by IPv6" in_ns mn ping -c 3 -i 0.2 -W 2 $CN
 handoff 1a 2a $MAG2
-eventually "mag2 has the key" test "$(uplink 2)" != null
+has_key() { [[ $(uplink 2) != null ]]; }
+eventually "mag2 has the key" has_key
 equal "the anchor's key at mag2" "$(uplink 2)" "$key"
 expect "cn answers by IPv4 after the handoff" in_ns mn ping -c 3 -i 0.2 -W 2 $CN_IPV4
 captured access

@@ -6,7 +6,8 @@
 REVOCATION=true
 
 sessions() { mag 1 show --json | jq '.bindings | length'; }
-default_routes() { in_ns mn ip -6 -j route show default | jq length; }
+no_session() { [[ $(sessions) == 0 ]]; }
+no_default_route() { [[ $(in_ns mn ip -6 -j route show default | jq length) == 0 ]]; }
 
 lab_up
 anchord_start
@@ -15,9 +16,9 @@ attach 1a
 equal "mag1's sessions" "$(sessions)" 1
 capture access anchor access-dpdk
 ctl binding del $MN_ID
-eventually "mag1 has no session" test "$(sessions)" == 0
+eventually "mag1 has no session" no_session
 equal "mag1's sessions after the revocation" "$(sessions)" 0
-eventually "the node has no default router" test "$(default_routes)" == 0
+eventually "the node has no default router" no_default_route
 captured access
 equal "indications" "$(count_frames access 'mip6.mhtype == 16 && mip6.bri_br.type == 1')" 1
 equal "acknowledgements: success" "$(count_frames access 'mip6.mhtype == 16 && mip6.bri_status == 0')" 1

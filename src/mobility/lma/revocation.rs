@@ -265,7 +265,7 @@ impl Lma {
 
     /// No acknowledgement came in time (6.3).
     pub(super) fn revocation_overdue(&mut self, seq: SeqNo, now: Now, actions: &mut Vec<Action>) {
-        match self.revocations.overdue(seq, &self.protocol, now.mono) {
+        match self.revocations.overdue(seq, &self.protocol) {
             Some(Overdue::Again(msg, due)) => {
                 self.timers.arm(due, TimerKey::Revocation(seq.0));
                 actions.push(Action::Send { msg, held: false });
