@@ -4,13 +4,12 @@
 
 use super::counters::Counter;
 use crate::mobility::message::{AckMsg, OwnedOptions, PeerBody, PeerMsg, Transport, UpdateMsg};
+use crate::mobility::packet::{self, Ends};
 use crate::time::Lifetime;
 use crate::wire::icmpv6::{self, ErrorMessage};
-use crate::wire::ipv4::{self, Ipv4Header};
-use crate::wire::ipv6::{self, Ipv6Header, find_upper_layer};
-use crate::wire::mh::{
-    self, BaFlags, BindingAck, BindingError, BuFlags, Message, MessageData, Options, Status,
-};
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::ipv6::{Ipv6Header, find_upper_layer};
+use crate::wire::mh::{self, BaFlags, BindingAck, BindingError, BuFlags, Message, Options, Status};
 use crate::wire::udp::{self, UdpHeader};
 use crate::wire::{ErrorKind, ether};
 use core::ops::Range;
@@ -30,14 +29,6 @@ impl Anchors {
     pub(super) fn has(self, addr: Ipv6Addr) -> bool {
         addr == self.ipv6 || self.ipv4.is_some_and(|ipv4| ipv4.to_ipv6_mapped() == addr)
     }
-}
-
-/// Between whom a message travels, and in what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ends {
-    pub(super) src: Ipv6Addr,
-    pub(super) dst: Ipv6Addr,
-    pub(super) transport: Transport,
 }
 
 /// What a frame on the signaling path asks for.
@@ -165,13 +156,6 @@ fn interpret(message: Message<'_>, header: &[u8], ends: Ends) -> Signal {
     Signal::Peer(PeerMsg { src, dst, transport, body, options })
 }
 
-impl Ends {
-    /// Of the answer.
-    const fn back(self) -> Self {
-        Self { src: self.dst, dst: self.src, transport: self.transport }
-    }
-}
-
 /// Whether an IPv4 source names one host (RFC 1122 3.2.2).
 fn is_one_host(addr: Ipv4Addr) -> bool {
     !(addr.is_multicast() || addr.is_broadcast() || addr.is_unspecified() || addr.is_loopback())
@@ -202,7 +186,7 @@ pub(super) fn refuse_home_registration(message: &UpdateMsg) -> Option<AckMsg> {
 /// Writes an acknowledgement as an IP packet; returns its length in bytes.
 pub(super) fn write_ack(ack: &AckMsg, packet: &mut [u8]) -> Option<usize> {
     let ends = Ends { src: ack.src, dst: ack.dst, transport: ack.transport };
-    write_message(&ack.ack, ack.options.options(), &ends, packet)
+    packet::emit(&ack.ack, ack.options.options(), &ends, packet)
 }
 
 /// Writes any other message as an IP packet; returns its length in bytes.
@@ -210,10 +194,10 @@ pub(super) fn write_peer(msg: &PeerMsg, packet: &mut [u8]) -> Option<usize> {
     let options = msg.options.options();
     let ends = &Ends { src: msg.src, dst: msg.dst, transport: msg.transport };
     match &msg.body {
-        PeerBody::Bri(m) => write_message(m, options, ends, packet),
-        PeerBody::Bra(m) => write_message(m, options, ends, packet),
-        PeerBody::Heartbeat(m) => write_message(m, options, ends, packet),
-        PeerBody::BindingError(m) => write_message(m, options, ends, packet),
+        PeerBody::Bri(m) => packet::emit(m, options, ends, packet),
+        PeerBody::Bra(m) => packet::emit(m, options, ends, packet),
+        PeerBody::Heartbeat(m) => packet::emit(m, options, ends, packet),
+        PeerBody::BindingError(m) => packet::emit(m, options, ends, packet),
     }
 }
 
@@ -222,64 +206,7 @@ pub(super) fn write_binding_error(ends: &Ends, packet: &mut [u8]) -> Option<usiz
     // 9.3.3: the address of a Home Address option, or `::`. We accept no such option.
     let home_address = Ipv6Addr::UNSPECIFIED;
     let error = BindingError { status: BindingError::UNKNOWN_MH_TYPE, home_address };
-    write_message(&error, Options::default(), ends, packet)
-}
-
-fn write_message<M: MessageData>(
-    message: &M,
-    options: Options<'_>,
-    ends: &Ends,
-    packet: &mut [u8],
-) -> Option<usize> {
-    if let Transport::Udp(port) = ends.transport {
-        return write_in_udp(message, options, ends, port, packet);
-    }
-    let &Ends { src, dst, .. } = ends;
-    let (front, back) = packet.split_at_mut_checked(ipv6::HEADER_LEN)?;
-    let len = message.emit(options, src, dst, back).ok()?;
-    let header = Ipv6Header {
-        traffic_class: TRAFFIC_CLASS,
-        flow_label: 0,
-        payload_len: u16::try_from(len).ok()?,
-        next_header: mh::NEXT_HEADER,
-        hop_limit: HOP_LIMIT,
-        src,
-        dst,
-    };
-    header.emit(front).ok()?;
-    Some(ipv6::HEADER_LEN + len)
-}
-
-/// RFC 5844 4.1.3.2: in UDP from port 5436 to that of the gateway, with a checksum.
-fn write_in_udp<M: MessageData>(
-    message: &M,
-    options: Options<'_>,
-    ends: &Ends,
-    dst_port: u16,
-    packet: &mut [u8],
-) -> Option<usize> {
-    let (src, dst) = (ends.src.to_ipv4_mapped()?, ends.dst.to_ipv4_mapped()?);
-    let (front, back) = packet.split_at_mut_checked(ipv4::HEADER_LEN)?;
-    let len = message.emit_in_udp(options, back.get_mut(udp::HEADER_LEN..)?).ok()?;
-    let datagram = back.get_mut(..udp::HEADER_LEN + len)?;
-    let ports = UdpHeader { src_port: udp::SIGNALING_PORT, dst_port };
-    ports.emit(src, dst, datagram).ok()?;
-    let packet_len = ipv4::HEADER_LEN + datagram.len();
-    let header = Ipv4Header {
-        header_len: ipv4::HEADER_LEN,
-        tos: TRAFFIC_CLASS,
-        total_len: u16::try_from(packet_len).ok()?,
-        identification: 0,
-        dont_fragment: true,
-        more_fragments: false,
-        fragment_offset: 0,
-        ttl: HOP_LIMIT,
-        protocol: udp::PROTOCOL,
-        src,
-        dst,
-    };
-    header.emit(front).ok()?;
-    Some(packet_len)
+    packet::emit(&error, Options::default(), ends, packet)
 }
 
 /// Writes a Parameter Problem about `invoking` as an IPv6 packet; returns its length in bytes.
@@ -301,5 +228,3 @@ pub(super) fn write_parameter_problem(
 /// Where the Checksum stands in a UDP header.
 const UDP_CHECKSUM: Range<usize> = 6..8;
 const HOP_LIMIT: u8 = 64;
-/// Network control, CS6 (RFC 4594 3.2).
-const TRAFFIC_CLASS: u8 = 48 << 2;

@@ -23,6 +23,7 @@ mod lma;
 mod lookup;
 pub mod mag;
 pub mod message;
+pub(crate) mod packet;
 mod peer;
 mod prefix_pool;
 mod request;

@@ -7,21 +7,18 @@ use crate::mag::input::Input;
 use crate::mag::kernel::Addresses;
 use crate::mag::signaling;
 use crate::mag::socket::{RawSocket, Received};
-use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg, Transport};
+use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg};
+use crate::mobility::packet::{self, Ends};
 use crate::time::{Duration, Lifetime};
-use crate::wire;
-use crate::wire::ipv4::{self, Ipv4Header};
-use crate::wire::ipv6::{self, Ipv6Header};
-use crate::wire::mh::{MAX_LEN, MessageData, NEXT_HEADER};
-use crate::wire::udp::{self, SIGNALING_PORT, UdpHeader};
+use crate::wire::ipv6;
+use crate::wire::mh::{MAX_LEN, MessageData};
+use crate::wire::udp::SIGNALING_PORT;
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Updates and answers handled before the runtime gets its turn.
 const BURST: usize = 64;
-/// Of our packets.
-const HOP_LIMIT: u8 = 64;
 
 /// Play many gateways and nodes towards one anchor, and verify every answer.
 #[derive(Debug, clap::Args)]
@@ -142,8 +139,8 @@ async fn drive(load: &mut Load, sockets: &Sockets, clock: Clock) -> io::Result<(
     while !load.is_done() {
         for _ in 0..BURST {
             let Some(msg) = load.poll_send(clock.now()) else { break };
-            let route = (msg.src, msg.dst, msg.transport);
-            if let Err(error) = sockets.send(&msg.update, &msg.options, route) {
+            let ends = Ends { src: msg.src, dst: msg.dst, transport: msg.transport };
+            if let Err(error) = sockets.send(&msg.update, &msg.options, &ends) {
                 load.error(format!("not sent: {error}"));
             }
         }
@@ -203,10 +200,10 @@ impl Sockets {
     }
 
     fn answer(&self, msg: &PeerMsg) -> io::Result<()> {
-        let route = (msg.src, msg.dst, msg.transport);
+        let ends = Ends { src: msg.src, dst: msg.dst, transport: msg.transport };
         match &msg.body {
-            PeerBody::Bra(bra) => self.send(bra, &msg.options, route),
-            PeerBody::Heartbeat(beat) => self.send(beat, &msg.options, route),
+            PeerBody::Bra(bra) => self.send(bra, &msg.options, &ends),
+            PeerBody::Heartbeat(beat) => self.send(beat, &msg.options, &ends),
             PeerBody::Bri(_) | PeerBody::BindingError(_) => Ok(()),
         }
     }
@@ -215,67 +212,13 @@ impl Sockets {
         &self,
         message: &impl MessageData,
         options: &OwnedOptions,
-        (src, dst, transport): Route,
+        ends: &Ends,
     ) -> io::Result<()> {
-        let mut packet = [0; ipv6::HEADER_LEN + MAX_LEN];
-        let options = options.options();
-        let len = if let (Some(src), Some(dst), Transport::Udp(port)) =
-            (src.to_ipv4_mapped(), dst.to_ipv4_mapped(), transport)
-        {
-            let body = packet.get_mut(ipv4::HEADER_LEN + udp::HEADER_LEN..);
-            let len = message.emit_in_udp(options, body.unwrap_or_default());
-            let len = len.map_err(io::Error::other)?;
-            emit_udp(&mut packet, len, src, dst, port).map_err(io::Error::other)?
-        } else {
-            let body = packet.get_mut(ipv6::HEADER_LEN..).unwrap_or_default();
-            let len = message.emit(options, src, dst, body).map_err(io::Error::other)?;
-            emit_ipv6(&mut packet, len, src, dst).map_err(io::Error::other)?
-        };
-        self.sender.send(packet.get(..len).unwrap_or_default(), dst, 0)
+        let mut buf = [0; ipv6::HEADER_LEN + MAX_LEN];
+        let len = packet::emit(message, options.options(), ends, &mut buf)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        self.sender.send(buf.get(..len).unwrap_or_default(), ends.dst, 0)
     }
-}
-
-/// Source, destination, and what carries the message.
-type Route = (Ipv6Addr, Ipv6Addr, Transport);
-
-/// Puts the outer headers before a Mobility Header of `len` bytes; returns the packet's length.
-fn emit_udp(
-    packet: &mut [u8],
-    len: usize,
-    src: Ipv4Addr,
-    dst: Ipv4Addr,
-    dst_port: u16,
-) -> wire::Result<usize> {
-    let end = ipv4::HEADER_LEN + udp::HEADER_LEN + len;
-    let datagram = packet.get_mut(ipv4::HEADER_LEN..end).unwrap_or_default();
-    UdpHeader { src_port: SIGNALING_PORT, dst_port }.emit(src, dst, datagram)?;
-    let header = Ipv4Header {
-        header_len: ipv4::HEADER_LEN,
-        tos: 0,
-        total_len: u16::try_from(end).unwrap_or(u16::MAX),
-        identification: 0,
-        dont_fragment: true,
-        more_fragments: false,
-        fragment_offset: 0,
-        ttl: HOP_LIMIT,
-        protocol: udp::PROTOCOL,
-        src,
-        dst,
-    };
-    header.emit(packet).map(|()| end)
-}
-
-fn emit_ipv6(packet: &mut [u8], len: usize, src: Ipv6Addr, dst: Ipv6Addr) -> wire::Result<usize> {
-    let header = Ipv6Header {
-        traffic_class: 0,
-        flow_label: 0,
-        payload_len: u16::try_from(len).unwrap_or(u16::MAX),
-        next_header: NEXT_HEADER,
-        hop_limit: HOP_LIMIT,
-        src,
-        dst,
-    };
-    header.emit(packet).map(|()| ipv6::HEADER_LEN + len)
 }
 
 fn mapped(address: IpAddr) -> Ipv6Addr {
