@@ -29,6 +29,7 @@ pub enum Request {
     StatsShow,
     NeighborShow,
     CustomerShow,
+    PolicyShow,
 }
 
 impl Request {
@@ -70,6 +71,7 @@ pub enum Reply {
     Stats(Vec<StatRow>),
     Neighbors(Vec<NeighborRow>),
     Customers(Vec<CustomerRow>),
+    Policies(Vec<PolicyRow>),
     /// Refused, with a sentence that says why and what would be right.
     Error(String),
 }
@@ -160,6 +162,26 @@ pub struct CustomerRow {
     /// Absent: only the limit over all.
     pub max_bindings: Option<usize>,
     pub pools: Vec<String>,
+}
+
+/// The policy store outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct PolicyRow {
+    pub socket: String,
+    /// Whether a program listens there.
+    pub connected: bool,
+    /// How often one was found.
+    pub connections: u64,
+    /// Updates that wait for an answer.
+    pub waiting: usize,
+    /// Questions: put, answered in time, not answered in time.
+    pub asked: u64,
+    pub answered: u64,
+    pub overdue: u64,
+    /// Lines that were no answer, and answers to nothing.
+    pub unusable: u64,
+    pub stray: u64,
 }
 
 /// One prefix pool.

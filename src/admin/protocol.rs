@@ -107,7 +107,7 @@ impl Hello {
     }
 }
 
-const METHODS: [&str; 15] = [
+const METHODS: [&str; 16] = [
     "binding.show",
     "binding.del",
     "mag.show",
@@ -120,6 +120,7 @@ const METHODS: [&str; 15] = [
     "stats.show",
     "neighbor.show",
     "customer.show",
+    "policy.show",
     "config.show",
     "log.set",
     "version",
@@ -270,6 +271,7 @@ fn parse_call(method: &str, params: Map<String, Value>) -> Result<Call, (i32, St
         "stats.show" => bare(Request::StatsShow),
         "neighbor.show" => bare(Request::NeighborShow),
         "customer.show" => bare(Request::CustomerShow),
+        "policy.show" => bare(Request::PolicyShow),
         "config.show" => read::<Nothing>(method, params).map(|_| Call::ConfigShow),
         "log.set" => {
             let LogSet { filter } = read(method, params)?;
@@ -330,6 +332,7 @@ impl Call {
                 Request::StatsShow => ("stats.show", none()),
                 Request::NeighborShow => ("neighbor.show", none()),
                 Request::CustomerShow => ("customer.show", none()),
+                Request::PolicyShow => ("policy.show", none()),
             },
         }
     }

@@ -167,8 +167,8 @@ pub(super) fn policy(
     services: &[Option<Service>],
     pools: &[Option<Pool>],
 ) {
-    if policy.default.is_none() && policy.nodes_file.is_none() {
-        let what = "would refuse every node: give [policy.default], nodes_file or both";
+    if policy.default.is_none() && policy.nodes_file.is_none() && policy.store.is_none() {
+        let what = "would refuse every node: give [policy.default], nodes_file or socket";
         root.fault("policy", what);
     }
     if policy.default.is_some() && pools.is_empty() {
@@ -334,7 +334,7 @@ fn each<T>(elements: &[Option<T>]) -> impl Iterator<Item = (usize, &T)> {
     elements.iter().enumerate().filter_map(|(i, e)| e.as_ref().map(|e| (i, e)))
 }
 
-fn overlap(a: HomePrefix, b: HomePrefix) -> bool {
+pub(super) fn overlap(a: HomePrefix, b: HomePrefix) -> bool {
     a.covers(b) || b.covers(a)
 }
 

@@ -13,6 +13,7 @@ mod duration;
 mod fault;
 mod key;
 pub mod mag;
+mod node_entry;
 mod nodes;
 mod peer;
 mod reader;
@@ -25,9 +26,11 @@ mod tests;
 
 pub use fault::{Fault, Faults};
 pub use key::AuthKey;
+pub use node_entry::NodeEntry;
 pub use nodes::load_nodes;
 pub use peer::{MagPeer, PeerTimers, SIGNALING_RATE, advice};
 pub use render::render;
+pub use section::default_profile;
 
 use crate::addr::{AnchorAddr, CustomerId, HomePrefix};
 use crate::time::Duration;
@@ -331,8 +334,19 @@ pub struct Policy {
     pub default: Option<Profile>,
     /// One node a line; may hold a million.
     pub nodes_file: Option<PathBuf>,
+    /// Who is asked for nodes that the file does not name; what it leaves out is `default`'s.
+    pub store: Option<PolicyStore>,
     /// Sessions at most, over all nodes: beyond it status 130.
     pub max_bindings: usize,
+}
+
+/// A program that is asked what nodes may do (`docs/policy-protocol.md`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyStore {
+    /// Where it listens.
+    pub socket: PathBuf,
+    /// How long an update waits for its answer: then status 130.
+    pub timeout: Duration,
 }
 
 /// What one node may do.

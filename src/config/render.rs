@@ -1,8 +1,8 @@
 //! A configuration as the file that would give it, defaults filled in: what `config.show` tells.
 
 use super::{
-    Auth, Config, Customer, Device, Families, GreUse, Mag, Node, Polling, Pool, Port, PortRole,
-    Profile, Service, duration, peer,
+    Auth, Config, Customer, Device, Families, GreUse, Mag, Node, PolicyStore, Polling, Pool, Port,
+    PortRole, Profile, Service, duration, peer,
 };
 use crate::addr::{AnchorAddr, HomePrefix};
 use crate::time::Duration;
@@ -29,6 +29,10 @@ pub fn render(config: &Config) -> Table {
     let mut policy_table = table([("max_bindings", count(policy.max_bindings))]);
     if let Some(file) = &policy.nodes_file {
         policy_table.insert("nodes_file".into(), file.display().to_string().into());
+    }
+    if let Some(PolicyStore { socket, timeout }) = &policy.store {
+        policy_table.insert("socket".into(), socket.display().to_string().into());
+        policy_table.insert("timeout".into(), time(*timeout));
     }
     insert(&mut policy_table, "default", policy.default.as_ref().map(profile));
     let mut admin_table = table([("socket", admin.socket.display().to_string().into())]);

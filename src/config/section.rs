@@ -6,10 +6,11 @@
 mod mobility;
 mod port;
 
-pub(super) use mobility::{PREFIXES_MAX, default_profile, families_of};
+pub use mobility::default_profile;
+pub(super) use mobility::{PREFIXES_MAX, families_of};
 
 use super::reader::{Reader, Section, boolean, integer, string};
-use super::value::{absolute, eal_argument, label, span, unicast, unicast4};
+use super::value::{absolute, eal_argument, label, socket_path, span, unicast, unicast4};
 use super::{
     Admin, Config, Cores, Eal, Log, Node, Polling, Port, PortRole, State, Timers, check, peer,
 };
@@ -175,16 +176,8 @@ fn timers(s: &Section<'_, '_>) -> Timers {
 }
 
 fn admin(s: &Section<'_, '_>) -> Admin {
-    let socket = |v: &DeValue<'_>| {
-        let path = absolute(v)?;
-        // `sun_path` of unix(7), with its terminating zero, and room for ".lock" and ".new".
-        if path.as_os_str().len() > 102 {
-            return Err("is over 102 bytes, more than a socket's path may have".into());
-        }
-        Ok(path)
-    };
     Admin {
-        socket: s.or("socket", PathBuf::from("/run/anchord/admin.sock"), &socket),
+        socket: s.or("socket", PathBuf::from("/run/anchord/admin.sock"), &socket_path),
         group: s.get("group", &label),
     }
 }

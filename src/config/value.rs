@@ -256,6 +256,16 @@ fn within(d: Duration, range: &RangeInclusive<Duration>) -> Result<Duration, Str
     Ok(d)
 }
 
+/// The path of a Unix socket.
+pub(super) fn socket_path(v: &DeValue<'_>) -> Result<PathBuf, String> {
+    let path = absolute(v)?;
+    // `sun_path` of unix(7), with its terminating zero, and room for ".lock" and ".new".
+    if path.as_os_str().len() > 102 {
+        return Err("is over 102 bytes, more than a socket's path may have".into());
+    }
+    Ok(path)
+}
+
 /// A path from the root.
 pub(super) fn absolute(v: &DeValue<'_>) -> Result<PathBuf, String> {
     let path = PathBuf::from(string(v)?);

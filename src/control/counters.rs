@@ -106,6 +106,22 @@ counters! {
     PbuRefused => "pbu_refused",
     /// Updates that the RFC says to ignore.
     PbuIgnored => "pbu_ignored",
+    /// Updates that waited for the policy store, those sent again included.
+    PbuParked => "pbu_parked",
+    /// Questions put to the policy store.
+    PolicyAsked => "policy_asked",
+    /// Questions that could not be put, as too many waited: refused with status 130 at once.
+    PolicyUnasked => "policy_unasked",
+    /// Questions that the policy store answered in time.
+    PolicyAnswered => "policy_answered",
+    /// Questions that it did not answer in time: what waited was refused with status 130.
+    PolicyOverdue => "policy_overdue",
+    /// Answers of the policy store that nobody asked for, or that came too late.
+    PolicyStray => "policy_stray",
+    /// Answers of the policy store that are none: what waited was refused with status 130.
+    PolicyUnusable => "policy_unusable",
+    /// Updates refused with status 130 because too many waited for the policy store.
+    PolicyRoomFull => "policy_room_full",
     /// Frames given to the kernel.
     KernelTx => "kernel_tx",
     /// Frames for the kernel dropped: its queue was full, or the frame had several segments.

@@ -84,12 +84,13 @@ impl Store {
         for pair in self.bindings.iter() {
             let (key, value) = pair.into_inner().map_err(failed)?;
             let id = <[u8; 8]>::try_from(&*key).map_or(u64::MAX, u64::from_be_bytes);
-            match value.split_first() {
-                Some((&VERSION, bytes)) if let Ok(bce) = postcard::from_bytes::<Bce>(bytes) => {
-                    records.push(bce);
-                }
-                _ => return Err(JournalError::Record { dir: self.dir.clone(), id }),
-            }
+            let read = |bytes: &[u8]| postcard::from_bytes::<Bce>(bytes).ok();
+            let record = match value.split_first() {
+                Some((&VERSION, bytes)) => read(bytes),
+                Some((&NO_GRANTS, bytes)) => read(&[bytes, &[NONE]].concat()),
+                _ => None,
+            };
+            records.push(record.ok_or(JournalError::Record { dir: self.dir.clone(), id })?);
         }
         Ok(records)
     }
@@ -249,7 +250,11 @@ const KEYSPACE: &str = "binding";
 const RUNS: &str = "run";
 const LAST_RUN: &[u8] = b"last";
 /// First byte of a record; another layout gets another number.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// The one before: without [`Bce`]'s last field.
+const NO_GRANTS: u8 = 2;
+/// Nothing, as postcard has it.
+const NONE: u8 = 0;
 const CHANNEL_LEN: usize = 8192;
 const BATCH_MAX: usize = 512;
 

@@ -25,6 +25,7 @@ pub(crate) mod netlink;
 mod next_hop;
 mod output;
 mod parts;
+pub mod policy;
 mod publish;
 mod query;
 mod rate;
@@ -39,6 +40,7 @@ use crate::mobility::Lma;
 use crate::mobility::action::{Action, Audit, AuditKind, Ignored};
 use crate::mobility::event::Event;
 use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
+use crate::mobility::question::QuestionId;
 use crate::nic::{BURST_MAX, Frame, FramePool, RxQueue};
 use crate::sync::ring::Consumer;
 use crate::time::{Duration, Instant, Now};
@@ -50,6 +52,7 @@ use held::{Barrier, HeldReplies, Reply};
 use journal::{Journal, Restart};
 use mirror::{KernelEvent, KernelMirror};
 use output::Output;
+use policy::PolicyLink;
 use publish::{Lane, Publisher, TunnelMtu};
 use query::Queries;
 use rate::RateLimit;
@@ -86,6 +89,9 @@ pub struct Control<P: FramePool> {
     counters: Counters,
     error_limit: RateLimit,
     log_limit: RateLimit,
+    policy: Option<PolicyLink>,
+    /// Questions that could not be put: empty between events.
+    unasked: Vec<QuestionId>,
     /// What peers have to know of the last run, until they are told.
     restart: Option<Restart>,
     /// Scratch: empty between events.
@@ -135,6 +141,8 @@ impl<P: FramePool> Control<P> {
             counters: Counters::default(),
             error_limit: RateLimit::new(ERROR_BURST, ERROR_INTERVAL),
             log_limit: RateLimit::new(LOG_BURST, LOG_INTERVAL),
+            policy: parts.policy,
+            unasked: Vec::new(),
             restart: Some(parts.restart),
             actions: Vec::new(),
         };
@@ -160,6 +168,7 @@ impl<P: FramePool> Control<P> {
         work += self.sweep(now);
         work += self.follow_kernel(now);
         work += self.drain_reports(now);
+        work += self.take_answers(now);
         work += self.take_signaling(now);
         work += self.take_from_kernel();
         work += self.answer(now);
@@ -356,10 +365,12 @@ impl<P: FramePool> Control<P> {
                 Action::Send { msg, held: false } => {
                     send_peer(&mut self.output, &mut self.counters, &msg, now.mono);
                 }
+                Action::AskPolicy(question) => self.ask_policy(&question),
                 Action::Audit(audit) => self.note(&audit, now),
             }
         }
         self.actions = actions;
+        self.refuse_unasked(now);
         self.counters[Counter::UpdateBacklogged] += u64::from(self.publisher.is_backlogged());
     }
 
@@ -390,6 +401,10 @@ impl<P: FramePool> Control<P> {
             AuditKind::PeerRestarted => Counter::PeerRestarted,
             AuditKind::HeartbeatUnsupported => Counter::HeartbeatUnsupported,
             AuditKind::Ignored(Ignored::Stranger | Ignored::Stray) => Counter::PeerIgnored,
+            AuditKind::PolicyOverdue => Counter::PolicyOverdue,
+            AuditKind::PolicyRoomFull => Counter::PolicyRoomFull,
+            AuditKind::PolicyStray => Counter::PolicyStray,
+            AuditKind::Ignored(Ignored::Parked) => Counter::PbuParked,
             AuditKind::Duplicate => Counter::PbuDuplicate,
             AuditKind::Refused(_) => Counter::PbuRefused,
             AuditKind::Ignored(_) => Counter::PbuIgnored,

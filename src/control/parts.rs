@@ -4,6 +4,7 @@
 use super::exception::KernelPath;
 use super::journal::{Journal, Restart};
 use super::mirror::KernelMirror;
+use super::policy::PolicyLink;
 use crate::addr::{AnchorAddr, CustomerId, MacAddr, PortId};
 use crate::admin::channel::Questions;
 use crate::config::PortRole;
@@ -114,6 +115,8 @@ pub struct Parts<P: FramePool> {
     pub journal: Journal,
     /// What peers have to know of the last run.
     pub restart: Restart,
+    /// The policy store outside, if there is one.
+    pub policy: Option<PolicyLink>,
     /// What operators ask.
     pub questions: Questions,
     /// The configured gateways.

@@ -127,6 +127,7 @@ impl<P: FramePool> Control<P> {
             Request::DropShow => Reply::Drops(self.drop_rows()),
             Request::StatsShow => Reply::Stats(self.stat_rows()),
             Request::NeighborShow => Reply::Neighbors(self.neighbor_rows()),
+            Request::PolicyShow => Reply::Policies(self.policy_rows()),
             Request::CustomerShow => Reply::Customers(self.customer_rows()),
         };
         asked.answer(reply);
@@ -361,6 +362,7 @@ impl<P: FramePool> Control<P> {
         let gauges = [
             row("bindings", self.lma.cache().len() as u64),
             row("pbu_waiting", self.lma.waiting() as u64),
+            row("policy_waiting", self.lma.waiting_for_policy() as u64),
             row("replies_held", self.held.len() as u64),
             row("updates_backlog", self.publisher.backlog_len() as u64),
         ];

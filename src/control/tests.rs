@@ -137,6 +137,7 @@ impl Bench {
             mirror: KernelMirror { events: events_rx, requests: requests_tx },
             journal,
             restart: Restart { counter: 7, state_lost: false },
+            policy: None,
             questions,
             mags: [("mag1", MAG1), ("mag2", MAG2)]
                 .map(|(name, address)| MagInfo {

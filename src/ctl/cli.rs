@@ -46,6 +46,9 @@ enum Noun {
     /// Pools of home network prefixes and IPv4 home addresses, and how full they are
     #[command(subcommand)]
     Pool(ShowVerb),
+    /// The policy store outside: a program that is asked about nodes
+    #[command(subcommand)]
+    Policy(ShowVerb),
     /// Ports: link, counters, how packets are steered
     #[command(subcommand)]
     Port(ShowVerb),
@@ -237,6 +240,7 @@ impl Cli {
                 format!("gateway {address} no longer authorized, until the next start"),
             ),
             Noun::Customer(ShowVerb::Show(again)) => show(List::Customers, again),
+            Noun::Policy(ShowVerb::Show(again)) => show(List::Policies, again),
             Noun::Pool(ShowVerb::Show(again)) => show(List::Pools, again),
             Noun::Port(ShowVerb::Show(again)) => show(List::Ports, again),
             Noun::Worker(ShowVerb::Show(again)) => show(List::Workers, again),

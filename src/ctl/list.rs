@@ -4,8 +4,8 @@ use super::Failure;
 use super::table::{Cells, Column, Table};
 use super::view;
 use crate::admin::api::{
-    BindingFilter, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page, PoolRow,
-    PortRow, Request, StatRow, WorkerRow,
+    BindingFilter, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page,
+    PolicyRow, PoolRow, PortRow, Request, StatRow, WorkerRow,
 };
 use crate::admin::client::Client;
 use crate::admin::protocol::Call;
@@ -25,6 +25,7 @@ pub(super) enum List {
     Stats,
     Neighbors,
     Customers,
+    Policies,
 }
 
 impl List {
@@ -60,6 +61,9 @@ impl List {
                 view::customer_columns(),
                 view::customer,
             ),
+            Self::Policies => {
+                whole.rows::<PolicyRow>(Request::PolicyShow, view::policy_columns(), view::policy)
+            }
             Self::Ports => {
                 whole.rows::<PortRow>(Request::PortShow, view::port_columns(), view::port)
             }

@@ -5,7 +5,8 @@
 use super::table::{Cells, Column, number, text};
 use super::unit::{bytes, percent, seconds};
 use crate::admin::api::{
-    BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PoolRow, PortRow, StatRow, WorkerRow,
+    BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PolicyRow, PoolRow, PortRow, StatRow,
+    WorkerRow,
 };
 use crate::config::PortRole;
 
@@ -175,6 +176,34 @@ pub(super) fn customer(row: &CustomerRow) -> Cells {
         row.bindings.to_string(),
         row.max_bindings.map_or_else(dash, |n| n.to_string()),
         row.pools.join(" "),
+    ]
+}
+
+pub(super) fn policy_columns() -> Vec<Column> {
+    vec![
+        text("SOCKET"),
+        text("CONNECTED"),
+        number("WAITING"),
+        number("ASKED"),
+        number("ANSWERED"),
+        number("OVERDUE"),
+        number("UNUSABLE"),
+        number("STRAY"),
+        number("CONNECTIONS"),
+    ]
+}
+
+pub(super) fn policy(row: &PolicyRow) -> Cells {
+    vec![
+        row.socket.clone(),
+        yes_no(row.connected),
+        row.waiting.to_string(),
+        row.asked.to_string(),
+        row.answered.to_string(),
+        row.overdue.to_string(),
+        row.unusable.to_string(),
+        row.stray.to_string(),
+        row.connections.to_string(),
     ]
 }
 

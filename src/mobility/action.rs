@@ -2,6 +2,7 @@
 
 use crate::addr::{CustomerPrefix, GreKeys, MnId, ProxyCoa, TunnelPath};
 use crate::mobility::message::{AckMsg, PeerMsg};
+use crate::mobility::question::PolicyQuestion;
 use serde::{Deserialize, Serialize};
 
 /// One decision.
@@ -27,6 +28,8 @@ pub enum Action {
         /// As for [`Self::Reply`].
         held: bool,
     },
+    /// Ask the policy store; [`crate::mobility::event::Event::Policy`] brings what it answers.
+    AskPolicy(PolicyQuestion),
     /// Something that an operator may want to see.
     Audit(Audit),
 }
@@ -98,6 +101,12 @@ pub enum AuditKind {
     PeerRestarted,
     /// A gateway does not know heartbeats.
     HeartbeatUnsupported,
+    /// The policy store has not answered in time; what waited for it is refused.
+    PolicyOverdue,
+    /// There is no room for another update that waits for the policy store; it is refused.
+    PolicyRoomFull,
+    /// The policy store answered what nobody asks, or asks any more.
+    PolicyStray,
     /// A byte-identical duplicate was answered again.
     Duplicate,
     /// Refused with this status.
@@ -124,4 +133,6 @@ pub enum Ignored {
     /// Held until `MaxDelayBeforeNewBCEAssign` has passed (RFC 5213 5.4.1.2, 5.4.1.3); answered
     /// then.
     Waiting,
+    /// Held until the policy store has answered; answered then.
+    Parked,
 }

@@ -98,7 +98,7 @@ impl Assignment<'_> {
             // RFC 5213 5.3.2 (3): ours, and the node's to use. One that a session holds never comes
             // here: the lookup found that session.
             let own = self.terms.own.contains(&prefix) && prefix.to_ipv4().is_none();
-            let own = own && self.is_free(prefix);
+            let own = own && self.take_own(prefix);
             if !own && !self.take(self.terms.profile.ipv6, prefix) {
                 return Err(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX);
             }
@@ -120,7 +120,7 @@ impl Assignment<'_> {
     fn allocate(&mut self, taken: &mut Vec<HomePrefix>) {
         let named = taken.len();
         for &prefix in self.terms.own.iter().filter(|p| p.to_ipv4().is_none()) {
-            if taken.len() < PREFIXES_MAX && !taken.contains(&prefix) && self.is_free(prefix) {
+            if taken.len() < PREFIXES_MAX && !taken.contains(&prefix) && self.take_own(prefix) {
                 taken.push(prefix);
             }
         }
@@ -141,7 +141,7 @@ impl Assignment<'_> {
         let refused = |status, ipv4| Refusal { status, last_seq: None, ipv4 };
         let own = self.terms.own.iter().copied().filter(|p| p.to_ipv4().is_some());
         let prefix = if named.is_unspecified() {
-            let free = own.clone().find(|p| self.is_free(*p));
+            let free = own.clone().find(|p| self.take_own(*p));
             let pool = self.terms.profile.ipv4.pool();
             // Without a pool there is nothing that could be short.
             let none = match pool {
@@ -158,7 +158,7 @@ impl Assignment<'_> {
             if named.is_multicast() || named.is_broadcast() || named.is_loopback() {
                 return Err(refused(denied, Ipv4HomeStatus::INVALID_ADDRESS));
             }
-            let is_own = own.clone().any(|p| p == prefix) && self.is_free(prefix);
+            let is_own = own.clone().any(|p| p == prefix) && self.take_own(prefix);
             if !is_own && !self.take(self.terms.profile.ipv4, prefix) {
                 return Err(denied.into());
             }
@@ -176,9 +176,11 @@ impl Assignment<'_> {
         source.pool().is_some_and(|pool| self.pools.take(pool, prefix))
     }
 
-    /// Whether no session holds this prefix of the node's own, nor one that overlaps it.
-    fn is_free(&self, prefix: HomePrefix) -> bool {
+    /// Takes a prefix of the node's own if no session holds it, nor one that overlaps it.
+    fn take_own(&mut self, prefix: HomePrefix) -> bool {
         let own = prefix.of(self.terms.customer);
-        self.cache.by_prefix(own).is_none() && !self.pools.overlaps_foreign(own)
+        let free = self.cache.by_prefix(own).is_none() && !self.pools.overlaps_foreign(own);
+        // That of the configuration is kept from others already.
+        free && (!self.terms.granted || self.pools.claim(own))
     }
 }

@@ -83,6 +83,20 @@ pub struct Bce {
     pub(crate) deadline: Instant,
     /// Digest of the update that was accepted last.
     pub(crate) last_update: u64,
+    /// What the policy store granted it; `None` if the configuration knows its node. It stands last
+    /// so that records of before can be read.
+    #[serde(default)]
+    pub(crate) granted: Option<Granted>,
+}
+
+/// What of a node's policy its session keeps: enough to extend it, to move it and to end it without
+/// asking again, whatever has become of the pools' places meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Granted {
+    /// The longest lifetime.
+    pub(crate) max_lifetime: Lifetime,
+    /// As in [`crate::mobility::config::Profile`].
+    pub(crate) refresh_percent: u8,
 }
 
 /// An IPv4 home address and what a gateway is told with it (RFC 5844 3.1.2.6).

@@ -10,6 +10,7 @@
 
 mod policy;
 
+pub(crate) use policy::Standing;
 pub use policy::{Policy, Profile, Source};
 
 use crate::addr::{AnchorAddr, CustomerId, HomePrefix, MnId};
@@ -99,10 +100,13 @@ pub struct LmaTimers {
     pub heartbeat_interval: Duration,
     /// `MISSING_HEARTBEATS_ALLOWED` (RFC 5847 5).
     pub missing_heartbeats_allowed: u32,
+    /// How long an update waits for the policy store.
+    pub policy_timeout: Duration,
 }
 
 impl Default for LmaTimers {
-    /// The RFCs' defaults.
+    /// The RFCs' defaults; and of the policy store, one that gateways which send again after a second
+    /// do not notice.
     fn default() -> Self {
         Self {
             min_delay_before_bce_delete: Duration::from_secs(10),
@@ -115,6 +119,7 @@ impl Default for LmaTimers {
             revoke_at_handoff: false,
             heartbeat_interval: Duration::from_secs(60),
             missing_heartbeats_allowed: 3,
+            policy_timeout: Duration::from_secs(2),
         }
     }
 }

@@ -7,7 +7,8 @@
 
 use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, MnId};
 use crate::mobility::auth::AuthKey;
-use crate::mobility::config::{CustomerConfig, GrePolicy, Profile, ServiceConfig};
+use crate::mobility::config::{CustomerConfig, GrePolicy, Profile, ServiceConfig, Standing};
+use crate::mobility::question::Grant;
 use crate::wire::mh::{DhcpSupportMode, Status};
 use hashbrown::HashMap;
 use std::net::Ipv6Addr;
@@ -37,6 +38,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) profile: &'a Profile,
     /// The node's own prefixes in this address space.
     pub(crate) own: &'a [HomePrefix],
+    /// The policy store said so: nobody has kept its prefixes from being given to others.
+    pub(crate) granted: bool,
 }
 
 impl Customers {
@@ -65,22 +68,54 @@ impl Customers {
         mags.is_empty() || mags.contains(&mag)
     }
 
+    /// What is known of a node.
+    pub(crate) fn standing(&self, home: CustomerId, mn_id: &MnId) -> Standing<'_> {
+        // An identifier of zero length identifies nobody.
+        let policy = self.get(home).filter(|_| !mn_id.bytes().is_empty()).map(|c| &c.config.policy);
+        policy.map_or(Standing::Unserved, |p| p.lookup(mn_id))
+    }
+
+    /// In whose address space a session is for which `service` is selected, if that is allowed.
+    pub(crate) fn space(&self, home: CustomerId, service: Option<&[u8]>) -> CustomerId {
+        let service = service.and_then(|name| self.services.get(self.service_place(name)?));
+        service.and_then(|s| s.customer).unwrap_or(home)
+    }
+
+    /// The place of a service among all.
+    pub(crate) fn service_place(&self, name: &[u8]) -> Option<usize> {
+        self.services.iter().position(|s| s.name.as_bytes() == name)
+    }
+
+    /// The places of all services.
+    pub(crate) fn service_places(&self) -> impl Iterator<Item = u16> {
+        (0..).take(self.services.len())
+    }
+
+    /// What answers of the policy store about a customer's nodes begin with.
+    pub(crate) fn base_profile(&self, home: CustomerId) -> Option<&Profile> {
+        self.get(home)?.config.policy.for_unnamed()
+    }
+
     /// What applies to a node that selected `service`, or none (RFC 5213 5.3.1 (7), (8), RFC 5149
-    /// 4.2).
-    pub(crate) fn terms(
-        &self,
+    /// 4.2); `grant` is what the policy store said of it.
+    pub(crate) fn terms<'a>(
+        &'a self,
         home: CustomerId,
         mn_id: &MnId,
         service: Option<&[u8]>,
-    ) -> Result<Terms<'_>, Status> {
-        // An identifier of zero length identifies nobody.
-        let policy = self.get(home).filter(|_| !mn_id.bytes().is_empty()).map(|c| &c.config.policy);
-        let node = policy.and_then(|p| p.lookup(mn_id));
-        let (profile, own) = node.ok_or(Status::NOT_LMA_FOR_THIS_MOBILE_NODE)?;
+        grant: Option<&'a Grant>,
+    ) -> Result<Terms<'a>, Status> {
+        let (profile, own, granted) = match (grant, self.standing(home, mn_id)) {
+            (Some(grant), _) => (&grant.profile, &*grant.own, true),
+            (None, Standing::Known(profile, own)) => (profile, own, false),
+            (None, Standing::Unserved) => return Err(Status::NOT_LMA_FOR_THIS_MOBILE_NODE),
+            // Whoever comes here has not asked, and cannot wait.
+            (None, Standing::Asked) => return Err(Status::INSUFFICIENT_RESOURCES),
+        };
         if !profile.enabled {
             return Err(Status::PROXY_REG_NOT_ENABLED);
         }
-        let plain = Terms { home, customer: home, service: None, profile, own };
+        let plain = Terms { home, customer: home, service: None, profile, own, granted };
         let Some(name) = service else { return Ok(plain) };
         let may = |place: &u16| self.services.get(usize::from(*place));
         let service = profile.services.iter().filter_map(may).find(|s| s.name.as_bytes() == name);
@@ -94,6 +129,11 @@ impl Customers {
         };
         let own = if customer == home { own } else { &[] };
         Ok(Terms { customer, service: Some(service), profile, own, ..plain })
+    }
+
+    /// Whether a policy store has to be asked for nodes of any customer.
+    pub(crate) fn asks(&self) -> bool {
+        self.all.iter().any(|c| c.config.policy.asks())
     }
 
     /// The prefixes that belong to nodes by configuration.

@@ -2,6 +2,7 @@
 
 use crate::addr::{HomePrefix, MnId};
 use crate::mobility::message::{PeerMsg, UpdateMsg};
+use crate::mobility::question::{PolicyAnswer, QuestionId};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
@@ -14,6 +15,13 @@ pub enum Event {
     Busy(UpdateMsg),
     /// A message about revocation or heartbeats arrived, or a Binding Error; checked likewise.
     Peer(PeerMsg),
+    /// The policy store answers, or will not.
+    Policy {
+        /// What it was asked.
+        question: QuestionId,
+        /// What it says.
+        answer: PolicyAnswer,
+    },
     /// The process serves from now on.
     Start {
         /// Our Restart Counter (RFC 5847 3.2).

@@ -17,7 +17,24 @@ use crate::mobility::binding::Bce;
 use crate::mobility::config::LmaTimers;
 use crate::mobility::lookup::Node;
 use crate::time::MobTimestamp;
-use crate::wire::mh::Status;
+use crate::wire::mh::{SeqNo, Status};
+
+/// When an update was sent, as far as it tells.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) timestamp: Option<MobTimestamp>,
+    pub(crate) seq: SeqNo,
+}
+
+impl Sent {
+    /// Whether the other one of the same gateway was sent after this one.
+    pub(crate) fn is_before(self, other: Self) -> bool {
+        match (self.timestamp, other.timestamp) {
+            (Some(ours), Some(theirs)) => theirs > ours,
+            _ => other.seq.is_after(self.seq),
+        }
+    }
+}
 
 /// Checks a timestamp. `session` is the binding that the message is about, if it exists.
 pub(crate) fn check_timestamp(

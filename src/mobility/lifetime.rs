@@ -1,6 +1,7 @@
 //! Lifetimes: what is granted, and the queue of everything that ends by itself.
 
 use crate::mobility::action::BindingId;
+use crate::mobility::question::QuestionId;
 use crate::mobility::waiting::WaitId;
 use crate::time::{Duration, Instant, Lifetime};
 use std::collections::BTreeSet;
@@ -25,6 +26,8 @@ pub(crate) enum TimerKey {
     Waiting(WaitId),
     /// The next heartbeat request to a gateway.
     Heartbeat(Ipv6Addr),
+    /// The policy store's answer.
+    Policy(QuestionId),
 }
 
 /// Everything that ends by itself, in order. One entry a binding, moved when it is refreshed:

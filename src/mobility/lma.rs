@@ -10,11 +10,14 @@
 //!                                                                             (13) lookup: 155 159
 //!                                                                                  171 151
 //! ```
-//! What follows from them is in `session`, `release` and `wait`;
-//! what else gateways say, in `revocation` and `heartbeat`.
+//! Whether it is in order is told by `order`; what (7), (8) rest on may have to be asked for
+//! (`policy`). What follows from them is in `session`, `release` and `wait`; what else gateways
+//! say, in `revocation` and `heartbeat`.
 
 mod authentic;
 mod heartbeat;
+mod order;
+mod policy;
 mod release;
 mod restore;
 mod revocation;
@@ -24,18 +27,17 @@ mod wait;
 use crate::addr::{AnchorAddr, CustomerId, MnId, ProxyCoa};
 use crate::mobility::ack::{self, Offer, Refusal};
 use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Ignored};
-use crate::mobility::auth::{self, AuthKey};
 use crate::mobility::authorize::{MagState, MagTable};
 use crate::mobility::binding::{Bce, Ipv4HomeAddress};
 use crate::mobility::cache::BindingCache;
-use crate::mobility::config::{LmaConfig, LmaTimers};
+use crate::mobility::config::{LmaConfig, LmaTimers, Profile};
 use crate::mobility::customer::{Customers, Terms};
 use crate::mobility::event::Event;
-use crate::mobility::freshness;
 use crate::mobility::lifetime::{TimerKey, TimerQueue};
 use crate::mobility::lookup::{self, Found, Node};
 use crate::mobility::message::UpdateMsg;
 use crate::mobility::prefix_pool::{PoolUsage, PrefixPools};
+use crate::mobility::question::{Grant, PolicyAnswer, PolicyRoom, QuestionId};
 use crate::mobility::request::{self, Fields, Request};
 use crate::mobility::revoke::Revocations;
 use crate::mobility::sweep::Sweeps;
@@ -46,6 +48,8 @@ use crate::time::{Instant, Lifetime, Now};
 use crate::wire::mh::{SeqNo, Status};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use order::check_since;
+use policy::Answered;
 pub use restore::RestoreError;
 
 /// The anchor's core: its binding cache and everything that decides about it.
@@ -65,6 +69,7 @@ pub struct Lma {
     gre_keys: GreKeyAllocator,
     timers: TimerQueue,
     waiting: WaitingRoom,
+    policy_room: PolicyRoom,
     revocations: Revocations,
     sweeps: Sweeps,
     /// RFC 5847 3.2
@@ -86,6 +91,8 @@ enum Verdict {
 enum Objection {
     Refuse(Refusal),
     Ignore(Ignored),
+    /// The policy store has to be asked; what (9) says of it meanwhile.
+    Ask(Result<bool, Refusal>),
 }
 
 impl<R: Into<Refusal>> From<R> for Objection {
@@ -104,7 +111,7 @@ impl Lma {
     pub fn new(config: LmaConfig) -> Self {
         let customers = Customers::new(config.customers, config.services);
         Self {
-            pools: PrefixPools::new(&config.pools, customers.own_prefixes()),
+            pools: PrefixPools::new(&config.pools, customers.own_prefixes(), customers.asks()),
             customers,
             mags: MagTable::new(&config.mags),
             address: config.lma_address,
@@ -118,6 +125,7 @@ impl Lma {
             cache: BindingCache::default(),
             timers: TimerQueue::default(),
             waiting: WaitingRoom::default(),
+            policy_room: PolicyRoom::default(),
             revocations: Revocations::default(),
             sweeps: Sweeps::default(),
             restart_counter: 0,
@@ -128,6 +136,9 @@ impl Lma {
     pub fn handle(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
         match event {
             Event::Pbu(msg) => self.handle_pbu(&msg, now, actions),
+            Event::Policy { question, answer } => {
+                self.policy_answered(question, &answer, now, actions);
+            }
             Event::Busy(msg) => {
                 let mn_id = Fields::read(&msg).mn_id;
                 self.mags.count(msg.src, |u| u.pbu_received += 1);
@@ -162,6 +173,7 @@ impl Lma {
                 }
                 Some(TimerKey::Heartbeat(address)) => self.beat(address, now, actions),
                 Some(TimerKey::Binding(id)) => self.end(id, now, actions),
+                Some(TimerKey::Policy(question)) => self.policy_overdue(question, now, actions),
                 Some(TimerKey::Waiting(id)) => {
                     if let Some(waiting) = self.waiting.take(id) {
                         self.resume(&waiting, None, now, actions);
@@ -218,6 +230,36 @@ impl Lma {
         self.waiting.len()
     }
 
+    /// How many updates wait for the policy store.
+    #[must_use]
+    pub fn waiting_for_policy(&self) -> usize {
+        self.policy_room.len()
+    }
+
+    /// The oldest question that the policy store has not answered and still may.
+    #[must_use]
+    pub fn oldest_question(&self) -> Option<QuestionId> {
+        self.policy_room.oldest()
+    }
+
+    /// About whom a question without an answer is: a customer's node.
+    #[must_use]
+    pub fn question(&self, id: QuestionId) -> Option<&(CustomerId, MnId)> {
+        self.policy_room.node(id)
+    }
+
+    /// What answers of the policy store about a customer's nodes begin with.
+    #[must_use]
+    pub fn base_profile(&self, home: CustomerId) -> Option<&Profile> {
+        self.customers.base_profile(home)
+    }
+
+    /// The place of a service in the configuration, as a [`Profile`] names it.
+    #[must_use]
+    pub fn service_place(&self, name: &str) -> Option<u16> {
+        u16::try_from(self.customers.service_place(name.as_bytes())?).ok()
+    }
+
     fn handle_pbu(&mut self, msg: &UpdateMsg, now: Now, actions: &mut Vec<Action>) {
         let fields = Fields::read(msg);
         let mn_id = fields.mn_id.clone();
@@ -226,7 +268,20 @@ impl Lma {
             return self.audit(AuditKind::Ignored(Ignored::NotUnicast), mn_id, msg, actions);
         }
         self.mags.count(msg.src, |u| u.pbu_received += 1);
-        match self.judge(msg, fields, now) {
+        self.decide(msg, fields, None, now, actions);
+    }
+
+    /// Decides about an update: when it comes, and again when the policy store has `answered`.
+    fn decide(
+        &mut self,
+        msg: &UpdateMsg,
+        fields: Fields,
+        answered: Option<Answered<'_>>,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
+        let mn_id = fields.mn_id.clone();
+        match self.judge(msg, fields, answered, now) {
             // RFC 5846 8.1: what the operator is about to end is not confirmed again.
             Ok(Verdict::Duplicate(id)) if self.is_revoking(id) => {
                 self.refuse(Status::ADMINISTRATIVELY_PROHIBITED, mn_id, msg, now, actions);
@@ -242,20 +297,41 @@ impl Lma {
             Err(Objection::Ignore(why)) => {
                 self.audit(AuditKind::Ignored(why), mn_id, msg, actions);
             }
+            Err(Objection::Ask(order)) => match answered.map(|a| a.answer) {
+                None => self.park(msg, order, now, actions),
+                Some(PolicyAnswer::NotServed) => {
+                    let status = Status::NOT_LMA_FOR_THIS_MOBILE_NODE;
+                    self.refuse(status, mn_id, msg, now, actions);
+                }
+                // With a grant nothing is left to be asked.
+                Some(PolicyAnswer::Unavailable | PolicyAnswer::Granted(_)) => {
+                    self.refuse(Status::INSUFFICIENT_RESOURCES, mn_id, msg, now, actions);
+                }
+            },
         }
     }
 
     /// The checks of RFC 5213 5.3.1, in their order. Nothing is changed.
-    fn judge(&self, msg: &UpdateMsg, fields: Fields, now: Now) -> Result<Verdict, Objection> {
+    fn judge(
+        &self,
+        msg: &UpdateMsg,
+        fields: Fields,
+        answered: Option<Answered<'_>>,
+        now: Now,
+    ) -> Result<Verdict, Objection> {
         // RFC 4285 in the place of (1)
         let key = self.authenticate(msg, &fields)?;
         // (4)
         let mn_id = &fields.mn_id.clone().ok_or(Status::MISSING_MN_IDENTIFIER_OPTION)?;
-        // (5) to (8). A service is refused when it is known which session loses it.
-        let asked = self.permit(msg, &fields, mn_id, fields.service.as_deref());
+        // (5), (6)
+        let home = self.admit_gateway(msg, &fields, mn_id)?;
+        // (7), (8). A service is refused when it is known which session loses it.
+        let grant = self.grant(msg, &fields, key, (home, mn_id), answered, now)?;
+        let permit = |service| self.permit(msg, &fields, (home, mn_id), service, grant.as_deref());
+        let asked = permit(fields.service.as_deref());
         let service_denied = matches!(asked, Err(Status::SERVICE_AUTHORIZATION_FAILED));
-        let terms = if service_denied { self.permit(msg, &fields, mn_id, None) } else { asked }?;
-        let Terms { home, customer, .. } = terms;
+        let terms = if service_denied { permit(None) } else { asked }?;
+        let Terms { customer, .. } = terms;
         let node = Node { cache: &self.cache, mn_id, home, customer };
         // 5.5 leaves open what equal timestamps mean; the same bytes mean the same update.
         let digest = request::digest(msg);
@@ -266,10 +342,18 @@ impl Lma {
         // (9). For the session to which the message's ordering is compared, (13) is asked now; what
         // it says counts only after (10) to (12).
         let found = lookup::find(node, &self.protocol, msg, &fields);
-        let in_order = self.check_order(msg, &fields, key, node, found, now)?;
+        let in_order = match answered {
+            None => self.check_order(msg, &fields, key, node, found, now)?,
+            Some(Answered { order, .. }) => order.and(check_since(msg, &fields, found))?,
+        };
         // (10) to (12)
-        let terms = found.session().map_or(terms, |b| self.terms_of_session(b, terms, &fields));
+        let grant = grant.as_deref();
+        let terms = match found.session() {
+            Some(bce) => self.terms_of_session(bce, terms, &fields, grant),
+            None => terms,
+        };
         let request = fields.complete(msg, terms.profile, home)?;
+        let request = Request { grant: grant.map(|g| Box::new(g.clone())), ..request };
         // (13)
         let denied = service_denied || !self.may_change_service(found, &request, &terms);
         let transition = if denied {
@@ -282,35 +366,55 @@ impl Lma {
         Ok(Verdict::Proceed(transition, Box::new(request), in_order))
     }
 
-    /// RFC 5213 5.3.1 (5) to (8): may this gateway register this node, and do we serve it?
-    fn permit(
+    /// RFC 5213 5.3.1 (5), (6): may this gateway register this node, and whose is it?
+    fn admit_gateway(
         &self,
         msg: &UpdateMsg,
         fields: &Fields,
         mn_id: &MnId,
-        service: Option<&[u8]>,
-    ) -> Result<Terms<'_>, Status> {
-        let coa = fields.proxy_coa(msg);
-        // (5), (6)
-        self.mags.check(msg.src, coa, mn_id)?;
+    ) -> Result<CustomerId, Status> {
+        self.mags.check(msg.src, fields.proxy_coa(msg), mn_id)?;
         let home = self.customers.home(mn_id, self.mags.customer(msg.src));
-        let admitted = |c| self.customers.admits(c, msg.src) && self.customers.admits(c, coa.0);
-        if !admitted(home) {
-            return Err(Status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG);
-        }
-        // (7), (8)
-        let terms = self.customers.terms(home, mn_id, service)?;
-        if !admitted(terms.customer) {
-            return Err(Status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG);
-        }
-        Ok(terms)
+        self.check_admitted(home, msg, fields).map(|()| home)
+    }
+
+    fn check_admitted(
+        &self,
+        customer: CustomerId,
+        msg: &UpdateMsg,
+        fields: &Fields,
+    ) -> Result<(), Status> {
+        let admits = |address| self.customers.admits(customer, address);
+        let admitted = admits(msg.src) && admits(fields.proxy_coa(msg).0);
+        admitted.then_some(()).ok_or(Status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG)
+    }
+
+    /// RFC 5213 5.3.1 (7), (8): do we serve the node, with this service? `grant` is what the policy
+    /// store said of it.
+    fn permit<'a>(
+        &'a self,
+        msg: &UpdateMsg,
+        fields: &Fields,
+        (home, mn_id): (CustomerId, &MnId),
+        service: Option<&[u8]>,
+        grant: Option<&'a Grant>,
+    ) -> Result<Terms<'a>, Status> {
+        let terms = self.customers.terms(home, mn_id, service, grant)?;
+        self.check_admitted(terms.customer, msg, fields).map(|()| terms)
     }
 
     /// What applies to a session: a request that does not name a service leaves it as it is.
-    fn terms_of_session<'a>(&'a self, bce: &Bce, asked: Terms<'a>, fields: &Fields) -> Terms<'a> {
+    fn terms_of_session<'a>(
+        &'a self,
+        bce: &Bce,
+        asked: Terms<'a>,
+        fields: &Fields,
+        grant: Option<&'a Grant>,
+    ) -> Terms<'a> {
         match (&fields.service, &bce.service) {
             (None, Some(name)) => {
-                let its = self.customers.terms(bce.home, &bce.mn_id, Some(name.as_bytes()));
+                let name = Some(name.as_bytes());
+                let its = self.customers.terms(bce.home, &bce.mn_id, name, grant);
                 its.unwrap_or(asked)
             }
             _ => asked,
@@ -333,48 +437,6 @@ impl Lma {
         bce.customer == terms.customer && bce.prefixes().all(|p| keeps(p.prefix))
     }
 
-    /// RFC 5213 5.5. Whether the sequence number, if it counts, is greater than the session's;
-    /// where the message may be about a new session, that decides nothing yet.
-    fn check_order(
-        &self,
-        msg: &UpdateMsg,
-        fields: &Fields,
-        key: Option<&AuthKey>,
-        node: Node<'_>,
-        found: Found<'_>,
-        now: Now,
-    ) -> Result<bool, Refusal> {
-        let session = found.session();
-        // RFC 4285 6: after authentication only.
-        let replay = key.zip(fields.replay);
-        if let Some((key, time)) = replay {
-            let window = key.replay_window.unwrap_or(AuthKey::DEFAULT_WINDOW);
-            let mut last = node.cache.of_subscriber(node.home, node.mn_id);
-            let new = last.all(|b| b.replay.is_none_or(|last| auth::is_after(time, last)));
-            if !new || !auth::is_close(time, now.wall, window) {
-                return Err(Status::MIPV6_ID_MISMATCH.into());
-            }
-        }
-        if let Some(timestamp) = fields.timestamp {
-            freshness::check_timestamp(timestamp, now.wall, &self.protocol, node, session)?;
-            return Ok(true);
-        }
-        // RFC 4285 7: where that option orders the messages, the sequence number does not.
-        if replay.is_some() {
-            return Ok(true);
-        }
-        // RFC 6275 9.5.1; without a session any number is accepted.
-        let last = session.map(|b| b.seq).filter(|last| !msg.update.seq.is_after(*last));
-        match (last, found) {
-            (None, _) => Ok(true),
-            (Some(_), Found::Unknown(_)) => Ok(false),
-            (last_seq, _) => {
-                let refusal = Refusal::from(Status::SEQUENCE_NUMBER_OUT_OF_WINDOW);
-                Err(Refusal { last_seq, ..refusal })
-            }
-        }
-    }
-
     /// Answers with the session as it is now; `lost` is the IPv4 home address that it had.
     fn accept(
         &mut self,
@@ -387,11 +449,15 @@ impl Lma {
         self.mags.count(msg.src, |u| u.pba_accepted += 1);
         let asked = || self.pools.ipv4_home(bce.customer, ack::requested_ipv4(msg)?.addr());
         let service = bce.service.as_deref().map(str::as_bytes);
-        let terms = self.customers.terms(bce.home, &bce.mn_id, service).ok();
+        let terms = || self.customers.terms(bce.home, &bce.mn_id, service, None).ok();
+        let percent = match bce.granted {
+            Some(granted) => Some(granted.refresh_percent),
+            None => terms().map(|t| t.profile.refresh_percent),
+        };
         let offer = Offer {
             ipv4: bce.ipv4.or(lost).or_else(asked),
             dhcp_mode: self.customers.dhcp_mode(bce.customer),
-            refresh: terms.and_then(|t| refresh_advice(bce.lifetime, t.profile.refresh_percent)),
+            refresh: percent.and_then(|p| refresh_advice(bce.lifetime, p)),
             user_plane: self.local_end(bce.proxy_coa),
             signer: self.signer(msg),
         };

@@ -26,6 +26,7 @@ pub mod message;
 pub(crate) mod packet;
 mod peer;
 mod prefix_pool;
+pub mod question;
 mod request;
 mod revoke;
 mod sweep;

@@ -22,8 +22,11 @@ use std::net::Ipv4Addr;
 #[derive(Debug, Default)]
 pub(crate) struct PrefixPools {
     pools: Vec<PrefixPool>,
-    /// Held by restored sessions, but not one of a pool's as the pools are configured now.
+    /// Held by sessions, but not one of a pool's as the pools are configured now: by restored ones,
+    /// and by those of the policy store.
     foreign: BTreeSet<CustomerPrefix>,
+    /// Belonging to nodes by configuration, where a policy store may claim what overlaps them.
+    owned: BTreeSet<CustomerPrefix>,
 }
 
 /// How full a pool is.
@@ -45,14 +48,19 @@ pub struct PoolUsage {
 }
 
 impl PrefixPools {
-    /// Empty pools in which `reserved` prefixes are never given out.
+    /// Empty pools in which `reserved` prefixes are never given out. If `claimed`, a policy store
+    /// gives nodes prefixes of their own besides.
     pub(crate) fn new(
         pools: &[PoolConfig],
         reserved: impl Iterator<Item = CustomerPrefix>,
+        claimed: bool,
     ) -> Self {
         let pools = pools.iter().copied().map(PrefixPool::new).collect();
-        let mut all = Self { pools, foreign: BTreeSet::new() };
+        let mut all = Self { pools, ..Self::default() };
         for own in reserved {
+            if claimed {
+                all.owned.insert(own);
+            }
             for pool in all.of(own.customer) {
                 pool.reserve(own.prefix);
             }
@@ -91,16 +99,26 @@ impl PrefixPools {
         }
     }
 
-    /// Whether a restored session holds a prefix that no pool gives out now and that overlaps this
-    /// one, as it may after a change of static prefixes or pools.
+    /// Whether a session holds a prefix that no pool gives out now and that overlaps this one, as a
+    /// restored one may after a change of static prefixes or pools.
     pub(crate) fn overlaps_foreign(&self, own: CustomerPrefix) -> bool {
-        let CustomerPrefix { customer, prefix } = own;
-        // In order of first address, then length: the next one is inside `prefix` if any is.
-        let inside = self.foreign.range(own..).next().filter(|p| p.customer == customer);
-        let around = |len| HomePrefix::truncating(prefix.addr(), len);
-        let holds = |p: HomePrefix| self.foreign.contains(&p.of(customer));
-        inside.is_some_and(|p| prefix.covers(p.prefix))
-            || (0..prefix.len()).any(|n| around(n).is_ok_and(holds))
+        overlaps(&self.foreign, own)
+    }
+
+    /// Takes a prefix that the policy store says is a node's own; `false` if it is another node's
+    /// by configuration, or a session has it, of a pool or not.
+    pub(crate) fn claim(&mut self, own: CustomerPrefix) -> bool {
+        if overlaps(&self.owned, own) || self.overlaps_foreign(own) {
+            return false;
+        }
+        let mut pools = self.of(own.customer).filter(|p| p.overlaps(own.prefix));
+        match pools.next() {
+            Some(pool) => pool.take(own.prefix),
+            None => {
+                drop(pools);
+                self.foreign.insert(own)
+            }
+        }
     }
 
     /// Gives a prefix back. One that is no pool's, or reserved, stays as it is.
@@ -250,10 +268,14 @@ impl PrefixPool {
         self.used -= 1;
     }
 
+    fn overlaps(&self, prefix: HomePrefix) -> bool {
+        self.config.prefix.covers(prefix) || prefix.covers(self.config.prefix)
+    }
+
     /// Keeps every prefix that overlaps `prefix` from being given out.
     fn reserve(&mut self, prefix: HomePrefix) {
         let pool = self.config.prefix;
-        if !pool.covers(prefix) && !prefix.covers(pool) {
+        if !self.overlaps(prefix) {
             return;
         }
         let inside = if pool.covers(prefix) { prefix } else { pool };
@@ -316,6 +338,17 @@ impl PrefixPool {
                 .fold(0, |sum, (f, l)| u64::saturating_add(sum, (l - f).saturating_add(1))),
         }
     }
+}
+
+/// Whether a prefix overlaps one of those.
+fn overlaps(held: &BTreeSet<CustomerPrefix>, own: CustomerPrefix) -> bool {
+    let CustomerPrefix { customer, prefix } = own;
+    // In order of first address, then length: the next one is inside `prefix` if any is.
+    let inside = held.range(own..).next().filter(|p| p.customer == customer);
+    let around = |len| HomePrefix::truncating(prefix.addr(), len);
+    let holds = |p: HomePrefix| held.contains(&p.of(customer));
+    inside.is_some_and(|p| prefix.covers(p.prefix))
+        || (0..prefix.len()).any(|n| around(n).is_ok_and(holds))
 }
 
 /// The first address of an IPv4 network that a router may have.

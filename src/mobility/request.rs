@@ -10,6 +10,7 @@ use crate::mobility::binding::LinkLayerId;
 use crate::mobility::config::{Profile, Source};
 use crate::mobility::digest::Digest;
 use crate::mobility::message::{Transport, UpdateMsg};
+use crate::mobility::question::Grant;
 use crate::mobility::tunnel::{GreRequest, TunnelRequest};
 use crate::time::{Lifetime, MobTimestamp};
 use crate::wire::mh::{
@@ -69,6 +70,8 @@ pub(crate) struct Request {
     pub(crate) gre: Option<GreRequest>,
     pub(crate) access_network: Option<Box<[u8]>>,
     pub(crate) replay: Option<u64>,
+    /// What the policy store said of the node; `None` if the configuration knows it.
+    pub(crate) grant: Option<Box<Grant>>,
     /// Of the whole message, to recognise a duplicate.
     pub(crate) digest: u64,
 }
@@ -220,6 +223,7 @@ impl Fields {
             gre: self.gre,
             access_network: self.access_network,
             replay: self.replay,
+            grant: None,
             digest: digest(msg),
         })
     }
@@ -245,6 +249,29 @@ pub(crate) fn digest(msg: &UpdateMsg) -> u64 {
         .field(&u.flags.0.to_be_bytes())
         .field(&u.lifetime.0.to_be_bytes());
     msg.options.options().encoded().fold(fixed, Digest::field).finish()
+}
+
+/// Digest of what does not change when a gateway sends an update again (RFC 5213 6.9.4): all but
+/// the sequence number, the times in it and what authenticates it. Of the lifetime, whether there
+/// is one.
+pub(crate) fn gist(msg: &UpdateMsg) -> u64 {
+    let u = &msg.update;
+    let fixed = Digest::new(0)
+        .field(&msg.src.octets())
+        .field(&msg.dst.octets())
+        .field(&u.flags.0.to_be_bytes())
+        .field(&[u8::from(u.lifetime == Lifetime::ZERO)]);
+    let changes = |o: &MobilityOption<'_>| {
+        matches!(
+            o,
+            MobilityOption::Timestamp(_)
+                | MobilityOption::ReplayProtection(_)
+                | MobilityOption::MessageAuth(..)
+        )
+    };
+    let options = msg.options.iter().zip(msg.options.options().encoded());
+    let kept = options.filter(|(option, _)| !changes(option));
+    kept.fold(fixed, |digest, (_, bytes)| digest.field(bytes)).finish()
 }
 
 /// Stores `value` if nothing is stored yet; whether it was.

@@ -5,7 +5,9 @@
 
 use crate::addr::{MnId, ProxyCoa};
 use crate::mobility::action::BindingId;
+use crate::mobility::freshness::Sent;
 use crate::mobility::message::UpdateMsg;
+use crate::mobility::question::Grant;
 use crate::time::{Instant, MobTimestamp};
 use crate::wire::mh::SeqNo;
 use hashbrown::HashMap;
@@ -28,6 +30,8 @@ pub(crate) struct Waiting {
     pub(crate) mn_id: MnId,
     pub(crate) proxy_coa: ProxyCoa,
     pub(crate) timestamp: Option<MobTimestamp>,
+    /// What the policy store said of the node.
+    pub(crate) grant: Option<Box<Grant>>,
     /// The session for whose de-registration it waits.
     pub(crate) binding: BindingId,
     /// Whether its sequence number was greater than the session's when it came.
@@ -38,10 +42,8 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Whether an update with this timestamp and sequence number was sent after this one.
     pub(crate) fn is_before(&self, timestamp: Option<MobTimestamp>, seq: SeqNo) -> bool {
-        match (self.timestamp, timestamp) {
-            (Some(ours), Some(theirs)) => theirs > ours,
-            _ => seq.is_after(self.msg.update.seq),
-        }
+        let ours = Sent { timestamp: self.timestamp, seq: self.msg.update.seq };
+        ours.is_before(Sent { timestamp, seq })
     }
 }
 

@@ -24,6 +24,7 @@ use crate::config::{self, Config, Faults};
 use crate::control::exception::{self, ExceptionError};
 use crate::control::journal::{JournalError, Restart, Store};
 use crate::control::mirror::{self, MirrorError, TapPort};
+use crate::control::policy::{self, PolicyLink};
 use crate::control::{Control, Parts};
 use crate::dataplane::steer::Steering;
 use crate::dpdk::{self, Eal, EalError, Mempool, PortError, TscClock};
@@ -107,11 +108,12 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
             .collect();
         let mirror = mirror::start(&mirrored, loopback)?;
         let (journal, journal_thread) = store.start()?;
+        let policy = start_policy(config)?;
         let admin = start_admin(config, log, asker)?;
-        Ok((kernel, kernel_tx, mirror, journal, journal_thread, admin))
+        Ok((kernel, kernel_tx, mirror, journal, journal_thread, policy, admin))
     });
     let threads = threads.map_err(thread("CPU affinity"))??;
-    let (kernel, kernel_tx, mirror, journal, journal_thread, admin) = threads;
+    let (kernel, kernel_tx, mirror, journal, journal_thread, policy, admin) = threads;
 
     let gate = Arc::new(Gate::default());
     let limits = plan::limits(config, size);
@@ -131,6 +133,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
         mirror,
         journal,
         restart,
+        policy,
         questions,
         mags: plan::mags(config),
         customers: config.customers.iter().map(|c| (c.id, c.name.clone())).collect(),
@@ -228,6 +231,12 @@ impl Clock {
 fn wall_clock() -> MobTimestamp {
     let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     MobTimestamp::from_unix(unix.unwrap_or_default())
+}
+
+fn start_policy(config: &Config) -> Result<Option<PolicyLink>, RuntimeError> {
+    let store = config.policy.store.as_ref();
+    let start = |store: &config::PolicyStore| policy::start(&store.socket, &config.node.name);
+    store.map(start).transpose().map_err(thread("policy"))
 }
 
 fn start_admin(

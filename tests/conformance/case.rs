@@ -9,7 +9,7 @@
 //! [[step]]
 //! at = 0.0                  # seconds since the start; timers that are due go first
 //! pbu = { from = "mag1" }   # or bri, bra, heartbeat, binding_error (see `peer`), start, delete,
-//!                           # mag_add, mag_del, mag_revoke, or nothing: time passes
+//!                           # answer, mag_add, mag_del, mag_revoke, or nothing: time passes
 //! expect = [
 //!   "publish 2001:db8:a000::/64 through mag1",
 //! ]
@@ -17,6 +17,7 @@
 //! A PBU has all mandatory options, set to what an initial registration of `mn1@example.org` would
 //! have; a step names what differs, and in `without` what is left out.
 
+mod answer;
 mod config;
 mod pbu;
 
@@ -27,6 +28,7 @@ use anchord::mobility::Lma;
 use anchord::mobility::config::LmaConfig;
 use anchord::mobility::event::Event;
 use anchord::time::{Duration, Instant, MobTimestamp, Now};
+use answer::Answer;
 use config::Config;
 use pbu::Pbu;
 use serde::Deserialize;
@@ -50,6 +52,7 @@ pub(crate) struct Case {
 pub(crate) struct Step {
     at: f64,
     pbu: Option<Pbu>,
+    answer: Option<Answer>,
     delete: Option<Delete>,
     mag_add: Option<String>,
     mag_del: Option<String>,
@@ -104,7 +107,7 @@ impl Step {
             lma.handle_timeout(at(due.since(START.mono).as_secs_f64()), &mut actions);
             lines.extend(actions.drain(..).map(|a| format!("timer: {}", render::action(&a))));
         }
-        if let Some(event) = self.event(now) {
+        if let Some(event) = self.event(lma, now) {
             lma.handle(event, now, &mut actions);
         }
         lines.extend(actions.drain(..).map(|a| render::action(&a)));
@@ -115,7 +118,10 @@ impl Step {
         lines
     }
 
-    fn event(&self, now: Now) -> Option<Event> {
+    fn event(&self, lma: &Lma, now: Now) -> Option<Event> {
+        if let Some(answer) = &self.answer {
+            return Some(answer.event(lma));
+        }
         if let Some(pbu) = &self.pbu {
             return Some(Event::Pbu(pbu.message(now)));
         }

@@ -56,6 +56,11 @@ pub(crate) fn action(action: &Action) -> String {
         Action::Send { msg, held } => {
             format!("send {} {}", if *held { "held" } else { "at once" }, peer(msg))
         }
+        Action::AskPolicy(q) => {
+            let service = q.service.as_deref().map(String::from_utf8_lossy);
+            let service = service.map(|s| format!(", service {s}")).unwrap_or_default();
+            format!("ask {} about {} for {}{service}", q.id.0, q.mn_id, name(q.mag))
+        }
         Action::Audit(Audit { kind, mn_id, proxy_coa }) => {
             let kind = match kind {
                 AuditKind::Refused(status) => format!("refused {status}"),

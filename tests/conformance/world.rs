@@ -109,7 +109,7 @@ impl World {
                 Action::Reply { ack, held } => {
                     assert_eq!(*held, ack.ack.status.is_accepted(), "only refusals go at once");
                 }
-                Action::Send { .. } | Action::Audit(_) => {}
+                Action::Send { .. } | Action::AskPolicy(_) | Action::Audit(_) => {}
             }
         }
     }

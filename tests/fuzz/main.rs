@@ -16,6 +16,8 @@ mod ipv4;
 mod mag;
 #[path = "body/mh_parse.rs"]
 mod mh_parse;
+#[path = "body/policy.rs"]
+mod policy;
 #[path = "body/worker.rs"]
 mod worker;
 
@@ -63,6 +65,11 @@ fn event_sequences_that_once_failed_are_handled() {
 #[test]
 fn admin_lines_that_once_failed_are_handled() {
     replay("admin", admin::run);
+}
+
+#[test]
+fn answers_of_the_policy_store_that_once_failed_are_handled() {
+    replay("policy", policy::run);
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use super::super::reader::{Section, boolean, integer, string};
 use super::super::value::{
-    label, lifetime, node_prefix, pattern, realm, service as service_name, span, unicast_any,
-    unicast4,
+    label, lifetime, node_prefix, pattern, realm, service as service_name, socket_path, span,
+    unicast_any, unicast4,
 };
 use super::super::{
-    Auth, AuthKey, CUSTOMER_ID_MAX, Customer, Families, GreUse, Mag, Policy, Pool, Profile,
-    Service, peer,
+    Auth, AuthKey, CUSTOMER_ID_MAX, Customer, Families, GreUse, Mag, Policy, PolicyStore, Pool,
+    Profile, Service, peer,
 };
 use super::{MTU_MAX, MTU_MIN};
 use crate::addr::CustomerId;
@@ -154,8 +154,19 @@ pub(super) fn policy(s: &Section<'_, '_>, dir: &Path) -> Policy {
     Policy {
         default: s.table("default").map(|table| profile(&table)),
         nodes_file: s.get("nodes_file", &string).map(|file| dir.join(file)),
+        store: policy_store(s),
         max_bindings: s.integer("max_bindings", 1 << 20, 1..=BINDINGS_MAX),
     }
+}
+
+fn policy_store(s: &Section<'_, '_>) -> Option<PolicyStore> {
+    let range = Duration::from_millis(10)..=Duration::from_secs(30);
+    let timeout = s.or("timeout", Duration::from_secs(2), &|v| span(v, range.clone()));
+    let socket = s.get("socket", &socket_path);
+    if s.has("timeout") && !s.has("socket") {
+        s.fault("timeout", "has no meaning without socket");
+    }
+    Some(PolicyStore { socket: socket?, timeout })
 }
 
 fn profile(s: &Section<'_, '_>) -> Profile {
@@ -175,7 +186,8 @@ fn profile(s: &Section<'_, '_>) -> Profile {
 }
 
 /// What nodes may do where neither `[policy.default]` nor their own line says.
-pub(in crate::config) fn default_profile() -> Profile {
+#[must_use]
+pub fn default_profile() -> Profile {
     Profile {
         enabled: true,
         families: Families::Both,

@@ -72,11 +72,24 @@ fn stopped_and_started_again_it_has_the_last_state_of_every_binding() {
 }
 
 #[test]
+fn record_from_before_the_policy_store_is_read() {
+    let dir = temporary_dir("before");
+    let store = Store::open(&dir).expect("opens");
+    let bytes = postcard::to_stdvec(&record(7)).expect("encodes");
+    let (last, rest) = bytes.split_last().expect("not empty");
+    assert_eq!(*last, NONE);
+    let value = [&[NO_GRANTS][..], rest].concat();
+    store.bindings.insert(7_u64.to_be_bytes(), value).expect("written");
+    assert_eq!(store.restore().expect("readable"), [record(7)]);
+    std::fs::remove_dir_all(&dir).expect("ours");
+}
+
+#[test]
 fn record_of_another_version_is_named_not_guessed() {
     let dir = temporary_dir("version");
     let store = Store::open(&dir).expect("opens");
     let bytes = postcard::to_stdvec(&record(7)).expect("encodes");
-    for version in [VERSION - 1, VERSION + 1] {
+    for version in [NO_GRANTS - 1, VERSION + 1] {
         let value = [&[version][..], &bytes].concat();
         store.bindings.insert(7u64.to_be_bytes(), value).expect("writes");
         let error = store.restore().expect_err("unreadable").to_string();

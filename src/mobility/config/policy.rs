@@ -3,9 +3,10 @@
 use crate::addr::{HomePrefix, MnId};
 use crate::time::Duration;
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 /// What a node may do. Nodes with equal profiles share one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Profile {
     /// Whether network-based mobility is enabled for it (else status 152).
     pub enabled: bool,
@@ -42,7 +43,7 @@ impl Profile {
 }
 
 /// Where a node's addresses of one family come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// It may not use this family (status 172 or 170).
     Denied,
@@ -66,9 +67,22 @@ impl Source {
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     default: Option<Profile>,
+    /// Nodes that are not named are not served by the default, but asked for.
+    asks: bool,
     profiles: Vec<Profile>,
     places: HashMap<Profile, u32>,
     nodes: HashMap<MnId, NodePolicy>,
+}
+
+/// What a policy knows of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing<'a> {
+    /// Its profile and its own prefixes.
+    Known(&'a Profile, &'a [HomePrefix]),
+    /// We do not serve it.
+    Unserved,
+    /// Nothing: a store has to be asked.
+    Asked,
 }
 
 /// What one node has of its own: some hundred bytes in all, since there may be a million.
@@ -83,7 +97,14 @@ impl Policy {
     /// status 153.
     #[must_use]
     pub fn new(default: Option<Profile>) -> Self {
-        Self { default, profiles: Vec::new(), places: HashMap::new(), nodes: HashMap::new() }
+        Self { default, ..Self::default() }
+    }
+
+    /// A policy by which nodes that are not named are those of a store that has to be asked
+    /// ([`crate::mobility::question`]); what it leaves out is that of `base`.
+    #[must_use]
+    pub fn asking(base: Profile) -> Self {
+        Self { asks: true, ..Self::new(Some(base)) }
     }
 
     /// Gives a node a profile, and home network prefixes and an IPv4 home address (IPv4-mapped, of
@@ -97,18 +118,26 @@ impl Policy {
             .insert(mn_id, NodePolicy { profile: place, static_prefixes: static_prefixes.into() });
     }
 
-    /// A node's profile and its own prefixes; `None` if we do not serve it.
-    pub(crate) fn lookup(&self, mn_id: &MnId) -> Option<(&Profile, &[HomePrefix])> {
-        match self.nodes.get(mn_id) {
-            Some(n) => {
-                let profile = self.profiles.get(usize::try_from(n.profile).ok()?)?;
-                Some((profile, &n.static_prefixes))
-            }
-            None => self.for_unnamed().map(|p| (p, [].as_slice())),
+    /// What is known of a node.
+    pub(crate) fn lookup(&self, mn_id: &MnId) -> Standing<'_> {
+        if let Some(n) = self.nodes.get(mn_id) {
+            let place = usize::try_from(n.profile).unwrap_or(usize::MAX);
+            let profile = self.profiles.get(place);
+            return profile.map_or(Standing::Unserved, |p| Standing::Known(p, &n.static_prefixes));
+        }
+        match &self.default {
+            _ if self.asks => Standing::Asked,
+            Some(profile) => Standing::Known(profile, &[]),
+            None => Standing::Unserved,
         }
     }
 
-    /// What nodes that are not named have.
+    /// Whether a store has to be asked for nodes that are not named.
+    pub(crate) const fn asks(&self) -> bool {
+        self.asks
+    }
+
+    /// What nodes that are not named have; where they are asked for, what answers begin with.
     pub(crate) fn for_unnamed(&self) -> Option<&Profile> {
         self.default.as_ref()
     }
@@ -132,7 +161,16 @@ mod tests {
             policy.insert(mn_id, profile.clone(), &[]);
         }
         assert_eq!(policy.profiles.len(), 1);
-        assert!(policy.lookup(&MnId::nai("mn7").expect("short")).is_some());
-        assert!(policy.lookup(&MnId::nai("other").expect("short")).is_none());
+        let named = MnId::nai("mn7").expect("short");
+        assert_eq!(policy.lookup(&named), Standing::Known(&profile, &[]));
+        let other = MnId::nai("other").expect("short");
+        assert_eq!(policy.lookup(&other), Standing::Unserved);
+        let asking = Policy {
+            nodes: policy.nodes,
+            profiles: policy.profiles,
+            ..Policy::asking(profile.clone())
+        };
+        assert_eq!(asking.lookup(&named), Standing::Known(&profile, &[]));
+        assert_eq!(asking.lookup(&other), Standing::Asked);
     }
 }

@@ -7,7 +7,7 @@ use crate::addr::{CustomerId, GreKeys, MnId, TunnelPath};
 use crate::mobility::ack::Refusal;
 use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
 use crate::mobility::assign::{Addresses, Assignment, ENTRIES_MAX};
-use crate::mobility::binding::{Bce, BceState, Ipv4HomeAddress};
+use crate::mobility::binding::{Bce, BceState, Granted, Ipv4HomeAddress};
 use crate::mobility::customer::Terms;
 use crate::mobility::digest::Digest;
 use crate::mobility::lifetime::{TimerKey, grant};
@@ -37,6 +37,7 @@ struct SessionTerms {
     customer: CustomerId,
     service: Option<Box<str>>,
     lifetime: Lifetime,
+    granted: Option<Granted>,
 }
 
 /// What an update changes.
@@ -129,6 +130,7 @@ impl Lma {
             ends: MobTimestamp::default(),
             deadline: Instant::default(),
             last_update: req.digest,
+            granted: terms.granted,
         };
         bce.set_keys(tunnel.downlink, &mut self.gre_keys);
         bce.end_after(bce.lifetime.duration(), now);
@@ -146,7 +148,8 @@ impl Lma {
 
     /// Room, a tunnel and addresses for a new session.
     fn admit(&mut self, req: &Request) -> Result<Admission, Refusal> {
-        let terms = self.customers.terms(req.home, &req.mn_id, req.service.as_deref())?;
+        let grant = req.grant.as_deref();
+        let terms = self.customers.terms(req.home, &req.mn_id, req.service.as_deref(), grant)?;
         // How many prefixes it will be is known too late: as many as there may be must fit.
         let room = self.cache.len() < self.max_bindings && self.customers.has_room(terms.customer);
         if !room || self.entries_left() < ENTRIES_MAX {
@@ -199,6 +202,7 @@ impl Lma {
         bce.take_over(req);
         bce.state = BceState::Active;
         bce.service = terms.service;
+        bce.granted = terms.granted;
         bce.encap = tunnel.encap;
         bce.answer = tunnel.status;
         bce.lifetime = terms.lifetime;
@@ -240,7 +244,8 @@ impl Lma {
         let bce = self.cache.get(id).ok_or(Status::REASON_UNSPECIFIED)?;
         // With the service that is named from now on, else with its own.
         let own = bce.service.as_deref().map(str::as_bytes);
-        let terms = |service| self.customers.terms(req.home, &req.mn_id, service);
+        let grant = req.grant.as_deref();
+        let terms = |service| self.customers.terms(req.home, &req.mn_id, service, grant);
         let terms = match (req.service.as_deref(), own) {
             (Some(named), _) => terms(Some(named))?,
             // A service that is no longer offered.
@@ -339,6 +344,10 @@ impl SessionTerms {
             customer: terms.customer,
             service: terms.service.map(|s| s.name.as_str().into()),
             lifetime: grant(req.lifetime, terms.profile.max_lifetime),
+            granted: terms.granted.then(|| Granted {
+                max_lifetime: Lifetime::at_most(terms.profile.max_lifetime),
+                refresh_percent: terms.profile.refresh_percent,
+            }),
         }
     }
 }

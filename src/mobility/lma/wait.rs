@@ -34,6 +34,7 @@ impl Lma {
             if waiting.is_before(req.timestamp, req.seq) {
                 waiting.msg = msg.clone();
                 waiting.timestamp = req.timestamp;
+                waiting.grant.clone_from(&req.grant);
                 waiting.in_order = in_order;
             }
         } else {
@@ -49,6 +50,7 @@ impl Lma {
                 mn_id: req.mn_id.clone(),
                 proxy_coa: req.proxy_coa,
                 timestamp: req.timestamp,
+                grant: req.grant.clone(),
                 binding: id,
                 in_order,
                 deadline,
@@ -113,9 +115,16 @@ impl Lma {
         let msg = &waiting.msg;
         let fields = Fields::read(msg);
         let service = fields.service.clone();
-        let terms = self.permit(msg, &fields, &waiting.mn_id, service.as_deref());
+        let grant = waiting.grant.as_deref();
+        let home = self.admit_gateway(msg, &fields, &waiting.mn_id);
+        let terms = home.and_then(|h| {
+            self.permit(msg, &fields, (h, &waiting.mn_id), service.as_deref(), grant)
+        });
         let session = moved.and_then(|id| self.cache.get(id)).map(|b| (b.id, b.seq));
-        let result = terms.and_then(|terms| fields.complete(msg, terms.profile, terms.home));
+        let result = terms.and_then(|terms| {
+            let request = fields.complete(msg, terms.profile, terms.home)?;
+            Ok(Request { grant: waiting.grant.clone(), ..request })
+        });
         match (result, session) {
             (Err(status), _) => self.refuse(status, Some(waiting.mn_id.clone()), msg, now, actions),
             (Ok(_), Some((_, last))) if !waiting.in_order => {

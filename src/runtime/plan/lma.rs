@@ -32,6 +32,10 @@ pub(in crate::runtime) fn lma_config(config: &Config) -> Result<LmaConfig, confi
             revoke_at_handoff: timers.peers.revoke_at_handoff,
             heartbeat_interval: timers.peers.heartbeat_interval,
             missing_heartbeats_allowed: timers.peers.missing_heartbeats_allowed,
+            policy_timeout: match &config.policy.store {
+                Some(store) => store.timeout,
+                None => LmaTimers::default().policy_timeout,
+            },
         },
         fixed_link_local: config.node.fixed_link_local.then_some(RESERVED_LINK_LOCAL),
         accept_forced_udp: config.node.accept_forced_udp,
@@ -77,16 +81,13 @@ fn mag(config: &Config, m: &config::Mag) -> Vec<MagConfig> {
 fn customers(config: &Config) -> Result<Vec<CustomerConfig>, config::Faults> {
     let count = config.customers.iter().map(|c| usize::from(c.id.0)).max().unwrap_or(0) + 1;
     let mut all = vec![CustomerConfig::default(); count];
-    all[0] = CustomerConfig {
-        policy: Policy::new(default_profile(config, CustomerId(0))),
-        ..CustomerConfig::default()
-    };
+    all[0] = CustomerConfig { policy: policy(config, CustomerId(0)), ..CustomerConfig::default() };
     for c in &config.customers {
         let of_customer = |m: &&config::Mag| c.mags.contains(&m.name);
         all[usize::from(c.id.0)] = CustomerConfig {
             realms: c.realms.clone(),
             mags: config.mags.iter().filter(of_customer).flat_map(mag_addresses).collect(),
-            policy: Policy::new(default_profile(config, c.id)),
+            policy: policy(config, c.id),
             max_bindings: c.max_bindings.unwrap_or(usize::MAX),
             gre: gre(c.gre),
             auth: c.auth.iter().map(auth).collect(),
@@ -114,8 +115,14 @@ fn service(config: &Config, s: &config::Service) -> ServiceConfig {
     }
 }
 
-fn default_profile(config: &Config, customer: CustomerId) -> Option<Profile> {
-    config.policy.default.as_ref().map(|p| profile(config, customer, p))
+/// A customer's nodes, those of the file left out.
+fn policy(config: &Config, customer: CustomerId) -> Policy {
+    let default = config.policy.default.as_ref();
+    if config.policy.store.is_none() {
+        return Policy::new(default.map(|p| profile(config, customer, p)));
+    }
+    let base = default.cloned().unwrap_or_else(config::default_profile);
+    Policy::asking(profile(config, customer, &base))
 }
 
 /// A profile as nodes of this customer have it.

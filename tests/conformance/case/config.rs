@@ -34,6 +34,9 @@ pub(super) struct Config {
     /// Node to its own prefixes; such a node has the default profile besides.
     nodes: BTreeMap<String, Vec<HomePrefix>>,
     disabled: Vec<String>,
+    /// Nodes that are not named are asked for; the default profile is what answers begin with.
+    asks: bool,
+    policy_timeout: f64,
     mags: BTreeMap<String, MagRule>,
     max_bindings: usize,
     delete_delay: f64,
@@ -134,6 +137,8 @@ impl Default for Config {
             default_profile: true,
             nodes: BTreeMap::new(),
             disabled: Vec::new(),
+            asks: false,
+            policy_timeout: timers.policy_timeout.as_secs_f64(),
             mags: BTreeMap::new(),
             max_bindings: 1000,
             delete_delay: timers.min_delay_before_bce_delete.as_secs_f64(),
@@ -195,7 +200,11 @@ impl Config {
     pub(super) fn lma(&self) -> LmaConfig {
         let mut pools = Pools::default();
         let profile = self.profile(&mut pools);
-        let mut policy = Policy::new(self.default_profile.then(|| profile.clone()));
+        let mut policy = if self.asks {
+            Policy::asking(profile.clone())
+        } else {
+            Policy::new(self.default_profile.then(|| profile.clone()))
+        };
         for (node, prefixes) in &self.nodes {
             policy.insert(mn_id(node), profile.clone(), prefixes);
         }
@@ -232,6 +241,7 @@ impl Config {
                 mn_generated_timestamp_in_use: self.mn_generated_timestamp,
                 revoke_at_handoff: self.revoke_at_handoff,
                 bri_max_retries: self.bri_max_retries,
+                policy_timeout: Duration::from_secs_f64(self.policy_timeout),
                 ..LmaTimers::default()
             },
             fixed_link_local: self.fixed_link_local.then_some(RESERVED_LINK_LOCAL),

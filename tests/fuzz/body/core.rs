@@ -99,7 +99,11 @@ fn publish(actions: &[Action], forwarding: &mut Forwarding) {
             Action::Publish(Publication::Withdraw(prefix)) => {
                 assert!(forwarding.remove(prefix).is_some(), "{prefix} was not known");
             }
-            Action::Persist(_) | Action::Reply { .. } | Action::Send { .. } | Action::Audit(_) => {}
+            Action::Persist(_)
+            | Action::Reply { .. }
+            | Action::Send { .. }
+            | Action::AskPolicy(_)
+            | Action::Audit(_) => {}
         }
     }
 }
