@@ -112,6 +112,7 @@ impl Anchor {
             kernel: KernelPath { to_kernel, from_kernel },
             mirror: KernelMirror { events, requests },
             journal,
+            policy: None,
             restart: Restart { counter: 1, state_lost: false },
             questions,
             mags: (0..MAGS).map(mag_info).collect(),

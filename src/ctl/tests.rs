@@ -3,8 +3,8 @@
 use super::*;
 use crate::addr::{HomePrefix, MacAddr, MnId};
 use crate::admin::api::{
-    BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, Page, PoolRow, PortRow, Reply, Request,
-    StatRow, WorkerRow,
+    BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, Page, PolicyRow, PoolRow, PortRow,
+    Reply, Request, StatRow, WorkerRow,
 };
 use crate::admin::channel::{Questions, channel};
 use crate::admin::server::{Server, Setup};
@@ -111,6 +111,17 @@ fn canned(request: &Request) -> Reply {
             bindings: 3,
             max_bindings: Some(1000),
             pools: vec!["acme".into(), "acme-private".into()],
+        }]),
+        Request::PolicyShow => Reply::Policies(vec![PolicyRow {
+            socket: "/run/policy.sock".into(),
+            connected: true,
+            connections: 2,
+            waiting: 3,
+            asked: 100,
+            answered: 95,
+            overdue: 2,
+            unusable: 1,
+            stray: 1,
         }]),
         Request::StatsShow => Reply::Stats(vec![StatRow { name: "pbu_received".into(), value: 9 }]),
         Request::NeighborShow => Reply::Neighbors(vec![
@@ -255,6 +266,7 @@ fn every_list_is_rendered_as_in_its_golden_file() {
         ("binding-show-counters", "binding show --counters"),
         ("mag-show", "mag show"),
         ("customer-show", "customer show"),
+        ("policy-show", "policy show"),
         ("pool-show", "pool show"),
         ("port-show", "port show"),
         ("worker-show", "worker show"),
@@ -273,9 +285,10 @@ fn every_list_is_rendered_as_in_its_golden_file() {
 #[test]
 fn json_is_one_document_with_an_array_for_each_list() {
     let lab = Lab::new();
-    for noun in
-        ["mag", "customer", "pool", "port", "worker", "drop", "stats", "neighbor", "binding"]
-    {
+    for noun in [
+        "mag", "customer", "policy", "pool", "port", "worker", "drop", "stats", "neighbor",
+        "binding",
+    ] {
         let out = lab.out(&format!("{noun} show --json"));
         let value: Value = serde_json::from_str(&out).expect("one document");
         assert!(value.as_array().is_some_and(|rows| !rows.is_empty()), "{noun}: {out}");

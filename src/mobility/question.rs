@@ -217,3 +217,78 @@ impl PolicyRoom {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mobility::message::{OwnedOptions, Transport};
+    use crate::time::Lifetime;
+    use crate::wire::mh::{BindingUpdate, BuFlags, HandoffIndicator, MobilityOption, SeqNo};
+
+    const HOME: CustomerId = CustomerId(0);
+
+    fn node(n: usize) -> MnId {
+        MnId::nai(&format!("mn{n}")).expect("short")
+    }
+
+    fn update(mag: u16, seq: u16, hint: u8) -> Parked {
+        let options = [MobilityOption::HandoffIndicator(HandoffIndicator(hint))];
+        let msg = UpdateMsg {
+            src: Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, mag),
+            dst: Ipv6Addr::LOCALHOST,
+            transport: Transport::Ipv6,
+            update: BindingUpdate { seq: SeqNo(seq), flags: BuFlags::P, lifetime: Lifetime(9) },
+            options: OwnedOptions::from_options(&options).expect("fits"),
+            header: Box::default(),
+        };
+        Parked::new(&msg, None, Ok(true))
+    }
+
+    fn park(room: &mut PolicyRoom, n: usize, update: Parked) -> Parking {
+        room.park(HOME, &node(n), update, Instant(7))
+    }
+
+    #[test]
+    fn updates_of_a_node_wait_for_one_answer_in_the_order_in_which_they_came() {
+        let mut room = PolicyRoom::default();
+        assert_eq!(park(&mut room, 1, update(1, 5, 1)), Parking::Ask(QuestionId(1)));
+        assert_eq!(park(&mut room, 1, update(2, 1, 3)), Parking::Joined);
+        assert_eq!(park(&mut room, 2, update(1, 5, 1)), Parking::Ask(QuestionId(2)));
+        // Sent again, and then one that was sent before comes late.
+        assert_eq!(park(&mut room, 1, update(1, 6, 1)), Parking::Joined);
+        assert_eq!(park(&mut room, 1, update(1, 4, 1)), Parking::Joined);
+        assert!(room.holds(HOME, &node(1)) && !room.holds(CustomerId(1), &node(1)));
+        assert_eq!((room.len(), room.oldest()), (3, Some(QuestionId(1))));
+        let open = room.take(QuestionId(1)).expect("two wait");
+        let waited: Vec<u16> = open.parked.iter().map(|p| p.msg.update.seq.0).collect();
+        assert_eq!((open.mn_id(), waited), (&node(1), vec![6, 1]));
+        assert!(room.take(QuestionId(1)).is_none() && !room.holds(HOME, &node(1)));
+        assert_eq!((room.len(), room.oldest()), (1, Some(QuestionId(2))));
+        assert_eq!(park(&mut room, 1, update(1, 7, 1)), Parking::Ask(QuestionId(3)));
+    }
+
+    #[test]
+    fn room_is_bounded_for_a_node_for_a_gateway_and_in_all() {
+        let mut room = PolicyRoom::default();
+        for hint in 0..8 {
+            assert_ne!(park(&mut room, 1, update(1, 1, hint)), Parking::Full);
+        }
+        assert_eq!(park(&mut room, 1, update(1, 1, 8)), Parking::Full);
+        assert_eq!(park(&mut room, 1, update(1, 2, 7)), Parking::Joined, "sent again");
+        let mut n = 2;
+        for mag in 1..=4 {
+            while park(&mut room, n, update(mag, 1, 1)) != Parking::Full {
+                n += 1;
+            }
+            assert_eq!(room.len(), usize::from(mag) * PER_GATEWAY_MAX);
+        }
+        assert_eq!(park(&mut room, n, update(5, 1, 1)), Parking::Full, "no room for anybody");
+        room.take(QuestionId(1)).expect("eight wait");
+        assert_eq!(room.len(), UPDATES_MAX - 8);
+        assert_ne!(park(&mut room, n, update(5, 1, 1)), Parking::Full);
+        while let Some(id) = room.oldest() {
+            room.take(id);
+        }
+        assert_eq!((room.len(), room.by_node.len(), room.by_gateway.len()), (0, 0, 0));
+    }
+}

@@ -10,7 +10,7 @@ fn prefix(text: &str) -> HomePrefix {
 
 fn pools(pool: &str, delegated_len: u8, reserved: &[&str]) -> PrefixPools {
     let config = PoolConfig::new(prefix(pool), delegated_len);
-    PrefixPools::new(&[config], reserved.iter().map(|p| prefix(p).into()))
+    PrefixPools::new(&[config], reserved.iter().map(|p| prefix(p).into()), true)
 }
 
 fn usage(pools: &PrefixPools) -> (u64, u64, u64) {
@@ -47,6 +47,30 @@ fn reserved_prefixes_are_never_given_out_whatever_their_length() {
     }
     let mut covered = pools("2001:db8::/60", 64, &["2001:db8::/32"]);
     assert_eq!(covered.allocate(0), None);
+}
+
+#[test]
+fn prefix_that_is_claimed_is_nobody_elses_until_it_is_released() {
+    let mut p = pools("2001:db8::/60", 64, &["2001:db8:0:5::/64", "2001:db8:5::/56"]);
+    let claim = |p: &mut PrefixPools, text: &str| p.claim(prefix(text).into());
+    // Of the pool: as though it had been given out.
+    assert!(claim(&mut p, "2001:db8:0:1::/64") && !claim(&mut p, "2001:db8:0:1::/64"));
+    assert_eq!(usage(&p), (16, 1, 1));
+    assert!(!p.take(0, prefix("2001:db8:0:1::/64")));
+    assert!(!claim(&mut p, "2001:db8:0:1::/65"), "no prefix of the pool");
+    // Of none: neither it nor what overlaps it.
+    assert!(claim(&mut p, "2001:db8:7::/56"));
+    for other in ["2001:db8:7::/56", "2001:db8:7:1::/64", "2001:db8:7::/48"] {
+        assert!(!claim(&mut p, other), "{other}");
+    }
+    // Another node's by configuration.
+    for other in ["2001:db8:0:5::/64", "2001:db8:5::/56", "2001:db8:5:1::/64"] {
+        assert!(!claim(&mut p, other), "{other}");
+    }
+    for held in ["2001:db8:0:1::/64", "2001:db8:7::/56"] {
+        p.release(prefix(held).into());
+    }
+    assert!(claim(&mut p, "2001:db8:0:1::/64") && claim(&mut p, "2001:db8:7:1::/64"));
 }
 
 #[test]
