@@ -22,12 +22,21 @@ impl Cores {
     /// Runs `f` off the measured CPU; threads and processes that it starts stay off it. Under a
     /// real-time scheduler nothing else would ever run beside one that spins.
     pub(crate) fn elsewhere<T>(&self, f: impl FnOnce() -> T) -> io::Result<T> {
-        let own = sched_getaffinity(None)?;
-        let mut other = CpuSet::new();
-        other.set(self.other);
-        sched_setaffinity(None, &other)?;
-        let result = f();
-        sched_setaffinity(None, &own)?;
-        Ok(result)
+        on(self.other, f)
     }
+
+    /// Runs `f` on the measured CPU.
+    pub(crate) fn on_measured<T>(&self, f: impl FnOnce() -> T) -> io::Result<T> {
+        on(self.cpu, f)
+    }
+}
+
+fn on<T>(cpu: usize, f: impl FnOnce() -> T) -> io::Result<T> {
+    let own = sched_getaffinity(None)?;
+    let mut only = CpuSet::new();
+    only.set(cpu);
+    sched_setaffinity(None, &only)?;
+    let result = f();
+    sched_setaffinity(None, &own)?;
+    Ok(result)
 }

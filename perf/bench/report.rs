@@ -13,7 +13,14 @@ const NOISE_MAX: f64 = 0.15;
 pub(crate) struct Table {
     /// Cycles of a random load in each round.
     memory: Vec<f64>,
-    rows: Vec<(String, Vec<f64>)>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    name: String,
+    cycles: Vec<f64>,
+    /// The row that it is compared with.
+    reference: Option<String>,
 }
 
 impl Table {
@@ -24,18 +31,28 @@ impl Table {
 
     /// Adds to this round's column.
     pub(crate) fn record(&mut self, name: String, cycles: f64) {
-        match self.rows.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, values)) => values.push(cycles),
-            None => self.rows.push((name, vec![cycles])),
-        }
+        self.row(name, None).push(cycles);
     }
 
-    /// Medians and ranges over the rounds that were quiet; each round's ratio to the first row.
+    /// Adds to this round's column what is to be compared with another row.
+    pub(crate) fn compare(&mut self, name: String, cycles: f64, reference: String) {
+        self.row(name, Some(reference)).push(cycles);
+    }
+
+    fn row(&mut self, name: String, reference: Option<String>) -> &mut Vec<f64> {
+        let at = self.rows.iter().position(|row| row.name == name).unwrap_or_else(|| {
+            self.rows.push(Row { name, cycles: Vec::new(), reference });
+            self.rows.len() - 1
+        });
+        &mut self.rows[at].cycles
+    }
+
+    /// Medians and ranges over the rounds that were quiet; the ratio is taken within each round.
     pub(crate) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let (usual, least, greatest) = spread(&self.memory);
         let quiet = |round: &usize| (self.memory[*round] / usual - 1.0).abs() <= NOISE_MAX;
         let kept: Vec<usize> = (0..self.memory.len()).filter(quiet).collect();
-        let of = |values: &[f64]| kept.iter().map(|&round| values[round]).collect::<Vec<_>>();
+        let of = |row: &Row| kept.iter().map(|&round| row.cycles[round]).collect::<Vec<_>>();
         writeln!(
             out,
             "\n{} of {} rounds kept; a random load took {usual:.0} cycles ({least:.0} to {greatest:.0})",
@@ -44,15 +61,20 @@ impl Table {
         )?;
         writeln!(
             out,
-            "\n{:<36} {:>8} {:>8} {:>8} {:>13}",
-            "cycles a packet", "median", "least", "greatest", "x testpmd io"
+            "\n{:<48} {:>7} {:>7} {:>8}  {:>5}",
+            "cycles a packet", "median", "least", "greatest", "ratio"
         )?;
-        let io = self.rows.first().map(|(_, values)| of(values)).unwrap_or_default();
-        for (name, values) in &self.rows {
-            let values = of(values);
-            let ratios: Vec<f64> = values.iter().zip(&io).map(|(v, io)| v / io).collect();
-            let ((median, least, greatest), (ratio, ..)) = (spread(&values), spread(&ratios));
-            writeln!(out, "{name:<36} {median:>8.1} {least:>8.1} {greatest:>8.1} {ratio:>13.1}")?;
+        for row in &self.rows {
+            let (median, least, greatest) = spread(&of(row));
+            write!(out, "{:<48} {median:>7.1} {least:>7.1} {greatest:>8.1}", row.name)?;
+            let reference =
+                self.rows.iter().find(|other| Some(&other.name) == row.reference.as_ref());
+            if let Some(reference) = reference {
+                let pairs = of(row).into_iter().zip(of(reference));
+                let ratios: Vec<f64> = pairs.map(|(cycles, other)| cycles / other).collect();
+                write!(out, "  {:>5.2} x {}", spread(&ratios).0, reference.name)?;
+            }
+            writeln!(out)?;
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! A real worker on real ports, with a harness at the other end of the wires.
+//! A real worker, its rings and its tables; and one on ports whose other end a harness holds, which
+//! takes part in signaling.
 //!
 //! ```text
 //!              net_ring0 (access)                      net_ring1 (core)
@@ -20,18 +21,16 @@ use anchord::dpdk::port::{Queues, Spread, SpreadBy};
 use anchord::dpdk::{Eal, Mbuf, Mempool, Port, PortConfig, RxQueue, TscClock, TxQueue};
 use anchord::nic::{Burst, TxQueue as _};
 use anchord::sync::ring::{Consumer, Producer, ring};
-use anchord::sync::seq::{AppliedReader, Seq, applied};
+use anchord::sync::seq::{AppliedReader, AppliedWriter, Seq, applied};
 use anchord::time::Instant;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// Buffers in the pool: more than the second-level cache holds.
 pub(crate) const MBUFS: u32 = 16_383;
 
-/// Frames that a `net_ring` device holds at most.
-pub(crate) const WIRE_LEN: usize = 1023;
-
-/// Access and core port of each rig.
-pub(crate) const DEVICES: [[&str; 2]; 2] = [["net_ring0", "net_ring1"], ["net_ring2", "net_ring3"]];
+/// Access and core port.
+pub(crate) const DEVICES: [&str; 2] = ["net_ring0", "net_ring1"];
 
 const RING_LEN: usize = 4096;
 
@@ -73,19 +72,59 @@ pub(crate) struct Rig {
 
 /// Changes for a worker, without a control core.
 pub(crate) struct Publisher {
-    links: Links,
+    pub(crate) updates: Sequenced,
+    applied: AppliedReader,
+}
+
+/// Numbers changes.
+pub(crate) struct Sequenced {
+    ring: Producer<Update>,
     seq: u64,
 }
 
-/// EAL for this process, on one CPU.
-pub(crate) fn eal(cpu: usize, huge: bool) -> Result<Eal, Box<dyn std::error::Error>> {
+/// EAL for this process, on one CPU, with these arguments besides.
+pub(crate) fn eal(
+    cpu: usize,
+    huge: bool,
+    devices: &[&str],
+) -> Result<Eal, Box<dyn std::error::Error>> {
     let lcores = format!("0@{cpu}");
     let prefix = format!("--file-prefix=anchord-bench-{}", std::process::id());
     let memory = if huge { "--in-memory" } else { "--no-huge" };
-    let common = ["-m", "256", "--no-pci", "--no-telemetry", "--log-level", "lib.*:warning"];
-    let devices: Vec<&str> = DEVICES.iter().flatten().flat_map(|d| ["--vdev", d]).collect();
-    let args = [&common[..], &devices, &[memory, &prefix, "--lcores", &lcores]].concat();
+    let common = ["-m", "128", "--no-pci", "--no-telemetry", "--log-level", "lib.*:warning"];
+    let args = [&common[..], devices, &[memory, &prefix, "--lcores", &lcores]].concat();
     Ok(Eal::init(&args)?)
+}
+
+/// All rings of a worker without peers, and what it says by how far it is.
+pub(crate) fn rings() -> (WorkerRings<Mbuf>, AppliedWriter, Links) {
+    let (updates, worker_updates) = ring(RING_LEN);
+    let (injects, worker_injects) = ring(RING_LEN);
+    let (worker_signaling, signaling) = ring(RING_LEN);
+    let (worker_reports, reports) = ring(RING_LEN);
+    let (applied_writer, applied) = applied();
+    let rings = WorkerRings {
+        updates: worker_updates,
+        injects: worker_injects,
+        signaling: worker_signaling,
+        reports: worker_reports,
+        handoff_in: Vec::new(),
+        handoff_out: vec![None],
+    };
+    (rings, applied_writer, Links { updates, injects, signaling, reports, applied })
+}
+
+/// The only worker.
+pub(crate) fn worker_config(limits: Limits, lma_ipv4: Option<Ipv4Addr>) -> WorkerConfig {
+    WorkerConfig {
+        id: WorkerId(0),
+        steering: Steering::new(1),
+        lma: AnchorAddr(scene::LMA),
+        lma_ipv4,
+        local: Vec::new(),
+        vlans: Vec::new(),
+        limits,
+    }
 }
 
 impl Rig {
@@ -99,34 +138,13 @@ impl Rig {
         let (access, access_wire) = Self::port(eal, &pool, access, true)?;
         let (core, core_wire) = Self::port(eal, &pool, core, false)?;
 
-        let (updates, worker_updates) = ring(RING_LEN);
-        let (injects, worker_injects) = ring(RING_LEN);
-        let (worker_signaling, signaling) = ring(RING_LEN);
-        let (worker_reports, reports) = ring(RING_LEN);
-        let (applied_writer, applied_reader) = applied();
+        let (rings, applied, links) = rings();
         let counters = Arc::new(WorkerCounters::default());
-        let config = WorkerConfig {
-            id: WorkerId(0),
-            steering: Steering::new(1),
-            lma: AnchorAddr(scene::LMA),
-            lma_ipv4: None,
-            local: Vec::new(),
-            vlans: Vec::new(),
-            limits: Limits { entries_max, tunnels_max: MAGS as usize },
-        };
-        let rings = WorkerRings {
-            updates: worker_updates,
-            injects: worker_injects,
-            signaling: worker_signaling,
-            reports: worker_reports,
-            handoff_in: Vec::new(),
-            handoff_out: vec![None],
-        };
-        let worker =
-            Worker::new(config, vec![access, core], rings, applied_writer, Arc::clone(&counters));
+        let limits = Limits { entries_max, tunnels_max: MAGS as usize };
+        let config = worker_config(limits, None);
+        let worker = Worker::new(config, vec![access, core], rings, applied, Arc::clone(&counters));
         let wires = [access_wire, core_wire];
-        let rig = Self { worker, counters, wires, clock: TscClock::new(eal), pool };
-        Ok((rig, Links { updates, injects, signaling, reports, applied: applied_reader }))
+        Ok((Self { worker, counters, wires, clock: TscClock::new(eal), pool }, links))
     }
 
     fn port(
@@ -185,32 +203,35 @@ impl Rig {
 
 impl Publisher {
     /// The first to use these ends.
-    pub(crate) fn new(links: Links) -> Self {
-        Self { links, seq: 0 }
+    pub(crate) fn new(ring: Producer<Update>, applied: AppliedReader) -> Self {
+        Self { updates: Sequenced { ring, seq: 0 }, applied }
     }
 
-    /// Lets the worker apply changes.
+    /// Lets a worker apply changes, by `turn`.
     pub(crate) fn apply(
         &mut self,
-        rig: &mut Rig,
         changes: impl IntoIterator<Item = Change>,
+        mut turn: impl FnMut() -> usize,
     ) -> Result<(), String> {
         for change in changes {
-            self.seq += 1;
-            let mut update = Update { seq: Seq(self.seq), change };
-            while let Err(back) = self.links.updates.push(update) {
-                update = back;
-                rig.worker.poll(rig.now());
+            while !self.updates.push(change) {
+                turn();
             }
         }
-        while self.links.applied.load() < Seq(self.seq) {
-            if rig.worker.poll(rig.now()) == 0 {
-                return Err(format!(
-                    "the worker stopped at update {:?}",
-                    self.links.applied.load()
-                ));
+        while self.applied.load() < Seq(self.updates.seq) {
+            if turn() == 0 {
+                return Err(format!("the worker stopped at update {:?}", self.applied.load()));
             }
         }
         Ok(())
+    }
+}
+
+impl Sequenced {
+    /// `false`, and no change, if the ring is full.
+    pub(crate) fn push(&mut self, change: Change) -> bool {
+        let done = self.ring.push(Update { seq: Seq(self.seq + 1), change }).is_ok();
+        self.seq += u64::from(done);
+        done
     }
 }
