@@ -1,30 +1,31 @@
-//! Any sequence of events through the anchor's pure core: well-formed updates with any values, and
-//! updates with any options at all.
+//! Any sequence of events through the anchor's pure core: well-formed messages with any values and
+//! options, some authenticated, answers to what it sent and asked, operator's commands and pauses.
 //!
 //! ```text
-//!  | op | operands ... | op | operands ...        a byte each; what is missing at the end is zero
+//!  | choices | op | operands ... | op | operands ...      a byte each; what is missing is zero
 //! ```
 
-use anchord::addr::{AnchorAddr, CustomerPrefix, HomePrefix, MnId};
+#[path = "core/message.rs"]
+mod message;
+#[path = "core/setup.rs"]
+mod setup;
+
+use anchord::addr::{CustomerId, CustomerPrefix, GreKeys, TunnelPath};
 use anchord::mobility::Lma;
 use anchord::mobility::action::{Action, Publication};
 use anchord::mobility::binding::BceState;
-use anchord::mobility::config::{LmaConfig, MagConfig, PeerConfig, Policy, PoolConfig, Profile};
 use anchord::mobility::event::Event;
-use anchord::mobility::message::{OwnedOptions, Transport, UpdateMsg};
-use anchord::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
-use anchord::wire::mh::{
-    AccessTech, BaFlags, BindingUpdate, BuFlags, HandoffIndicator, MessageData, MobilityOption,
-    SeqNo,
-};
-use std::collections::{BTreeMap, HashSet};
-use std::net::Ipv6Addr;
-
-const LMA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 1);
-const BINDINGS_MAX: usize = 6;
+use anchord::mobility::message::{PeerBody, PeerMsg};
+use anchord::mobility::question::{PolicyQuestion, QuestionId};
+use anchord::time::{Duration, Instant, MobTimestamp, Now};
+use anchord::wire::mh::{BaFlags, MessageData};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 /// One timer call does a bounded part; so many calls are more than all bindings and waits need.
 const TIMEOUTS_MAX: usize = 1000;
+
+/// Messages and questions of the anchor that can still be answered.
+const UNANSWERED_MAX: usize = 4;
 
 /// The operands.
 struct Input<'a>(&'a [u8]);
@@ -41,222 +42,193 @@ impl Input<'_> {
     }
 }
 
+/// Keeps the latest.
+fn remember<T: Clone>(queue: &mut VecDeque<T>, new: &T) {
+    if queue.len() == UNANSWERED_MAX {
+        queue.pop_front();
+    }
+    queue.push_back(new.clone());
+}
+
 /// Runs the events and checks what must hold after each.
 pub(crate) fn run(bytes: &[u8]) {
-    let mut lma = Lma::new(config());
-    let mut now = Now {
-        mono: Instant(1_000_000_000),
-        wall: MobTimestamp::from_unix(Duration::from_secs(1_700_000_000)),
-    };
     let mut input = Input(bytes);
-    let mut forwarding = Forwarding::new();
+    let mut world = World::new(&mut input);
     while !input.0.is_empty() {
-        let mut actions = Vec::new();
-        let event = match input.below(8) {
-            0..=3 => Some(Event::Pbu(update(&mut input, now))),
-            4 => raw_update(&mut input).map(Event::Pbu),
-            5 => {
-                let prefix = (input.below(2) == 1).then(|| prefix(&mut input));
-                node(&mut input).map(|mn_id| Event::AdminDelete { mn_id, prefix })
+        let op = input.below(16);
+        let event = world.event(op, &mut input);
+        world.step(event);
+    }
+    for _ in 0..TIMEOUTS_MAX {
+        if !world.lma.is_sweeping() {
+            return;
+        }
+        world.step(Some(Event::Sweep));
+    }
+    panic!("a sweep that never ends");
+}
+
+/// The anchor, and what the world around it remembers.
+struct World {
+    lma: Lma,
+    now: Now,
+    forwarding: Forwarding,
+    unanswered: VecDeque<PeerMsg>,
+    questions: VecDeque<PolicyQuestion>,
+}
+
+/// Where the workers send a prefix: into a tunnel, or nowhere.
+type Forwarding = BTreeMap<CustomerPrefix, Option<(TunnelPath, GreKeys)>>;
+
+impl World {
+    fn new(input: &mut Input<'_>) -> Self {
+        Self {
+            lma: Lma::new(setup::config(input)),
+            now: Now {
+                mono: Instant(1_000_000_000),
+                wall: MobTimestamp::from_unix(Duration::from_secs(1_700_000_000)),
+            },
+            forwarding: Forwarding::new(),
+            unanswered: VecDeque::new(),
+            questions: VecDeque::new(),
+        }
+    }
+
+    /// What happens next; `None`: only time passes, or the bytes make no event.
+    fn event(&mut self, op: u8, input: &mut Input<'_>) -> Option<Event> {
+        Some(match op {
+            0..=5 => Event::Pbu(message::update(input, self.now)),
+            6 => Event::Pbu(message::raw_update(input)?),
+            7 => Event::Busy(message::update(input, self.now)),
+            8 => Event::Peer(message::peer(input)?),
+            9 => Event::Peer(message::answer(input, &self.unanswered.pop_front()?)),
+            10 => {
+                let (asked, home) = match self.questions.pop_front() {
+                    Some(question) => (question.id, question.home),
+                    None => (QuestionId(input.below(4).into()), CustomerId(0)),
+                };
+                let again = QuestionId(asked.0.saturating_sub(1));
+                let question = if input.below(8) == 7 { again } else { asked };
+                Event::Policy { question, answer: setup::policy_answer(input, home) }
             }
-            6 if input.below(2) == 0 => Some(Event::MagAdd(mag(&mut input))),
-            6 => Some(Event::MagDel(mag(&mut input))),
+            11 => {
+                let prefix = (input.below(2) == 1).then(|| setup::prefix(input));
+                Event::AdminDelete { mn_id: setup::node(input), prefix }
+            }
+            12 => {
+                let mag = setup::mag_address(setup::mag(input));
+                match input.below(3) {
+                    0 => Event::MagAdd(mag),
+                    1 => Event::MagDel(mag),
+                    _ => Event::MagRevoke(mag),
+                }
+            }
+            13 => {
+                let restart_counter = input.below(3).into();
+                Event::Start { restart_counter, state_lost: input.below(2) == 1 }
+            }
+            14 => Event::Sweep,
             _ => {
                 let step = Duration::from_millis(u64::from(input.byte()) * 250);
-                now.mono = now.mono + step;
-                now.wall = MobTimestamp::from_unix(now.wall.to_unix() + step);
-                None
+                self.now.mono = self.now.mono + step;
+                self.now.wall = MobTimestamp::from_unix(self.now.wall.to_unix() + step);
+                return None;
             }
-        };
+        })
+    }
+
+    fn step(&mut self, event: Option<Event>) {
+        let mut actions = Vec::new();
         for _ in 0..TIMEOUTS_MAX {
-            if lma.poll_timeout().is_none_or(|due| due > now.mono) {
+            if !self.is_due() {
                 break;
             }
-            lma.handle_timeout(now, &mut actions);
+            self.lma.handle_timeout(self.now, &mut actions);
         }
-        assert!(lma.poll_timeout().is_none_or(|due| due > now.mono), "a timer that never rests");
+        assert!(!self.is_due(), "a timer that never rests");
         if let Some(event) = event {
-            lma.handle(event, now, &mut actions);
+            let before = actions.len();
+            let is_busy = matches!(event, Event::Busy(_));
+            self.lma.handle(event, self.now, &mut actions);
+            if is_busy {
+                let of_event = &actions[before..];
+                let changes = |a: &Action| matches!(a, Action::Publish(_) | Action::Persist(_));
+                assert!(
+                    !of_event.iter().any(changes),
+                    "a refusal for want of time changed something"
+                );
+            }
         }
-        check(&lma, &actions);
-        publish(&actions, &mut forwarding);
-        assert_eq!(forwarding, expected(&lma), "the workers know other than the cache");
+        for action in &actions {
+            self.perform(action);
+        }
+        self.check();
     }
-}
 
-/// Where the workers send a prefix: to a gateway, or nowhere.
-type Forwarding = BTreeMap<CustomerPrefix, Option<Ipv6Addr>>;
+    fn is_due(&self) -> bool {
+        self.lma.poll_timeout().is_some_and(|due| due <= self.now.mono)
+    }
 
-fn publish(actions: &[Action], forwarding: &mut Forwarding) {
-    for action in actions {
+    fn perform(&mut self, action: &Action) {
         match action {
-            Action::Publish(Publication::Forward(prefix, path, _)) => {
-                forwarding.insert(*prefix, Some(path.remote));
+            Action::Publish(Publication::Forward(prefix, path, keys)) => {
+                self.forwarding.insert(*prefix, Some((*path, *keys)));
             }
             Action::Publish(Publication::Hold(prefix)) => {
-                forwarding.insert(*prefix, None);
+                self.forwarding.insert(*prefix, None);
             }
             Action::Publish(Publication::Withdraw(prefix)) => {
-                assert!(forwarding.remove(prefix).is_some(), "{prefix} was not known");
+                assert!(self.forwarding.remove(prefix).is_some(), "{prefix} was not known");
             }
-            Action::Persist(_)
-            | Action::Reply { .. }
-            | Action::Send { .. }
-            | Action::AskPolicy(_)
-            | Action::Audit(_) => {}
+            Action::Reply { ack, held } => {
+                assert!(ack.ack.flags.contains(BaFlags::P));
+                assert!(ack.ack.status.is_accepted() || !held, "a refusal need not wait");
+                let mut buf = vec![0; ack.ack.buffer_len(ack.options.options())];
+                // Longer than any Mobility Header: the control loop counts and drops it.
+                let _ = ack.ack.emit(ack.options.options(), ack.src, ack.dst, &mut buf);
+            }
+            Action::Send { msg, .. } => {
+                let (options, mut buf) = (msg.options.options(), [0; 2048]);
+                match &msg.body {
+                    PeerBody::Bri(m) => m.emit(options, msg.src, msg.dst, &mut buf),
+                    PeerBody::Bra(m) => m.emit(options, msg.src, msg.dst, &mut buf),
+                    PeerBody::Heartbeat(m) => m.emit(options, msg.src, msg.dst, &mut buf),
+                    PeerBody::BindingError(m) => m.emit(options, msg.src, msg.dst, &mut buf),
+                }
+                .expect("short enough for a Mobility Header");
+                remember(&mut self.unanswered, msg);
+            }
+            Action::AskPolicy(question) => remember(&mut self.questions, question),
+            Action::Persist(_) | Action::Audit(_) => {}
         }
     }
-}
 
-/// What the cache says of forwarding.
-fn expected(lma: &Lma) -> Forwarding {
-    let (rows, _) = lma.cache().page(0, usize::MAX);
-    let to = rows.map(|(_, b)| {
-        let coa = (b.state == BceState::Active).then_some(b.proxy_coa.0);
-        b.hnp.iter().map(move |prefix| (*prefix, coa))
-    });
-    to.flatten().map(|(p, coa)| (p.into(), coa)).collect()
-}
-
-fn check(lma: &Lma, actions: &[Action]) {
-    assert!(lma.cache().len() <= BINDINGS_MAX);
-    let mut held = HashSet::new();
-    for n in 0..=u8::MAX {
-        let Some(mn_id) = name(n % 4).filter(|_| n < 4) else { break };
-        for bce in lma.cache().of_node(&mn_id) {
-            assert!(!bce.hnp.is_empty(), "a binding without a prefix");
-            for prefix in &bce.hnp {
-                assert!(held.insert(*prefix), "{prefix} is held twice");
-                assert_eq!(lma.cache().by_prefix((*prefix).into()).map(|b| b.id), Some(bce.id));
+    /// What holds at any time.
+    fn check(&self) {
+        let cache = self.lma.cache();
+        assert!(cache.len() <= setup::BINDINGS_MAX && cache.prefixes() <= setup::PREFIXES_MAX);
+        let (mut expected, mut keys, mut of_customer) = (Forwarding::new(), HashSet::new(), 0);
+        for (_, bce) in cache.page(0, usize::MAX).0 {
+            assert!(bce.prefixes().next().is_some(), "a binding without an address");
+            of_customer += usize::from(bce.customer.0 == 1);
+            let uplink = bce.gre_keys.uplink;
+            assert!(uplink.is_none_or(|key| keys.insert(key)), "a GRE key of two sessions");
+            for prefix in bce.prefixes() {
+                assert_eq!(cache.by_prefix(prefix).map(|b| b.id), Some(bce.id));
+                let path = (bce.state == BceState::Active).then(|| self.path(prefix));
+                if let Some((path, keys)) = path {
+                    assert_eq!(path.remote, bce.proxy_coa.0, "a tunnel to another gateway");
+                    assert_eq!((path.encap, keys), (bce.encap, bce.keys_in_use()));
+                }
+                assert!(expected.insert(prefix, path).is_none(), "{prefix} is held twice");
             }
         }
+        assert!(of_customer <= setup::CUSTOMER_BINDINGS_MAX);
+        assert_eq!(self.forwarding, expected, "the workers know other than the cache");
     }
-    for action in actions {
-        if let Action::Reply { ack, held } = action {
-            assert!(ack.ack.flags.contains(BaFlags::P));
-            assert!(ack.ack.status.is_accepted() || !held, "a refusal need not wait");
-            let mut buf = vec![0; ack.ack.buffer_len(ack.options.options())];
-            // Longer than any Mobility Header: the control loop counts and drops it.
-            let _ = ack.ack.emit(ack.options.options(), ack.src, ack.dst, &mut buf);
-        }
-    }
-}
 
-/// Two of four gateways may do anything, one only with one node, one nothing.
-fn config() -> LmaConfig {
-    let mag_config = |n, authorized, nodes: &[&str]| MagConfig {
-        authorized,
-        nodes: nodes.iter().map(|n| (*n).to_owned()).collect(),
-        peer: PeerConfig { heartbeat: true, revocation: true, revocation_identity: name(n) },
-        ..MagConfig::new(mag_address(n))
-    };
-    let profile = |prefixes| Profile { prefixes, ..Profile::ipv6(0, Duration::from_secs(60)) };
-    let mut policy = Policy::new(Some(profile(1)));
-    if let (Some(two), Some(disabled)) = (name(1), name(2)) {
-        policy.insert(two, profile(2), &[]);
-        policy.insert(disabled, Profile { enabled: false, ..profile(1) }, &[]);
+    fn path(&self, prefix: CustomerPrefix) -> (TunnelPath, GreKeys) {
+        let path = self.forwarding.get(&prefix).copied().flatten();
+        path.unwrap_or_else(|| panic!("{prefix} is not forwarded"))
     }
-    LmaConfig {
-        pools: vec![PoolConfig::new(pool(), 64)],
-        mags: vec![
-            mag_config(0, true, &[]),
-            mag_config(1, true, &[]),
-            mag_config(2, true, &["mn0@example.org"]),
-            mag_config(3, false, &[]),
-        ],
-        max_bindings: BINDINGS_MAX,
-        ..LmaConfig::new(AnchorAddr(LMA), policy)
-    }
-}
-
-fn pool() -> HomePrefix {
-    HomePrefix::truncating(Ipv6Addr::new(0x2001, 0xdb8, 0xa000, 0, 0, 0, 0, 0), 61)
-        .expect("a length below 129")
-}
-
-fn mag_address(n: u8) -> Ipv6Addr {
-    Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, u16::from(n) + 0x10)
-}
-
-fn mag(input: &mut Input<'_>) -> Ipv6Addr {
-    mag_address(input.below(5))
-}
-
-fn name(n: u8) -> Option<MnId> {
-    MnId::nai(&format!("mn{n}@example.org"))
-}
-
-fn node(input: &mut Input<'_>) -> Option<MnId> {
-    name(input.below(4))
-}
-
-/// One of the pool's nine nearest, some outside of it; or `ALL_ZERO`.
-fn prefix(input: &mut Input<'_>) -> HomePrefix {
-    let n = input.below(12);
-    let (bits, len) = match n {
-        0..=8 => (pool().bits() + (u128::from(n) << 64), 64),
-        9 => (pool().bits(), 61),
-        10 => (pool().bits(), 128),
-        _ => (0, 0),
-    };
-    HomePrefix::truncating(Ipv6Addr::from(bits), len).expect("a length below 129")
-}
-
-/// An update with these fields; each option may be there or not.
-fn update(input: &mut Input<'_>, now: Now) -> UpdateMsg {
-    let present = input.byte();
-    let id = format!("mn{}@example.org", input.below(4));
-    let link_layer = [2, 0, 0, 0, 0, input.below(3)];
-    let mut options = Vec::new();
-    // Mostly there: an update without it ends at once.
-    if present & 0x03 != 0x03 {
-        options.push(MobilityOption::MnId(MnId::NAI, id.as_bytes()));
-    }
-    for _ in 0..match present & 0x0c {
-        0x0c => 0,
-        0x08 => 2,
-        _ => 1,
-    } {
-        options.push(MobilityOption::HomeNetworkPrefix(prefix(input)));
-    }
-    if present & 0x10 == 0 {
-        let hint = HandoffIndicator(input.below(7));
-        options.push(MobilityOption::HandoffIndicator(hint));
-        options.push(MobilityOption::AccessTech(AccessTech(input.below(3))));
-    }
-    if present & 0x20 != 0 {
-        options.push(MobilityOption::MnLinkLayerId(&link_layer));
-    }
-    if present & 0x40 != 0 {
-        let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(input.below(3)));
-        options.push(MobilityOption::LinkLocal(address));
-    }
-    if present & 0x80 != 0 {
-        // Around the edges of the window: 128 steps of 1/256 s before, and after.
-        let skew = (u64::from(input.byte()) << 8).wrapping_sub(128 << 8);
-        options.push(MobilityOption::Timestamp(MobTimestamp(now.wall.0.wrapping_add(skew))));
-    }
-    let seq = SeqNo(u16::from(input.byte()) << 8 | 0x42);
-    let lifetime = Lifetime(u16::from(input.below(20)));
-    let flags = BuFlags::A | BuFlags::P;
-    UpdateMsg {
-        src: mag(input),
-        dst: LMA,
-        transport: Transport::Ipv6,
-        update: BindingUpdate { seq, flags, lifetime },
-        options: OwnedOptions::from_options(&options[..]).expect("short options"),
-        header: Box::default(),
-    }
-}
-
-/// An update whose options are the next bytes, if those are options.
-fn raw_update(input: &mut Input<'_>) -> Option<UpdateMsg> {
-    let src = mag(input);
-    let len = usize::from(input.byte()).min(input.0.len());
-    let (options, rest) = input.0.split_at(len);
-    input.0 = rest;
-    let update = BindingUpdate { flags: BuFlags(0x8200), ..BindingUpdate::default() };
-    let options = OwnedOptions::try_from(options.to_vec()).ok()?;
-    let header = Box::default();
-    Some(UpdateMsg { src, dst: LMA, transport: Transport::Ipv6, update, options, header })
 }
