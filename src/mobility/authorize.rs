@@ -159,15 +159,17 @@ impl MagTable {
         heard.map(|(&address, _)| address)
     }
 
-    /// The gateway whose messages come from this address: the one of that address, or one that is
-    /// reached there.
-    pub(crate) fn peer_at(&self, address: Ipv6Addr) -> Option<Ipv6Addr> {
+    /// The ends of tunnels whose gateway's messages come from this address: all that are reached
+    /// there, for a gateway may have several (RFC 7389); without any the address itself.
+    pub(crate) fn peers_at(&self, address: Ipv6Addr) -> Vec<Ipv6Addr> {
         let reached = |m: &Mag| m.peer.contact().is_some_and(|c| c.remote == address);
-        if self.0.get(&address).is_some_and(|m| m.peer.contact().is_none() || reached(m)) {
-            return Some(address);
+        let there = self.0.iter().filter(|(_, m)| reached(m));
+        let mut found: Vec<Ipv6Addr> = there.map(|(&a, _)| a).collect();
+        if found.is_empty() && self.knows(address) {
+            found.push(address);
         }
-        let there = self.0.iter().find(|(_, m)| reached(m));
-        there.map(|(&a, _)| a).or_else(|| self.knows(address).then_some(address))
+        found.sort_unstable();
+        found
     }
 
     fn forget_if_unused(&mut self, address: Ipv6Addr) {

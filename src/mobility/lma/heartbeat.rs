@@ -101,15 +101,18 @@ impl Lma {
             MobilityOption::RestartCounter(n) => Some(n),
             _ => None,
         });
-        let Some(address) = self.mags.peer_at(msg.src) else { return };
-        let Some(peer) = self.mags.peer_mut(address) else { return };
-        match peer.answer(heartbeat, counter, now.mono) {
-            Answer::Alive => {}
-            Answer::Stray => note(AuditKind::Ignored(Ignored::Stray), msg, actions),
-            Answer::Restarted(since) => {
+        let mut stray = true;
+        for address in self.mags.peers_at(msg.src) {
+            let Some(peer) = self.mags.peer_mut(address) else { continue };
+            let answer = peer.answer(heartbeat, counter, now.mono);
+            stray &= answer == Answer::Stray;
+            if let Answer::Restarted(since) = answer {
                 note(AuditKind::PeerRestarted, msg, actions);
                 self.sweeps.begin(ProxyCoa(address), since, AuditKind::Lost, None);
             }
+        }
+        if stray {
+            note(AuditKind::Ignored(Ignored::Stray), msg, actions);
         }
     }
 

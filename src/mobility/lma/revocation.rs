@@ -163,14 +163,12 @@ impl Lma {
         }
     }
 
-    /// Where the messages about a session go to (8.1): its Proxy-CoA. Over IPv4 the addresses and
-    /// ports are those of its registration (4).
+    /// Where the messages about a session go to: its Proxy-CoA (8.1), unless that is only the end of
+    /// its tunnel: then its gateway's address for signaling (RFC 7389 2.2). Over IPv4 the addresses
+    /// and ports are those of its registration (4).
     pub(super) fn contact(&self, bce: &Bce) -> Contact {
-        let over_ipv6 =
-            bce.transport == Transport::Ipv6 && bce.proxy_coa.0.to_ipv4_mapped().is_none();
-        let remote = if over_ipv6 { bce.proxy_coa.0 } else { bce.mag };
-        let local = self.local_end(ProxyCoa(remote));
-        Contact { local, remote, transport: bce.transport }
+        let local = self.local_end(ProxyCoa(bce.mag));
+        Contact { local, remote: bce.mag, transport: bce.transport }
     }
 
     /// Sends an indication; `false` if the gateway does not take part in revocation, or too many
@@ -289,8 +287,9 @@ impl Lma {
         actions: &mut Vec<Action>,
     ) {
         let unknown_type = error.status == BindingError::UNKNOWN_MH_TYPE;
-        let peer = self.mags.peer_mut(msg.src).filter(|_| unknown_type);
-        if peer.is_some_and(Peer::refuses_heartbeats) {
+        let asked = if unknown_type { self.mags.peers_at(msg.src) } else { Vec::new() };
+        let refuses = |a| self.mags.peer_mut(a).is_some_and(Peer::refuses_heartbeats);
+        if asked.into_iter().any(refuses) {
             return note(AuditKind::HeartbeatUnsupported, msg, actions);
         }
         if !unknown_type || self.revocations.at(msg.src).is_none() {
