@@ -69,7 +69,7 @@ tunnel_packets() { # tunnel_packets device rx|tx: by the guest's kernel
 pings_both_ways() { # pings_both_ways device filter-of-uplink-frames filter-of-downlink-frames
     local packets=$((2 * PINGS)) up=$2 down=$3 ip=ip cn=$CN_IPV4 counts
     [[ $node != *:* ]] || ip=ipv6 cn=$CN
-    counts=("$(binding_count)" "$(worker_count)" "$(tunnel_packets "$1" tx)" "$(tunnel_packets "$1" rx)")
+    counts=("$(binding_count $ip)" "$(worker_count)" "$(tunnel_packets "$1" tx)" "$(tunnel_packets "$1" rx)")
     capture access anchor access-dpdk
     capture cn cn eth0 "(icmp or icmp6) and host $node"
     in_node ping -c $PINGS -i 0.2 -s $PING_BYTES "$cn" || fail "cn does not answer the node"
@@ -80,15 +80,17 @@ pings_both_ways() { # pings_both_ways device filter-of-uplink-frames filter-of-d
     equal "downlink frames on the wire" "$(count_frames access "$down && $ip.dst == $node")" $packets
     equal "packets at cn" "$(count_frames cn "$ip.src == $node") $(count_frames cn "$ip.dst == $node")" \
         "$packets $packets"
-    # The counters of a binding are those of its prefixes.
-    [[ $ip != ipv6 ]] ||
-        equal "the binding's count of both directions" $(($(binding_count) - counts[0])) $((2 * packets))
+    equal "the binding's count of both directions" $(($(binding_count $ip) - counts[0])) $((2 * packets))
     at_least "frames that workers sent" $(($(worker_count) - counts[1])) $((2 * packets))
     equal "the guest's count up" $(($(tunnel_packets "$1" tx) - counts[2])) $packets
     equal "the guest's count down" $(($(tunnel_packets "$1" rx) - counts[3])) $packets
 }
 
-binding_count() { binding '[.counters[] | .uplink_packets + .downlink_packets] | add'; }
+# A binding's counters are those of its prefixes in their order, then of its IPv4 home address.
+binding_count() { # binding_count ip|ipv6
+    binding "(.hnp | length) as \$n | if \"$1\" == \"ipv6\" then .counters[:\$n] else .counters[\$n:] end |
+        map(.uplink_packets + .downlink_packets) | add"
+}
 worker_count() { ctl worker show | jq 'map(.tx_packets) | add'; }
 
 # A TCP connection in each direction carries a file whole: full-sized segments, and what Packet Too Big
