@@ -159,11 +159,13 @@ class Test:
     def acknowledgement(self, frame):
         status = int(frame.first("mip6.ba.status"))
         name = frame.first("mip6.mnid.identifier") or ""
-        self.answers[destination(frame), name, status if status >= REFUSED else 0] += 1
+        asked = self.updates[destination(frame), frame.first("mip6.ba.seqnr")]
+        # The log names who serves the node now: where its tunnel ends.
+        mag = care_of(asked[-1]) if asked and status < REFUSED else destination(frame)
+        self.answers[mag, name, status if status >= REFUSED else 0] += 1
         if status < REFUSED:
             self.prefixes |= prefixes(frame)
             self.link_local |= set(frame.all("mip6.lila_lla"))
-        asked = self.updates[destination(frame), frame.first("mip6.ba.seqnr")]
         if not asked:
             return ["an acknowledgement of an update that nobody sent"]
         self.waiting.discard(care_of(asked[-1]))

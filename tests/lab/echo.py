@@ -10,6 +10,7 @@ prints "answered", or "nothing" if no reply came in time or in another way than 
 import argparse
 import logging
 import socket
+import struct
 import time
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
@@ -26,7 +27,8 @@ def arguments():
     p.add_argument("--dst", required=True, help="the anchor's")
     p.add_argument("--inner-src", required=True)
     p.add_argument("--inner-dst", required=True)
-    p.add_argument("--encap", choices=["ip", "gre", "udp"], default="ip")
+    p.add_argument("--encap", choices=["ip", "gre", "udp", "udp-gre"], default="ip")
+    p.add_argument("--longer", type=int, default=0, help="bytes that the TLV-header claims too many")
     p.add_argument("--uplink-key", type=int)
     p.add_argument("--downlink-key", type=int)
     p.add_argument("--wait", type=float, default=3.0, help="seconds")
@@ -50,17 +52,27 @@ def protocol(a):
 
 
 def tunneled(a, inner):
-    """The payload of the outer IP header."""
-    if a.encap != "gre":
+    """The payload of the outer IP or UDP header."""
+    if "gre" not in a.encap:
         return bytes(inner)
     key = {} if a.uplink_key is None else {"key_present": 1, "key": a.uplink_key}
-    return bytes(GRE(proto=0x86DD if ":" in a.inner_src else 0x0800, **key) / inner)
+    gre = bytes(GRE(proto=0x86DD if ":" in a.inner_src else 0x0800, **key) / inner)
+    return tlv(len(gre) + a.longer) + gre if a.encap == "udp-gre" else gre
+
+
+def tlv(length):
+    """The TLV-header before so much of GRE (RFC 5845 7.2)."""
+    return struct.pack("!BBH", 0, NH_GRE, length)
 
 
 def from_tunnel(a, payload):
     """The inner packet, or None if it did not come as it should."""
-    if a.encap != "gre":
+    if "gre" not in a.encap:
         return payload
+    if a.encap == "udp-gre":
+        header, payload = payload[:4], payload[4:]
+        if header != tlv(len(payload)):
+            return None
     gre = GRE(payload)
     key = gre.key if gre.key_present else None
     return bytes(gre.payload) if key == a.downlink_key else None
@@ -68,7 +80,7 @@ def from_tunnel(a, payload):
 
 def sockets(a):
     """What sends a payload, and what receives one."""
-    if a.encap == "udp":
+    if a.encap.startswith("udp"):
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         s.bind((a.src, TUNNEL_PORT))
         s.connect((a.dst, TUNNEL_PORT))

@@ -27,7 +27,7 @@ MN_ID, HNP, HANDOFF, ATT, LL_ID, LINK_LOCAL, TIMESTAMP = 8, 22, 23, 24, 25, 26, 
 GRE_KEY, IPV4_REQUEST, IPV4_REPLY, IPV4_ROUTER = 33, 36, 37, 38
 NH_MOBILITY, BU, BA = 135, 5, 6
 UDP_PORT = 5436
-FLAG_A, FLAG_P, FLAG_F = 0x8000, 0x0200, 0x0100
+FLAG_A, FLAG_P, FLAG_F, FLAG_T = 0x8000, 0x0200, 0x0100, 0x0080
 IPV6_HEADER_LEN = 40
 HOP_LIMIT = 63  # tells its messages from those of anchor-mag: tests/lab/dissect_rules.py
 
@@ -41,6 +41,7 @@ def arguments():
     p.add_argument("--ipv4", help="IPv4 home address with its length, 0.0.0.0/0 asks for one")
     p.add_argument("--gre-key", type=int, help="for the downlink; 0 asks for GRE without keys")
     p.add_argument("--force-udp", action="store_true")
+    p.add_argument("--tlv", action="store_true", help="asks for the TLV-header in UDP")
     p.add_argument("--handoff", type=int, default=1)
     p.add_argument("--att", type=int, default=4)
     p.add_argument("--ll-id", default="02000000ff01", help="hexadecimal; empty: left out")
@@ -91,7 +92,7 @@ def options(a):
 
 def update(a):
     body = options(a)
-    flags = FLAG_A | FLAG_P | (FLAG_F if a.force_udp else 0)
+    flags = FLAG_A | FLAG_P | (FLAG_F if a.force_udp else 0) | (FLAG_T if a.tlv else 0)
     fixed = struct.pack("!HHH", a.seq, flags, a.lifetime // 4)
     header = struct.pack("!BBBBH", 59, (12 + len(body)) // 8 - 1, BU, 0, 0)
     message = header + fixed + body

@@ -46,12 +46,20 @@ equal "beta's address" "$(jq -r .ipv4 <<<"$beta")" "$home"
 equal "customers that are shown" "$(ctl customer show | jq -c '[.[] | [.name, .bindings]]')" '[["acme",1],["beta",1]]'
 equal "acme's bindings" "$(ctl binding show --customer acme | jq -r '.[].mn_id')" mn@acme.example
 
+start correspondents cn tests/lab/vlan_echo.py eth0
+eventually "the correspondents listen" grep -q listening "$RUN/correspondents.log"
 for name in acme beta; do
     vlan=$([[ $name == acme ]] && echo 100 || echo 200)
+    down=$([[ $name == acme ]] && echo 71 || echo 72)
     key=$(jq .gre_key <<<"${!name}")
     capture "$name" cn eth0 "vlan $vlan and ip"
-    in_ns mag1 tests/lab/echo.py --src $MAG1 --dst $LMA --encap gre --uplink-key "$key" --wait 1 \
-        --inner-src "${home%/*}" --inner-dst 10.9.0.1 >/dev/null
+    equal "$name's ping through its VLAN" "$(in_ns mag1 tests/lab/echo.py --src $MAG1 --dst $LMA --encap gre \
+        --uplink-key "$key" --downlink-key "$down" --inner-src "${home%/*}" --inner-dst 10.9.0.1)" answered
     captured "$name"
     equal "$name's packets on its VLAN" "$(frames "$name" 'icmp.type == 8' vlan.id ip.src)" "$vlan	${home%/*}"
+    equal "packets down of $name" "$(binding '.counters[0].downlink_packets' "mn@$name.example")" 1
 done
+# Of the operator's own addresses none is a customer's.
+before=$(drops not_anchored)
+in_ns cn ping -c 1 -W 1 -I $CN_LINK_IPV4 "${home%/*}" && fail "the operator's network reaches a customer's node"
+equal "packets without a tag that were dropped" $(($(drops not_anchored) - before)) 1

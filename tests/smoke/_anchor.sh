@@ -22,7 +22,7 @@ extra = ["--log-level=lib.eal:warning"]
 [[port]]
 name = "access"
 role = "access"
-vdev = "net_af_packet0,iface=access-dpdk,qpairs=$WORKERS,qdisc_bypass=0"
+vdev = "net_af_packet0,iface=access-dpdk,qpairs=$WORKERS,qdisc_bypass=0${ACCESS_VDEV:+,$ACCESS_VDEV}"
 addresses = ["$LMA/64"$(with_ipv4 ", \"$LMA_IPV4/24\"")]
 
 [[port]]
@@ -35,7 +35,7 @@ addresses = ["$ANCHOR_CORE/64"$(with_ipv4 ", \"$ANCHOR_CORE_IPV4/25\"")]
 cpus = [$(seq -s, "$WORKERS" | sed 's/[0-9]\+/0/g')]
 polling = "adaptive"
 idle_sleep_max = "1ms"
-ring_len = 1024
+ring_len = ${RING_LEN:-1024}
 
 [control]
 cpu = 0
@@ -50,7 +50,7 @@ $(with_ipv4 '[[pool]]' 'name = "home-ipv4"' "prefix = \"$POOL_IPV4\"")
 [[mag]]
 name = "mag1"
 address = "$MAG1"
-$(with_ipv4 "more_addresses = [\"$MAG1_IPV4\"]")
+$(more_addresses 1)
 tunnel_mtu = ${TUNNEL_MTU:-1500}
 revocation = ${REVOCATION:-false}
 heartbeat = ${HEARTBEAT:-true}
@@ -59,14 +59,14 @@ ${MAG_KEYS:-}
 [[mag]]
 name = "mag2"
 address = "$MAG2"
-$(with_ipv4 "more_addresses = [\"$MAG2_IPV4\"]")
+$(more_addresses 2)
 tunnel_mtu = ${TUNNEL_MTU:-1500}
 revocation = ${REVOCATION:-false}
 heartbeat = ${HEARTBEAT:-true}
 ${MAG_KEYS:-}
 
 [policy]
-max_bindings = 10_000
+max_bindings = ${MAX_BINDINGS:-10_000}
 
 [policy.default]
 max_lifetime = "${MAX_LIFETIME:-1h}"
@@ -75,6 +75,8 @@ max_lifetime = "${MAX_LIFETIME:-1h}"
 min_delay_before_bce_delete = "${DELETE_DELAY:-2s}"
 max_delay_before_new_bce_assign = "${NEW_BCE_DELAY:-1500ms}"
 timestamp_validity_window = "${TIMESTAMP_WINDOW:-2s}"
+heartbeat_interval = "${HEARTBEAT_INTERVAL:-1min}"
+missing_heartbeats_allowed = ${HEARTBEATS_MISSING:-3}
 
 [admin]
 socket = "$RUN/anchord.sock"
@@ -92,6 +94,13 @@ END
 # These lines if the test wants IPv4.
 with_ipv4() { # with_ipv4 line ...
     [[ -z ${LAB_IPV4:-} ]] || printf '%s\n' "$@"
+}
+
+# The addresses of a gateway besides its Proxy-CoA: of IPv4, and of its user plane if the test has one.
+more_addresses() { # more_addresses 1
+    local ipv4=MAG$1_IPV4 user=MAG$1_USER_PLANE
+    [[ -n ${LAB_IPV4:-} ]] || ipv4=none
+    printf 'more_addresses = [%s]\n' "$(printf '"%s"\n' "${!ipv4:-}" "${!user:-}" | grep -v '""' | paste -sd,)"
 }
 
 # Writes a key of the RFC's 16 bytes.
@@ -157,12 +166,14 @@ binding_is_at() { # binding_is_at proxy-coa [mn_id]
 # --- the gateways
 
 mag_config() { # mag_config 1
+    local user=MAG$1_USER_PLANE
     cat <<END
 [node]
 name = "mag$1"
 proxy_coa = "$([[ $1 == 1 ]] && echo $MAG1 || echo $MAG2)"
 ipv4_proxy_coa = "$([[ $1 == 1 ]] && echo $MAG1_IPV4 || echo $MAG2_IPV4)"
 lma_address = "${MAG_LMA:-$LMA}"
+${!user:+user_plane_address = '${!user}'}
 
 [binding]
 ipv4 = "${MAG_IPV4:-off}"
