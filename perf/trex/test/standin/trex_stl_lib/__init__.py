@@ -1,0 +1,1 @@
+"""Stands in for TRex's stateless library where TRex is not installed: for tests alone."""
