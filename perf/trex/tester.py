@@ -11,6 +11,7 @@ REST_SECONDS = 5  # RFC 2544 23 (e): before the next trial
 POLL_SECONDS = 0.5
 SLOWDOWN_MAX = 20  # a tester that takes longer than that many times a trial is broken
 START_SECONDS = 60
+UNTIL_DONE = -1  # TRex's duration of streams that end by themselves
 PORTS = {"downlink": (CORE,), "uplink": (ACCESS,), "both": (CORE, ACCESS)}  # that send
 
 
@@ -47,7 +48,7 @@ class Tester:
         numbers by direction."""
         time.sleep(REST_SECONDS)
         self.client.clear_stats()
-        elapsed = self.send(ports, f"{rate / len(ports):.0f}pps", seconds)
+        elapsed = self.send(ports, seconds, mult=f"{rate / len(ports):.0f}pps", duration=seconds)
         time.sleep(LATE_FRAMES_SECONDS)
         stats = self.client.get_stats()
         sent = sum(stats[port]["opackets"] for port in ports)
@@ -57,21 +58,22 @@ class Tester:
     def burst(self, port, streams, seconds):
         """Sends bursts that take so many seconds, and waits until nothing comes back any more."""
         self.load({port: streams})
-        self.send((port,), "1", seconds)
-        seen, quiet_since = None, time.monotonic()
+        # A duration could cut off the end of the burst.
+        self.send((port,), seconds, mult="1", duration=UNTIL_DONE)
+        done, quiet_since = None, time.monotonic()
         while time.monotonic() - quiet_since < LATE_FRAMES_SECONDS:
             time.sleep(POLL_SECONDS)
             stats = self.client.get_stats()
-            if seen != stats[other(port)]["ipackets"] + stats[port]["ipackets"]:
-                seen = stats[other(port)]["ipackets"] + stats[port]["ipackets"]
-                quiet_since = time.monotonic()
-        return Sweep(stats[port]["opackets"], stats[other(port)]["ipackets"], stats[port]["ipackets"])
+            now = Sweep(stats[port]["opackets"], stats[other(port)]["ipackets"], stats[port]["ipackets"])
+            if now != done:
+                done, quiet_since = now, time.monotonic()
+        return done
 
-    def send(self, ports, mult, seconds):
-        """Starts the ports and returns the seconds until they were through. Wall time: a tester
-        that cannot keep up takes longer, and its counters do not tell."""
+    def send(self, ports, seconds, **how):
+        """Starts the ports for some seconds and returns how many it took. Wall time: a tester that
+        cannot keep up takes longer, and its counters do not tell."""
         started = time.monotonic()
-        self.client.start(ports=list(ports), mult=mult, duration=seconds, force=True)
+        self.client.start(ports=list(ports), force=True, **how)
         limit = SLOWDOWN_MAX * seconds + START_SECONDS
         self.client.wait_on_traffic(ports=list(ports), timeout=limit, rx_delay_ms=0)
         return time.monotonic() - started

@@ -77,6 +77,7 @@ class Asked(unittest.TestCase):
         self.assertEqual(done, tester.Sweep(sent=9, received=9, answered=9))
         self.client.reset.assert_called_once_with(ports=[0, 1])
         self.client.add_streams.assert_called_once_with(["stream"], ports=[1])
+        self.client.start.assert_called_once_with(ports=[1], mult="1", duration=-1, force=True)
 
     def test_latency_is_left_out_where_no_stamped_packet_was_recognised(self):
         group = {1: {"latency": SEEN, "err_cntrs": ERRORS}, 2: {"latency": UNSEEN, "err_cntrs": ERRORS}}
