@@ -9,7 +9,7 @@ use anchord::dataplane::drop::DropReason;
 use anchord::dataplane::steer::Steering;
 use anchord::dataplane::update::{Change, Forward, NextHop, Tunnel, TunnelId, Update};
 use anchord::dataplane::worker::{
-    Limits, PortConfig, VlanPort, Worker, WorkerConfig, WorkerPort, WorkerRings,
+    Limits, PortConfig, TunnelPolicy, VlanPort, Worker, WorkerConfig, WorkerPort, WorkerRings,
 };
 use anchord::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use anchord::sync::ring::ring;
@@ -165,6 +165,7 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
             local: Vec::new(),
             vlans: vec![VlanPort { parent: CORE, id: 100, config: config(1, CUSTOMER) }],
             limits: Limits { entries_max: 16, tunnels_max: 4 },
+            policy: TunnelPolicy { clamp_mss: true, ..TunnelPolicy::default() },
         },
         ports,
         WorkerRings {
@@ -175,6 +176,7 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
             handoff_in: Vec::new(),
             handoff_out: vec![None],
         },
+        pool.clone(),
         applied_writer,
         Arc::clone(&counters),
     );

@@ -53,7 +53,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
     let config = rig::worker_config(limits, Some(LMA4));
     let ports = vec![port(&eal, &pool)?];
     let counters = Arc::default();
-    let mut worker = Worker::new(config, ports, rings, applied, Arc::clone(&counters));
+    let mut worker =
+        Worker::new(config, ports, rings, pool.clone(), applied, Arc::clone(&counters));
     let mut publisher = Publisher::new(links.updates, links.applied);
     let tunnels = args.case.tunnels(0).chain(args.case.tunnels(args.case.mags));
     let changes = scene::network().into_iter().chain(tunnels).chain(args.case.entries());

@@ -15,7 +15,8 @@ use anchord::dataplane::counters::{Snapshot, WorkerCounters};
 use anchord::dataplane::steer::{RSS_KEY, Steering};
 use anchord::dataplane::update::{Change, Inject, Report, Update};
 use anchord::dataplane::worker::{
-    Limits, PortConfig as WorkerPortConfig, Worker, WorkerConfig, WorkerPort, WorkerRings,
+    Limits, PortConfig as WorkerPortConfig, TunnelPolicy, Worker, WorkerConfig, WorkerPort,
+    WorkerRings,
 };
 use anchord::dpdk::port::{Queues, Spread, SpreadBy};
 use anchord::dpdk::{Eal, Mbuf, Mempool, Port, PortConfig, RxQueue, TscClock, TxQueue};
@@ -124,6 +125,7 @@ pub(crate) fn worker_config(limits: Limits, lma_ipv4: Option<Ipv4Addr>) -> Worke
         local: Vec::new(),
         vlans: Vec::new(),
         limits,
+        policy: TunnelPolicy::default(),
     }
 }
 
@@ -142,7 +144,8 @@ impl Rig {
         let counters = Arc::new(WorkerCounters::default());
         let limits = Limits { entries_max, tunnels_max: MAGS as usize };
         let config = worker_config(limits, None);
-        let worker = Worker::new(config, vec![access, core], rings, applied, Arc::clone(&counters));
+        let (ports, own_pool) = (vec![access, core], pool.clone());
+        let worker = Worker::new(config, ports, rings, own_pool, applied, Arc::clone(&counters));
         let wires = [access_wire, core_wire];
         Ok((Self { worker, counters, wires, clock: TscClock::new(eal), pool }, links))
     }

@@ -62,6 +62,12 @@ counters! {
     BuWithoutProxyFlag => "bu_without_proxy_flag",
     /// Messages that an anchor does not expect (BRR, BA).
     SignalingUnexpected => "signaling_unexpected",
+    /// Paths to gateways found to carry less than was known.
+    PathMtuLearnt => "path_mtu_learnt",
+    /// Such findings that expired, ten minutes later.
+    PathMtuForgotten => "path_mtu_forgotten",
+    /// Such findings that were not kept, for want of room.
+    PathMtuIgnored => "path_mtu_ignored",
     /// New mobility sessions.
     BindingCreated => "binding_created",
     /// Lifetimes extended by the same gateway.

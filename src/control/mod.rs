@@ -25,6 +25,7 @@ pub(crate) mod netlink;
 mod next_hop;
 mod output;
 mod parts;
+mod path_mtu;
 pub mod policy;
 mod publish;
 mod query;
@@ -52,6 +53,7 @@ use held::{Barrier, HeldReplies, Reply};
 use journal::{Journal, Restart};
 use mirror::{KernelEvent, KernelMirror};
 use output::Output;
+use path_mtu::PathMtus;
 use policy::PolicyLink;
 use publish::{Lane, Publisher, TunnelMtu};
 use query::Queries;
@@ -94,6 +96,7 @@ pub struct Control<P: FramePool> {
     unasked: Vec<QuestionId>,
     /// What peers have to know of the last run, until they are told.
     restart: Option<Restart>,
+    path_mtus: PathMtus,
     /// Scratch: empty between events.
     actions: Vec<Action>,
 }
@@ -117,7 +120,7 @@ impl<P: FramePool> Control<P> {
             workers.push(WorkerEnds { signaling, reports, counters, cpu });
         }
         let by_mag = parts.mags.iter().map(|m| (m.address, m.tunnel_mtu)).collect();
-        let mtu = TunnelMtu { by_mag, default: parts.tunnel_mtu };
+        let mtu = TunnelMtu { by_mag, default: parts.tunnel_mtu, learnt: HashMap::new() };
         let requests = parts.mirror.requests.clone();
         let mut this = Self {
             own: Anchors { ipv6: parts.lma_address.0, ipv4: parts.lma_address_ipv4 },
@@ -144,6 +147,7 @@ impl<P: FramePool> Control<P> {
             policy: parts.policy,
             unasked: Vec::new(),
             restart: Some(parts.restart),
+            path_mtus: PathMtus::default(),
             actions: Vec::new(),
         };
         for mag in this.mags.values() {
@@ -209,6 +213,7 @@ impl<P: FramePool> Control<P> {
             work += 1;
         }
         self.counters[Counter::NeighborHeldDropped] += self.output.neighbors.expire(now.mono);
+        self.forget_path_mtus(now);
         work
     }
 
@@ -316,6 +321,7 @@ impl<P: FramePool> Control<P> {
                         self.output.send_to_neighbor(key, frame, now.mono, &mut self.counters);
                     }
                     Report::Counters(token, values) => self.queries.counted(token, values),
+                    Report::PathMtu(gateway, mtu) => self.learn_path_mtu(gateway, mtu, now),
                 }
             }
         }

@@ -92,11 +92,14 @@ struct TunnelSlot {
 pub(super) struct TunnelMtu {
     pub(super) by_mag: HashMap<Ipv6Addr, u16>,
     pub(super) default: u16,
+    /// Paths that were found to carry less.
+    pub(super) learnt: HashMap<Ipv6Addr, u16>,
 }
 
 impl TunnelMtu {
     pub(super) fn of(&self, mag: Ipv6Addr) -> u16 {
-        self.by_mag.get(&mag).copied().unwrap_or(self.default)
+        let configured = self.by_mag.get(&mag).copied().unwrap_or(self.default);
+        self.learnt.get(&mag).map_or(configured, |&learnt| learnt.min(configured))
     }
 }
 
@@ -248,6 +251,26 @@ impl Publisher {
 
     pub(super) fn tunnel_mtu(&self, mag: Ipv6Addr) -> u16 {
         self.mtu.of(mag)
+    }
+
+    /// What the path to a gateway was found to carry.
+    pub(super) fn path_mtu(&self, gateway: Ipv6Addr) -> Option<u16> {
+        self.mtu.learnt.get(&gateway).copied()
+    }
+
+    /// Sets that, or forgets it, for all tunnels to the gateway.
+    pub(super) fn set_path_mtu(&mut self, gateway: Ipv6Addr, mtu: Option<u16>) {
+        match mtu {
+            Some(mtu) => self.mtu.learnt.insert(gateway, mtu),
+            None => self.mtu.learnt.remove(&gateway),
+        };
+        let mtu = self.mtu.of(gateway);
+        let to_gateway = self.tunnels.iter().filter(|(path, _)| path.remote == gateway);
+        let mut changes: Vec<_> = to_gateway.map(|(path, slot)| (slot.id, *path)).collect();
+        changes.sort_unstable_by_key(|(id, _)| *id);
+        for (id, path) in changes {
+            self.broadcast(Change::TunnelSet(id, Tunnel { path, mtu }));
+        }
     }
 
     /// Notes the way of a prefix; returns the one that it had. A prefix outside the pools is one

@@ -6,6 +6,7 @@ mod forwarding;
 mod held_reply;
 mod ipv4;
 mod log;
+mod path_mtu;
 mod refusal;
 mod signaling;
 
@@ -21,7 +22,9 @@ use crate::config::PortRole;
 use crate::dataplane::handoff::Handoff;
 use crate::dataplane::steer::Steering;
 use crate::dataplane::update::NextHop;
-use crate::dataplane::worker::{Limits, PortConfig, Worker, WorkerConfig, WorkerPort, WorkerRings};
+use crate::dataplane::worker::{
+    Limits, PortConfig, TunnelPolicy, Worker, WorkerConfig, WorkerPort, WorkerRings,
+};
 use crate::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
 use crate::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use crate::sync::ring::{Producer, ring};
@@ -357,6 +360,7 @@ fn worker(
         local: vec![LMA],
         vlans: Vec::new(),
         limits: Limits { entries_max: 32_768, tunnels_max: 16 },
+        policy: TunnelPolicy::default(),
     };
     let port = WorkerPort {
         config: PortConfig {
@@ -378,7 +382,9 @@ fn worker(
         handoff_in,
         handoff_out,
     };
-    let worker = Worker::new(config, vec![port], rings, applied_writer, Arc::clone(&counters));
+    let pool = MemPool::new(64); // for fragments
+    let worker =
+        Worker::new(config, vec![port], rings, pool, applied_writer, Arc::clone(&counters));
     (WorkerLink { updates, injects, signaling, reports, applied, counters, cpu: 0 }, worker)
 }
 

@@ -5,10 +5,13 @@
 use super::burst::Lane;
 use super::classify::Via;
 use super::counters::Counter;
-use super::decap::{decapsulate, ecn};
+use super::decap::decapsulate;
 use super::drop::DropReason;
+use super::encap::overhead;
 use super::handoff::Context;
 use super::header::{ETHER_LEN, Ip, is_unforwardable};
+use super::marking::Marking;
+use super::mss::clamp;
 use super::shard::Slot;
 use super::tunnel::Mismatch;
 use super::update::Forward;
@@ -25,12 +28,16 @@ impl<F: Frame> Lane<F> {
         via: Via,
         context: Context,
     ) {
-        let ecn = match self.admit(frame.data(), slot, inner_at, via) {
-            Ok(ecn) => ecn,
+        let marking = self.markings.of(context.customer);
+        let traffic_class = match self.admit(frame.data(), slot, inner_at, via, marking) {
+            Ok(traffic_class) => traffic_class,
             Err(reason) => return self.discard(frame, reason),
         };
-        if !decapsulate(&mut frame, inner_at, ecn) {
+        if !decapsulate(&mut frame, inner_at, traffic_class) {
             return self.discard(frame, DropReason::Segmented);
+        }
+        if self.clamp_mss {
+            self.clamp_uplink(&mut frame, slot);
         }
         let bytes = frame.frame_len() - ETHER_LEN;
         if let Some(slot) = slot {
@@ -41,13 +48,14 @@ impl<F: Frame> Lane<F> {
         self.route(frame, context);
     }
 
-    /// Whether the packet may enter; the ECN field that it then gets.
+    /// Whether the packet may enter; the traffic class that it then gets.
     fn admit(
         &self,
         frame: &[u8],
         slot: Option<Slot>,
         inner_at: usize,
         via: Via,
+        marking: Marking,
     ) -> Result<u8, DropReason> {
         let inner = frame.get(ETHER_LEN + inner_at..).and_then(Ip::of);
         let (Some(outer), Some(inner)) = (Ip::of_frame(frame), inner) else {
@@ -74,7 +82,19 @@ impl<F: Frame> Lane<F> {
         if is_unforwardable(inner.dst()) {
             return Err(DropReason::DestinationScope);
         }
-        ecn(inner.traffic_class() & 0b11, outer.traffic_class() & 0b11)
-            .ok_or(DropReason::EcnCongestion)
+        let traffic_class = marking.inner(inner.traffic_class(), outer.traffic_class());
+        traffic_class.ok_or(DropReason::EcnCongestion)
+    }
+
+    /// What the node's SYN asks for comes back through its tunnel: it fits.
+    #[cold]
+    fn clamp_uplink(&mut self, frame: &mut F, slot: Option<Slot>) {
+        let forward = slot.map(|slot| self.shard.entry(slot).forward());
+        let Some(Forward::Tunnel(id, keys)) = forward else { return };
+        if let Some(tunnel) = self.tunnels.resolved(id, &self.fib, &self.ports) {
+            let with_key = keys.downlink.is_some() && tunnel.shape.has_gre();
+            let clamped = clamp(frame, tunnel.mtu, overhead(tunnel.shape, false, with_key));
+            self.counters.add(Counter::MssClamped, clamped.into());
+        }
     }
 }

@@ -9,13 +9,17 @@
 
 use super::classify::{Class, Ingress, Via, classify};
 use super::counters::{Counter, CounterWriter};
+use super::defragment::Gateways;
 use super::drop::DropReason;
 use super::egress::{Staged, address};
 use super::fib::Fib;
+use super::fragment::Identifications;
 use super::handoff::{Context, Handoff, Origin, Peers, Stage};
 use super::header::{ETHER_LEN, Ip};
 use super::icmp::ErrorLimit;
+use super::marking::Markings;
 use super::punt::Reports;
+use super::reassembly::Reassembly;
 use super::shard::{Shard, Slot};
 use super::steer::Steering;
 use super::tunnel::{TRANSPORT, TunnelTable};
@@ -23,17 +27,19 @@ use super::update::{NextHop, PuntReason};
 use super::vlan::{Vlans, add_tag};
 use super::worker::{PortConfig, WorkerConfig};
 use crate::addr::{AnchorAddr, CustomerId, HomePrefix, MacAddr, PortId, WorkerId};
-use crate::nic::{BURST_MAX, Burst, Frame};
+use crate::nic::{BURST_MAX, Burst, Frame, FramePool};
 use crate::time::Instant;
 use crate::wire::icmpv6::ErrorMessage;
 use arrayvec::ArrayVec;
 use hashbrown::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A frame with what is known of it so far.
 pub(super) struct Job<F: Frame> {
     frame: F,
-    class: Class,
+    pub(super) class: Class,
     context: Context,
     /// Who has to do it.
     owner: WorkerId,
@@ -60,6 +66,15 @@ pub(super) struct Lane<F: Frame> {
     pub(super) origins: HashMap<Ipv6Addr, CustomerId>,
     /// Of the next tunnel packet in IPv4; workers use different ones.
     pub(super) identification: u16,
+    /// Of the next tunnel packet in IPv6 that is cut.
+    pub(super) fragments: Identifications,
+    pub(super) gateways: Gateways,
+    pub(super) reassembly: Reassembly,
+    /// Where frames come from that nobody sent as they are.
+    pub(super) pool: Box<dyn FramePool<Frame = F>>,
+    pub(super) markings: Markings,
+    /// Whether SYNs are looked for.
+    pub(super) clamp_mss: bool,
     pub(super) errors: ErrorLimit,
     pub(super) counters: CounterWriter,
     pub(super) staged: Vec<Staged<F>>,
@@ -76,12 +91,15 @@ impl<F: Frame> Lane<F> {
         devices: Vec<PortConfig>,
         peers: Peers<F>,
         reports: Reports<F>,
+        pool: Box<dyn FramePool<Frame = F>>,
         counters: CounterWriter,
     ) -> Self {
         let vlans = Vlans::new(devices.len(), &config.vlans);
         let staged = devices.iter().map(|_| Staged::new()).collect();
         let ports: Vec<_> =
             devices.into_iter().chain(config.vlans.iter().map(|v| v.config)).collect();
+        // In a tunnel packet: what any port carries, behind the longest headers.
+        let payload_max = ports.iter().map(|p| usize::from(p.mtu)).max().unwrap_or(0) + 64;
         let mut fib = Fib::new(u16::try_from(ports.len()).unwrap_or(u16::MAX));
         let lma_ipv4 = config.lma_ipv4.map(|a| a.to_ipv6_mapped());
         let ours = config.local.iter().copied().chain([config.lma.0]).chain(lma_ipv4);
@@ -100,6 +118,12 @@ impl<F: Frame> Lane<F> {
             vlans,
             origins: HashMap::new(),
             identification: config.id.0,
+            fragments: Identifications::new(secret()),
+            gateways: Gateways::default(),
+            reassembly: Reassembly::new(payload_max),
+            pool,
+            markings: Markings::new(&config.policy),
+            clamp_mss: config.policy.clamp_mss,
             shard: Shard::new(config.limits.entries_max),
             tunnels: TunnelTable::new(config.limits.tunnels_max),
             steering: config.steering,
@@ -138,7 +162,7 @@ impl<F: Frame> Lane<F> {
 
     /// A frame that came by a port, for the worker that the hash says or, if it has been asked, for
     /// `owner`.
-    fn job(&self, frame: F, port: PortId, owner: Option<WorkerId>) -> Job<F> {
+    pub(super) fn job(&self, frame: F, port: PortId, owner: Option<WorkerId>) -> Job<F> {
         let at = usize::from(port.0);
         let (class, of_port) = match (self.ingress.get(at), self.ports.get(at)) {
             (Some(ingress), Some(config)) => {
@@ -146,7 +170,10 @@ impl<F: Frame> Lane<F> {
             }
             _ => (Class::Drop(DropReason::UnknownPort), TRANSPORT),
         };
-        let by_hash = || subscriber(&class).map_or(self.id, |a| self.steering.owner_of_bits(a));
+        let by_hash = || match class {
+            Class::Fragment => self.fragment_owner(&frame),
+            _ => subscriber(&class).map_or(self.id, |a| self.steering.owner_of_bits(a)),
+        };
         let owner = owner.unwrap_or_else(by_hash);
         let customer = match class {
             Class::Tunneled { via, .. } if owner == self.id => self.customer_of(&frame, via),
@@ -170,6 +197,14 @@ impl<F: Frame> Lane<F> {
         self.origins.get(&Ipv6Addr::from_bits(gateway)).copied()
     }
 
+    /// Finds the subscriber of one job.
+    pub(super) fn look_up(&self, job: &mut Job<F>) {
+        if job.owner == self.id {
+            let addr = subscriber(&job.class);
+            job.slot = addr.and_then(|addr| self.shard.lookup(job.context.customer, addr));
+        }
+    }
+
     fn run_all(&mut self, jobs: &mut Jobs<F>) {
         let own = self.id;
         let key = |job: &Job<F>| {
@@ -188,7 +223,7 @@ impl<F: Frame> Lane<F> {
         self.counters.dropped(DropReason::HandoffFull, handed.refused);
     }
 
-    fn run(&mut self, job: Job<F>) {
+    pub(super) fn run(&mut self, job: Job<F>) {
         let Job { mut frame, class, context, owner, slot } = job;
         match class {
             Class::Plain { packet_len, .. } => {
@@ -209,6 +244,11 @@ impl<F: Frame> Lane<F> {
                     self.hand_off(frame, owner, Stage::Uplink(context.port));
                 }
             }
+            Class::Fragment | Class::TunnelError { .. } if owner != self.id => {
+                self.hand_off(frame, owner, Stage::Uplink(context.port));
+            }
+            Class::Fragment => self.take_fragment(frame, context),
+            Class::TunnelError { .. } => self.take_tunnel_error(frame, context),
             Class::Signaling => self.signal(frame),
             Class::Exception => self.punt_exception(frame, context.port),
             Class::BadOption { pointer } => {
@@ -315,8 +355,14 @@ fn subscriber(class: &Class) -> Option<u128> {
     match class {
         Class::Plain { dst, .. } => Some(*dst),
         Class::Tunneled { inner_src, .. } => Some(*inner_src),
+        Class::TunnelError { inner_dst } => Some(*inner_dst),
         _ => None,
     }
+}
+
+/// What nobody can foretell.
+fn secret() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// A packet that another worker found to be plain and cut to its length.

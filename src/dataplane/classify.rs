@@ -1,11 +1,13 @@
 //! What a received frame is: a pure function of its bytes. Any bytes give an answer, none panics.
 //!
 //! ```text
-//!   to the anchor's address    an inner packet, GRE, UDP to port 5437  --> Tunneled
-//!                              a Mobility Header, UDP to port 5436     --> Punt(Signaling)
-//!                              anything else                           --> Punt(Exception)
-//!   multicast, link-local, broadcast, ARP                              --> Punt(Exception)
-//!   any other unicast IPv6 or IPv4                                     --> Plain
+//!   to the anchor's address    an inner packet, GRE, UDP to port 5437    --> Tunneled
+//!                              a Mobility Header, UDP to port 5436       --> Punt(Signaling)
+//!                              a fragment of a tunnel packet, of any UDP --> Fragment
+//!                              an ICMP error that quotes a tunnel packet --> TunnelError
+//!                              anything else                             --> Punt(Exception)
+//!   multicast, link-local, broadcast, ARP                                --> Punt(Exception)
+//!   any other unicast IPv6 or IPv4                                       --> Plain
 //! ```
 
 mod ipv4;
@@ -50,6 +52,13 @@ pub enum Class {
         packet_len: usize,
         /// What stands between the outer IP header and the inner packet.
         via: Via,
+    },
+    /// A fragment of what may be a tunnel packet, to the anchor's address.
+    Fragment,
+    /// An ICMP error to the anchor's address about a tunnel packet that came from there.
+    TunnelError {
+        /// Whom the packet in the tunnel packet was for, as [`Class::Plain::dst`].
+        inner_dst: u128,
     },
     /// A Mobility Header for the control core.
     Signaling,

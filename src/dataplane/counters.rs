@@ -1,8 +1,9 @@
 //! What a worker counts. One writer (the worker), any number of readers, nothing shared is waited
 //! for: plain loads and stores with relaxed ordering, since a counter guards nothing.
 //!
-//! The books balance: `RxPackets + HandoffReceived + Injected + IcmpErrors` is `TxPackets +
-//! HandoffSent + PuntSignaling + PuntException + PuntUnresolved +` all drops.
+//! The books balance: `RxPackets + HandoffReceived + Injected + IcmpErrors + FragmentsSent +
+//! Reassembled` is `TxPackets + HandoffSent + PuntSignaling + PuntException + PuntUnresolved +
+//! FragmentsTaken +` all drops.
 
 use super::drop::{DropReason, named_enum};
 use std::sync::Arc;
@@ -31,6 +32,16 @@ named_enum! {
         IcmpErrors "icmp_errors" "ICMP errors, of either family, made out of dropped packets.",
         IcmpLimited "icmp_limited" "ICMP errors not sent: over the rate limit.",
         IcmpSuppressed "icmp_suppressed" "ICMP errors not sent: RFC 4443 2.4 (e) or RFC 1122 3.2.2 forbids them, or the buffer has no room.",
+        IcmpLimitedSource "icmp_limited_source" "ICMP errors not sent: over the rate limit of the one network or host that they are for.",
+        FragmentsSent "fragments_sent" "Frames sent for packets that were cut, beyond one a packet.",
+        FragmentsTaken "fragments_taken" "Fragments of tunnel packets taken in, to be put together.",
+        Reassembled "reassembled" "Tunnel packets put together from fragments.",
+        ReassemblyTimeout "reassembly_timeout" "Tunnel packets given up whose fragments did not all come in time.",
+        ReassemblyEvicted "reassembly_evicted" "Tunnel packets given up before their time, for want of room.",
+        ReassemblyNoBuffer "reassembly_no_buffer" "Tunnel packets put together and lost, for want of a buffer that holds them.",
+        ReassemblyCongested "reassembly_congested" "Tunnel packets put together and lost: a fragment was marked Congestion Experienced, another one came from a sender without ECN.",
+        MssClamped "mss_clamped" "TCP SYNs whose Maximum Segment Size was lowered to what the tunnel carries.",
+        PathMtuReports "path_mtu_reports" "Paths to gateways found to carry less than was sent, told to the control core.",
         Updates "updates" "Updates of the control core that were applied.",
         UpdatesRefused "updates_refused" "Updates that exceeded a table's limit; the control core must not let this happen.",
         Entries "entries" "Prefixes in the shard now.",

@@ -23,20 +23,21 @@ pub(super) const fn ecn(inner: u8, outer: u8) -> Option<u8> {
     }
 }
 
-/// Removes the tunnel headers: `inner_at` is where the inner packet begins in the outer one. Leaves
+/// Removes the tunnel headers: `inner_at` is where the inner packet begins in the outer one, whose
+/// traffic class (of IPv4 the type of service) it gets. Leaves
 /// room for an Ethernet header, whose contents are undefined. `false`, and no change, if the buffer
 /// is shorter.
 #[must_use]
-pub(super) fn decapsulate<F: Frame>(frame: &mut F, inner_at: usize, ecn: u8) -> bool {
+pub(super) fn decapsulate<F: Frame>(frame: &mut F, inner_at: usize, traffic_class: u8) -> bool {
     if !frame.trim_front(inner_at) {
         return false;
     }
     match frame.data_mut().get_mut(ETHER_LEN..) {
-        // The traffic class's two low bits stand in bits 5 and 4 of the second octet.
-        Some([first, byte, ..]) if *first >> 4 == 6 => {
-            *byte = (*byte & 0b1100_1111) | (ecn << 4);
+        Some([first, second, ..]) if *first >> 4 == 6 => {
+            *first = 6 << 4 | traffic_class >> 4;
+            *second = *second & 0b1111 | traffic_class << 4;
         }
-        Some(packet) => Ipv4::set_ecn(packet, ecn),
+        Some(packet) => Ipv4::set_tos(packet, traffic_class),
         None => {}
     }
     true

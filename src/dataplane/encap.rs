@@ -21,7 +21,7 @@ use crate::wire::{gre, tlv, udp};
 pub(super) struct Outer {
     /// The packet's family.
     pub(super) inner: Family,
-    /// Copied from the packet: DSCP (RFC 2983, uniform model) and ECN (RFC 6040 4.1, normal mode).
+    /// DSCP and ECN, as the packet's are and the operator wants them ([`super::marking`]).
     pub(super) traffic_class: u8,
     /// The same for all packets of a flow, so that routers can balance (RFC 6438); of IPv6.
     pub(super) flow_label: u32,

@@ -4,6 +4,7 @@ use super::drop::DropReason;
 use super::encap::{EncapLimit, Outer, encap_limit, flow_label, overhead};
 use super::handoff::Origin;
 use super::header::{ETHER_LEN, Family, Ip, is_unforwardable};
+use super::marking::Marking;
 use super::mtu::{Fit, fit, fit_ipv4};
 use super::tunnel::{Path, TunnelSlot};
 use crate::addr::GreKeys;
@@ -26,6 +27,7 @@ pub(super) fn enter<'t>(
     tunnel: Option<&'t TunnelSlot>,
     keys: GreKeys,
     origin: Origin,
+    marking: Marking,
 ) -> Result<(&'t TunnelSlot, Outer), Refusal> {
     let (Some(ip), Some(packet)) = (Ip::of_frame(frame), frame.get(ETHER_LEN..)) else {
         return Err(DropReason::FrameShort.into());
@@ -64,15 +66,15 @@ pub(super) fn enter<'t>(
         }
     };
     match fit {
-        Fit::Whole => {}
+        // RFC 2473 7.1 (b), 7.2 (b): encapsulated first, then cut.
+        Fit::Whole | Fit::Fragment => {}
         Fit::TooBig(mtu) => {
             return Err(Refusal(DropReason::TunnelMtu, Some(ErrorMessage::PacketTooBig(mtu))));
         }
-        Fit::Fragment => return Err(DropReason::TunnelFragment.into()),
     }
     let outer = Outer {
         inner: ip.family(),
-        traffic_class: ip.traffic_class(),
+        traffic_class: marking.outer(ip.traffic_class()),
         flow_label: if in_ipv6 { flow_label(packet, ip) } else { 0 },
         encap_limit: limit.map(|l| l.value - 1), // RFC 2473 4.1.1 (c)
         dont_fragment,

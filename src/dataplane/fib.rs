@@ -140,6 +140,11 @@ impl Fib {
         self.renew();
     }
 
+    /// Those that have, or had, a pool or a route.
+    pub(super) fn customers(&self) -> impl Iterator<Item = CustomerId> {
+        self.tables.keys().copied()
+    }
+
     /// Where a customer's packet to `dst` goes. O(1) for destinations seen lately.
     pub(super) fn resolve(&mut self, customer: CustomerId, dst: u128) -> Route {
         let at = slot(mix(high(dst) ^ u64::from(customer.0), low(dst)), CACHE_LEN);

@@ -11,15 +11,17 @@
 use super::burst::Lane;
 use super::counters::Counter;
 use super::drop::DropReason;
-use super::encap::encapsulate;
+use super::encap::{encapsulate, overhead};
 use super::enter::{Refusal, enter};
 use super::fib::Route;
 use super::handoff::{Context, Origin, Stage};
 use super::header::{ETHER_LEN, Family, Ip, Ipv4, is_unforwardable};
 use super::icmp::{may_answer, rewrite};
+use super::mss::clamp;
 use super::shard::Slot;
 use super::tunnel::{Path, TRANSPORT};
 use super::update::{Forward, PuntReason};
+use crate::addr::PortId;
 use crate::nic::Frame;
 use crate::wire::icmpv6::{ErrorMessage, Unreachable};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -35,7 +37,8 @@ impl<F: Frame> Lane<F> {
             return self.discard(frame, DropReason::Held); // RFC 5213 5.3.5 (2)
         };
         let tunnel = self.tunnels.resolved(id, &self.fib, &self.ports);
-        let entered = enter(frame.data(), frame.frame_len(), tunnel, keys, context.origin);
+        let marking = self.markings.of(context.customer);
+        let entered = enter(frame.data(), frame.frame_len(), tunnel, keys, context.origin, marking);
         let (tunnel, mut outer) = match entered {
             Ok(entry) => entry,
             Err(refusal) => return self.refuse_by(frame, refusal, context),
@@ -44,7 +47,13 @@ impl<F: Frame> Lane<F> {
             outer.identification = self.identification;
             self.identification = self.identification.wrapping_add(self.steering.workers());
         }
-        let (path, port) = (tunnel.path, tunnel.port);
+        let (path, port, mtu) = (tunnel.path, tunnel.port, tunnel.mtu);
+        if self.clamp_mss {
+            let (with_limit, with_key) = (outer.encap_limit.is_some(), outer.key.is_some());
+            let overhead = overhead(tunnel.shape, with_limit, with_key);
+            let clamped = clamp(&mut frame, mtu, overhead);
+            self.counters.add(Counter::MssClamped, clamped.into());
+        }
         let bytes = frame.frame_len() - ETHER_LEN;
         spend_hop(&mut frame, context.origin);
         if !encapsulate(&mut frame, tunnel, outer) {
@@ -53,6 +62,15 @@ impl<F: Frame> Lane<F> {
         self.shard.entry_mut(slot).count_downlink(bytes);
         self.counters.add(Counter::DownlinkPackets, 1);
         self.counters.add(Counter::DownlinkBytes, bytes as u64);
+        if frame.frame_len() - ETHER_LEN > usize::from(mtu) {
+            let send = |this: &mut Self, part| this.send_tunneled(part, path, port);
+            return self.send_in_parts(frame, mtu, DropReason::TunnelFragment, send);
+        }
+        self.send_tunneled(frame, path, port);
+    }
+
+    /// Ends a tunnel packet, or a part of one.
+    fn send_tunneled(&mut self, frame: F, path: Path, port: PortId) {
         match path {
             Path::Ready => self.send(frame, port),
             Path::Unresolved | Path::Unreachable => self.punt_unresolved(frame),
@@ -114,7 +132,9 @@ impl<F: Frame> Lane<F> {
         let mtu = self.ports.get(usize::from(port.0)).map_or(0, |p| p.mtu);
         if frame.frame_len() - ETHER_LEN > usize::from(mtu) {
             if may_fragment {
-                return self.discard(frame, DropReason::EgressFragment);
+                spend_hop(&mut frame, context.origin);
+                let send = |this: &mut Self, part| this.send_to(part, port, to);
+                return self.send_in_parts(frame, mtu, DropReason::EgressFragment, send);
             }
             let error = ErrorMessage::PacketTooBig(mtu.into());
             return self.refuse(frame, DropReason::EgressMtu, error, context);
@@ -155,13 +175,15 @@ impl<F: Frame> Lane<F> {
     ) {
         self.counters.dropped(reason, 1);
         let packet = frame.data().get(ETHER_LEN..).unwrap_or_default();
-        let source = Ip::of(packet).and_then(|ip| self.error_source(ip, context));
+        let ip = Ip::of(packet);
+        let target = ip.map_or(0, Ip::src);
+        let source = ip.and_then(|ip| self.error_source(ip, context));
         let (true, Some(source)) = (may_answer(error, packet), source) else {
             self.counters.add(Counter::IcmpSuppressed, 1);
             return;
         };
-        if !self.errors.take(self.now) {
-            self.counters.add(Counter::IcmpLimited, 1);
+        if let Err(limited) = self.errors.take(self.now, target) {
+            self.counters.add(limited, 1);
             return;
         }
         if rewrite(&mut frame, error, source) {

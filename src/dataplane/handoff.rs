@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A frame is handed over at most once a stage, so at most twice: the receiver of a stage carries
-//! it out and never passes the same stage on.
+//! it out and never passes the same stage on. Fragments of a tunnel packet meet first, by the same
+//! stage; what is put together from them is a new frame.
 
 use crate::addr::{CustomerId, PortId, WorkerId};
 use crate::nic::{BURST_MAX, Frame};
@@ -17,7 +18,8 @@ use arrayvec::ArrayVec;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// A tunnel packet as it was received on this port, but for a VLAN's tag: the receiver owns its
-    /// inner source.
+    /// inner source. Or a fragment of one, or an ICMP error about one: the receiver is the one whom
+    /// all such fragments go to, or owns the node that the error concerns.
     Uplink(PortId),
     /// A plain packet, padding removed: the receiver owns its destination.
     Downlink(Context),

@@ -6,13 +6,18 @@
 //!   | Ethernet | IP | ICMP | packet ... cut so that it all has at most 1280 (IPv4: 576) bytes |
 //! ```
 
+mod limit;
+
 use super::header::{ETHER_LEN, Family, Ip};
 use super::tunnel::HOP_LIMIT;
 use crate::nic::Frame;
-use crate::time::{Duration, Instant};
 use crate::wire::icmpv4;
 use crate::wire::icmpv6::{self, ErrorMessage, Unreachable};
 use std::net::Ipv6Addr;
+
+pub(super) use limit::ErrorLimit;
+#[cfg(test)]
+pub(super) use limit::{ERRORS_BURST, ERRORS_BURST_SOURCE};
 
 /// Whether a packet may be answered with this error.
 pub(super) fn may_answer(error: ErrorMessage, packet: &[u8]) -> bool {
@@ -64,55 +69,5 @@ pub(super) fn rewrite<F: Frame>(frame: &mut F, error: ErrorMessage, source: Ipv6
             error.emit(source, target, HOP_LIMIT, packet).is_ok()
         }
         _ => error.emit(source, target, HOP_LIMIT, packet).is_ok(),
-    }
-}
-
-/// A token bucket (RFC 4443 section 2.4 (f), RFC 1812 section 4.3.2.8): on average one error a
-/// millisecond and worker, and bursts of [`ERRORS_BURST`].
-#[derive(Debug)]
-pub(super) struct ErrorLimit {
-    /// Time that may still be spent, at [`ERROR_COST`] an error.
-    credit: Duration,
-    last: Instant,
-}
-
-const ERROR_COST: Duration = Duration::from_millis(1);
-/// Errors that may leave at once after a quiet time.
-pub(super) const ERRORS_BURST: u32 = 64;
-
-impl ErrorLimit {
-    /// A full bucket.
-    pub(super) const fn new() -> Self {
-        Self { credit: CREDIT_MAX, last: Instant(0) }
-    }
-
-    /// Takes a token, if there is one.
-    pub(super) fn take(&mut self, now: Instant) -> bool {
-        self.credit = self.credit.saturating_add(now.since(self.last)).min(CREDIT_MAX);
-        self.last = self.last.max(now);
-        let Some(left) = self.credit.checked_sub(ERROR_COST) else { return false };
-        self.credit = left;
-        true
-    }
-}
-
-const CREDIT_MAX: Duration = Duration::from_millis(ERRORS_BURST as u64);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // RFC 4443 2.4 (f)
-    #[test]
-    fn bucket_gives_its_burst_then_one_a_millisecond() {
-        let mut limit = ErrorLimit::new();
-        let start = Instant(5_000_000_000);
-        let given = (0..1000).filter(|_| limit.take(start)).count();
-        assert_eq!(given, ERRORS_BURST as usize);
-        assert!(!limit.take(start + Duration::from_micros(999)));
-        assert!(limit.take(start + Duration::from_millis(1)));
-        assert!(!limit.take(start + Duration::from_millis(1)));
-        let later = start + Duration::from_secs(100);
-        assert_eq!((0..1000).filter(|_| limit.take(later)).count(), ERRORS_BURST as usize);
     }
 }

@@ -9,13 +9,19 @@
 //! ```
 //!
 //! `forward` is the downlink (correspondent to node), `admit` and `decap` are the uplink (node to
-//! correspondent). A frame ends in exactly one of: sent, punted, handed to another worker, or
-//! dropped under one [`drop::DropReason`]; [`counters`] keep the books and a test balances them.
+//! correspondent). A frame ends in exactly one of: sent, punted, handed to another worker, taken
+//! into a packet that is put together, or dropped under one [`drop::DropReason`]; [`counters`] keep
+//! the books and a test balances them.
+//!
+//! What is rare has modules of its own, entered by `#[cold]` functions: `fragment` cuts packets,
+//! `defragment` and `reassembly` put tunnel packets together, `quote` and `relay` take ICMP errors
+//! about tunnel packets, `mss` and `marking` rewrite what the operator wants rewritten.
 
 pub mod classify;
 pub mod counters;
 pub mod drop;
 pub mod handoff;
+pub mod marking;
 pub mod steer;
 pub mod update;
 pub mod worker;
@@ -24,17 +30,23 @@ mod admit;
 mod burst;
 mod checksum;
 mod decap;
+mod defragment;
 mod egress;
 mod encap;
 mod enter;
 mod fib;
 mod forward;
+mod fragment;
 mod hash;
 mod header;
 mod icmp;
 mod keys;
+mod mss;
 mod mtu;
 mod punt;
+mod quote;
+mod reassembly;
+mod relay;
 mod shard;
 mod tunnel;
 mod vlan;

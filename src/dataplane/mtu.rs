@@ -12,7 +12,7 @@ pub(super) enum Fit {
     Whole,
     /// (a) Larger than the minimum link MTU: tell the sender this MTU.
     TooBig(u32),
-    /// (b) The sender need not make it smaller: the tunnel packet would have to be fragmented.
+    /// (b) The sender need not make it smaller: the tunnel packet is fragmented.
     Fragment,
 }
 

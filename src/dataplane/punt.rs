@@ -5,6 +5,7 @@
 use super::update::{EntryCounters, PuntReason, Report};
 use crate::nic::Frame;
 use crate::sync::ring::Producer;
+use std::net::Ipv6Addr;
 
 /// The worker's ends of the rings to the control core.
 pub(super) struct Reports<F: Frame> {
@@ -33,6 +34,13 @@ impl<F: Frame> Reports<F> {
     #[must_use]
     pub(super) fn punt(&mut self, reason: PuntReason, frame: F) -> bool {
         self.ring.room() > self.reserve && self.ring.push(Report::Punt(reason, frame)).is_ok()
+    }
+
+    /// Tells of a path; `false` if there is no room now: the next packet that is too big says it
+    /// again.
+    #[must_use]
+    pub(super) fn path_mtu(&mut self, remote: Ipv6Addr, mtu: u16) -> bool {
+        self.ring.room() > self.reserve && self.ring.push(Report::PathMtu(remote, mtu)).is_ok()
     }
 
     /// Whether an answer has room. Only this end fills the ring, so it stays true until it is used.

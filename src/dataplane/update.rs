@@ -115,6 +115,9 @@ pub enum Report<F: Frame> {
     Punt(PuntReason, F),
     /// The answer to [`Change::CountersGet`]; `None` if the worker has no such entry.
     Counters(u64, Option<EntryCounters>),
+    /// The path to this gateway carries packets of so many bytes at most, outer IP header included:
+    /// a router said so about a packet of ours.
+    PathMtu(Ipv6Addr, u16),
 }
 
 /// A frame that the control core wants sent as it is, Ethernet header included.

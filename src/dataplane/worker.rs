@@ -4,11 +4,12 @@ use super::burst::Lane;
 use super::counters::{Counter, CounterWriter, WorkerCounters};
 use super::drop::DropReason;
 use super::handoff::{Handoff, Peers};
+use super::marking::{DscpModel, EcnMode};
 use super::punt::Reports;
 use super::steer::Steering;
 use super::update::{Change, Inject, Report, Update};
 use crate::addr::{AnchorAddr, CustomerId, MacAddr, PortId, WorkerId};
-use crate::nic::{BURST_MAX, Burst, Frame, RxQueue, TxQueue};
+use crate::nic::{BURST_MAX, Burst, Frame, FramePool, RxQueue, TxQueue};
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::seq::AppliedWriter;
 use crate::time::Instant;
@@ -35,6 +36,8 @@ pub struct WorkerConfig {
     pub vlans: Vec<VlanPort>,
     /// How much a worker's tables hold.
     pub limits: Limits,
+    /// What the operator wants of tunnels in general.
+    pub policy: TunnelPolicy,
 }
 
 /// How much a worker's tables hold. The control core never publishes more, so that no update can be
@@ -45,6 +48,19 @@ pub struct Limits {
     pub entries_max: usize,
     /// Gateways with at least one binding: every [`super::update::TunnelId`] is below it.
     pub tunnels_max: usize,
+}
+
+/// What the operator wants of tunnels in general.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TunnelPolicy {
+    /// Whether ECN works inside tunnels.
+    pub ecn: EcnMode,
+    /// The DSCP of tunnel packets, and of what comes out of them.
+    pub dscp: DscpModel,
+    /// Customers whose tunnel packets have a DSCP of their own, 0 to 63.
+    pub customer_dscp: Vec<(CustomerId, u8)>,
+    /// Whether the Maximum Segment Size of TCP is lowered to what a tunnel carries.
+    pub clamp_mss: bool,
 }
 
 /// A port as its workers see it. The same for all workers; `PortId` is its position.
@@ -119,12 +135,14 @@ const UPDATES_MAX: usize = 512;
 
 impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
     /// A worker with empty tables; allocates all that `config.limits` will ever need. (Routes and
-    /// neighbours allocate as they come: their number is the kernel's.)
+    /// neighbours allocate as they come: their number is the kernel's.) Frames for fragments, and
+    /// for what was put together from them, are from `pool`.
     #[must_use]
     pub fn new(
         config: WorkerConfig,
         ports: Vec<WorkerPort<R, T>>,
         rings: WorkerRings<R::Frame>,
+        pool: impl FramePool<Frame = R::Frame>,
         applied: AppliedWriter,
         counters: Arc<WorkerCounters>,
     ) -> Self {
@@ -132,7 +150,14 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
         let peers = Peers::new(rings.handoff_out);
         let reports = Reports::new(rings.signaling, rings.reports);
         Self {
-            lane: Lane::new(config, configs, peers, reports, CounterWriter::new(counters)),
+            lane: Lane::new(
+                config,
+                configs,
+                peers,
+                reports,
+                Box::new(pool),
+                CounterWriter::new(counters),
+            ),
             queues: ports.into_iter().map(|p| (p.rx, p.tx)).collect(),
             updates: rings.updates,
             injects: rings.injects,
@@ -146,6 +171,7 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
     /// that was; zero says that the worker is idle.
     pub fn poll(&mut self, now: Instant) -> usize {
         self.lane.now = now;
+        self.lane.expire_fragments();
         let work = self.apply_updates() + self.receive() + self.take_over() + self.inject();
         self.lane.counters.add(Counter::Polls, 1);
         self.lane.counters.add(Counter::BusyPolls, u64::from(work > 0));
@@ -242,8 +268,14 @@ impl<F: Frame> Lane<F> {
     fn apply(&mut self, change: Change) {
         let mut fits = true;
         match change {
-            Change::TunnelSet(id, tunnel) => fits = self.tunnels.set(id, tunnel),
-            Change::TunnelDel(id) => self.tunnels.remove(id),
+            Change::TunnelSet(id, tunnel) => {
+                self.gateways.add(id.0, tunnel.path.remote.to_bits());
+                fits = self.tunnels.set(id, tunnel);
+            }
+            Change::TunnelDel(id) => {
+                self.gateways.remove(id.0);
+                self.tunnels.remove(id);
+            }
             Change::EntrySet(key, forward) => fits = self.shard.set(key, forward),
             Change::EntryDel(key) => self.shard.remove(key),
             Change::PoolSet(pool) => self.fib.set_pool(pool),

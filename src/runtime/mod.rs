@@ -117,7 +117,8 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
 
     let gate = Arc::new(Gate::default());
     let limits = plan::limits(config, size);
-    let (links, jobs) = workers::start(&eal, config, limits, &steering, &mut ports, clock, &gate)?;
+    let (links, jobs) =
+        workers::start(&eal, config, limits, &steering, &mut ports, &pool, clock, &gate)?;
     let mut control = Control::new(Parts {
         lma_address: config.node.lma_address,
         lma_address_ipv4: config.node.lma_address_ipv4,

@@ -9,8 +9,8 @@ use crate::control::WorkerLink;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::handoff::Handoff;
 use crate::dataplane::steer::Steering;
-use crate::dataplane::worker::{Limits, Worker, WorkerConfig, WorkerRings};
-use crate::dpdk::{Eal, Job, LcoreId, Mbuf};
+use crate::dataplane::worker::{Limits, TunnelPolicy, Worker, WorkerConfig, WorkerRings};
+use crate::dpdk::{Eal, Job, LcoreId, Mbuf, Mempool};
 use crate::nic::{RxQueue, TxQueue};
 use crate::sync::ring::{Consumer, Producer, ring};
 use crate::sync::seq::applied;
@@ -19,12 +19,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Makes the workers with all rings between them and the control core, and puts each on its lcore.
+#[allow(clippy::too_many_arguments)] // what workers are made of
 pub(super) fn start(
     eal: &Eal,
     config: &Config,
     limits: Limits,
     steering: &Steering,
     ports: &mut Ports,
+    pool: &Mempool,
     clock: Clock,
     gate: &Arc<Gate>,
 ) -> Result<(Vec<WorkerLink<Mbuf>>, Vec<Job>), RuntimeError> {
@@ -48,6 +50,7 @@ pub(super) fn start(
             local: local.clone(),
             vlans: ports.vlans.clone(),
             limits,
+            policy: TunnelPolicy::default(),
         };
         let rings = WorkerRings {
             updates: updates_rx,
@@ -58,8 +61,14 @@ pub(super) fn start(
             handoff_out: std::mem::take(&mut outs[usize::from(id)]),
         };
         let queues = std::mem::take(&mut ports.queues[usize::from(id)]);
-        let worker =
-            Worker::new(worker_config, queues, rings, applied_writer, Arc::clone(&counters));
+        let worker = Worker::new(
+            worker_config,
+            queues,
+            rings,
+            pool.clone(),
+            applied_writer,
+            counters.clone(),
+        );
         let (gate, pace) = (Arc::clone(gate), Pace::new(config.cores.polling));
         let job = eal
             .launch(LcoreId(u32::from(id) + 1), move || {
@@ -159,6 +168,7 @@ mod tests {
             vlans: Vec::new(),
             local: Vec::new(),
             limits: Limits { entries_max: 1, tunnels_max: 1 },
+            policy: TunnelPolicy::default(),
         };
         let port = PortConfig {
             access: true,
@@ -177,7 +187,7 @@ mod tests {
             handoff_in: Vec::new(),
             handoff_out: vec![None],
         };
-        let worker = Worker::new(config, ports, rings, applied().0, Arc::default());
+        let worker = Worker::new(config, ports, rings, pool.clone(), applied().0, Arc::default());
         for n in 0..200u8 {
             let frame = pool.frame(PortId(0), &[n; 60]).expect("a buffer");
             assert!(injects.push(Inject { port: PortId(0), frame }).is_ok());

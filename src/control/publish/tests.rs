@@ -51,7 +51,7 @@ fn publisher(workers: u16, ring_len: usize) -> (Publisher, Vec<FarEnd>) {
         ends.push(FarEnd { updates: updates_rx, applied: writer });
     }
     let by_mag = [(mag(1).remote, 1460)].into_iter().collect();
-    let mtu = TunnelMtu { by_mag, default: 1400 };
+    let mtu = TunnelMtu { by_mag, default: 1400, learnt: HashMap::new() };
     let mut publisher = Publisher::new(lanes, Steering::new(workers), mtu);
     publisher.pools.push(prefix("2001:db8:100::/40"));
     (publisher, ends)

@@ -6,7 +6,6 @@ use super::super::header::{
     IPV4_LEN, Ipv4, is_link_local, is_multicast, is_unforwardable, protocol,
 };
 use super::{Class, Ingress, tunnel};
-use crate::wire::udp;
 
 /// 255.255.255.255, mapped.
 const BROADCAST: u128 = 0xffff_ffff_ffff;
@@ -61,30 +60,22 @@ pub(super) fn whole_header(packet: &[u8]) -> Result<Ipv4<'_>, DropReason> {
 fn classify_to_anchor(packet: &[u8], ip: Ipv4<'_>, ingress: &Ingress) -> Class {
     let (at, end) = (ip.header_len(), ip.packet_len());
     if ip.is_fragment() {
-        return classify_fragment(packet, ip);
+        return classify_fragment(ip, ingress);
     }
     if ip.protocol() == protocol::UDP {
         return tunnel::udp(packet, at, end, ip, ingress);
     }
-    tunnel::carried(ip.protocol(), packet, at, end, ingress).unwrap_or(Class::Exception)
+    tunnel::carried(ip.protocol(), packet, at, end, ingress)
+        .or_else(|| tunnel::error(packet, ingress))
+        .unwrap_or(Class::Exception)
 }
 
-/// A part of a packet. Tunnel packets and signaling are not reassembled; the kernel does the rest,
-/// and is given later parts of any UDP, which do not say their port.
-fn classify_fragment(packet: &[u8], ip: Ipv4<'_>) -> Class {
+/// A part of a packet. Tunnel packets are put together; the kernel does the rest. Parts of UDP do
+/// not all say their port: those of a gateway are put together, whatever they are.
+fn classify_fragment(ip: Ipv4<'_>, ingress: &Ingress) -> Class {
     match ip.protocol() {
-        protocol::IPV4 | protocol::IPV6 | protocol::GRE => Class::Drop(DropReason::OuterFragment),
-        protocol::UDP if !ip.is_later_fragment() => {
-            match packet.get(ip.header_len() + 2..).and_then(<[u8]>::first_chunk) {
-                Some(port) if u16::from_be_bytes(*port) == udp::SIGNALING_PORT => {
-                    Class::Drop(DropReason::SignalingFragment)
-                }
-                Some(port) if u16::from_be_bytes(*port) == udp::TUNNEL_PORT => {
-                    Class::Drop(DropReason::OuterFragment)
-                }
-                _ => Class::Exception,
-            }
-        }
+        protocol::IPV4 | protocol::IPV6 | protocol::GRE => tunnel::fragment(ingress),
+        protocol::UDP if ingress.access => Class::Fragment,
         _ => Class::Exception,
     }
 }

@@ -48,10 +48,10 @@ fn classify_to_anchor(packet: &[u8], ip: Ipv6<'_>, ingress: &Ingress) -> Class {
     }
     let whole = packet.get(..end).unwrap_or(packet);
     let Ok(upper) = find_upper_layer(whole) else { return Class::Drop(DropReason::OuterHeader) };
-    if upper.is_fragment {
-        return classify_fragment(whole, &upper);
-    }
     let refusal = refused_option(whole, &upper);
+    if upper.is_fragment {
+        return classify_fragment(whole, &upper, refusal, ingress);
+    }
     if upper.next_header == protocol::MOBILITY {
         return match refusal {
             // RFC 6275 6.3: it stands before a Mobility Header; the control core judges it.
@@ -61,12 +61,18 @@ fn classify_to_anchor(packet: &[u8], ip: Ipv6<'_>, ingress: &Ingress) -> Class {
     }
     match tunnel::carried(upper.next_header, packet, upper.offset, end, ingress) {
         Some(class) => refusal.map_or(class, |(_, refusal)| refusal),
-        None => Class::Exception,
+        None => tunnel::error(whole, ingress).unwrap_or(Class::Exception),
     }
 }
 
-/// A part of a packet. Tunnel packets and signaling are not reassembled; the kernel does the rest.
-fn classify_fragment(packet: &[u8], upper: &UpperLayer) -> Class {
+/// A part of a packet. Signaling is never put together, tunnel packets are; the kernel does the
+/// rest.
+fn classify_fragment(
+    packet: &[u8],
+    upper: &UpperLayer,
+    refusal: Option<(u8, Class)>,
+    ingress: &Ingress,
+) -> Class {
     let content = match upper.next_header {
         // Not the first one: its header says what the first one begins with.
         protocol::FRAGMENT => packet.get(upper.offset).copied().unwrap_or_default(),
@@ -79,7 +85,7 @@ fn classify_fragment(packet: &[u8], upper: &UpperLayer) -> Class {
         | protocol::IPV6
         | protocol::GRE
         | protocol::DESTINATION
-        | protocol::HOP_BY_HOP => Class::Drop(DropReason::OuterFragment),
+        | protocol::HOP_BY_HOP => refusal.map_or(tunnel::fragment(ingress), |(_, refusal)| refusal),
         _ => Class::Exception,
     }
 }

@@ -14,6 +14,7 @@
 use super::super::checksum::{sum_of, value};
 use super::super::drop::DropReason;
 use super::super::header::{Family, IPV6_LEN, Ipv4, Ipv6, ether_type, is_mapped, protocol};
+use super::super::quote;
 use super::{Class, Ingress, Via, ipv4, ipv6};
 use crate::wire::{gre, tlv, udp};
 
@@ -29,6 +30,19 @@ mod flag {
 /// A Mobility Header.
 pub(super) fn signaling(ingress: &Ingress) -> Class {
     if ingress.access { Class::Signaling } else { Class::Drop(DropReason::RoleSignaling) }
+}
+
+/// A part of a tunnel packet.
+pub(super) fn fragment(ingress: &Ingress) -> Class {
+    if ingress.access { Class::Fragment } else { Class::Drop(DropReason::RoleTunnel) }
+}
+
+/// An ICMP error about a tunnel packet of ours. Routers in the access network send them: what comes
+/// from elsewhere is none.
+#[cold]
+pub(super) fn error(packet: &[u8], ingress: &Ingress) -> Option<Class> {
+    let quote = quote::read(packet).filter(|_| ingress.access)?;
+    Some(Class::TunnelError { inner_dst: quote.inner_dst })
 }
 
 /// What a packet carries by this protocol number from `at` up to `end`; `None` if that is no

@@ -6,6 +6,7 @@ use super::super::checksum::{sum_of, updated, value};
 pub(in super::super) const IPV4_LEN: usize = 20;
 
 const DONT_FRAGMENT: u16 = 0x4000;
+const MORE_FRAGMENTS: u16 = 0x2000;
 /// More Fragments and the offset.
 const FRAGMENT: u16 = 0x3fff;
 const OFFSET: u16 = 0x1fff;
@@ -54,6 +55,20 @@ impl<'a> Ipv4<'a> {
         self.word_at(6) & OFFSET != 0
     }
 
+    /// Whether others follow this part.
+    pub(in super::super) const fn more_fragments(self) -> bool {
+        self.word_at(6) & MORE_FRAGMENTS != 0
+    }
+
+    /// Where this part begins in the payload of the packet, in bytes.
+    pub(in super::super) const fn fragment_offset(self) -> usize {
+        (self.word_at(6) & OFFSET) as usize * 8
+    }
+
+    pub(in super::super) const fn identification(self) -> u16 {
+        self.word_at(4)
+    }
+
     pub(in super::super) const fn ttl(self) -> u8 {
         self.0[8]
     }
@@ -96,13 +111,33 @@ impl<'a> Ipv4<'a> {
         }
     }
 
-    /// Sets the ECN field of the packet.
-    pub(in super::super) fn set_ecn(packet: &mut [u8], ecn: u8) {
+    /// Sets the type of service of the packet: DSCP and ECN.
+    pub(in super::super) fn set_tos(packet: &mut [u8], tos: u8) {
         if let Some(header) = packet.first_chunk_mut::<IPV4_LEN>() {
             let old = u16::from_be_bytes([header[0], header[1]]);
-            header[1] = (header[1] & 0b1111_1100) | ecn;
+            header[1] = tos;
             let new = u16::from_be_bytes([header[0], header[1]]);
             Self::update_checksum(header, old, new);
+        }
+    }
+
+    /// Makes the header without options that `packet` begins with that of a whole packet of
+    /// `packet_len` bytes.
+    pub(in super::super) fn set_whole(packet: &mut [u8], packet_len: u16) {
+        Self::set_part(packet, packet_len, 0, false);
+    }
+
+    /// Makes the header without options that `packet` begins with that of a part of `part_len`
+    /// bytes, header included, whose payload begins `offset` bytes into that of the packet.
+    pub(in super::super) fn set_part(packet: &mut [u8], part_len: u16, offset: u16, more: bool) {
+        if let Some(header) = packet.first_chunk_mut::<IPV4_LEN>() {
+            let more = if more { MORE_FRAGMENTS } else { 0 };
+            header[0] = 0x45;
+            header[2..4].copy_from_slice(&part_len.to_be_bytes());
+            header[6..8].copy_from_slice(&(offset / 8 | more).to_be_bytes());
+            header[10..12].fill(0);
+            let checksum = value(sum_of(header));
+            header[10..12].copy_from_slice(&checksum.to_be_bytes());
         }
     }
 
@@ -144,7 +179,7 @@ mod tests {
             let mut bytes = header(64, 0b10, identification);
             Ipv4::spend_hop(&mut bytes);
             assert!(Ipv4::is_intact(&bytes));
-            Ipv4::set_ecn(&mut bytes, 0b11);
+            Ipv4::set_tos(&mut bytes, 0b11);
             assert_eq!(bytes, header(63, 0b11, identification));
         }
     }

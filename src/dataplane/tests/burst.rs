@@ -1,7 +1,7 @@
 //! Bursts of any size and mixture do what single packets do, and noise does no harm.
 
 use super::super::classify::{Class, Ingress, classify};
-use super::super::icmp::ERRORS_BURST;
+use super::super::icmp::ERRORS_BURST_SOURCE;
 use super::dual::without_identification;
 use super::*;
 use crate::nic::BURST_MAX;
@@ -59,7 +59,7 @@ fn kinds() -> Vec<(PortId, Vec<u8>)> {
 fn outcome(rig: &mut Rig, sort: bool) -> [Vec<Vec<u8>>; 3] {
     let punts = rig.reports().into_iter().filter_map(|r| match r {
         Report::Punt(_, frame) => Some(frame.to_bytes()),
-        Report::Counters(..) => None,
+        Report::Counters(..) | Report::PathMtu(..) => None,
     });
     let punts: Vec<_> = punts.collect();
     // Each worker has identifications of its own.
@@ -113,8 +113,8 @@ proptest! {
         // Bursts of one port, as ports are polled one after the other.
         let mut frames: Vec<_> = picks.iter().map(|i| kinds[*i].clone()).collect();
         frames.sort_by_key(|(port, _)| *port);
-        // No more errors than one worker may send, since each worker has its own bucket.
-        let mut left = ERRORS_BURST;
+        // No more errors than one source may get, since each worker has its own buckets.
+        let mut left = ERRORS_BURST_SOURCE;
         frames.retain(|f| !answered().contains(f) || { left = left.saturating_sub(1); left > 0 });
 
         let mut single = one_by_one(&frames);

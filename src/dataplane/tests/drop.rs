@@ -1,6 +1,6 @@
 //! One way at least to each [`DropReason`], and none without one.
 
-use super::super::icmp::ERRORS_BURST;
+use super::super::icmp::{ERRORS_BURST, ERRORS_BURST_SOURCE};
 use super::*;
 use std::collections::BTreeSet;
 
@@ -97,7 +97,10 @@ fn cases() -> Vec<Case> {
             let mut rig = Rig::new(1);
             let thin = Tunnel { path: TunnelPath::ip(addr(LMA), addr(MAG1)), mtu: 1300 };
             rig.publish(Change::TunnelSet(TUNNEL1, thin));
-            rig.arrive(CORE, &Packet::new(CN, MN1).len(1280).on_core());
+            let bytes = Packet::new(CN, MN1).len(1280).on_core();
+            let frame = rig.pool.frame_in_segments(CORE, &bytes[..500], &bytes[500..]).unwrap();
+            rig.workers[0].rx[1].inject(frame).unwrap();
+            rig.run();
             rig
         }),
         (D::TunnelUnreachable, || {
@@ -115,9 +118,49 @@ fn cases() -> Vec<Case> {
         (D::OuterOption, || from_access(&to_lma(&[41, 0, 0x81, 4, 0, 0, 0, 0]))),
         (D::OuterOption, || from_access(&to_lma(&[41, 0, 0xc1, 4, 0, 0, 0, 0]))),
         (D::OuterOption, || from_access(&to_lma(&[135, 0, 0xc1, 4, 0, 0, 0, 0]))),
-        (D::OuterFragment, || from_access(&fragment(41, 0, 1))),
-        (D::OuterFragment, || from_access(&fragment(41, 185, 0))),
-        (D::OuterFragment, || from_access(&fragment(60, 185, 0))),
+        (D::OuterFragment, || {
+            let inner = [&[41, 0, 0, 1, 0, 0, 0, 2][..], &Packet::new(MN1, CN).bytes()].concat();
+            let outer = [&[44, 0, 0, 0, 0, 0, 0, 1][..], &inner].concat();
+            from_access(&Packet::new(MAG1, LMA).payload(44, &outer))
+        }),
+        (D::OuterHeader, || {
+            // Options that go on in the next fragment (RFC 7112).
+            from_access(
+                &Packet::new(MAG1, LMA).payload(44, &[60, 0, 0, 1, 0, 0, 0, 1, 41, 9, 1, 4]),
+            )
+        }),
+        (D::OuterOption, || {
+            let options = [60, 0, 0, 1, 0, 0, 0, 1, 41, 0, 0x81, 4, 0, 0, 0, 0];
+            from_access(&Packet::new(MAG1, LMA).payload(44, &options))
+        }),
+        (D::FragmentLength, || from_access(&part(MAG1, 0, true, 63))),
+        (D::FragmentLength, || from_access(&part(MAG1, 0, true, 0))),
+        (D::FragmentLength, || from_access(&part(MAG1, 65_528, false, 8))),
+        (D::FragmentOverlap, || fragments(&[(0, true, 64), (56, true, 64)])),
+        (D::FragmentDuplicate, || fragments(&[(0, true, 64), (0, true, 64)])),
+        (D::FragmentExcess, || from_access(&part(MAG1, 1560, true, 64))),
+        (D::NotServing, || from_access(&part("2001:db8:bad::1", 0, true, 64))),
+        (D::RoleTunnel, || from_core(&part(MAG1, 0, true, 64))),
+        (D::Segmented, || {
+            let frame = part(MAG1, 0, true, 64).on_access();
+            let mut rig = Rig::new(1);
+            let frame = rig.pool.frame_in_segments(ACCESS, &frame[..70], &frame[70..]).unwrap();
+            rig.workers[0].rx[0].inject(frame).unwrap();
+            rig.run();
+            rig
+        }),
+        (D::TunnelError, || {
+            let lost = edge::sent_by_us(&Packet::new(CN, MN1));
+            rig_with(ACCESS, &edge::error_about(1, 0, 0, &lost)) // passed on
+        }),
+        (D::TunnelError, || {
+            let lost = edge::sent_by_us(&Packet::new(CN, MN1));
+            rig_with(ACCESS, &edge::error_about(3, 1, 0, &lost)) // not passed on
+        }),
+        (D::TunnelErrorStray, || {
+            let lost = edge::sent_by_us(&Packet::new(CN, NOBODY));
+            rig_with(ACCESS, &edge::error_about(1, 0, 0, &lost))
+        }),
         (D::SignalingFragment, || from_access(&fragment(135, 0, 1))),
         (D::SignalingFragment, || from_access(&fragment(135, 185, 0))),
         (D::InnerVersion, || from_access(&Packet::new(MAG1, LMA).payload(41, &[0x45; 20]))),
@@ -191,6 +234,21 @@ fn to_lma(options: &[u8]) -> Packet {
     Packet::new(MAG1, LMA).payload(60, &[options, &inner].concat())
 }
 
+/// A fragment of a tunnel packet with so many bytes from this one on.
+fn part(src: &str, start: u16, more: bool, len: usize) -> Packet {
+    let field = (start | u16::from(more)).to_be_bytes();
+    let header = [41, 0, field[0], field[1], 0, 0, 0, 1];
+    Packet::new(src, LMA).payload(44, &[&header[..], &vec![0x60; len]].concat())
+}
+
+fn fragments(parts: &[(u16, bool, usize)]) -> Rig {
+    let mut rig = Rig::new(1);
+    for (start, more, len) in parts {
+        rig.arrive(ACCESS, &part(MAG1, *start, *more, *len).on_access());
+    }
+    rig
+}
+
 /// A fragment to the anchor, at an offset in units of eight bytes.
 fn fragment(next: u8, offset: u16, more: u16) -> Packet {
     let field = (offset << 3 | more).to_be_bytes();
@@ -261,6 +319,8 @@ fn only_these_reasons_are_answered() {
         D::TunnelMtu,
         D::TunnelUnreachable,
         D::OuterOption,
+        D::FragmentLength,
+        D::TunnelError,
         D::ToAnchor,
         D::NoRoute,
         D::EgressMtu,
@@ -279,14 +339,30 @@ fn only_these_reasons_are_answered() {
 #[test]
 fn errors_of_both_families_are_limited_together_and_what_is_not_sent_is_counted() {
     let mut rig = Rig::dual(1);
-    let frames = [Packet::new(CN, NOBODY).on_core(), Packet4::new(CN4, "10.1.0.200").on_core()];
-    for frame in frames.iter().cycle().take(100) {
-        rig.arrive(CORE, frame);
+    for host in 1..=50 {
+        let (src, src4) = (format!("2001:db8:c:{host:x}::1"), format!("203.0.113.{host}"));
+        rig.arrive(CORE, &Packet::new(&src, NOBODY).on_core());
+        rig.arrive(CORE, &Packet4::new(&src4, "10.1.0.200").on_core());
     }
     let sent = u64::from(ERRORS_BURST);
     assert_eq!(rig.count(Counter::IcmpErrors), sent);
     assert_eq!(rig.count(Counter::IcmpLimited), 100 - sent);
     assert_eq!(rig.drops(), [(DropReason::Unassigned, 100)]);
+    rig.balance();
+}
+
+#[test]
+fn sender_that_provokes_errors_gets_its_share_and_no_more() {
+    let mut rig = Rig::dual(1);
+    for host in 0..40 {
+        // Many addresses of one network.
+        rig.arrive(CORE, &Packet::new(&format!("2001:db8:c::{host:x}"), NOBODY).on_core());
+    }
+    rig.arrive(CORE, &Packet::new("2001:db8:c:1::1", NOBODY).on_core());
+    let share = u64::from(ERRORS_BURST_SOURCE);
+    assert_eq!(rig.count(Counter::IcmpErrors), share + 1);
+    assert_eq!(rig.count(Counter::IcmpLimitedSource), 40 - share);
+    assert_eq!(rig.count(Counter::IcmpLimited), 0);
     rig.balance();
 }
 

@@ -138,10 +138,26 @@ pub(super) fn cases() -> Vec<Case> {
         (D::HopLimit, || from_core(&Packet4::new(CN4, NODE[3]).ttl(0))),
         (D::HopLimit, || from_access(&to_lma(4, &[&from_node(3).ttl(1).bytes()]))),
         (D::TunnelMtu, || thin(&Packet4::new(CN4, NODE[3]).len(1281))),
-        (D::TunnelFragment, || thin(&Packet4::new(CN4, NODE[3]).fragment(0).len(1281))),
+        (D::TunnelFragment, || {
+            // More parts than one packet may have.
+            let mut rig = Rig::dual(1);
+            let [local, remote] = [LMA4, MAG4].map(|a| ipv4(a).to_ipv6_mapped());
+            let tunnel = Tunnel { path: TunnelPath::ip(local, remote), mtu: 68 };
+            rig.publish(Change::TunnelSet(dual_tunnel(3), tunnel));
+            rig.arrive(CORE, &Packet4::new(CN4, NODE[3]).fragment(0).len(1281).on_core());
+            rig
+        }),
         (D::EgressMtu, || from_access(&to_lma(4, &[&from_node(3).len(1501).bytes()]))),
         (D::EgressFragment, || {
-            from_access(&to_lma(4, &[&from_node(3).fragment(0).len(1501).bytes()]))
+            // With an option, which may belong to the first part only.
+            let mut inner = from_node(3).fragment(0).len(1501).bytes();
+            inner[0] = 0x46;
+            inner[20..24].copy_from_slice(&[0x94, 4, 0, 0]);
+            inner[10..12].fill(0);
+            let checksum =
+                super::super::checksum::value(super::super::checksum::sum_of(&inner[..24]));
+            inner[10..12].copy_from_slice(&checksum.to_be_bytes());
+            from_access(&to_lma(4, &[&inner]))
         }),
         (D::RoleTunnel, || from_core(&to_lma(4, &[&from_node(3).bytes()]))),
         (D::RoleTunnel, || from_core(&udp(5437, &[&from_node(6).bytes()]))),
@@ -168,12 +184,21 @@ pub(super) fn cases() -> Vec<Case> {
         (D::GreHeader, || {
             from_access(&to_lma(47, &[&[0x80, 0, 8, 0, 1, 1, 0, 0], &from_node(4).bytes()]))
         }),
-        (D::OuterFragment, || from_access(&to_lma(4, &[&from_node(3).bytes()]).fragment(0x2000))),
-        (D::OuterFragment, || from_access(&to_lma(41, &[&[0x60; 40]]).fragment(1))),
-        (D::OuterFragment, || from_access(&to_lma(47, &[&GRE_IPV4]).fragment(0x2000))),
-        (D::OuterFragment, || from_access(&udp(5437, &[&from_node(6).bytes()]).fragment(0x2000))),
+        (D::FragmentLength, || {
+            from_access(&to_lma(4, &[&from_node(3).bytes(), &[0]]).fragment(0x2000))
+        }),
+        (D::NotServing, || {
+            let fragment = Packet4::new("198.51.100.8", LMA4).payload(4, &[0x45; 24]);
+            from_access(&fragment.fragment(0x2000))
+        }),
+        (D::RoleTunnel, || from_core(&to_lma(41, &[&[0x60; 40]]).fragment(1))),
+        (D::RoleTunnel, || from_core(&to_lma(47, &[&GRE_IPV4]).fragment(0x2000))),
         (D::SignalingFragment, || {
-            from_access(&Packet4::new(MAG4, LMA4).udp(5436, 5436, &[59; 8]).fragment(0x2000))
+            let datagram =
+                Packet4::new(MAG4, LMA4).udp(5436, 5436, &[59; 16]).bytes().split_off(20);
+            let mut rig = from_access(&to_lma(UDP, &[&datagram[..16]]).fragment(0x2000));
+            rig.arrive(ACCESS, &to_lma(UDP, &[&datagram[16..]]).fragment(2).on_access());
+            rig
         }),
         (D::InnerVersion, || from_access(&to_lma(4, &[&Packet::new(MN1, CN).bytes()]))),
         (D::InnerVersion, || from_access(&to_lma(41, &[&from_node(3).bytes()]))),

@@ -13,6 +13,7 @@ mod downlink;
 mod drop;
 mod drop4;
 mod dual;
+mod edge;
 mod golden;
 mod handoff;
 mod packet4;
@@ -24,11 +25,14 @@ use packet4::Packet4;
 use super::counters::{Counter, Snapshot, WorkerCounters};
 use super::drop::DropReason;
 use super::handoff::Handoff;
+use super::marking::{DscpModel, EcnMode};
 use super::steer::{Owner, Steering};
 use super::update::{
     Change, EntryCounters, Forward, Inject, NextHop, Report, Tunnel, TunnelId, Update,
 };
-use super::worker::{Limits, PortConfig, VlanPort, Worker, WorkerConfig, WorkerPort, WorkerRings};
+use super::worker::{
+    Limits, PortConfig, TunnelPolicy, VlanPort, Worker, WorkerConfig, WorkerPort, WorkerRings,
+};
 use crate::addr::{
     AnchorAddr, CustomerId, CustomerPrefix, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath,
     WorkerId,
@@ -186,12 +190,22 @@ struct Sizes {
     report_ring_len: usize,
     handoff_ring_len: usize,
     limits: Limits,
+    policy: TunnelPolicy,
 }
 
 const SIZES: Sizes = Sizes {
+    policy: POLICY,
     report_ring_len: 1024,
     handoff_ring_len: 1024,
     limits: Limits { entries_max: 512, tunnels_max: 16 },
+};
+
+/// The default.
+const POLICY: TunnelPolicy = TunnelPolicy {
+    ecn: EcnMode::Normal,
+    dscp: DscpModel::Pipe(None),
+    customer_dscp: Vec::new(),
+    clamp_mss: false,
 };
 
 impl Rig {
@@ -234,12 +248,13 @@ impl Rig {
             });
             out.push(row.collect());
         }
+        let pool = MemPool::new(512);
         let workers = (0..workers).zip(out.into_iter().zip(into));
         let port = |(id, (handoff_out, handoff_in))| {
-            Port::new(WorkerId(id), &steering, sizes, handoff_in, handoff_out)
+            Port::new(WorkerId(id), &steering, sizes, &pool, handoff_in, handoff_out)
         };
         let workers = workers.map(port).collect();
-        Self { pool: MemPool::new(512), steering, workers, seq: 0, now: Instant(1 << 40) }
+        Self { pool, steering, workers, seq: 0, now: Instant(1 << 40) }
     }
 
     /// Sends a change to whom it concerns, as the control core does.
@@ -348,12 +363,15 @@ impl Rig {
         let came = n(Counter::RxPackets)
             + n(Counter::Injected)
             + n(Counter::IcmpErrors)
+            + n(Counter::FragmentsSent)
+            + n(Counter::Reassembled)
             + n(Counter::HandoffReceived);
         let went = n(Counter::TxPackets)
             + n(Counter::PuntSignaling)
             + n(Counter::PuntException)
             + n(Counter::PuntUnresolved)
             + n(Counter::HandoffSent)
+            + n(Counter::FragmentsTaken)
             + self.drops().iter().map(|(_, n)| n).sum::<u64>();
         assert_eq!(came, went, "{:?}", self.drops());
         assert_eq!(n(Counter::HandoffReceived), n(Counter::HandoffSent));
@@ -367,6 +385,7 @@ impl Port {
         id: WorkerId,
         steering: &Steering,
         sizes: &Sizes,
+        pool: &MemPool,
         handoff_in: Vec<Consumer<Handoff<MemFrame>>>,
         handoff_out: Vec<Option<Producer<Handoff<MemFrame>>>>,
     ) -> Self {
@@ -399,12 +418,14 @@ impl Port {
             local: vec![addr("2001:db8:ff::2")],
             vlans: vec![vlan(100, false, 1), vlan(200, false, 2), vlan(300, true, 0)],
             limits: sizes.limits,
+            policy: sizes.policy.clone(),
         };
         let rings = WorkerRings { updates, injects, signaling, reports, handoff_in, handoff_out };
         let worker = Worker::new(
             worker_config,
             vec![port(0), port(1)],
             rings,
+            pool.clone(),
             applied_tx,
             Arc::clone(&counters),
         );

@@ -9,7 +9,7 @@ fn punted(rig: &mut Rig) -> (PuntReason, Vec<u8>) {
     assert_eq!(reports.len(), 1, "{:?}", rig.drops());
     match reports.remove(0) {
         Report::Punt(reason, frame) => (reason, frame.to_bytes()),
-        Report::Counters(..) => panic!("not a punt"),
+        other => panic!("not a punt: {other:?}"),
     }
 }
 

@@ -26,6 +26,9 @@ pub const ERROR_MAX_LEN: usize = ipv6::MIN_MTU as usize;
 
 const CHECKSUM_AT: usize = 2;
 
+/// Next header number of the Fragment header.
+const FRAGMENT: u8 = 44;
+
 /// Redirect: no error, but never to be answered with one (RFC 4443 section 2.4 (e.2)).
 const REDIRECT: u8 = 137;
 
@@ -89,8 +92,10 @@ impl ErrorMessage {
             // (e.1), (e.2); an ICMPv6 message that is cut before its type may be an error.
             Ok(upper) if upper.next_header == NEXT_HEADER => octet(invoking, upper.offset)
                 .is_ok_and(|kind| kind >= INFORMATIONAL && kind != REDIRECT),
-            // A later fragment or a broken chain does not say what it is.
-            Ok(_) | Err(_) => true,
+            // A later fragment does not say what it is a part of: the first one is answered.
+            Ok(upper) => !(upper.is_fragment && upper.next_header == FRAGMENT),
+            // Nor does a chain that is broken; but that is what may have to be said about it.
+            Err(_) => true,
         }
     }
 
@@ -219,6 +224,9 @@ mod tests {
             assert!(error.may_answer(&packet(CN, MN, 58, &[128, 0, 0, 0])), "an echo request");
             assert!(error.may_answer(&packet(CN, MN, 17, &[0; 8])), "UDP");
             assert!(!error.may_answer(&packet(CN, MN, 58, &[])), "ICMPv6 without a type");
+            let fragment = |offset| packet(CN, MN, 44, &[17, 0, 0, offset, 0, 0, 0, 1]);
+            assert!(error.may_answer(&fragment(1)), "a first fragment");
+            assert!(!error.may_answer(&fragment(8)), "a later fragment");
         }
     }
 

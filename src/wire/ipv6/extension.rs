@@ -72,6 +72,24 @@ pub fn find_upper_layer(packet: &[u8]) -> Result<UpperLayer> {
     Err(Error::new(ErrorKind::Value, upper.offset))
 }
 
+/// Where the Fragment header of `packet`, which starts with its IPv6 header, begins; `None` if it
+/// has none among the extension headers that [`find_upper_layer`] steps over.
+#[must_use]
+pub fn find_fragment(packet: &[u8]) -> Option<usize> {
+    let (mut next_header, mut at) = (octet(packet, NEXT_HEADER_AT).ok()?, HEADER_LEN);
+    for _ in 0..HEADERS_MAX {
+        match next_header {
+            FRAGMENT => return Some(at),
+            HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => {
+                next_header = octet(packet, at).ok()?;
+                at += header_len(packet, at).ok()?;
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
 /// Length of the extension header at `at`, in bytes.
 fn header_len(packet: &[u8], at: usize) -> Result<usize> {
     Ok((usize::from(octet(packet, at + 1)?) + 1) * 8)
@@ -163,6 +181,13 @@ mod tests {
         assert_eq!(find_upper_layer(&later), Ok(expected));
         let atomic = packet(44, &[41, 0, 0, 0, 0, 0, 0, 9]);
         assert_eq!(find_upper_layer(&atomic), Ok(upper(41, 48)));
+        let behind = packet(0, &[&[44, 0, 1, 4, 0, 0, 0, 0], &first[40..]].concat());
+        let found =
+            [&first, &later, &atomic, &behind, &packet(41, &first)].map(|p| find_fragment(p));
+        assert_eq!(found, [Some(40), Some(40), Some(40), Some(48), None]);
+        for len in 0..behind.len() {
+            assert!(find_fragment(&behind[..len]).is_none_or(|at| at == 48), "{len}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod extension;
 use super::{Error, ErrorKind, Result, Writer, be16, field, octet};
 use std::net::Ipv6Addr;
 
-pub use extension::{UpperLayer, find_upper_layer};
+pub use extension::{UpperLayer, find_fragment, find_upper_layer};
 
 /// Length of the header, in bytes.
 pub const HEADER_LEN: usize = 40;

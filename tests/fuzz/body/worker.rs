@@ -14,7 +14,7 @@ use anchord::dataplane::counters::{Counter, WorkerCounters};
 use anchord::dataplane::steer::Steering;
 use anchord::dataplane::update::{Change, Forward, NextHop, Report, Tunnel, TunnelId, Update};
 use anchord::dataplane::worker::{
-    Limits, PortConfig, VlanPort, Worker, WorkerConfig, WorkerPort, WorkerRings,
+    Limits, PortConfig, TunnelPolicy, VlanPort, Worker, WorkerConfig, WorkerPort, WorkerRings,
 };
 use anchord::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use anchord::sync::ring::ring;
@@ -117,6 +117,7 @@ impl Rig {
                 .map(|parent| VlanPort { parent, id: 100, config: port_config(false, CUSTOMER) })
                 .to_vec(),
             limits: Limits { entries_max: 32, tunnels_max: 16 },
+            policy: TunnelPolicy::default(),
         };
         let port = |n: usize| WorkerPort {
             config: port_config(n == 0, CustomerId(0)),
@@ -136,8 +137,10 @@ impl Rig {
         for wire in &tx {
             wire.accept(4);
         }
-        let worker = Worker::new(config, ports, rings, applied().0, Arc::clone(&counters));
-        Self { pool: MemPool::new(4), worker, rx, tx, signaling, reports, counters }
+        let pool = MemPool::new(4);
+        let worker =
+            Worker::new(config, ports, rings, pool.clone(), applied().0, Arc::clone(&counters));
+        Self { pool, worker, rx, tx, signaling, reports, counters }
     }
 
     fn send_through(&mut self, port: PortId, frame: MemFrame) {
