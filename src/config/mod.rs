@@ -19,6 +19,7 @@ mod peer;
 mod reader;
 mod render;
 mod section;
+mod tunnel;
 mod value;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use nodes::load_nodes;
 pub use peer::{MagPeer, PeerTimers, SIGNALING_RATE, advice};
 pub use render::render;
 pub use section::default_profile;
+pub use tunnel::{Dscp, Ecn, Tunnel};
 
 use crate::addr::{AnchorAddr, CustomerId, HomePrefix};
 use crate::time::Duration;
@@ -83,6 +85,8 @@ pub struct Config {
     pub policy: Policy,
     /// `[timer]`
     pub timers: Timers,
+    /// `[tunnel]`.
+    pub tunnel: Tunnel,
     /// `[admin]`
     pub admin: Admin,
     /// `[log]`
@@ -223,6 +227,8 @@ pub struct Customer {
     pub max_bindings: Option<usize>,
     /// What gateways may ask for its nodes.
     pub gre: GreUse,
+    /// The DSCP of its nodes' tunnel packets; that of `[tunnel]` if `None`.
+    pub dscp: Option<u8>,
     /// Authenticate what gateways without keys of their own say of its nodes (RFC 4285).
     pub auth: Vec<Auth>,
 }

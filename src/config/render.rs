@@ -2,7 +2,7 @@
 
 use super::{
     Auth, Config, Customer, Device, Families, GreUse, Mag, Node, PolicyStore, Polling, Pool, Port,
-    PortRole, Profile, Service, duration, peer,
+    PortRole, Profile, Service, duration, peer, tunnel,
 };
 use crate::addr::{AnchorAddr, HomePrefix};
 use crate::time::Duration;
@@ -71,6 +71,7 @@ pub fn render(config: &Config) -> Table {
             ]),
         ),
         ("state", table([("dir", state.dir.display().to_string().into())])),
+        ("tunnel", tunnel::render(&config.tunnel)),
     ];
     let mut whole: Table =
         sections.map(|(name, t)| (name.to_owned(), t.into())).into_iter().collect();
@@ -136,6 +137,7 @@ fn customer(c: &Customer) -> Table {
         ("mags", list(&c.mags, String::as_str)),
         ("gre", gre(c.gre).into()),
     ]);
+    insert(&mut customer, "dscp", c.dscp.map(i64::from));
     insert(&mut customer, "max_bindings", c.max_bindings.map(count));
     insert(&mut customer, "dhcp", c.dhcp.map(dhcp));
     insert(&mut customer, "auth", some(&c.auth, auth));
@@ -225,11 +227,11 @@ fn profile(p: &Profile) -> Table {
     profile
 }
 
-fn insert(table: &mut Table, key: &str, value: Option<impl Into<Value>>) {
+pub(super) fn insert(table: &mut Table, key: &str, value: Option<impl Into<Value>>) {
     table.extend(value.map(|v| (key.to_owned(), v.into())));
 }
 
-fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
+pub(super) fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
     entries.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
 }
 

@@ -10,6 +10,7 @@ pub use mobility::default_profile;
 pub(super) use mobility::{PREFIXES_MAX, families_of};
 
 use super::reader::{Reader, Section, boolean, integer, string};
+use super::tunnel::tunnel;
 use super::value::{absolute, eal_argument, label, socket_path, span, unicast, unicast4};
 use super::{
     Admin, Config, Cores, Eal, Log, Node, Polling, Port, PortRole, State, Timers, check, peer,
@@ -52,6 +53,7 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
     check::buffers(&root, &eal, &ports, cores.as_ref());
 
     let timers = timers(&root.table_or_empty("timer"));
+    let tunnel = tunnel(&root.table_or_empty("tunnel"));
     let admin = admin(&root.table_or_empty("admin"));
     let log = log(&root.table_or_empty("log"));
     let state = state(&root.table_or_empty("state"));
@@ -74,6 +76,7 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
         mags,
         policy,
         timers,
+        tunnel,
         admin,
         log,
         state,

@@ -367,7 +367,12 @@ impl<P: FramePool> Control<P> {
             row("updates_backlog", self.publisher.backlog_len() as u64),
         ];
         let counters = Counter::ALL.iter().map(|&c| row(c.name(), self.counters[c]));
-        gauges.into_iter().chain(counters).collect()
+        // What the workers count besides drops, summed up.
+        let workers: Vec<_> = self.workers.iter().map(|w| w.counters.snapshot()).collect();
+        let of_workers = WorkerCounter::ALL
+            .iter()
+            .map(|&c| row(&format!("worker_{}", c.name()), workers.iter().map(|w| w.get(c)).sum()));
+        gauges.into_iter().chain(counters).chain(of_workers).collect()
     }
 
     fn neighbor_rows(&self) -> Vec<NeighborRow> {

@@ -9,7 +9,8 @@ use crate::addr::{CustomerId, MacAddr, PortId};
 use crate::config::{self, Config, Device, PortRole};
 use crate::control::MagInfo;
 use crate::control::exception::TapSpec;
-use crate::dataplane::worker::{Limits, PortConfig};
+use crate::dataplane::marking::{DscpModel, EcnMode};
+use crate::dataplane::worker::{Limits, PortConfig, TunnelPolicy};
 use crate::mobility::ENTRIES_MAX;
 use std::net::Ipv6Addr;
 
@@ -143,6 +144,24 @@ pub(super) fn mags(config: &Config) -> Vec<MagInfo> {
 /// Every address of a gateway.
 fn mag_addresses(mag: &config::Mag) -> impl Iterator<Item = Ipv6Addr> {
     std::iter::once(mag.address).chain(mag.more_addresses.iter().copied())
+}
+
+/// What workers do to packets at both ends of a tunnel.
+pub(super) fn tunnel_policy(config: &Config) -> TunnelPolicy {
+    let config::Tunnel { mss_clamping, ecn, dscp } = config.tunnel;
+    let of_customer = |c: &config::Customer| c.dscp.map(|dscp| (c.id, dscp));
+    TunnelPolicy {
+        ecn: match ecn {
+            config::Ecn::Normal => EcnMode::Normal,
+            config::Ecn::Compatibility => EcnMode::Compatibility,
+        },
+        dscp: match dscp {
+            config::Dscp::Uniform => DscpModel::Uniform,
+            config::Dscp::Pipe(dscp) => DscpModel::Pipe(dscp),
+        },
+        customer_dscp: config.customers.iter().filter_map(of_customer).collect(),
+        clamp_mss: mss_clamping,
+    }
 }
 
 /// Tunnel MTU of gateways that an operator adds later: the smallest of the access ports'.

@@ -9,7 +9,7 @@ use crate::control::WorkerLink;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::handoff::Handoff;
 use crate::dataplane::steer::Steering;
-use crate::dataplane::worker::{Limits, TunnelPolicy, Worker, WorkerConfig, WorkerRings};
+use crate::dataplane::worker::{Limits, Worker, WorkerConfig, WorkerRings};
 use crate::dpdk::{Eal, Job, LcoreId, Mbuf, Mempool};
 use crate::nic::{RxQueue, TxQueue};
 use crate::sync::ring::{Consumer, Producer, ring};
@@ -50,7 +50,7 @@ pub(super) fn start(
             local: local.clone(),
             vlans: ports.vlans.clone(),
             limits,
-            policy: TunnelPolicy::default(),
+            policy: plan::tunnel_policy(config),
         };
         let rings = WorkerRings {
             updates: updates_rx,
@@ -150,7 +150,7 @@ mod tests {
     use crate::addr::{AnchorAddr, CustomerId, MacAddr, PortId};
     use crate::config::Polling;
     use crate::dataplane::update::Inject;
-    use crate::dataplane::worker::{PortConfig, WorkerPort};
+    use crate::dataplane::worker::{PortConfig, TunnelPolicy, WorkerPort};
     use crate::nic::mem::{MemPool, MemRx, MemTx, MemWire};
     use std::net::Ipv6Addr;
 

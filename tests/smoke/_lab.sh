@@ -163,3 +163,24 @@ unplug() { # unplug [mn] [eth0]
 vacate() { # vacate 1a
     in_ns switch ip link set "mag$1" down
 }
+
+# mag1 behind a router, on a link of its own; MAG1 has to be of that link: 2001:db8:b::11. Called
+# between lab_up and anchord_start; when anchord's TAPs are up, route_to_mag1 leads there.
+#
+#   anchor --- transit --- router --- behind --- mag1
+router_before_mag1() { # router_before_mag1 mtu-of-its-link-to-mag1
+    link router to-anchor switch routera
+    link router to-mag switch routerm
+    in_ns switch ip link set routera master transit
+    bridge behind routerm mag1t
+    in_ns router sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.{to-anchor,to-mag}.accept_dad=0
+    address router to-anchor 2001:db8:a::fe/64
+    address router to-mag 2001:db8:b::fe/64
+    in_ns router ip link set to-mag mtu "$1"
+    in_ns mag1 ip link set transit mtu "$1"
+    in_ns mag1 ip -6 route add default via 2001:db8:b::fe
+}
+
+route_to_mag1() {
+    in_ns anchor ip -6 route add 2001:db8:b::/64 via 2001:db8:a::fe dev access
+}

@@ -1,6 +1,7 @@
 //! Who is served and by whom: `[[customer]]`, `[[service]]`, `[[pool]]`, `[[mag]]`, `[policy]`.
 
 use super::super::reader::{Section, boolean, integer, string};
+use super::super::tunnel::dscp_value;
 use super::super::value::{
     label, lifetime, node_prefix, pattern, realm, service as service_name, socket_path, span,
     unicast_any, unicast4,
@@ -27,8 +28,9 @@ pub(super) fn customer(s: &Section<'_, '_>, dir: &Path) -> Option<Customer> {
     let max_bindings = s.get("max_bindings", &|v| integer(v, &(1..=BINDINGS_MAX)));
     let gre = s.or("gre", GreUse::Allowed, &gre_use);
     let auth = auth(s, dir);
+    let dscp = s.get("dscp", &dscp_value);
     let (name, id) = (name?, CustomerId(id?));
-    Some(Customer { name, id, realms, mags, dhcp, max_bindings, gre, auth })
+    Some(Customer { name, id, realms, mags, dhcp, max_bindings, gre, dscp, auth })
 }
 
 /// What a service brings.
