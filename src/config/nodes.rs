@@ -325,6 +325,7 @@ n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
                 dhcp: None,
                 max_bindings: None,
                 gre: GreUse::Allowed,
+                dscp: None,
                 auth: vec![],
             });
         }
