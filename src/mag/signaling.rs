@@ -67,17 +67,17 @@ impl Signaling {
     ) -> io::Result<()> {
         let mut buf = [0; MAX_LEN];
         let options = options.options();
-        match (transport, &self.ipv4) {
-            (Transport::Ipv6, _) => {
+        match (transport.udp_port(), &self.ipv4) {
+            (None, _) => {
                 let len = message.emit(options, src, dst, &mut buf).map_err(io::Error::other)?;
                 self.ipv6.send(buf.get(..len).unwrap_or_default(), dst, 0)
             }
-            (Transport::Udp(port), Some(ipv4)) => {
+            (Some(port), Some(ipv4)) => {
                 // RFC 5844 4.2.2.1: the checksum is UDP's.
                 let len = message.emit_in_udp(options, &mut buf).map_err(io::Error::other)?;
                 ipv4.send_to_port(buf.get(..len).unwrap_or_default(), dst, port)
             }
-            (Transport::Udp(_), None) => Err(io::ErrorKind::AddrNotAvailable.into()),
+            (Some(_), None) => Err(io::ErrorKind::AddrNotAvailable.into()),
         }
     }
 }

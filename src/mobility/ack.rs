@@ -4,7 +4,7 @@
 use crate::addr::{Encap, GreKey, HomePrefix, MnId};
 use crate::mobility::auth::{self, Signer};
 use crate::mobility::binding::{Bce, Ipv4HomeAddress};
-use crate::mobility::message::{AckMsg, OwnedOptions, Transport, UpdateMsg};
+use crate::mobility::message::{AckMsg, OwnedOptions, UpdateMsg};
 use crate::time::{Lifetime, MobTimestamp};
 use crate::wire::mh::{
     AccessTech, AuthOption, BaFlags, BindingAck, DhcpSupportMode, HandoffIndicator, Ipv4Home,
@@ -238,7 +238,7 @@ fn gre_key(msg: &UpdateMsg, bce: &Bce) -> Option<MobilityOption<'static>> {
 
 /// RFC 5844 4.2.2: by it a gateway knows that packets travel in UDP.
 fn nat_detection(msg: &UpdateMsg, bce: &Bce) -> Option<NatDetection> {
-    let Transport::Udp(port) = msg.transport else { return None };
+    let port = msg.transport.udp_port()?;
     let refresh_time_s =
         if port == udp::SIGNALING_PORT { NatDetection::NO_KEEPALIVE } else { NAT_KEEPALIVE_S };
     let in_udp = matches!(bce.encap, Encap::Udp(_) | Encap::UdpGre(_));

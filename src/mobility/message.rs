@@ -84,6 +84,36 @@ pub enum Transport {
     Ipv6,
     /// UDP over IPv4 (RFC 5844 section 4): the peer's port. Both addresses are IPv4-mapped.
     Udp(u16),
+    /// As [`Self::Ipv6`], in ESP (RFC 5213 section 4).
+    Ipv6Esp,
+    /// As [`Self::Udp`], in ESP.
+    UdpEsp(u16),
+}
+
+impl Transport {
+    /// The peer's port, if UDP carries the message.
+    #[must_use]
+    pub const fn udp_port(self) -> Option<u16> {
+        match self {
+            Self::Udp(port) | Self::UdpEsp(port) => Some(port),
+            Self::Ipv6 | Self::Ipv6Esp => None,
+        }
+    }
+
+    /// Whether ESP protects the message.
+    #[must_use]
+    pub const fn is_protected(self) -> bool {
+        matches!(self, Self::Ipv6Esp | Self::UdpEsp(_))
+    }
+
+    /// The same in ESP.
+    #[must_use]
+    pub const fn protected(self) -> Self {
+        match self {
+            Self::Ipv6 | Self::Ipv6Esp => Self::Ipv6Esp,
+            Self::Udp(port) | Self::UdpEsp(port) => Self::UdpEsp(port),
+        }
+    }
 }
 
 /// A Binding Update as it arrived.

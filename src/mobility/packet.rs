@@ -26,15 +26,16 @@ impl Ends {
 }
 
 /// Writes a message to the front of `packet`; its length in bytes, or `None` if it does not fit.
+/// ESP is left to the kernel.
 pub(crate) fn emit(
     message: &impl MessageData,
     options: Options<'_>,
     ends: &Ends,
     packet: &mut [u8],
 ) -> Option<usize> {
-    match ends.transport {
-        Transport::Ipv6 => emit_in_ipv6(message, options, ends, packet),
-        Transport::Udp(port) => emit_in_udp(message, options, ends, port, packet),
+    match ends.transport.udp_port() {
+        None => emit_in_ipv6(message, options, ends, packet),
+        Some(port) => emit_in_udp(message, options, ends, port, packet),
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Contact {
     pub(crate) local: Ipv6Addr,
     pub(crate) remote: Ipv6Addr,
     pub(crate) transport: Transport,
+    /// Where the tunnels of its sessions end: `remote`, or another address of its.
+    pub(crate) proxy_coa: Ipv6Addr,
 }
 
 /// Whether a gateway lives, as far as heartbeats tell.

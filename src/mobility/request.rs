@@ -153,9 +153,9 @@ impl Fields {
     /// another of IPv4 (RFC 5844 4.1.1).
     pub(crate) fn proxy_coa(&self, msg: &UpdateMsg) -> ProxyCoa {
         let ipv4 = self.alternate_ipv4_coa.map(|a| a.to_ipv6_mapped());
-        let alternate = match msg.transport {
-            Transport::Ipv6 => self.alternate_coa.or(ipv4),
-            Transport::Udp(_) => ipv4,
+        let alternate = match msg.transport.udp_port() {
+            None => self.alternate_coa.or(ipv4),
+            Some(_) => ipv4,
         };
         ProxyCoa(alternate.unwrap_or(msg.src))
     }

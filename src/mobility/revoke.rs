@@ -206,13 +206,18 @@ fn indication(
     options: &[MobilityOption<'_>],
     to: &Contact,
 ) -> PeerMsg {
+    // 8.1: the security association is between other addresses than the sessions' own.
+    let elsewhere = to.transport.is_protected()
+        && to.proxy_coa != to.remote
+        && to.proxy_coa.to_ipv4_mapped().is_none();
+    let coa = elsewhere.then_some(MobilityOption::AlternateCoa(to.proxy_coa));
     PeerMsg {
         src: to.local,
         dst: to.remote,
         transport: to.transport,
         body: PeerBody::Bri(BindingRevocationIndication { trigger, seq, flags }),
         // An identifier and prefixes that were parsed: none can be too long.
-        options: OwnedOptions::from_options(options).unwrap_or_default(),
+        options: OwnedOptions::from_options(options.iter().copied().chain(coa)).unwrap_or_default(),
     }
 }
 

@@ -98,10 +98,8 @@ pub(crate) fn negotiate(
 /// another port than theirs is behind a translator of ports; it is taken to send its data from the
 /// same port as its messages.
 fn data_port(transport: Transport) -> u16 {
-    match transport {
-        Transport::Udp(port) if port != udp::SIGNALING_PORT => port,
-        Transport::Udp(_) | Transport::Ipv6 => udp::TUNNEL_PORT,
-    }
+    let translated = transport.udp_port().filter(|port| *port != udp::SIGNALING_PORT);
+    translated.unwrap_or(udp::TUNNEL_PORT)
 }
 
 /// The uplink keys in use: each names one session of the appliance. A key that was given back is

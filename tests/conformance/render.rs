@@ -89,6 +89,13 @@ pub(crate) fn ours(theirs: Ipv6Addr) -> Ipv6Addr {
     theirs.to_ipv4_mapped().map_or(address(LMA), |_| LMA_IPV4.to_ipv6_mapped())
 }
 
+/// What carries a message, where it is not IPv6 alone.
+fn carried(transport: Transport) -> String {
+    let port = transport.udp_port().map_or_else(String::new, |port| format!(" port {port}"));
+    let esp = if transport.is_protected() { " in ESP" } else { "" };
+    port + esp
+}
+
 /// A message of revocation or a heartbeat: its addresses, fixed fields, and options in their order.
 fn peer(msg: &PeerMsg) -> String {
     assert_eq!(msg.src, ours(msg.dst));
@@ -115,10 +122,7 @@ fn peer(msg: &PeerMsg) -> String {
         }
         PeerBody::BindingError(m) => format!("binding error {}", m.status),
     };
-    let port = match msg.transport {
-        Transport::Ipv6 => String::new(),
-        Transport::Udp(port) => format!(" port {port}"),
-    };
+    let port = carried(msg.transport);
     let mut text = format!("to {}{port}: {what}", name(msg.dst));
     for option in &msg.options {
         let said = match option {
@@ -130,6 +134,7 @@ fn peer(msg: &PeerMsg) -> String {
                 format!("ipv4 {}/{}", home.addr(), home.prefix_len())
             }
             MobilityOption::RestartCounter(n) => format!("restart counter {n}"),
+            MobilityOption::AlternateCoa(coa) => format!("coa {}", name(coa)),
             other => panic!("neither RFC 5846 nor 5847 names {other:?}"),
         };
         write!(text, ", {said}").expect("a string takes it");

@@ -91,7 +91,8 @@ impl Lma {
     ) {
         if !heartbeat.flags.contains(HeartbeatFlags::R) {
             // 3: whether or not it has a session
-            let to = Contact { local: msg.dst, remote: msg.src, transport: msg.transport };
+            let PeerMsg { src: remote, dst: local, transport, .. } = *msg;
+            let to = Contact { local, remote, transport, proxy_coa: remote };
             let response = Heartbeat { flags: HeartbeatFlags::R, seq: heartbeat.seq };
             let msg = peer::heartbeat(response, Some(self.restart_counter), &to);
             return actions.push(Action::Send { msg, held: false });

@@ -164,11 +164,12 @@ impl Lma {
     }
 
     /// Where the messages about a session go to: its Proxy-CoA (8.1), unless that is only the end of
-    /// its tunnel: then its gateway's address for signaling (RFC 7389 2.2). Over IPv4 the addresses
-    /// and ports are those of its registration (4).
+    /// its tunnel: then its gateway's address for signaling (RFC 7389 2.2), which the security
+    /// association is of (8.1). Over IPv4 the addresses and ports are those of its registration (4).
     pub(super) fn contact(&self, bce: &Bce) -> Contact {
-        let local = self.local_end(ProxyCoa(bce.mag));
-        Contact { local, remote: bce.mag, transport: bce.transport }
+        let (remote, transport) = (bce.mag, bce.transport);
+        let local = self.local_end(ProxyCoa(remote));
+        Contact { local, remote, transport, proxy_coa: bce.proxy_coa.0 }
     }
 
     /// Sends an indication; `false` if the gateway does not take part in revocation, or too many
@@ -215,7 +216,7 @@ impl Lma {
         let transport =
             if over_ipv4 { Transport::Udp(udp::SIGNALING_PORT) } else { Transport::Ipv6 };
         let known = self.mags.peer(address).and_then(Peer::contact);
-        known.unwrap_or(Contact { local, remote: address, transport })
+        known.unwrap_or(Contact { local, remote: address, transport, proxy_coa: address })
     }
 
     /// Stops a session's traffic; it is deleted `after` so long.

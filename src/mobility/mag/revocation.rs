@@ -86,8 +86,10 @@ impl Named {
                 MobilityOption::MnId(subtype, id) => named.mn_id = MnId::new(subtype, id),
                 MobilityOption::HomeNetworkPrefix(p) => named.prefixes.push(p),
                 MobilityOption::Ipv4HomeAddressRequest(home) => named.ipv4 = Some(home),
-                // They say who speaks, not of whom.
-                MobilityOption::MessageAuth(..) | MobilityOption::ReplayProtection(_) => continue,
+                // They say who speaks and to whom, not of whom.
+                MobilityOption::MessageAuth(..)
+                | MobilityOption::ReplayProtection(_)
+                | MobilityOption::AlternateCoa(_) => continue,
                 _ => {}
             }
             named.anything = true;

@@ -61,6 +61,8 @@ pub(super) struct Pbu {
     /// Type of an option that nobody knows.
     unknown: Option<u8>,
     vendor: bool,
+    /// It came in ESP.
+    esp: bool,
     without: Vec<String>,
 }
 
@@ -93,6 +95,7 @@ impl Default for Pbu {
             aaa: false,
             unknown: None,
             vendor: false,
+            esp: false,
             without: Vec::new(),
         }
     }
@@ -118,10 +121,11 @@ impl Pbu {
         self.others(now, &mut options);
         let src = mag(&self.from);
         let over_ipv4 = src.to_ipv4_mapped().is_some();
+        let transport = if over_ipv4 { Transport::Udp(self.port) } else { Transport::Ipv6 };
         let mut msg = UpdateMsg {
             src,
             dst: if over_ipv4 { LMA_IPV4.to_ipv6_mapped() } else { address(LMA) },
-            transport: if over_ipv4 { Transport::Udp(self.port) } else { Transport::Ipv6 },
+            transport: if self.esp { transport.protected() } else { transport },
             update: BindingUpdate {
                 seq: SeqNo(self.seq),
                 flags: self.flags(),

@@ -1,19 +1,16 @@
 //! A PBA as a line for people: its addresses, fixed fields, and options in their order.
 
-use super::{mag, mags, name, ours};
+use super::{carried, mag, mags, name, ours};
 use crate::case::{START, auth_data, secret};
 use anchord::addr::MnId;
-use anchord::mobility::message::{AckMsg, Transport};
+use anchord::mobility::message::AckMsg;
 use anchord::wire::mh::{BaFlags, DhcpSupportMode, Ipv4Home, MobilityOption};
 use std::fmt::Write as _;
 
 pub(super) fn reply(msg: &AckMsg) -> String {
     assert_eq!(msg.src, ours(msg.dst), "5.3.6: from where the PBU was sent to");
     assert!(msg.ack.flags.contains(BaFlags::P), "5.3.6: the P flag must be set");
-    let port = match msg.transport {
-        Transport::Ipv6 => String::new(),
-        Transport::Udp(port) => format!(" port {port}"),
-    };
+    let port = carried(msg.transport);
     let tlv = if msg.ack.flags.contains(BaFlags::T) { ", T" } else { "" };
     let mut text = format!(
         "to {}{port}: {}{tlv}, seq {}, {} s",
