@@ -1,5 +1,5 @@
-//! The keys about revocation (RFC 5846) and heartbeats (RFC 5847), in `[timer]` and `[[mag]]`:
-//! read, shown, and what is to be said of values that the RFCs advise against.
+//! The keys about revocation (RFC 5846), heartbeats (RFC 5847) and what protects them, in `[timer]`
+//! and `[[mag]]`: read, shown, and what is to be said of values that the RFCs advise against.
 
 use super::reader::{Section, boolean, string};
 use super::value::span;
@@ -37,6 +37,8 @@ pub struct MagPeer {
     pub revocation_identity: Option<MnId>,
     /// Messages a second that it may send.
     pub signaling_rate: u32,
+    /// Whether signaling without ESP is neither accepted nor sent.
+    pub ipsec: bool,
 }
 
 /// What a gateway may send where nothing else is said: a fifth of what a core handles.
@@ -73,6 +75,15 @@ pub(super) fn mag(s: &Section<'_, '_>) -> MagPeer {
         revocation: s.or("revocation", true, &boolean),
         revocation_identity: s.get("revocation_identity", &identity),
         signaling_rate: s.integer("signaling_rate", SIGNALING_RATE, 1..=10_000_000),
+        ipsec: s.or("ipsec", false, &ipsec),
+    }
+}
+
+fn ipsec(v: &DeValue<'_>) -> Result<bool, String> {
+    match string(v)?.as_str() {
+        "none" => Ok(false),
+        "required" => Ok(true),
+        other => Err(format!("{other:?} is neither \"none\" nor \"required\"")),
     }
 }
 
@@ -97,6 +108,7 @@ pub(super) fn render_mag(peer: &MagPeer, table: &mut Table) {
     table.insert("heartbeat".into(), peer.heartbeat.into());
     table.insert("revocation".into(), peer.revocation.into());
     table.insert("signaling_rate".into(), i64::from(peer.signaling_rate).into());
+    table.insert("ipsec".into(), if peer.ipsec { "required" } else { "none" }.into());
     if let Some(identity) = &peer.revocation_identity {
         table.insert("revocation_identity".into(), identity.to_string().into());
     }

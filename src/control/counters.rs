@@ -60,6 +60,8 @@ counters! {
     SignalingUnknownType => "signaling_unknown_type",
     /// Binding Updates without the P flag: we are no home agent.
     BuWithoutProxyFlag => "bu_without_proxy_flag",
+    /// Mobility Headers without ESP in the name of gateways of which it is required: discarded.
+    SignalingUnprotected => "signaling_unprotected",
     /// Messages that an anchor does not expect (BRR, BA).
     SignalingUnexpected => "signaling_unexpected",
     /// Paths to gateways found to carry less than was known.
@@ -136,6 +138,18 @@ counters! {
     KernelRx => "kernel_rx",
     /// Frames of the kernel dropped: no buffer, or longer than a buffer.
     KernelRxDropped => "kernel_rx_dropped",
+    /// Mobility Headers of ours that the kernel sent without ESP: dropped, as it was to protect
+    /// them.
+    KernelUnprotected => "kernel_unprotected",
+    /// Mobility Headers that the kernel took out of ESP.
+    IpsecRx => "ipsec_rx",
+    /// The same, dropped because the queue to the control core was full.
+    IpsecRxDropped => "ipsec_rx_dropped",
+    /// Messages given to the kernel, which puts them into ESP.
+    IpsecTx => "ipsec_tx",
+    /// Messages to be protected that were dropped: its queue was full, the kernel refused them, or
+    /// it has no IPsec.
+    IpsecTxDropped => "ipsec_tx_dropped",
     /// Frames for a worker's transmission dropped because its ring was full.
     InjectDropped => "inject_dropped",
     /// Frames of our own dropped because there was no buffer.

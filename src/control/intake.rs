@@ -1,10 +1,10 @@
-//! Signaling from the queues and rings to the pure core: who may cost time, in which order, and
-//! what is answered without it ([`super::admission`], [`super::signaling`]).
+//! Signaling from queues, rings and the kernel to the pure core: who may cost time, in which order,
+//! and what is answered without it ([`super::admission`], [`super::signaling`]).
 
 use super::admission::{Admit, Class, Served, Waiting};
 use super::counters::Counter;
 use super::signaling::{self, Signal};
-use super::{Control, send_ack};
+use super::{Control, requires_ipsec, send_ack};
 use crate::addr::MnId;
 use crate::mobility::event::Event;
 use crate::mobility::message::{PeerBody, UpdateMsg};
@@ -21,7 +21,7 @@ impl<P: FramePool> Control<P> {
     fn fill_inbox(&mut self, now: Now) {
         let mut burst: Burst<P::Frame> = Burst::new();
         for _ in 0..FILL_BURSTS {
-            let mut taken = 0;
+            let mut taken = self.take_protected(now);
             for source in 0..self.signaling.len() + self.workers.len() {
                 if let Some(queue) = self.signaling.get_mut(source) {
                     queue.recv(&mut burst);
@@ -30,7 +30,7 @@ impl<P: FramePool> Control<P> {
                 }
                 taken += burst.len();
                 for frame in burst.drain(..) {
-                    self.receive(frame.data(), now);
+                    self.receive(frame.data(), false, now);
                 }
             }
             if taken == 0 {
@@ -39,18 +39,36 @@ impl<P: FramePool> Control<P> {
         }
     }
 
-    /// Looks at a frame as far as its sender may cost time.
-    fn receive(&mut self, frame: &[u8], now: Now) {
+    /// Takes a burst of what the kernel took out of ESP.
+    fn take_protected(&mut self, now: Now) -> usize {
+        let mut taken = 0;
+        while taken < BURST_MAX
+            && let Ok(frame) = self.output.ipsec.from_kernel.try_recv()
+        {
+            self.counters[Counter::IpsecRx] += 1;
+            self.receive(&frame, true, now);
+            taken += 1;
+        }
+        taken
+    }
+
+    /// Looks at a frame as far as its sender may cost time; `esp`: it came in ESP.
+    fn receive(&mut self, frame: &[u8], esp: bool, now: Now) {
         let Some(from) = signaling::source(frame) else {
             self.counters[Counter::SignalingMalformed] += 1;
             return;
         };
+        // RFC 5213 section 4, 5.3.1 (1). Anybody may have sent it: it costs the gateway nothing.
+        if !esp && requires_ipsec(&self.mags, from) {
+            self.counters[Counter::SignalingUnprotected] += 1;
+            return;
+        }
         let admit = self.inbox.admit(from, now.mono);
         self.counters[Counter::SignalingOverRate] += u64::from(admit != Admit::Yes);
         if admit == (Admit::OverRate { tell: false }) {
             return;
         }
-        match signaling::read(frame, self.own) {
+        match signaling::read(frame, self.own, esp) {
             Signal::Pbu(message) => {
                 let class = self.class_of(&message);
                 if admit == Admit::Yes {
@@ -115,7 +133,12 @@ impl<P: FramePool> Control<P> {
             self.handle_signaling(message, now);
             work += 1;
         }
-        let waits = self.inbox.len() > 0 || self.workers.iter().any(|w| !w.signaling.is_empty());
+        let waits = self.inbox.len() > 0
+            || self.workers.iter().any(|w| !w.signaling.is_empty())
+            || !self.output.ipsec.from_kernel.is_empty();
+        let losses = &self.output.ipsec.losses;
+        self.counters[Counter::IpsecRxDropped] = losses.received();
+        self.counters[Counter::IpsecTxDropped] = losses.sent();
         self.counters[Counter::SignalingPaused] += u64::from(waits && self.is_paused());
         work
     }
@@ -143,14 +166,16 @@ impl<P: FramePool> Control<P> {
                 if let Some(ack) = signaling::refuse_home_registration(&message)
                     && self.admit_error(now)
                 {
-                    send_ack(&mut self.output, &mut self.counters, &ack, now.mono);
+                    let (output, counters) = (&mut self.output, &mut self.counters);
+                    send_ack(output, &self.mags, counters, &ack, now.mono);
                 }
             }
             Signal::Discard(counter) => self.counters[counter] += 1,
             Signal::BindingError(ends) => {
                 self.counters[Counter::SignalingUnknownType] += 1;
                 let write = |buf: &mut [u8]| signaling::write_binding_error(&ends, buf);
-                self.send_error(ends.dst, Counter::BindingErrorSent, now, write);
+                let esp = ends.transport.is_protected();
+                self.send_error(ends.dst, esp, Counter::BindingErrorSent, now, write);
             }
             Signal::ParameterProblem(to, pointer) => {
                 self.counters[Counter::SignalingRefused] += 1;
@@ -159,7 +184,7 @@ impl<P: FramePool> Control<P> {
                 let write = |buf: &mut [u8]| {
                     signaling::write_parameter_problem(src, to, pointer, packet, buf)
                 };
-                self.send_error(to, Counter::ParameterProblemSent, now, write);
+                self.send_error(to, false, Counter::ParameterProblemSent, now, write);
             }
         }
     }
@@ -167,13 +192,14 @@ impl<P: FramePool> Control<P> {
     fn send_error(
         &mut self,
         to: Ipv6Addr,
+        esp: bool,
         sent: Counter,
         now: Now,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) {
         if self.admit_error(now) {
             let counters = &mut self.counters;
-            if self.output.send_packet(to, now.mono, counters, write) {
+            if self.output.send_message(esp, to, now.mono, counters, write) {
                 counters[sent] += 1;
             }
         }

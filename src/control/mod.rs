@@ -7,6 +7,7 @@
 //!   timers ------------+                                                                        |
 //!   kernel events --> routes, neighbours --> workers          inject rings <-- output <---------+
 //!   TAPs <--> exception path <--> report and inject rings
+//!   the kernel's ESP <--> its sockets <--> signaling, held replies
 //! ```
 //! [`Control::poll`] never blocks and makes no syscall: what does lives on ordinary threads behind
 //! bounded channels. Every source has its budget a turn. When workers or the journal fall behind,
@@ -18,6 +19,7 @@ pub mod counters;
 pub mod exception;
 mod held;
 mod intake;
+pub mod ipsec;
 pub mod journal;
 pub mod mirror;
 mod neighbor;
@@ -83,7 +85,7 @@ pub struct Control<P: FramePool> {
     synced: bool,
     questions: Questions,
     queries: Queries,
-    mags: HashMap<Ipv6Addr, MagInfo>,
+    mags: Mags,
     customers: BTreeMap<CustomerId, String>,
     /// Names, in the order of the pure core's.
     pools: Vec<String>,
@@ -128,7 +130,7 @@ impl<P: FramePool> Control<P> {
             publisher: Publisher::new(lanes, parts.steering, mtu),
             journal: parts.journal,
             held: HeldReplies::default(),
-            output: Output::new(parts.pool, parts.ports, injects, requests),
+            output: Output::new(parts.pool, parts.ports, injects, requests, parts.ipsec),
             workers,
             signaling: parts.signaling,
             inbox: Admission::new(),
@@ -207,8 +209,8 @@ impl<P: FramePool> Control<P> {
         while let Some(reply) = self.held.pop_ready(is_down) {
             let (output, counters) = (&mut self.output, &mut self.counters);
             match reply {
-                Reply::Ack(ack) => send_ack(output, counters, &ack, now.mono),
-                Reply::Peer(msg) => send_peer(output, counters, &msg, now.mono),
+                Reply::Ack(ack) => send_ack(output, &self.mags, counters, &ack, now.mono),
+                Reply::Peer(msg) => send_peer(output, &self.mags, counters, &msg, now.mono),
             }
             work += 1;
         }
@@ -345,7 +347,12 @@ impl<P: FramePool> Control<P> {
         while work < KERNEL_FRAME_BUDGET
             && let Ok((port, bytes)) = self.kernel.from_kernel.try_recv()
         {
-            self.output.send_from_kernel(port, &bytes, &mut self.counters);
+            // RFC 5213 section 4: what is to be protected leaves so, or not at all.
+            if ipsec::is_clear(&bytes, self.own) {
+                self.counters[Counter::KernelUnprotected] += 1;
+            } else {
+                self.output.send_from_kernel(port, &bytes, &mut self.counters);
+            }
             work += 1;
         }
         work
@@ -365,11 +372,13 @@ impl<P: FramePool> Control<P> {
                 Action::Persist(id) => self.journal.put(id, self.lma.cache().get(id).cloned()),
                 Action::Reply { ack, held: true } => self.hold(Reply::Ack(ack)),
                 Action::Reply { ack, held: false } => {
-                    send_ack(&mut self.output, &mut self.counters, &ack, now.mono);
+                    let (output, counters) = (&mut self.output, &mut self.counters);
+                    send_ack(output, &self.mags, counters, &ack, now.mono);
                 }
                 Action::Send { msg, held: true } => self.hold(Reply::Peer(msg)),
                 Action::Send { msg, held: false } => {
-                    send_peer(&mut self.output, &mut self.counters, &msg, now.mono);
+                    let (output, counters) = (&mut self.output, &mut self.counters);
+                    send_peer(output, &self.mags, counters, &msg, now.mono);
                 }
                 Action::AskPolicy(question) => self.ask_policy(&question),
                 Action::Audit(audit) => self.note(&audit, now),
@@ -425,14 +434,25 @@ impl<P: FramePool> Control<P> {
     }
 }
 
+/// Our gateways, by address.
+type Mags = HashMap<Ipv6Addr, MagInfo>;
+
+/// Whether a gateway is not to be spoken to, nor heard, without ESP.
+fn requires_ipsec(mags: &Mags, address: Ipv6Addr) -> bool {
+    mags.get(&address).is_some_and(|m| m.ipsec)
+}
+
 /// Sends an acknowledgement now.
 fn send_ack<P: FramePool>(
     output: &mut Output<P>,
+    mags: &Mags,
     counters: &mut Counters,
     ack: &AckMsg,
     now: Instant,
 ) {
-    if output.send_packet(ack.dst, now, counters, |buf| signaling::write_ack(ack, buf)) {
+    let esp = ack.transport.is_protected() || requires_ipsec(mags, ack.dst);
+    let write = |buf: &mut [u8]| signaling::write_ack(ack, buf);
+    if output.send_message(esp, ack.dst, now, counters, write) {
         counters[Counter::PbaSent] += 1;
     }
 }
@@ -440,11 +460,14 @@ fn send_ack<P: FramePool>(
 /// Sends any other message now.
 fn send_peer<P: FramePool>(
     output: &mut Output<P>,
+    mags: &Mags,
     counters: &mut Counters,
     msg: &PeerMsg,
     now: Instant,
 ) {
-    if output.send_packet(msg.dst, now, counters, |buf| signaling::write_peer(msg, buf)) {
+    let esp = msg.transport.is_protected() || requires_ipsec(mags, msg.dst);
+    let write = |buf: &mut [u8]| signaling::write_peer(msg, buf);
+    if output.send_message(esp, msg.dst, now, counters, write) {
         counters[match msg.body {
             PeerBody::Bri(_) => Counter::BriSent,
             PeerBody::Bra(_) => Counter::BraSent,

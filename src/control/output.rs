@@ -5,11 +5,13 @@
 //! ```text
 //!   message --route--> port, next hop --neighbor--> Ethernet header --> inject ring --> worker
 //!                                         |unknown
-//!                                         +--> held, kernel asked, sent when it answers
+//!        |                                +--> held, kernel asked, sent when it answers
+//!        +-- to be protected --> the kernel, and back from it as a frame
 //! ```
 
 use super::PortInfo;
 use super::counters::{Counter, Counters};
+use super::ipsec::IpsecPath;
 use super::mirror::{Neighbor, NeighborRequest};
 use super::neighbor::{NeighborKey, NeighborTable};
 use super::next_hop::RouteTable;
@@ -37,6 +39,8 @@ pub(super) struct Output<P: FramePool> {
     /// Our gateways' addresses, on link or not.
     mags: HashSet<Ipv6Addr>,
     requests: Sender<NeighborRequest>,
+    /// The way of what is to be protected.
+    pub(super) ipsec: IpsecPath,
 }
 
 impl<P: FramePool> Output<P> {
@@ -45,14 +49,31 @@ impl<P: FramePool> Output<P> {
         ports: Vec<PortInfo>,
         injects: Vec<Producer<Inject<P::Frame>>>,
         requests: Sender<NeighborRequest>,
+        ipsec: IpsecPath,
     ) -> Self {
         let (routes, neighbors) = (RouteTable::default(), NeighborTable::default());
         let (gateways, mags) = (HashMap::new(), HashSet::new());
-        Self { pool, ports, injects, routes, neighbors, gateways, mags, requests }
+        Self { pool, ports, injects, routes, neighbors, gateways, mags, requests, ipsec }
     }
 
     pub(super) fn ports(&self) -> &[PortInfo] {
         &self.ports
+    }
+
+    /// Sends a message as [`Self::send_packet`] does, or has the kernel send it in ESP.
+    pub(super) fn send_message(
+        &mut self,
+        esp: bool,
+        dst: Ipv6Addr,
+        now: Instant,
+        counters: &mut Counters,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        if esp {
+            self.ipsec.send(counters, write)
+        } else {
+            self.send_packet(dst, now, counters, write)
+        }
     }
 
     /// Sends an IP packet that `write` puts into a buffer as long as the port's MTU;

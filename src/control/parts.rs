@@ -2,6 +2,7 @@
 //! gateways and workers.
 
 use super::exception::KernelPath;
+use super::ipsec::IpsecPath;
 use super::journal::{Journal, Restart};
 use super::mirror::KernelMirror;
 use super::policy::PolicyLink;
@@ -83,6 +84,8 @@ pub struct MagInfo {
     pub tunnel_mtu: u16,
     /// Messages a second that it may send.
     pub signaling_rate: u32,
+    /// Whether nothing is said to it, nor heard of it, without ESP.
+    pub ipsec: bool,
 }
 
 /// Everything that a control core is made of.
@@ -109,6 +112,8 @@ pub struct Parts<P: FramePool> {
     pub signaling: Vec<Box<dyn RxQueue<Frame = P::Frame>>>,
     /// The way to and from the kernel's TAPs.
     pub kernel: KernelPath<P::Frame>,
+    /// The way to and from its sockets for signaling in ESP.
+    pub ipsec: IpsecPath,
     /// What the kernel knows.
     pub mirror: KernelMirror,
     /// Where bindings are made durable.

@@ -5,7 +5,7 @@
 //! or goes without them after [`COUNTERS_TIMEOUT`].
 
 use super::counters::Counter;
-use super::{Control, MagInfo};
+use super::{Control, MagInfo, requires_ipsec};
 use crate::addr::{CustomerId, CustomerPrefix, Encap, HomePrefix, MnId};
 use crate::admin::api::{
     BindingFilter, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page, PoolRow,
@@ -240,7 +240,8 @@ impl<P: FramePool> Control<P> {
         }
         let tunnel_mtu = self.publisher.tunnel_mtu(address);
         let signaling_rate = SIGNALING_RATE;
-        self.mags.insert(address, MagInfo { name, address, tunnel_mtu, signaling_rate });
+        let ipsec = requires_ipsec(&self.mags, address);
+        self.mags.insert(address, MagInfo { name, address, tunnel_mtu, signaling_rate, ipsec });
         self.inbox.add(address, signaling_rate);
         self.handle_event(Event::MagAdd(address), now);
         self.output.keep_mag(address, &mut self.counters);

@@ -62,16 +62,16 @@ pub(super) fn source(frame: &[u8]) -> Option<Ipv6Addr> {
     Some(Ipv6Addr::from(octets))
 }
 
-/// Reads a frame that brings a Mobility Header to us.
-pub(super) fn read(frame: &[u8], own: Anchors) -> Signal {
+/// Reads a frame that brings a Mobility Header to us; `esp`: the kernel took it out of ESP.
+pub(super) fn read(frame: &[u8], own: Anchors, esp: bool) -> Signal {
     match (ether::payload(frame), own.ipv4) {
-        (Ok((ether::IPV6, packet)), _) => read_ipv6(packet, own.ipv6),
-        (Ok((ether::IPV4, packet)), Some(anchor)) => read_ipv4(packet, anchor),
+        (Ok((ether::IPV6, packet)), _) => read_ipv6(packet, own.ipv6, esp),
+        (Ok((ether::IPV4, packet)), Some(anchor)) => read_ipv4(packet, anchor, esp),
         _ => MALFORMED,
     }
 }
 
-fn read_ipv6(packet: &[u8], anchor: Ipv6Addr) -> Signal {
+fn read_ipv6(packet: &[u8], anchor: Ipv6Addr, esp: bool) -> Signal {
     let Ok(ip) = Ipv6Header::parse(packet) else { return MALFORMED };
     // What the link added behind a short packet is not part of it.
     let Some(packet) = packet.get(..ip.packet_len()) else { return MALFORMED };
@@ -82,7 +82,8 @@ fn read_ipv6(packet: &[u8], anchor: Ipv6Addr) -> Signal {
     if !for_us || upper.is_fragment || upper.unskippable_option.is_some() {
         return MALFORMED;
     }
-    let ends = Ends { src: ip.src, dst: ip.dst, transport: Transport::Ipv6 };
+    let transport = if esp { Transport::Ipv6Esp } else { Transport::Ipv6 };
+    let ends = Ends { src: ip.src, dst: ip.dst, transport };
     match Message::parse(header, ip.src, ip.dst) {
         Ok(message) => interpret(message, header, ends),
         Err(e) => match e.kind {
@@ -90,6 +91,10 @@ fn read_ipv6(packet: &[u8], anchor: Ipv6Addr) -> Signal {
             // Both answers are errors in the sense of RFC 4443 2.4 (e).
             _ if !may_answer(packet) => MALFORMED,
             ErrorKind::UnknownType => Signal::BindingError(ends.back()),
+            // Outside of ESP it would show what was inside.
+            ErrorKind::PayloadProto | ErrorKind::HeaderLen if esp => {
+                Signal::Discard(Counter::SignalingRefused)
+            }
             ErrorKind::PayloadProto | ErrorKind::HeaderLen => {
                 u32::try_from(upper.offset + e.offset)
                     .map_or(MALFORMED, |pointer| Signal::ParameterProblem(ip.src, pointer))
@@ -101,7 +106,7 @@ fn read_ipv6(packet: &[u8], anchor: Ipv6Addr) -> Signal {
 
 /// RFC 5844 section 4: a Mobility Header in UDP to port 5436. ICMPv6 cannot tell an IPv4 gateway of
 /// a wrong length: such a message is discarded.
-fn read_ipv4(packet: &[u8], anchor: Ipv4Addr) -> Signal {
+fn read_ipv4(packet: &[u8], anchor: Ipv4Addr, esp: bool) -> Signal {
     let Ok(ip) = Ipv4Header::parse(packet) else { return MALFORMED };
     let datagram = packet.get(ip.header_len..usize::from(ip.total_len)).unwrap_or_default();
     if ip.dst != anchor || ip.protocol != udp::PROTOCOL || ip.is_fragment() {
@@ -121,10 +126,11 @@ fn read_ipv4(packet: &[u8], anchor: Ipv4Addr) -> Signal {
     if udp.dst_port != udp::SIGNALING_PORT {
         return MALFORMED;
     }
+    let transport = Transport::Udp(udp.src_port);
     let ends = Ends {
         src: ip.src.to_ipv6_mapped(),
         dst: ip.dst.to_ipv6_mapped(),
-        transport: Transport::Udp(udp.src_port),
+        transport: if esp { transport.protected() } else { transport },
     };
     match Message::parse_in_udp(header) {
         Ok(message) => interpret(message, header, ends),

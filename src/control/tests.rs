@@ -4,6 +4,7 @@
 mod flood;
 mod forwarding;
 mod held_reply;
+mod ipsec;
 mod ipv4;
 mod log;
 mod path_mtu;
@@ -11,6 +12,7 @@ mod refusal;
 mod signaling;
 
 use super::exception::KernelPath;
+use super::ipsec::IpsecPath;
 use super::journal::{Journal, Op};
 use super::mirror::{KernelEvent, KernelMirror, Neighbor, NeighborRequest};
 use super::*;
@@ -79,6 +81,10 @@ pub(super) struct Bench {
     pub(super) confirmed: AppliedWriter,
     pub(super) to_kernel: Receiver<(PortId, MemFrame)>,
     pub(super) from_kernel: Sender<(PortId, Box<[u8]>)>,
+    /// What the kernel took out of ESP.
+    pub(super) out_of_esp: Sender<Box<[u8]>>,
+    /// What the kernel is to put into ESP.
+    pub(super) into_esp: Receiver<Box<[u8]>>,
     pub(super) events: Sender<KernelEvent>,
     pub(super) requests: Receiver<NeighborRequest>,
     pub(super) asker: Asker,
@@ -122,6 +128,8 @@ impl Bench {
         let (journal, records, confirmed) = Journal::connect(shape.journal_len);
         let (to_kernel_tx, to_kernel) = bounded(16);
         let (from_kernel, from_kernel_rx) = bounded(16);
+        let (out_of_esp, out_of_esp_rx) = bounded(16);
+        let (into_esp_tx, into_esp) = bounded(16);
         let (events, events_rx) = bounded(4096);
         let (requests_tx, requests) = bounded(4096);
         let (asker, questions) = channel(8);
@@ -137,6 +145,11 @@ impl Bench {
             mags_max: 16,
             signaling: vec![Box::new(MemRx::new(&signaling))],
             kernel: KernelPath { to_kernel: to_kernel_tx, from_kernel: from_kernel_rx },
+            ipsec: IpsecPath {
+                from_kernel: out_of_esp_rx,
+                to_kernel: into_esp_tx,
+                losses: Arc::default(),
+            },
             mirror: KernelMirror { events: events_rx, requests: requests_tx },
             journal,
             restart: Restart { counter: 7, state_lost: false },
@@ -148,6 +161,7 @@ impl Bench {
                     address,
                     tunnel_mtu: 1500,
                     signaling_rate: 20_000,
+                    ipsec: false,
                 })
                 .into(),
             customers: Vec::new(),
@@ -167,6 +181,8 @@ impl Bench {
             confirmed,
             to_kernel,
             from_kernel,
+            out_of_esp,
+            into_esp,
             events,
             requests,
             asker,

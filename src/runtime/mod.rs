@@ -7,7 +7,7 @@
 //!
 //!   lcore 0        control core: Control::poll         ordinary threads: admin, journal, mirror,
 //!   lcore 1 ..     workers: Worker::poll               resolver, kernel-rx (one a port), kernel-tx,
-//!                                                      signals, log
+//!                                                      ipsec-rx, ipsec-tx, signals, log
 //! ```
 //! Clocks are read here and nowhere else.
 
@@ -22,6 +22,7 @@ use crate::admin::channel;
 use crate::admin::server::{Server, Setup};
 use crate::config::{self, Config, Faults};
 use crate::control::exception::{self, ExceptionError};
+use crate::control::ipsec::{self, IpsecPath};
 use crate::control::journal::{JournalError, Restart, Store};
 use crate::control::mirror::{self, MirrorError, TapPort};
 use crate::control::policy::{self, PolicyLink};
@@ -99,6 +100,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
     let specs: Vec<_> =
         specs.map(|((id, port), info)| plan::tap(PortId(id), port, info.mac)).collect();
     let (taps, loopback) = exception::open(&specs, plan::lma_addresses(config))?;
+    let esp_sockets = open_esp_sockets(config);
     let (asker, questions) = channel::channel(QUESTIONS_MAX);
     let threads = ordinary.while_on(|| -> Result<_, RuntimeError> {
         let (kernel, kernel_tx) = exception::start(&taps)?;
@@ -107,13 +109,20 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
             .map(|(tap, customer)| (tap.ifindex(), TapPort { port: tap.port(), customer }))
             .collect();
         let mirror = mirror::start(&mirrored, loopback)?;
+        let (ipsec, ipsec_tx) = match esp_sockets {
+            Some(sockets) => ipsec::start(sockets)
+                .map(|(path, thread)| (path, Some(thread)))
+                .map_err(thread("signaling in ESP"))?,
+            None => (IpsecPath::unavailable(), None),
+        };
         let (journal, journal_thread) = store.start()?;
         let policy = start_policy(config)?;
         let admin = start_admin(config, log, asker)?;
-        Ok((kernel, kernel_tx, mirror, journal, journal_thread, policy, admin))
+        let enders = [Some(kernel_tx), ipsec_tx, Some(journal_thread)];
+        Ok((kernel, ipsec, mirror, journal, enders, policy, admin))
     });
     let threads = threads.map_err(thread("CPU affinity"))??;
-    let (kernel, kernel_tx, mirror, journal, journal_thread, policy, admin) = threads;
+    let (kernel, ipsec, mirror, journal, enders, policy, admin) = threads;
 
     let gate = Arc::new(Gate::default());
     let limits = plan::limits(config, size);
@@ -131,6 +140,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
         mags_max: plan::mags_max(config),
         signaling: ports.signaling,
         kernel,
+        ipsec,
         mirror,
         journal,
         restart,
@@ -149,8 +159,8 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
         job.wait()?;
     }
     drop(control);
-    // Both end when the control core's ends of their channels are gone.
-    for thread in [kernel_tx, journal_thread] {
+    // They end when the control core's ends of their channels are gone.
+    for thread in enders.into_iter().flatten() {
         if thread.join().is_err() {
             tracing::error!("a thread had panicked");
         }
@@ -203,6 +213,19 @@ fn restore(store: &Store, lma: &mut Lma) -> Result<(Vec<Action>, Restored), Runt
     }
     tracing::info!(bindings = lma.cache().len(), "restored");
     Ok((actions, Restored { prefixes: lma.cache().prefixes(), mags: mags.len() }))
+}
+
+/// The kernel's sockets for signaling in ESP; without IPsec in the kernel the others are served.
+fn open_esp_sockets(config: &Config) -> Option<ipsec::Sockets> {
+    let opened = ipsec::open(config.node.lma_address.0, config.node.lma_address_ipv4);
+    let wanted = config.mags.iter().any(|m| m.peer.ipsec);
+    opened
+        .inspect_err(|error| match wanted {
+            true => tracing::error!(%error, "no IPsec in this kernel: gateways with ipsec = \
+                \"required\" are not served"),
+            false => tracing::debug!(%error, "no IPsec in this kernel"),
+        })
+        .ok()
 }
 
 /// Notes on the disk that a run begins. The kernel names the time since the machine started.

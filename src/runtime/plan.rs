@@ -136,6 +136,7 @@ pub(super) fn mags(config: &Config) -> Vec<MagInfo> {
         address,
         tunnel_mtu: m.tunnel_mtu,
         signaling_rate: m.peer.signaling_rate,
+        ipsec: m.peer.ipsec,
     };
     let of_mag = |m| mag_addresses(m).map(move |address| info(m, address));
     config.mags.iter().flat_map(of_mag).collect()

@@ -9,7 +9,7 @@ const MAG: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 11);
 const PORT: u16 = 40_000;
 
 /// A UDP datagram from the gateway to us, as a frame.
-fn frame4(src_port: u16, dst_port: u16, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame4(src_port: u16, dst_port: u16, payload: &[u8]) -> Vec<u8> {
     let mut datagram = [&[0; 8], payload].concat();
     let ports = UdpHeader { src_port, dst_port };
     ports.emit(MAG, LMA_IPV4, &mut datagram).expect("fits");
@@ -35,7 +35,7 @@ fn frame4(src_port: u16, dst_port: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The Mobility Header of a registration, its own checksum wrong on purpose.
-fn registration(bench: &Bench) -> Vec<u8> {
+pub(super) fn registration(bench: &Bench) -> Vec<u8> {
     let mut header =
         bench.pbu(MAG1, "mn1", 1, 600)[ether::HEADER_LEN + ipv6::HEADER_LEN..].to_vec();
     header[4..6].copy_from_slice(&[0xba, 0xd1]);
@@ -116,7 +116,7 @@ fn unknown_message_over_ipv4_is_answered_by_a_binding_error_over_ipv4() {
 fn without_an_ipv4_address_nothing_is_heard_over_ipv4() {
     let header = registration(&bench());
     let own = Anchors { ipv6: LMA, ipv4: None };
-    let signal = crate::control::signaling::read(&frame4(PORT, 5436, &header), own);
+    let signal = crate::control::signaling::read(&frame4(PORT, 5436, &header), own, false);
     assert_eq!(signal, super::super::signaling::Signal::Discard(Counter::SignalingMalformed));
 }
 
