@@ -19,6 +19,7 @@ use anchord::addr::{AnchorAddr, HomePrefix, MacAddr, PortId};
 use anchord::admin::channel;
 use anchord::config::PortRole;
 use anchord::control::exception::KernelPath;
+use anchord::control::ipsec::IpsecPath;
 use anchord::control::journal::{Restart, Store};
 use anchord::control::mirror::{KernelEvent, KernelMirror, Neighbor};
 use anchord::control::{Control, MagInfo, Parts, PortInfo, PortStatus, WorkerLink};
@@ -110,6 +111,7 @@ impl Anchor {
             mags_max: MAGS as usize,
             signaling: Vec::new(),
             kernel: KernelPath { to_kernel, from_kernel },
+            ipsec: IpsecPath::unavailable(),
             mirror: KernelMirror { events, requests },
             journal,
             policy: None,
@@ -227,7 +229,7 @@ fn neighbor() -> Neighbor {
 /// A gateway that may say as much as it can.
 fn mag_info(i: u32) -> MagInfo {
     let (address, name) = (scene::mag(i), format!("mag{i}"));
-    MagInfo { name, address, tunnel_mtu: ACCESS_MTU, signaling_rate: 10_000_000 }
+    MagInfo { name, address, tunnel_mtu: ACCESS_MTU, signaling_rate: 10_000_000, ipsec: false }
 }
 
 fn lma_config(pool: HomePrefix, nodes: u32) -> LmaConfig {
