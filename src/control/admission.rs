@@ -56,6 +56,8 @@ pub(super) struct Counts {
 /// One gateway; or all strangers.
 #[derive(Debug)]
 struct Source {
+    /// Messages a second.
+    rate_max: u32,
     rate: RateLimit,
     refusals: RateLimit,
     queues: [VecDeque<Waiting>; 2],
@@ -83,9 +85,13 @@ impl Admission {
         }
     }
 
-    /// A gateway is known from now on; it may say so much a second.
+    /// A gateway is known from now on; it may say so much a second, from now on.
     pub(super) fn add(&mut self, address: Ipv6Addr, rate: u32) {
-        self.sources.entry(address).or_insert_with(|| Source::new(rate));
+        let source = self.sources.entry(address).or_insert_with(|| Source::new(rate));
+        if source.rate_max != rate {
+            source.rate_max = rate;
+            source.rate = rate_limit(rate);
+        }
     }
 
     /// A gateway is a stranger again. What it said last is served still.
@@ -194,15 +200,20 @@ impl Served {
 
 impl Source {
     fn new(rate: u32) -> Self {
-        let interval = Duration::from_nanos(1_000_000_000 / u64::from(rate.max(1)));
         Self {
-            // An eighth of a second's worth at once.
-            rate: RateLimit::new((rate / 8).max(BURST_MIN), interval),
+            rate_max: rate,
+            rate: rate_limit(rate),
             refusals: RateLimit::new(REFUSAL_BURST, REFUSAL_INTERVAL),
             queues: Default::default(),
             counts: Counts::default(),
         }
     }
+}
+
+/// So many messages a second, an eighth of them at once.
+fn rate_limit(rate: u32) -> RateLimit {
+    let interval = Duration::from_nanos(1_000_000_000 / u64::from(rate.max(1)));
+    RateLimit::new((rate / 8).max(BURST_MIN), interval)
 }
 
 /// The strangers' key.

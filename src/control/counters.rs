@@ -130,6 +130,10 @@ counters! {
     PolicyUnusable => "policy_unusable",
     /// Updates refused with status 130 because too many waited for the policy store.
     PolicyRoomFull => "policy_room_full",
+    /// Configurations put in force while we run.
+    ConfigReloaded => "config_reloaded",
+    /// Configurations that were to be put in force and were refused: nothing changed.
+    ConfigRefused => "config_refused",
     /// Frames given to the kernel.
     KernelTx => "kernel_tx",
     /// Frames for the kernel dropped: its queue was full, or the frame had several segments.

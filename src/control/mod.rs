@@ -32,6 +32,7 @@ pub mod policy;
 mod publish;
 mod query;
 mod rate;
+pub mod reload;
 mod signaling;
 mod tunneled;
 
@@ -60,6 +61,7 @@ use policy::PolicyLink;
 use publish::{Lane, Publisher, TunnelMtu};
 use query::Queries;
 use rate::RateLimit;
+use reload::Reloads;
 use signaling::Anchors;
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -99,6 +101,7 @@ pub struct Control<P: FramePool> {
     /// What peers have to know of the last run, until they are told.
     restart: Option<Restart>,
     path_mtus: PathMtus,
+    reloads: Reloads,
     /// Scratch: empty between events.
     actions: Vec<Action>,
 }
@@ -150,14 +153,13 @@ impl<P: FramePool> Control<P> {
             unasked: Vec::new(),
             restart: Some(parts.restart),
             path_mtus: PathMtus::default(),
+            reloads: parts.reloads,
             actions: Vec::new(),
         };
         for mag in this.mags.values() {
             this.inbox.add(mag.address, mag.signaling_rate);
         }
-        for pool in this.lma.pools() {
-            this.publisher.add_pool(pool.prefix.of(pool.customer));
-        }
+        this.publish_pools();
         this.counters[Counter::BindingRestored] = this.lma.cache().len() as u64;
         this.actions = parts.restored;
         this.perform(Now::default());
@@ -178,6 +180,7 @@ impl<P: FramePool> Control<P> {
         work += self.take_signaling(now);
         work += self.take_from_kernel();
         work += self.answer(now);
+        work += self.reload(now);
         work
     }
 

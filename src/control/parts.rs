@@ -6,6 +6,7 @@ use super::ipsec::IpsecPath;
 use super::journal::{Journal, Restart};
 use super::mirror::KernelMirror;
 use super::policy::PolicyLink;
+use super::reload::Reloads;
 use crate::addr::{AnchorAddr, CustomerId, MacAddr, PortId};
 use crate::admin::channel::Questions;
 use crate::config::PortRole;
@@ -124,6 +125,8 @@ pub struct Parts<P: FramePool> {
     pub policy: Option<PolicyLink>,
     /// What operators ask.
     pub questions: Questions,
+    /// Other configurations, while it runs.
+    pub reloads: Reloads,
     /// The configured gateways.
     pub mags: Vec<MagInfo>,
     /// Names of the customers.

@@ -12,6 +12,7 @@
 //! until it has drained.
 
 mod origin;
+mod pools;
 
 use super::tunneled::Tunneled;
 use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, TunnelPath};
@@ -23,7 +24,8 @@ use crate::sync::seq::{AppliedReader, Seq};
 use core::cmp::Reverse;
 use hashbrown::HashMap;
 use origin::Origins;
-use std::collections::btree_map::Entry;
+use pools::{Place, Pools};
+use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv6Addr;
 
@@ -79,6 +81,15 @@ struct Way {
     keyed: bool,
 }
 
+/// What is forwarded.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// `None`: dropped while the delete delay runs.
+    way: Option<Way>,
+    /// The pool that it is in; `None`: it is one by itself.
+    pool: Option<Place>,
+}
+
 /// A tunnel in use.
 #[derive(Debug)]
 struct TunnelSlot {
@@ -109,13 +120,13 @@ pub(super) struct Publisher {
     steering: Steering,
     mtu: TunnelMtu,
     last: Seq,
-    entries: HashMap<CustomerPrefix, Option<Way>>,
+    entries: HashMap<CustomerPrefix, Entry>,
     /// How many entries have a prefix of this length; the longest first.
     lens: BTreeMap<Reverse<u8>, usize>,
     /// Those who have, or had, an entry.
     customers: BTreeSet<CustomerId>,
     /// Where nodes live; a static prefix may lie outside.
-    pools: Vec<CustomerPrefix>,
+    pools: Pools,
     tunnels: HashMap<TunnelPath, TunnelSlot>,
     origins: Origins,
     /// Ids that may be used again.
@@ -136,7 +147,7 @@ impl Publisher {
             entries: HashMap::new(),
             lens: BTreeMap::new(),
             customers: BTreeSet::new(),
-            pools: Vec::new(),
+            pools: Pools::default(),
             tunnels: HashMap::new(),
             origins: Origins::default(),
             free: Vec::new(),
@@ -145,10 +156,30 @@ impl Publisher {
         }
     }
 
-    /// A pool of the configuration.
-    pub(super) fn add_pool(&mut self, pool: CustomerPrefix) {
-        self.pools.push(pool);
-        self.broadcast(Change::PoolSet(pool));
+    /// The pools of the configuration. One that was and is no more goes with its last entry.
+    pub(super) fn set_pools(&mut self, pools: &[CustomerPrefix]) {
+        let (set, deleted) = self.pools.configure(pools);
+        for pool in set {
+            self.broadcast(Change::PoolSet(pool));
+        }
+        for pool in deleted {
+            self.forget_pool(pool);
+        }
+    }
+
+    /// Other tunnel MTUs; tunnels that there are change.
+    pub(super) fn set_mtu(&mut self, by_mag: HashMap<Ipv6Addr, u16>) {
+        let before = std::mem::replace(&mut self.mtu.by_mag, by_mag);
+        let before = TunnelMtu { by_mag: before, default: self.mtu.default };
+        let changed = |(&path, slot): (&TunnelPath, &TunnelSlot)| {
+            let mtu = self.mtu.of(path.remote);
+            let change = Change::TunnelSet(slot.id, Tunnel { path, mtu });
+            (mtu != before.of(path.remote)).then_some(change)
+        };
+        let changes: Vec<Change> = self.tunnels.iter().filter_map(changed).collect();
+        for change in changes {
+            self.broadcast(change);
+        }
     }
 
     /// Whether a node with this address is served through the tunnel that the packet is in, still.
@@ -166,7 +197,7 @@ impl Publisher {
         let holder = |&Reverse(len): &Reverse<u8>| {
             self.entries.get(&HomePrefix::truncating(addr, len).ok()?.of(customer))
         };
-        self.lens.keys().find_map(holder).copied().flatten().map(|way| way.path)
+        self.lens.keys().find_map(holder)?.way.map(|way| way.path)
     }
 
     /// Carries out a decision of the pure core.
@@ -190,10 +221,14 @@ impl Publisher {
                 if let Some(old) = self.entries.remove(&prefix) {
                     self.forget_len(prefix.prefix.len());
                     self.tell_owners(prefix, Change::EntryDel(prefix));
-                    if !self.in_a_pool(prefix) {
-                        self.broadcast(Change::PoolDel(prefix));
+                    let gone = match old.pool {
+                        Some(place) => self.pools.leave(place),
+                        None => Some(prefix),
+                    };
+                    if let Some(pool) = gone {
+                        self.forget_pool(pool);
                     }
-                    self.release(prefix, old);
+                    self.release(prefix, old.way);
                 }
             }
         }
@@ -276,28 +311,35 @@ impl Publisher {
     /// Notes the way of a prefix; returns the one that it had. A prefix outside the pools is one
     /// by itself while it is held, so that other nodes' packets to it stay in the anchor.
     fn set_entry(&mut self, prefix: CustomerPrefix, way: Option<Way>) -> Option<Way> {
-        let old = self.entries.insert(prefix, way);
-        if old.is_none() {
-            *self.lens.entry(Reverse(prefix.prefix.len())).or_default() += 1;
-            self.customers.insert(prefix.customer);
-            if !self.in_a_pool(prefix) {
-                self.broadcast(Change::PoolSet(prefix));
-            }
+        if let Some(entry) = self.entries.get_mut(&prefix) {
+            return std::mem::replace(&mut entry.way, way);
         }
-        old.flatten()
+        let pool = self.pools.enter(prefix);
+        self.entries.insert(prefix, Entry { way, pool });
+        *self.lens.entry(Reverse(prefix.prefix.len())).or_default() += 1;
+        self.customers.insert(prefix.customer);
+        if pool.is_none() {
+            self.broadcast(Change::PoolSet(prefix));
+        }
+        None
+    }
+
+    /// Workers forget a pool, unless it is still one for another reason: the configuration names
+    /// it, or an entry that was there before it is one by itself.
+    fn forget_pool(&mut self, pool: CustomerPrefix) {
+        let by_itself = self.entries.get(&pool).is_some_and(|e| e.pool.is_none());
+        if !by_itself && !self.pools.has(pool) {
+            self.broadcast(Change::PoolDel(pool));
+        }
     }
 
     fn forget_len(&mut self, len: u8) {
-        if let Entry::Occupied(mut found) = self.lens.entry(Reverse(len)) {
+        if let btree_map::Entry::Occupied(mut found) = self.lens.entry(Reverse(len)) {
             *found.get_mut() -= 1;
             if *found.get() == 0 {
                 found.remove();
             }
         }
-    }
-
-    fn in_a_pool(&self, CustomerPrefix { customer, prefix }: CustomerPrefix) -> bool {
-        self.pools.iter().any(|p| p.customer == customer && p.prefix.covers(prefix))
     }
 
     fn tell_owners(&mut self, prefix: CustomerPrefix, change: Change) -> usize {

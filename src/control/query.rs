@@ -260,7 +260,7 @@ impl<P: FramePool> Control<P> {
     }
 
     /// Forgets the gateways that the pure core has forgotten: withdrawn, and without a session.
-    fn forget_mags(&mut self) {
+    pub(super) fn forget_mags(&mut self) {
         let (lma, output, counters) = (&self.lma, &mut self.output, &mut self.counters);
         let inbox = &mut self.inbox;
         self.mags.retain(|&address, _| {

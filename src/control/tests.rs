@@ -88,6 +88,7 @@ pub(super) struct Bench {
     pub(super) events: Sender<KernelEvent>,
     pub(super) requests: Receiver<NeighborRequest>,
     pub(super) asker: Asker,
+    pub(super) reloader: reload::Reloader,
     pub(super) now: Now,
 }
 
@@ -133,6 +134,7 @@ impl Bench {
         let (events, events_rx) = bounded(4096);
         let (requests_tx, requests) = bounded(4096);
         let (asker, questions) = channel(8);
+        let (reloader, reloads) = reload::channel();
         let control = Control::new(Parts {
             lma_address: AnchorAddr(LMA),
             lma_address_ipv4: Some(LMA_IPV4),
@@ -155,6 +157,7 @@ impl Bench {
             restart: Restart { counter: 7, state_lost: false },
             policy: None,
             questions,
+            reloads,
             mags: [("mag1", MAG1), ("mag2", MAG2)]
                 .map(|(name, address)| MagInfo {
                     name: name.into(),
@@ -186,6 +189,7 @@ impl Bench {
             events,
             requests,
             asker,
+            reloader,
             now,
         };
         let on_link = route("2001:db8:a::/64");
@@ -404,7 +408,7 @@ fn worker(
     (WorkerLink { updates, injects, signaling, reports, applied, counters, cpu: 0 }, worker)
 }
 
-fn lma_config(shape: Shape) -> LmaConfig {
+pub(super) fn lma_config(shape: Shape) -> LmaConfig {
     let policy = Policy::new(Some(Profile::ipv6(0, Duration::from_secs(3600))));
     LmaConfig {
         pools: vec![PoolConfig::new("2001:db8:100::/40".parse().expect("valid"), 64)],

@@ -5,7 +5,6 @@ use crate::addr::{HomePrefix, ProxyCoa};
 use crate::mobility::ack::Refusal;
 use crate::mobility::authorize::MagTable;
 use crate::mobility::binding::Ipv4HomeAddress;
-use crate::mobility::cache::BindingCache;
 use crate::mobility::config::Source;
 use crate::mobility::customer::Terms;
 use crate::mobility::prefix_pool::PrefixPools;
@@ -23,7 +22,6 @@ pub const ENTRIES_MAX: usize = PREFIXES_MAX + 1;
 #[derive(Debug)]
 pub(crate) struct Assignment<'a> {
     pub(crate) terms: Terms<'a>,
-    pub(crate) cache: &'a BindingCache,
     pub(crate) mags: &'a MagTable,
     pub(crate) pools: &'a mut PrefixPools,
 }
@@ -179,8 +177,7 @@ impl Assignment<'_> {
     /// Takes a prefix of the node's own if no session holds it, nor one that overlaps it.
     fn take_own(&mut self, prefix: HomePrefix) -> bool {
         let own = prefix.of(self.terms.customer);
-        let free = self.cache.by_prefix(own).is_none() && !self.pools.overlaps_foreign(own);
         // That of the configuration is kept from others already.
-        free && (!self.terms.granted || self.pools.claim(own))
+        if self.terms.granted { self.pools.claim(own) } else { self.pools.hold(own) }
     }
 }

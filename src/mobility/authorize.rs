@@ -6,6 +6,7 @@ use crate::mobility::config::{GrePolicy, MagConfig, PeerConfig};
 use crate::mobility::peer::{Peer, PeerStatus};
 use crate::wire::mh::Status;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::Ipv6Addr;
 
 /// The gateways that we know, by address.
@@ -15,9 +16,11 @@ pub(crate) struct MagTable(BTreeMap<Ipv6Addr, Mag>);
 /// One gateway: what it may do and what it did.
 #[derive(Debug, Default)]
 struct Mag {
-    authorized: bool,
-    /// The configuration names it; else an operator added it, or restored sessions have it.
-    configured: bool,
+    /// The configuration names it, and says whether it may register nodes; else an operator added
+    /// it, or sessions have it.
+    configured: Option<bool>,
+    /// What an operator said of it since the start: that counts.
+    told: Option<bool>,
     prefixes: Vec<HomePrefix>,
     nodes: Vec<NodePattern>,
     customer: CustomerId,
@@ -47,6 +50,8 @@ pub struct MagState {
     pub address: Ipv6Addr,
     /// Whether it may register nodes.
     pub authorized: bool,
+    /// Whether the configuration names it.
+    pub configured: bool,
     /// What it did.
     pub usage: MagUsage,
     /// Whether it lives.
@@ -58,8 +63,8 @@ impl MagTable {
         let table = mags.iter().map(|m| {
             let nodes = m.nodes.iter().map(|p| NodePattern(p.as_bytes().into())).collect();
             let mag = Mag {
-                authorized: m.authorized,
-                configured: true,
+                configured: Some(m.authorized),
+                told: None,
                 prefixes: m.prefixes.clone(),
                 nodes,
                 customer: m.customer.unwrap_or_default(),
@@ -77,16 +82,41 @@ impl MagTable {
     pub(crate) fn add(&mut self, address: Ipv6Addr) {
         let peer = || PeerConfig { heartbeat: true, revocation: true, revocation_identity: None };
         let unknown = || Mag { peer: Peer::new(peer()), ..Mag::default() };
-        self.0.entry(address).or_insert_with(unknown).authorized = true;
+        self.0.entry(address).or_insert_with(unknown).told = Some(true);
     }
 
     /// The operator withdraws a gateway's authorization. One that was added is forgotten when its
     /// last session is gone, so that gateways may come and go for years.
     pub(crate) fn withdraw(&mut self, address: Ipv6Addr) {
         if let Some(mag) = self.0.get_mut(&address) {
-            mag.authorized = false;
+            mag.told = Some(false);
             self.forget_if_unused(address);
         }
+    }
+
+    /// Goes on with the gateways of `new`. What a gateway did, its sessions, whether it lives and
+    /// what operators said of it is kept. One that the configuration names no more is withdrawn, and
+    /// forgotten with its last session; one that an operator added stays.
+    ///
+    /// Returns those that are to be asked by heartbeats from now on. `new` has the old ones
+    /// afterwards.
+    pub(crate) fn take_over(&mut self, new: &mut Self) -> Vec<Ipv6Addr> {
+        for (&address, old) in &mut self.0 {
+            match new.0.entry(address) {
+                Entry::Occupied(mut new) => new.get_mut().go_on(old),
+                Entry::Vacant(place) => {
+                    if old.configured.take().is_some() {
+                        old.told = None;
+                    }
+                    if old.is_used() {
+                        place.insert(std::mem::take(old));
+                    }
+                }
+            }
+        }
+        std::mem::swap(self, new);
+        let idle = self.0.iter().filter(|(_, m)| m.usage.bindings > 0 && m.peer.is_to_be_asked());
+        idle.map(|(&address, _)| address).collect()
     }
 
     /// Whether we know this gateway.
@@ -101,7 +131,7 @@ impl MagTable {
         let may = |address| {
             let mag = self.0.get(&address)?;
             let node = mag.nodes.is_empty() || mag.nodes.iter().any(|p| p.matches(mn_id.bytes()));
-            (mag.authorized && node).then_some(())
+            (mag.is_authorized() && node).then_some(())
         };
         // RFC 5213 5.3.1 (6)
         may(src).and_then(|()| may(coa.0)).ok_or(Status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG)
@@ -155,7 +185,7 @@ impl MagTable {
 
     /// The gateways that may register nodes and exchange heartbeats.
     pub(crate) fn heard_by_heartbeats(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
-        let heard = self.0.iter().filter(|(_, m)| m.authorized && m.peer.has_heartbeats());
+        let heard = self.0.iter().filter(|(_, m)| m.is_authorized() && m.peer.has_heartbeats());
         heard.map(|(&address, _)| address)
     }
 
@@ -173,8 +203,7 @@ impl MagTable {
     }
 
     fn forget_if_unused(&mut self, address: Ipv6Addr) {
-        let used = |m: &Mag| m.configured || m.authorized || m.usage.bindings > 0;
-        if self.0.get(&address).is_some_and(|m| !used(m)) {
+        if self.0.get(&address).is_some_and(|m| !m.is_used()) {
             self.0.remove(&address);
         }
     }
@@ -189,10 +218,28 @@ impl MagTable {
     pub(crate) fn iter(&self) -> impl Iterator<Item = MagState> + '_ {
         self.0.iter().map(|(&address, mag)| MagState {
             address,
-            authorized: mag.authorized,
+            authorized: mag.is_authorized(),
+            configured: mag.configured.is_some(),
             usage: mag.usage,
             peer: mag.peer.status(),
         })
+    }
+}
+
+impl Mag {
+    fn is_authorized(&self) -> bool {
+        self.told.or(self.configured).unwrap_or(false)
+    }
+
+    /// Whether it must not be forgotten.
+    fn is_used(&self) -> bool {
+        self.configured.is_some() || self.is_authorized() || self.usage.bindings > 0
+    }
+
+    /// Goes on as the gateway that was known under the old configuration.
+    fn go_on(&mut self, old: &mut Self) {
+        (self.told, self.usage) = (old.told, old.usage);
+        self.peer.go_on(&mut old.peer);
     }
 }
 

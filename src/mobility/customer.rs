@@ -23,7 +23,7 @@ pub(crate) struct Customers {
 }
 
 /// One customer, and how many sessions are in its address space.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Customer {
     config: CustomerConfig,
     bindings: usize,
@@ -52,6 +52,17 @@ impl Customers {
         }
         let all = customers.into_iter().map(|config| Customer { config, bindings: 0 }).collect();
         Self { all, realms, services }
+    }
+
+    /// Goes on with the customers of `new`, which has the old ones afterwards.
+    pub(crate) fn take_over(&mut self, new: &mut Self) {
+        // Those that are nobody's any more have no nodes, but sessions that still end.
+        let count = self.all.len().max(new.all.len());
+        new.all.resize_with(count, Customer::default);
+        for (new, old) in new.all.iter_mut().zip(&self.all) {
+            new.bindings = old.bindings;
+        }
+        std::mem::swap(self, new);
     }
 
     /// Whose node it is: by the realm of its NAI, else `otherwise`.

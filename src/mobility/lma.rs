@@ -19,6 +19,7 @@ mod heartbeat;
 mod order;
 mod policy;
 mod release;
+mod reload;
 mod restore;
 mod revocation;
 mod session;
@@ -50,6 +51,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use order::check_since;
 use policy::Answered;
+pub use reload::Description;
 pub use restore::RestoreError;
 
 /// The anchor's core: its binding cache and everything that decides about it.
@@ -109,19 +111,22 @@ impl Lma {
     /// An anchor without bindings.
     #[must_use]
     pub fn new(config: LmaConfig) -> Self {
-        let customers = Customers::new(config.customers, config.services);
+        let LmaConfig { lma_address, lma_address_ipv4, first_gre_key, .. } = config;
+        let LmaConfig { max_bindings, max_prefixes, .. } = config;
+        let Description { protocol, fixed_link_local, accept_udp, customers, pools, mags } =
+            Description::new(config);
         Self {
-            pools: PrefixPools::new(&config.pools, customers.own_prefixes(), customers.asks()),
+            address: lma_address,
+            address_ipv4: lma_address_ipv4,
+            protocol,
+            fixed_link_local,
+            accept_udp,
+            max_bindings,
+            max_prefixes,
             customers,
-            mags: MagTable::new(&config.mags),
-            address: config.lma_address,
-            address_ipv4: config.lma_address_ipv4,
-            protocol: config.timers,
-            fixed_link_local: config.fixed_link_local,
-            accept_udp: config.accept_forced_udp,
-            gre_keys: GreKeyAllocator::new(config.first_gre_key),
-            max_bindings: config.max_bindings,
-            max_prefixes: config.max_prefixes,
+            pools,
+            mags,
+            gre_keys: GreKeyAllocator::new(first_gre_key),
             cache: BindingCache::default(),
             timers: TimerQueue::default(),
             waiting: WaitingRoom::default(),
@@ -190,11 +195,11 @@ impl Lma {
         self.timers.next()
     }
 
-    /// Whether sessions of a gateway that lost them are still there: then [`Event::Sweep`] deletes
-    /// some of them.
+    /// Whether there is work that is done bit by bit, one with each [`Event::Sweep`]: sessions of a
+    /// gateway that lost them are to be deleted, what is held of a new pool is to be counted.
     #[must_use]
     pub fn is_sweeping(&self) -> bool {
-        !self.sweeps.is_empty()
+        !self.sweeps.is_empty() || self.pools.is_counting()
     }
 
     /// The sessions.

@@ -27,6 +27,7 @@ pub(crate) mod packet;
 mod peer;
 mod prefix_pool;
 pub mod question;
+mod range_set;
 mod request;
 mod revoke;
 mod sweep;
@@ -36,6 +37,6 @@ mod waiting;
 
 pub use assign::ENTRIES_MAX;
 pub use authorize::{MagState, MagUsage};
-pub use lma::{Lma, RestoreError};
+pub use lma::{Description, Lma, RestoreError};
 pub use peer::{PeerState, PeerStatus};
 pub use prefix_pool::PoolUsage;

@@ -113,6 +113,20 @@ impl Peer {
         Self { config, ..Self::default() }
     }
 
+    /// Goes on as the peer that was known under the old configuration. Heartbeats that are not
+    /// wanted any more end when the next one is due.
+    pub(crate) fn go_on(&mut self, old: &mut Self) {
+        let config = std::mem::take(&mut self.config);
+        std::mem::swap(self, old);
+        self.config = config;
+    }
+
+    /// Whether heartbeats are wanted, and it is not asked although it has told where it is.
+    pub(crate) const fn is_to_be_asked(&self) -> bool {
+        let idle = self.due.is_none() && self.end.is_none();
+        self.config.heartbeat && idle && self.contact.is_some()
+    }
+
     /// It has registered a node: it is asked from now on. When the first request is due, if it was
     /// not asked before.
     pub(crate) fn wake(&mut self, contact: Contact, now: Instant) -> Option<Instant> {
@@ -137,7 +151,7 @@ impl Peer {
         self.due = None;
         // 3: no request to a peer without a session. What it says of its restarts is of interest
         // only as long as it has some.
-        if sessions == 0 || self.end.is_some() {
+        if sessions == 0 || self.end.is_some() || !self.config.heartbeat {
             self.rest();
             return (Beat::Rest, None);
         }

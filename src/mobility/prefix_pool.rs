@@ -1,32 +1,37 @@
 //! Prefix pools: which home network prefixes and IPv4 home addresses are free.
 //!
 //! ```text
-//!   pool  2001:db8:a000::/40, delegated /64
-//!         |--- used or released ---|------------ never used ------------|
-//!                                  ^ next
+//!   held, by customer   2001:db8:a000:: ====  ==   =======        =         whatever pool it is of
+//!   pool                2001:db8:a000::/40, delegated /64
+//!                       |--- given out before ---|------ never given out -----|
+//!                                                ^ next
 //! ```
-//! A pool of any size costs memory only for the prefixes that it has given out. New prefixes come
-//! from `next`; when those run out, the one that was released longest ago comes back first, so a
-//! prefix that somebody just lost stays unused as long as possible. Allocation and release are O(1)
-//! amortized, except beside reserved ranges (logarithmic in their number).
+//! What sessions hold is kept apart from the pools, so that pools may come, go and change their
+//! shape while sessions stay: nothing is given out that overlaps what anybody holds. A pool of any
+//! size costs memory only for what it has given out. New prefixes come from `next`; when those run
+//! out, the one that was released longest ago comes back first, so a prefix that somebody just lost
+//! stays unused as long as possible. Allocation and release are logarithmic in the number of ranges
+//! that are held or reserved.
 
 use crate::addr::{CustomerId, CustomerPrefix, HomePrefix};
 use crate::mobility::binding::Ipv4HomeAddress;
 use crate::mobility::config::PoolConfig;
+use crate::mobility::range_set::RangeSet;
 use crate::wire::mh::Ipv4Home;
-use hashbrown::HashMap;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use hashbrown::HashSet;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 
 /// All pools, in the order of the configuration.
 #[derive(Debug, Default)]
 pub(crate) struct PrefixPools {
     pools: Vec<PrefixPool>,
-    /// Held by sessions, but not one of a pool's as the pools are configured now: by restored ones,
-    /// and by those of the policy store.
-    foreign: BTreeSet<CustomerPrefix>,
+    /// The addresses that sessions hold, from a pool or not.
+    held: BTreeMap<CustomerId, RangeSet>,
     /// Belonging to nodes by configuration, where a policy store may claim what overlaps them.
-    owned: BTreeSet<CustomerPrefix>,
+    owned: BTreeMap<CustomerId, RangeSet>,
+    /// [`Self::count`] has something to do.
+    counting: bool,
 }
 
 /// How full a pool is.
@@ -40,7 +45,7 @@ pub struct PoolUsage {
     pub delegated_len: u8,
     /// Home network prefixes in all.
     pub capacity: u64,
-    /// Held by sessions, those that belong to a node by configuration left out.
+    /// Held by sessions.
     pub used: u64,
     /// Belonging to a node by configuration, whether it is attached or not; of IPv4 also those of
     /// the router and the network.
@@ -59,13 +64,45 @@ impl PrefixPools {
         let mut all = Self { pools, ..Self::default() };
         for own in reserved {
             if claimed {
-                all.owned.insert(own);
+                let (first, last) = bounds(own.prefix);
+                all.owned.entry(own.customer).or_default().insert(first, last);
             }
             for pool in all.of(own.customer) {
                 pool.reserve(own.prefix);
             }
         }
         all
+    }
+
+    /// Goes on with the pools of `new`; what is held stays held. A pool that stays as it is goes on
+    /// where it was; what is held in one that is new, or has another shape, is counted by
+    /// [`Self::count`]. `new` has the old pools afterwards.
+    pub(crate) fn take_over(&mut self, new: &mut Self) {
+        let places = self.pools.iter().enumerate().map(|(n, p)| (p.shape(), n));
+        let places: BTreeMap<_, _> = places.collect();
+        for pool in &mut new.pools {
+            match places.get(&pool.shape()).and_then(|n| self.pools.get_mut(*n)) {
+                Some(old) => pool.go_on(old),
+                None => pool.uncounted = Some(pool.bounds().0),
+            }
+        }
+        std::mem::swap(&mut self.pools, &mut new.pools);
+        std::mem::swap(&mut self.owned, &mut new.owned);
+        self.counting = true;
+    }
+
+    /// Whether [`Self::count`] has something to do.
+    pub(crate) const fn is_counting(&self) -> bool {
+        self.counting
+    }
+
+    /// Counts on what is held in a pool that is new, a bounded part of it.
+    pub(crate) fn count(&mut self) {
+        let uncounted = self.pools.iter_mut().find(|p| p.uncounted.is_some());
+        self.counting = uncounted.is_some();
+        if let Some(pool) = uncounted {
+            pool.count(self.held.entry(pool.config.customer).or_default());
+        }
     }
 
     /// A customer's pools.
@@ -75,57 +112,61 @@ impl PrefixPools {
 
     /// A free prefix of the pool with this number.
     pub(crate) fn allocate(&mut self, pool: usize) -> Option<HomePrefix> {
-        self.pools.get_mut(pool)?.allocate()
+        let pool = self.pools.get_mut(pool)?;
+        let customer = pool.config.customer;
+        let prefix = pool.next_free(self.held.entry(customer).or_default())?;
+        self.hold(prefix.of(customer)).then_some(prefix)
     }
 
     /// Takes this very prefix if it is one of the pool's and free.
     pub(crate) fn take(&mut self, pool: usize, prefix: HomePrefix) -> bool {
-        self.pools.get_mut(pool).is_some_and(|p| p.take(prefix))
+        let Some(pool) = self.pools.get(pool) else { return false };
+        let customer = pool.config.customer;
+        pool.number(prefix).is_some_and(|n| !pool.is_reserved(n)) && self.hold(prefix.of(customer))
     }
 
-    /// Takes a prefix that a restored binding holds, whichever pool it is from. What fits no pool
-    /// as it is configured now, is kept from being given out.
-    pub(crate) fn restore(&mut self, held: CustomerPrefix) {
-        let mut taken = false;
-        for pool in self.of(held.customer) {
-            if pool.take(held.prefix) {
-                taken = true;
-            } else {
-                pool.reserve(held.prefix);
+    /// Whether no session holds anything that overlaps a prefix.
+    pub(crate) fn is_free(&self, CustomerPrefix { customer, prefix }: CustomerPrefix) -> bool {
+        let (first, last) = bounds(prefix);
+        self.held.get(&customer).is_none_or(|held| held.overlap(first, last).is_none())
+    }
+
+    /// Takes a prefix, of a pool or not, if it is free: one that is a node's own, or that a restored
+    /// session has.
+    pub(crate) fn hold(&mut self, prefix: CustomerPrefix) -> bool {
+        let free = self.is_free(prefix);
+        if free {
+            let (first, last) = bounds(prefix.prefix);
+            self.held.entry(prefix.customer).or_default().insert(first, last);
+            for pool in self.of(prefix.customer) {
+                pool.used += pool.counted(first, last);
             }
         }
-        if !taken {
-            self.foreign.insert(held);
-        }
-    }
-
-    /// Whether a session holds a prefix that no pool gives out now and that overlaps this one, as a
-    /// restored one may after a change of static prefixes or pools.
-    pub(crate) fn overlaps_foreign(&self, own: CustomerPrefix) -> bool {
-        overlaps(&self.foreign, own)
+        free
     }
 
     /// Takes a prefix that the policy store says is a node's own; `false` if it is another node's
     /// by configuration, or a session has it, of a pool or not.
     pub(crate) fn claim(&mut self, own: CustomerPrefix) -> bool {
-        if overlaps(&self.owned, own) || self.overlaps_foreign(own) {
+        let CustomerPrefix { customer, prefix } = own;
+        let (first, last) = bounds(prefix);
+        if self.owned.get(&customer).is_some_and(|owned| owned.overlap(first, last).is_some()) {
             return false;
         }
-        let mut pools = self.of(own.customer).filter(|p| p.overlaps(own.prefix));
-        match pools.next() {
-            Some(pool) => pool.take(own.prefix),
-            None => {
-                drop(pools);
-                self.foreign.insert(own)
-            }
-        }
+        let pool = self.of(customer).find(|p| p.is_crossed_by(prefix));
+        let fits = |p: &mut PrefixPool| p.number(prefix).is_some_and(|n| !p.is_reserved(n));
+        pool.is_none_or(fits) && self.hold(own)
     }
 
-    /// Gives a prefix back. One that is no pool's, or reserved, stays as it is.
-    pub(crate) fn release(&mut self, held: CustomerPrefix) {
-        self.foreign.remove(&held);
-        for pool in self.of(held.customer) {
-            pool.release(held.prefix);
+    /// Gives a prefix back. What nobody holds stays as it is.
+    pub(crate) fn release(&mut self, CustomerPrefix { customer, prefix }: CustomerPrefix) {
+        let (first, last) = bounds(prefix);
+        let Some(held) = self.held.get_mut(&customer) else { return };
+        if held.remove(first, last) {
+            for pool in self.of(customer) {
+                pool.used -= pool.counted(first, last);
+                pool.release(prefix);
+            }
         }
     }
 
@@ -166,21 +207,19 @@ struct PrefixPool {
     capacity: u64,
     /// The first that was never looked at.
     next: u64,
-    /// Those below `next` or asked for by name, unless they are free and never were released.
-    slots: HashMap<u64, Slot>,
+    /// Below `next` some may be free that were not when they were looked at, and never were
+    /// released: they are looked at again before the pool is taken for full.
+    look_again: bool,
     /// Released, oldest first; some were taken again by name meanwhile.
     released: VecDeque<u64>,
-    /// First to last number of ranges that are not given out; they do not touch each other.
-    reserved: BTreeMap<u64, u64>,
-    used: u64,
-}
-
-/// A prefix that has a history. Each stands in `released` at most once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
-    Used,
-    UsedAndQueued,
-    Queued,
+    /// What stands in `released`, each once.
+    queued: HashSet<u64>,
+    /// Numbers that are not given out.
+    reserved: RangeSet,
+    /// Addresses in it that are held, as far as they are counted.
+    used: u128,
+    /// Those from this one on are not.
+    uncounted: Option<u128>,
 }
 
 impl PrefixPool {
@@ -190,10 +229,12 @@ impl PrefixPool {
             config,
             capacity: 1_u64.checked_shl(bits).unwrap_or(u64::MAX),
             next: 0,
-            slots: HashMap::new(),
+            look_again: false,
             released: VecDeque::new(),
-            reserved: BTreeMap::new(),
+            queued: HashSet::new(),
+            reserved: RangeSet::default(),
             used: 0,
+            uncounted: None,
         };
         if let Some((network, len)) = config.prefix.to_ipv4() {
             let last = Ipv4Addr::from_bits(
@@ -209,100 +250,114 @@ impl PrefixPool {
         pool
     }
 
-    fn allocate(&mut self) -> Option<HomePrefix> {
-        while self.next < self.capacity {
-            let n = self.next;
-            if let Some(last) = self.reserved_until(n) {
-                self.next = last.saturating_add(1);
-                continue;
-            }
-            self.next += 1;
-            if !self.slots.contains_key(&n) {
-                return self.mark_used(n);
-            }
-        }
-        while let Some(n) = self.released.pop_front() {
-            match self.slots.get(&n) {
-                Some(Slot::UsedAndQueued) => drop(self.slots.insert(n, Slot::Used)),
-                // Reserved since it was released: forget it.
-                _ if self.reserved_until(n).is_some() => drop(self.slots.remove(&n)),
-                _ => return self.mark_used(n),
-            }
-        }
-        None
+    /// What makes it the same pool as before.
+    fn shape(&self) -> (CustomerPrefix, u8) {
+        (self.config.prefix.of(self.config.customer), self.config.delegated_len)
     }
 
-    fn mark_used(&mut self, n: u64) -> Option<HomePrefix> {
-        self.slots.insert(n, Slot::Used);
-        self.used += 1;
-        self.prefix(n)
+    /// Goes on where the pool was before the configuration changed.
+    fn go_on(&mut self, old: &mut Self) {
+        (self.next, self.look_again) = (old.next, true);
+        (self.used, self.uncounted) = (old.used, old.uncounted);
+        std::mem::swap(&mut self.released, &mut old.released);
+        std::mem::swap(&mut self.queued, &mut old.queued);
     }
 
-    fn take(&mut self, prefix: HomePrefix) -> bool {
-        let Some(n) = self.number(prefix) else { return false };
-        if self.reserved_until(n).is_some() {
-            return false;
+    /// Counts on, at most so many ranges of what is held.
+    fn count(&mut self, held: &RangeSet) {
+        let (Some(from), (_, end)) = (self.uncounted, self.bounds()) else { return };
+        let mut counted = None;
+        let mut ranges = held.overlapping(from, end);
+        for (first, last) in ranges.by_ref().take(COUNT_MAX) {
+            self.used += last.min(end) - first.max(from) + 1;
+            counted = Some(last);
         }
-        let slot = match self.slots.get(&n) {
-            Some(Slot::Used | Slot::UsedAndQueued) => return false,
-            Some(Slot::Queued) => Slot::UsedAndQueued,
-            None => Slot::Used,
+        self.uncounted = counted.filter(|_| ranges.next().is_some()).map(|last| last + 1);
+    }
+
+    /// How many of these addresses are the pool's, and counted.
+    fn counted(&self, first: u128, last: u128) -> u128 {
+        let (begin, end) = self.bounds();
+        let end = match self.uncounted {
+            Some(from) if from == begin => return 0,
+            Some(from) => from - 1,
+            None => end,
         };
-        self.slots.insert(n, slot);
-        self.used += 1;
-        true
+        last.min(end).saturating_add(1).saturating_sub(first.max(begin))
     }
 
-    fn release(&mut self, prefix: HomePrefix) {
-        let Some(n) = self.number(prefix) else { return };
-        match self.slots.get(&n) {
-            // Above `next` it is found again without being queued.
-            Some(Slot::Used) if n >= self.next => drop(self.slots.remove(&n)),
-            Some(Slot::Used) => {
-                self.slots.insert(n, Slot::Queued);
-                self.released.push_back(n);
+    /// A prefix that overlaps nothing that is held.
+    fn next_free(&mut self, held: &RangeSet) -> Option<HomePrefix> {
+        loop {
+            while self.next < self.capacity {
+                let n = self.next;
+                match self.obstacle(n, held) {
+                    Some(last) => self.next = last.saturating_add(1),
+                    None => {
+                        self.next += 1;
+                        return self.prefix(n);
+                    }
+                }
             }
-            Some(Slot::UsedAndQueued) => drop(self.slots.insert(n, Slot::Queued)),
-            Some(Slot::Queued) | None => return,
+            while let Some(n) = self.released.pop_front() {
+                self.queued.remove(&n);
+                if self.obstacle(n, held).is_none() {
+                    return self.prefix(n);
+                }
+            }
+            if !std::mem::take(&mut self.look_again) {
+                return None;
+            }
+            self.next = 0;
         }
-        self.used -= 1;
     }
 
-    fn overlaps(&self, prefix: HomePrefix) -> bool {
+    /// Why the prefix with this number is not free: the last number of the range that is reserved or
+    /// held.
+    fn obstacle(&self, n: u64, held: &RangeSet) -> Option<u64> {
+        if let Some(last) = self.reserved.overlap(n.into(), n.into()) {
+            return Some(u64::try_from(last).unwrap_or(u64::MAX));
+        }
+        let (first, last) = bounds(self.prefix(n)?);
+        let last = held.overlap(first, last)?.min(self.bounds().1);
+        Some(self.number_of_bits(last))
+    }
+
+    fn is_reserved(&self, n: u64) -> bool {
+        self.reserved.overlap(n.into(), n.into()).is_some()
+    }
+
+    /// A session gave a prefix back.
+    fn release(&mut self, prefix: HomePrefix) {
+        match self.number(prefix) {
+            // From `next` on it is found again without being queued.
+            Some(n) if n >= self.next || self.is_reserved(n) => {}
+            Some(n) => {
+                if self.queued.insert(n) {
+                    self.released.push_back(n);
+                }
+            }
+            // One of another pool, or of the time when the pool had another shape.
+            None => self.look_again |= self.is_crossed_by(prefix),
+        }
+    }
+
+    fn is_crossed_by(&self, prefix: HomePrefix) -> bool {
         self.config.prefix.covers(prefix) || prefix.covers(self.config.prefix)
     }
 
     /// Keeps every prefix that overlaps `prefix` from being given out.
     fn reserve(&mut self, prefix: HomePrefix) {
-        let pool = self.config.prefix;
-        if !self.overlaps(prefix) {
-            return;
+        if self.is_crossed_by(prefix) {
+            let pool = self.config.prefix;
+            let (first, last) = bounds(if pool.covers(prefix) { prefix } else { pool });
+            let numbers = [first, last].map(|bits| u128::from(self.number_of_bits(bits)));
+            self.reserved.insert(numbers[0], numbers[1]);
         }
-        let inside = if pool.covers(prefix) { prefix } else { pool };
-        let first = self.number_of_bits(inside.bits());
-        let last = self.number_of_bits(inside.bits() | !HomePrefix::mask(inside.len()));
-        self.insert_range(first, last);
     }
 
-    /// Adds a range to `reserved`, joined with those that it overlaps or touches.
-    fn insert_range(&mut self, mut first: u64, mut last: u64) {
-        while let Some((&f, &l)) = self
-            .reserved
-            .range(..=last.saturating_add(1))
-            .next_back()
-            .filter(|r| r.1.saturating_add(1) >= first)
-        {
-            first = first.min(f);
-            last = last.max(l);
-            self.reserved.remove(&f);
-        }
-        self.reserved.insert(first, last);
-    }
-
-    /// The end of the reserved range in which `n` lies.
-    fn reserved_until(&self, n: u64) -> Option<u64> {
-        let (_, &last) = self.reserved.range(..=n).next_back()?;
-        (last >= n).then_some(last)
+    fn bounds(&self) -> (u128, u128) {
+        bounds(self.config.prefix)
     }
 
     /// The prefix with this number.
@@ -327,34 +382,31 @@ impl PrefixPool {
     }
 
     fn usage(&self) -> PoolUsage {
-        let reserved = self.reserved.iter();
+        let per_prefix = 128 - u32::from(self.config.delegated_len);
+        let reserved: u128 = self.reserved.ranges().map(|(f, l)| l - f + 1).sum();
         PoolUsage {
             customer: self.config.customer,
             prefix: self.config.prefix,
             delegated_len: self.config.delegated_len,
             capacity: self.capacity,
-            used: self.used,
-            reserved: reserved
-                .fold(0, |sum, (f, l)| u64::saturating_add(sum, (l - f).saturating_add(1))),
+            used: u64::try_from(self.used.unbounded_shr(per_prefix)).unwrap_or(u64::MAX),
+            reserved: u64::try_from(reserved).unwrap_or(u64::MAX),
         }
     }
 }
 
-/// Whether a prefix overlaps one of those.
-fn overlaps(held: &BTreeSet<CustomerPrefix>, own: CustomerPrefix) -> bool {
-    let CustomerPrefix { customer, prefix } = own;
-    // In order of first address, then length: the next one is inside `prefix` if any is.
-    let inside = held.range(own..).next().filter(|p| p.customer == customer);
-    let around = |len| HomePrefix::truncating(prefix.addr(), len);
-    let holds = |p: HomePrefix| held.contains(&p.of(customer));
-    inside.is_some_and(|p| prefix.covers(p.prefix))
-        || (0..prefix.len()).any(|n| around(n).is_ok_and(holds))
+/// First and last address.
+fn bounds(prefix: HomePrefix) -> (u128, u128) {
+    (prefix.bits(), prefix.bits() | !HomePrefix::mask(prefix.len()))
 }
 
 /// The first address of an IPv4 network that a router may have.
 fn first_host(network: Ipv4Addr, len: u8) -> Ipv4Addr {
     if len < 31 { Ipv4Addr::from_bits(network.to_bits() + 1) } else { network }
 }
+
+/// Ranges that are counted in one step.
+const COUNT_MAX: usize = 1024;
 
 #[cfg(test)]
 mod tests;

@@ -102,6 +102,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
     let (taps, loopback) = exception::open(&specs, plan::lma_addresses(config))?;
     let esp_sockets = open_esp_sockets(config);
     let (asker, questions) = channel::channel(QUESTIONS_MAX);
+    let (_reloader, reloads) = crate::control::reload::channel();
     let threads = ordinary.while_on(|| -> Result<_, RuntimeError> {
         let (kernel, kernel_tx) = exception::start(&taps)?;
         let customers = config.ports.iter().map(|p| plan::customer(config, p.customer.as_deref()));
@@ -146,6 +147,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
         restart,
         policy,
         questions,
+        reloads,
         mags: plan::mags(config),
         customers: config.customers.iter().map(|c| (c.id, c.name.clone())).collect(),
         pools: config.pools.iter().map(|p| p.name.clone()).collect(),

@@ -145,7 +145,7 @@ pub(crate) fn invariants(world: &World, now: Now) -> Result<(), TestCaseError> {
         let ours =
             |p: &&CustomerPrefix| pool.customer == p.customer && pool.prefix.covers(p.prefix);
         let held = forwarding.keys().filter(ours).count();
-        prop_assert!(pool.used <= held as u64 && held as u64 <= pool.used + pool.reserved);
+        prop_assert_eq!(pool.used, held as u64);
     }
     for m in world.lma.mags() {
         let served = sessions.iter().filter(|b| b.proxy_coa.0 == m.address).count();

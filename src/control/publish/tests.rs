@@ -53,7 +53,10 @@ fn publisher(workers: u16, ring_len: usize) -> (Publisher, Vec<FarEnd>) {
     let by_mag = [(mag(1).remote, 1460)].into_iter().collect();
     let mtu = TunnelMtu { by_mag, default: 1400, learnt: HashMap::new() };
     let mut publisher = Publisher::new(lanes, Steering::new(workers), mtu);
-    publisher.pools.push(prefix("2001:db8:100::/40"));
+    publisher.set_pools(&[prefix("2001:db8:100::/40")]);
+    for end in &mut ends {
+        end.apply();
+    }
     (publisher, ends)
 }
 
@@ -68,6 +71,64 @@ fn prefix_outside_the_pools_is_one_by_itself_while_it_is_held() {
     publisher.publish(Publication::Withdraw(own));
     let deleted = ends[0].apply().iter().filter(|c| **c == Change::PoolDel(own)).count();
     assert_eq!((set, deleted), (1, 1));
+}
+
+#[test]
+fn pool_that_is_configured_no_more_goes_with_its_last_entry_and_one_that_comes_back_stays() {
+    let (mut publisher, mut ends) = publisher(1, 64);
+    let (pool, other) = (prefix("2001:db8:100::/40"), prefix("2001:db8:8000::/40"));
+    publisher.publish(forward(hnp(1), mag(1)));
+    publisher.publish(forward(hnp(2), mag(1)));
+    let mut told = || {
+        let changes = ends[0].apply().into_iter();
+        let of_pools = |c: &Change| matches!(c, Change::PoolSet(_) | Change::PoolDel(_));
+        changes.filter(of_pools).collect::<Vec<_>>()
+    };
+    assert_eq!(told(), []);
+    publisher.set_pools(&[other]);
+    publisher.publish(Publication::Withdraw(hnp(1)));
+    assert_eq!(told(), [Change::PoolSet(other)]);
+    publisher.publish(Publication::Withdraw(hnp(2)));
+    assert_eq!(told(), [Change::PoolDel(pool)]);
+    publisher.set_pools(&[other, pool]);
+    publisher.publish(forward(hnp(1), mag(1)));
+    publisher.set_pools(&[]);
+    publisher.set_pools(&[pool]);
+    publisher.publish(Publication::Withdraw(hnp(1)));
+    assert_eq!(told(), [Change::PoolSet(pool), Change::PoolDel(other)]);
+}
+
+#[test]
+fn prefix_by_itself_and_a_pool_of_the_same_extent_stay_until_both_are_gone() {
+    let (mut publisher, mut ends) = publisher(1, 64);
+    let (pool, own) = (prefix("2001:db8:100::/40"), prefix("2001:db8:5555::/64"));
+    let mut deleted = || ends[0].apply().iter().filter(|c| **c == Change::PoolDel(own)).count();
+    for entry_first in [true, false] {
+        publisher.publish(forward(own, mag(1)));
+        publisher.set_pools(&[pool, own]);
+        if entry_first {
+            publisher.publish(Publication::Withdraw(own));
+            assert_eq!(deleted(), 0);
+            publisher.set_pools(&[pool]);
+        } else {
+            publisher.set_pools(&[pool]);
+            assert_eq!(deleted(), 0);
+            publisher.publish(Publication::Withdraw(own));
+        }
+        assert_eq!(deleted(), 1);
+    }
+}
+
+#[test]
+fn tunnel_that_there_is_gets_the_mtu_of_another_configuration() {
+    let (mut publisher, mut ends) = publisher(1, 64);
+    publisher.publish(forward(hnp(1), mag(1)));
+    publisher.publish(forward(hnp(2), mag(2)));
+    ends[0].apply();
+    publisher.set_mtu([(mag(1).remote, 1300)].into_iter().collect());
+    let Some(slot) = publisher.tunnels.get(&mag(1)) else { panic!("it is in use") };
+    let tunnel = Tunnel { path: mag(1), mtu: 1300 };
+    assert_eq!(ends[0].apply(), [Change::TunnelSet(slot.id, tunnel)]);
 }
 
 #[test]

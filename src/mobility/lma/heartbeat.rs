@@ -117,8 +117,11 @@ impl Lma {
         }
     }
 
-    /// Deletes the next sessions of a gateway that lost them.
+    /// Deletes the next sessions of a gateway that lost them; counts on.
     pub(super) fn sweep(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if self.pools.is_counting() {
+            self.pools.count();
+        }
         let Some(swept) = self.sweeps.step(&self.cache) else { return };
         for id in swept.ids {
             self.delete(id, swept.kind, now, actions);

@@ -12,7 +12,7 @@ pub enum RestoreError {
     /// A session with this id is there already.
     #[error("binding {} is there already", .0.0)]
     Id(BindingId),
-    /// It has no prefix, or one that another session holds.
+    /// It has no prefix, or one that overlaps another session's.
     #[error("binding {} has no prefix of its own", .0.0)]
     Prefix(BindingId),
     /// Another session has its uplink GRE key.
@@ -35,7 +35,7 @@ impl Lma {
             return Err(RestoreError::Id(id));
         }
         let mut prefixes = bce.prefixes().peekable();
-        if prefixes.peek().is_none() || prefixes.any(|p| self.cache.by_prefix(p).is_some()) {
+        if prefixes.peek().is_none() || prefixes.any(|p| !self.pools.is_free(p)) {
             return Err(RestoreError::Prefix(id));
         }
         drop(prefixes);
@@ -55,7 +55,7 @@ impl Lma {
         };
         bce.end_after(ends.min(whole), now);
         for prefix in bce.prefixes() {
-            self.pools.restore(prefix);
+            self.pools.hold(prefix);
             if bce.state == BceState::Deleting {
                 actions.push(Action::Publish(Publication::Hold(prefix)));
             }

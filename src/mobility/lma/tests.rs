@@ -1,5 +1,7 @@
 //! Tests of [`super`] beyond the conformance cases: restart, bounds, listings.
 
+mod reload;
+
 use super::*;
 use crate::addr::{Encap, GreKey, GreKeys, HomePrefix, TunnelPath};
 use crate::mobility::action::Publication;

@@ -85,28 +85,22 @@ fn prefix_of_another_pool_or_length_is_not_taken() {
 }
 
 #[test]
-fn restored_prefix_that_fits_no_pool_keeps_what_it_overlaps() {
+fn what_is_held_and_fits_no_pool_keeps_what_it_overlaps_until_it_is_released() {
     let mut p = pools("2001:db8::/60", 64, &[]);
-    p.restore(prefix("2001:db8:0:1::/64").into());
-    p.restore(prefix("2001:db8:0:4::/62").into());
-    let given: Vec<_> = std::iter::from_fn(|| p.allocate(0)).collect();
-    assert_eq!((given.len(), usage(&p)), (11, (16, 12, 4)));
-}
-
-#[test]
-fn restored_prefix_of_no_pool_overlaps_what_it_covers_and_what_covers_it_until_it_is_released() {
-    let mut p = pools("2001:db8::/60", 64, &[]);
-    p.restore(prefix("2001:db8:0:1::/64").into());
-    p.restore(prefix("2001:db8:b000::/60").into());
-    let overlaps = |p: &PrefixPools, text: &str| p.overlaps_foreign(prefix(text).into());
+    for held in ["2001:db8:0:1::/64", "2001:db8:0:4::/62", "2001:db8:b000::/60"] {
+        assert!(p.hold(prefix(held).into()) && !p.hold(prefix(held).into()));
+    }
     for text in ["2001:db8:b000:f::/64", "2001:db8:b000::/60", "2001:db8:b000::/52"] {
-        assert!(overlaps(&p, text), "{text}");
+        assert!(!p.is_free(prefix(text).into()), "{text}");
     }
-    for text in ["2001:db8:b000:10::/64", "2001:db8:afff::/48", "2001:db8:0:1::/64"] {
-        assert!(!overlaps(&p, text), "{text}");
+    for text in ["2001:db8:b000:10::/64", "2001:db8:afff::/48"] {
+        assert!(p.is_free(prefix(text).into()), "{text}");
     }
-    p.release(prefix("2001:db8:b000::/60").into());
-    assert!(!overlaps(&p, "2001:db8:b000:f::/64"));
+    let given: Vec<_> = std::iter::from_fn(|| p.allocate(0)).collect();
+    assert_eq!((given.len(), usage(&p)), (11, (16, 16, 0)));
+    p.release(prefix("2001:db8:0:4::/62").into());
+    let given: Vec<_> = std::iter::from_fn(|| p.allocate(0)).collect();
+    assert_eq!((given.len(), given[0]), (4, prefix("2001:db8:0:4::/64")));
 }
 
 #[test]
@@ -114,6 +108,67 @@ fn pool_of_two_to_the_sixty_four_prefixes_costs_nothing_until_used() {
     let mut p = pools("2001:db8::/64", 128, &[]);
     assert_eq!(usage(&p), (u64::MAX, 0, 0));
     assert_eq!(p.allocate(0), Some(prefix("2001:db8::/128")));
+}
+
+/// A configuration of pools as it is put in force, counted to the end.
+fn take_over(p: &mut PrefixPools, pools: &[PoolConfig], reserved: &[&str]) {
+    let mut new = PrefixPools::new(pools, reserved.iter().map(|p| prefix(p).into()), true);
+    p.take_over(&mut new);
+    while p.is_counting() {
+        p.count();
+    }
+}
+
+#[test]
+fn pool_that_stays_goes_on_and_one_that_grows_gives_out_nothing_twice() {
+    let mut p = pools("2001:db8:0:10::/60", 64, &["2001:db8:0:1f::/64"]);
+    let mut given: Vec<_> = (0..8).filter_map(|_| p.allocate(0)).collect();
+    p.release(given.remove(2).into());
+    // Another one before it: its place is another one.
+    let other = PoolConfig::new(prefix("2001:db8:1::/60"), 64);
+    let same = PoolConfig::new(prefix("2001:db8:0:10::/60"), 64);
+    take_over(&mut p, &[other, same], &[]);
+    assert_eq!(p.usage().map(|u| (u.used, u.reserved)).collect::<Vec<_>>(), [(0, 0), (7, 0)]);
+    assert_eq!(p.allocate(1), Some(prefix("2001:db8:0:18::/64")), "behind the last one");
+    take_over(&mut p, &[PoolConfig::new(prefix("2001:db8::/56"), 64)], &[]);
+    assert_eq!(usage(&p), (256, 8, 0));
+    given.push(prefix("2001:db8:0:18::/64"));
+    given.extend(std::iter::from_fn(|| p.allocate(0)));
+    let distinct: BTreeSet<_> = given.iter().collect();
+    assert_eq!((given.len(), distinct.len(), usage(&p)), (256, 256, (256, 256, 0)));
+}
+
+#[test]
+fn prefix_that_is_no_nodes_own_any_more_is_given_out_when_the_others_are_used_up() {
+    let mut p = pools("2001:db8::/62", 64, &["2001:db8:0:1::/64"]);
+    assert_eq!(std::iter::from_fn(|| p.allocate(0)).count(), 3);
+    take_over(&mut p, &[PoolConfig::new(prefix("2001:db8::/62"), 64)], &[]);
+    assert_eq!((p.allocate(0), p.allocate(0)), (Some(prefix("2001:db8:0:1::/64")), None));
+}
+
+#[test]
+fn pool_that_is_cut_anew_counts_what_is_held_of_its_former_shape_bit_by_bit() {
+    let mut p = pools("2001:db8::/40", 64, &[]);
+    let given: Vec<_> = (0..9000).filter_map(|_| p.allocate(0)).collect();
+    // Every other one is free: 4500 ranges.
+    for prefix in given.iter().skip(1).step_by(2) {
+        p.release((*prefix).into());
+    }
+    let mut new = PrefixPools::new(&[PoolConfig::new(prefix("2001:db8::/40"), 63)], [].into_iter(), true);
+    p.take_over(&mut new);
+    let mut steps = 0;
+    while p.is_counting() {
+        // Changes before and behind what is counted.
+        p.release(given[8998 - steps * 10].into());
+        p.release(given[steps * 10].into());
+        assert!(p.hold(given[steps * 10 + 1].into()));
+        p.count();
+        steps += 1;
+    }
+    assert_eq!(steps, 6, "1024 ranges a step, and one to see that it was the last");
+    assert_eq!(usage(&p).1, (4500 - 6) / 2, "in halves of what it gives out now");
+    let given = p.allocate(0).expect("room");
+    assert!(given.len() == 63 && p.is_free(prefix("2001:db8:ff:ffff::/64").into()));
 }
 
 #[test]
@@ -126,7 +181,8 @@ fn asking_for_a_released_prefix_again_and_again_does_not_grow_the_queue() {
         assert!(p.take(0, one));
         p.release(one.into());
     }
-    assert_eq!((p.pools[0].released.len(), usage(&p)), (1, (4, 3, 0)));
+    assert_eq!((p.pools[0].released.len(), p.pools[0].queued.len()), (1, 1));
+    assert_eq!(usage(&p), (4, 3, 0));
     assert_eq!((p.allocate(0), p.allocate(0)), (Some(one), None));
 }
 

@@ -1,0 +1,176 @@
+//! Another configuration, put in force while traffic flows.
+//!
+//! ```text
+//!   reload thread:  files -> checked -> Reload::TakeOver --bounded channel--> control core
+//!                                                                               one step of a turn
+//!   reload thread:  drops what was replaced  <----------- its answer -----------+
+//! ```
+//! The step is bounded by gateways, customers and pools. Sessions, timers, held answers and what
+//! waits stay as they are.
+
+use super::counters::Counter;
+use super::{Control, MagInfo};
+use crate::addr::{CustomerId, CustomerPrefix};
+use crate::mobility::{Description, MagState};
+use crate::nic::FramePool;
+use crate::time::Now;
+use crossbeam::channel::{Receiver, Sender, bounded};
+use hashbrown::{HashMap, HashSet};
+use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
+
+/// Everything that the control core takes from a configuration while it runs.
+pub struct NewConfig {
+    description: Description,
+    mags: HashMap<Ipv6Addr, MagInfo>,
+    customers: BTreeMap<CustomerId, String>,
+    pools: Vec<String>,
+}
+
+impl NewConfig {
+    /// Of a configuration that is valid: the pure core's part; the gateways; names of the
+    /// customers, and of the pools in the pure core's order.
+    #[must_use]
+    pub fn new(
+        description: Description,
+        mags: Vec<MagInfo>,
+        customers: Vec<(CustomerId, String)>,
+        pools: Vec<String>,
+    ) -> Self {
+        Self {
+            description,
+            mags: mags.into_iter().map(|m| (m.address, m)).collect(),
+            customers: customers.into_iter().collect(),
+            pools,
+        }
+    }
+}
+
+/// Why a configuration that is valid was not put in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Gateways that are named and those that have sessions are more than there is room for.
+    #[error(
+        "{known} addresses of gateways are more than the {max} that this run has room for: restart"
+    )]
+    Mags {
+        /// So many there would be.
+        known: usize,
+        /// Room since the start.
+        max: usize,
+    },
+    /// It ended, or has not begun.
+    #[error("the control core does not run")]
+    Stopped,
+}
+
+/// What the reload thread says.
+enum Reload {
+    TakeOver(Box<NewConfig>, Sender<TakenOver>),
+    Refused,
+}
+
+/// What became of it, and what is to be dropped elsewhere.
+struct TakenOver(Result<(), Refused>, Box<NewConfig>);
+
+/// The reload thread's end.
+#[derive(Clone)]
+pub struct Reloader(Sender<Reload>);
+
+/// The control core's end.
+pub struct Reloads(Receiver<Reload>);
+
+/// The way from the reload thread to the control core.
+#[must_use]
+pub fn channel() -> (Reloader, Reloads) {
+    let (tx, rx) = bounded(1);
+    (Reloader(tx), Reloads(rx))
+}
+
+impl Reloader {
+    /// Has a configuration put in force, and waits until it is; drops what it replaced.
+    pub fn take_over(&self, new: NewConfig) -> Result<(), Refused> {
+        let (answer, answered) = bounded(1);
+        let sent = self.0.send(Reload::TakeOver(Box::new(new), answer));
+        sent.map_err(|_| Refused::Stopped)?;
+        let TakenOver(result, replaced) = answered.recv().map_err(|_| Refused::Stopped)?;
+        drop(replaced);
+        result
+    }
+
+    /// Has it counted that a configuration was refused before it came so far.
+    pub fn note_refused(&self) {
+        // Nobody counts when the control core is gone.
+        drop(self.0.send(Reload::Refused));
+    }
+}
+
+impl<P: FramePool> Control<P> {
+    /// Takes over another configuration, if there is one.
+    pub(super) fn reload(&mut self, now: Now) -> usize {
+        if self.publisher.is_backlogged() {
+            return 0;
+        }
+        match self.reloads.0.try_recv() {
+            Ok(Reload::TakeOver(mut new, answer)) => {
+                let result = self.take_over(&mut new, now);
+                self.counters[match result {
+                    Ok(()) => Counter::ConfigReloaded,
+                    Err(_) => Counter::ConfigRefused,
+                }] += 1;
+                // It waits for this; if it were gone, we would have to drop it ourselves.
+                drop(answer.try_send(TakenOver(result, new)));
+                1
+            }
+            Ok(Reload::Refused) => {
+                self.counters[Counter::ConfigRefused] += 1;
+                1
+            }
+            Err(_) => 0,
+        }
+    }
+
+    /// All or nothing.
+    fn take_over(&mut self, new: &mut NewConfig, now: Now) -> Result<(), Refused> {
+        let stays = |m: &MagState| m.usage.bindings > 0 || !m.configured;
+        let staying = self.lma.mags().filter(stays).map(|m| m.address);
+        let staying = staying.filter(|a| !new.mags.contains_key(a)).count();
+        let known = new.mags.len() + staying;
+        if known > self.mags_max {
+            return Err(Refused::Mags { known, max: self.mags_max });
+        }
+        self.lma.take_over(&mut new.description, now);
+        self.publish_pools();
+        std::mem::swap(&mut self.customers, &mut new.customers);
+        std::mem::swap(&mut self.pools, &mut new.pools);
+        self.take_over_mags(&mut new.mags);
+        Ok(())
+    }
+
+    fn take_over_mags(&mut self, mags: &mut HashMap<Ipv6Addr, MagInfo>) {
+        let named: HashSet<Ipv6Addr> = mags.keys().copied().collect();
+        std::mem::swap(&mut self.mags, mags);
+        for (address, old) in mags.drain() {
+            self.mags.entry(address).or_insert(old);
+        }
+        for &address in &named {
+            let Some(mag) = self.mags.get(&address) else { continue };
+            self.inbox.add(address, mag.signaling_rate);
+            if self.synced {
+                self.output.keep_mag(address, &mut self.counters);
+            }
+        }
+        self.forget_mags();
+        self.publisher.set_mtu(self.mags.values().map(|m| (m.address, m.tunnel_mtu)).collect());
+    }
+
+    /// Tells workers where nodes live.
+    pub(super) fn publish_pools(&mut self) {
+        let pools = self.lma.pools().map(|p| p.prefix.of(p.customer));
+        let pools: Vec<CustomerPrefix> = pools.collect();
+        self.publisher.set_pools(&pools);
+    }
+}
+
+#[cfg(test)]
+mod tests;
