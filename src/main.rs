@@ -60,7 +60,7 @@ fn main() -> ExitCode {
             return ExitCode::from(RUNTIME_FAILURE);
         }
     };
-    match runtime::run(&config, log) {
+    match runtime::run(&config, &args.config, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

@@ -22,7 +22,7 @@ use anchord::control::exception::KernelPath;
 use anchord::control::ipsec::IpsecPath;
 use anchord::control::journal::{Restart, Store};
 use anchord::control::mirror::{KernelEvent, KernelMirror, Neighbor};
-use anchord::control::{Control, MagInfo, Parts, PortInfo, PortStatus, WorkerLink};
+use anchord::control::{Control, MagInfo, Parts, PortInfo, PortStatus, WorkerLink, reload};
 use anchord::dataplane::counters::Counter;
 use anchord::dataplane::steer::Steering;
 use anchord::dataplane::update::NextHop;
@@ -117,6 +117,7 @@ impl Anchor {
             policy: None,
             restart: Restart { counter: 1, state_lost: false },
             questions,
+            reloads: reload::channel().1,
             mags: (0..MAGS).map(mag_info).collect(),
             customers: Vec::new(),
             pools: vec!["bench".into()],

@@ -2,7 +2,7 @@
 //! the verb with a dot (`binding.show`); parameters and results are these types as JSON.
 
 use crate::addr::{HomePrefix, MacAddr, MnId};
-use crate::config::PortRole;
+use crate::config::{Difference, NodeChanges, PortRole};
 use crate::dataplane::update::EntryCounters;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -182,6 +182,15 @@ pub struct PolicyRow {
     /// Lines that were no answer, and answers to nothing.
     pub unusable: u64,
     pub stray: u64,
+}
+
+/// What a reload of the configuration would change, or has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ConfigChanges {
+    pub changes: Vec<Difference>,
+    /// In the file of nodes.
+    pub nodes: NodeChanges,
 }
 
 /// One prefix pool.

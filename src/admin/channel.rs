@@ -32,7 +32,7 @@ pub struct Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
     /// The queue is full.
-    #[error("the control core has too many questions waiting: try again")]
+    #[error("too many questions are waiting: try again")]
     Busy,
     /// The control core is gone.
     #[error("anchord is stopping")]

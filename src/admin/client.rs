@@ -45,6 +45,8 @@ const ANSWER_MAX: u64 = 16 << 20;
 
 /// Longer than the server lets the control core take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same while a configuration is read, with a file of a million nodes.
+const CONFIG_TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(Deserialize)]
 struct Greeting {
@@ -109,6 +111,9 @@ impl Client {
     /// Asks, and waits for the answer.
     pub fn call<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
         self.last_id += 1;
+        let patience =
+            if matches!(call, Call::Config(_)) { CONFIG_TIMEOUT } else { ANSWER_TIMEOUT };
+        self.stream.get_ref().set_read_timeout(Some(patience))?;
         self.stream.get_mut().write_all(&call.to_line(self.last_id))?;
         let answer: Answer<T> = read_line(&mut self.stream)?;
         if let Some(ErrorObject { code, message }) = answer.error {

@@ -10,5 +10,6 @@ pub mod channel;
 pub mod client;
 mod peer;
 pub mod protocol;
+pub mod reload;
 pub mod server;
 mod socket;

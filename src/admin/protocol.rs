@@ -5,6 +5,7 @@
 //! it.
 
 use super::api::{BindingFilter, PAGE_MAX, PROTOCOL_VERSION, Request};
+use super::reload::Job;
 use crate::addr::{HomePrefix, MnId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ pub enum Call {
     Control(Request),
     /// The configuration in force, as the file that would give it.
     ConfigShow,
+    /// What the configuration file would change, or that it be put in force.
+    Config(Job),
     /// Another filter for the log, until the next start.
     LogSet {
         /// Like `log.filter` of the configuration.
@@ -107,7 +110,7 @@ impl Hello {
     }
 }
 
-const METHODS: [&str; 16] = [
+const METHODS: [&str; 18] = [
     "binding.show",
     "binding.del",
     "mag.show",
@@ -122,6 +125,8 @@ const METHODS: [&str; 16] = [
     "customer.show",
     "policy.show",
     "config.show",
+    "config.diff",
+    "config.reload",
     "log.set",
     "version",
 ];
@@ -273,6 +278,8 @@ fn parse_call(method: &str, params: Map<String, Value>) -> Result<Call, (i32, St
         "customer.show" => bare(Request::CustomerShow),
         "policy.show" => bare(Request::PolicyShow),
         "config.show" => read::<Nothing>(method, params).map(|_| Call::ConfigShow),
+        "config.diff" => read::<Nothing>(method, params).map(|_| Call::Config(Job::Diff)),
+        "config.reload" => read::<Nothing>(method, params).map(|_| Call::Config(Job::Reload)),
         "log.set" => {
             let LogSet { filter } = read(method, params)?;
             Ok(Call::LogSet { filter })
@@ -308,6 +315,8 @@ impl Call {
         let none = || json!({});
         match self.clone() {
             Self::ConfigShow => ("config.show", none()),
+            Self::Config(Job::Diff) => ("config.diff", none()),
+            Self::Config(Job::Reload) => ("config.reload", none()),
             Self::LogSet { filter } => ("log.set", json!(LogSet { filter })),
             Self::Version => ("version", none()),
             Self::Control(request) => match request {

@@ -9,13 +9,14 @@
 //! cut off. So no client costs another one more than its turn, and the control core sees at most
 //! one question of each.
 
-use super::api::{Reply, Request};
+use super::api::{ConfigChanges, Reply, Request};
 use super::channel::{AskError, Asker};
 use super::peer::{Doorkeeper, Peer};
 use super::protocol::{
     BUSY, Call, FORBIDDEN, Hello, INVALID_REQUEST, Incoming, LINE_MAX, REFUSED, Refusal,
     parse_line, refusal_line, result_line,
 };
+use super::reload::{ConfigAsker, Job};
 use super::socket::Socket;
 use crate::time::Duration;
 use serde_json::Value;
@@ -26,7 +27,7 @@ use std::thread::JoinHandle;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -39,7 +40,9 @@ pub struct Setup {
     /// `node.name`, for the hello.
     pub node: String,
     /// The answer to `config.show`.
-    pub config: Value,
+    pub config: watch::Receiver<Value>,
+    /// To the thread that reads the configuration again.
+    pub reload: ConfigAsker,
     /// Puts another log filter in force, or says what is wrong with it.
     pub set_log: SetLog,
 }
@@ -76,7 +79,8 @@ struct Shared {
     asker: Asker,
     doorkeeper: Doorkeeper,
     hello: Hello,
-    config: Value,
+    config: watch::Receiver<Value>,
+    reload: ConfigAsker,
     set_log: SetLog,
     limits: Limits,
 }
@@ -95,6 +99,7 @@ impl Server {
             doorkeeper,
             hello: Hello::of(&setup.node),
             config: setup.config,
+            reload: setup.reload,
             set_log: setup.set_log,
             limits,
         });
@@ -239,7 +244,8 @@ impl Client<'_> {
                 Ok(reply) => Ok(result_line(&id, &reply)),
                 Err(refused) => Err(refused),
             },
-            Call::ConfigShow => Ok(result_line(&id, &self.shared.config)),
+            Call::ConfigShow => Ok(result_line(&id, &*self.shared.config.borrow())),
+            Call::Config(job) => self.configure(job).await.map(|c| result_line(&id, &c)),
             Call::Version => Ok(result_line(&id, &self.shared.hello)),
             Call::LogSet { filter } => self.set_log(&filter).map(|()| result_line(&id, &())),
         };
@@ -257,19 +263,25 @@ impl Client<'_> {
         Ok(())
     }
 
+    /// Reads files, however long that takes: a client that does not want to wait leaves.
+    async fn configure(&self, job: Job) -> Result<ConfigChanges, (i32, String)> {
+        let slot = self.shared.reload.ask(job, format!("uid {}", self.uid)).map_err(refused)?;
+        match slot.await {
+            Ok(outcome) => outcome.map_err(|why| (REFUSED, why)),
+            Err(_) => Err(refused(AskError::Stopped)),
+        }
+    }
+
     async fn ask(&self, request: Request) -> Result<Reply, (i32, String)> {
         let changes = request.changes();
         if changes {
             info!(uid = self.uid, ?request, "an admin client asks for a change");
         }
-        let slot = self.shared.asker.ask(request).map_err(|e| match e {
-            AskError::Busy => (BUSY, e.to_string()),
-            AskError::Stopped => (REFUSED, e.to_string()),
-        })?;
+        let slot = self.shared.asker.ask(request).map_err(refused)?;
         match timeout(self.shared.limits.answer_timeout, slot).await {
             Ok(Ok(Reply::Error(why))) => Err((REFUSED, why)),
             Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(_)) => Err((REFUSED, AskError::Stopped.to_string())),
+            Ok(Err(_)) => Err(refused(AskError::Stopped)),
             Err(_) => {
                 let what = "the control core gave no answer in time";
                 let then = if changes { "look before repeating" } else { "try again" };
@@ -277,6 +289,14 @@ impl Client<'_> {
             }
         }
     }
+}
+
+fn refused(why: AskError) -> (i32, String) {
+    let code = match why {
+        AskError::Busy => BUSY,
+        AskError::Stopped => REFUSED,
+    };
+    (code, why.to_string())
 }
 
 fn refusal(code: i32, message: String) -> Vec<u8> {

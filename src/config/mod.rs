@@ -9,11 +9,14 @@
 //! is there, nothing overlaps that must not.
 
 mod check;
+mod diff;
 mod duration;
 mod fault;
 mod key;
+mod live;
 pub mod mag;
 mod node_entry;
+mod node_table;
 mod nodes;
 mod peer;
 mod reader;
@@ -25,9 +28,12 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use diff::{Difference, differences};
 pub use fault::{Fault, Faults};
 pub use key::AuthKey;
+pub use live::put_in_force;
 pub use node_entry::NodeEntry;
+pub use node_table::{NodeChanges, NodeTable};
 pub use nodes::load_nodes;
 pub use peer::{MagPeer, PeerTimers, SIGNALING_RATE, advice};
 pub use render::render;
@@ -272,7 +278,7 @@ pub struct Service {
 }
 
 /// Which home addresses a session may have (RFC 5844 3.1.2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Families {
     /// Home network prefixes and an IPv4 home address.
     Both,
@@ -356,7 +362,7 @@ pub struct PolicyStore {
 }
 
 /// What one node may do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Profile {
     /// Whether network-based mobility is enabled for it (else status 152).
     pub enabled: bool,

@@ -169,16 +169,17 @@ impl Publisher {
 
     /// Other tunnel MTUs; tunnels that there are change.
     pub(super) fn set_mtu(&mut self, by_mag: HashMap<Ipv6Addr, u16>) {
-        let before = std::mem::replace(&mut self.mtu.by_mag, by_mag);
-        let before = TunnelMtu { by_mag: before, default: self.mtu.default };
-        let changed = |(&path, slot): (&TunnelPath, &TunnelSlot)| {
-            let mtu = self.mtu.of(path.remote);
-            let change = Change::TunnelSet(slot.id, Tunnel { path, mtu });
-            (mtu != before.of(path.remote)).then_some(change)
+        let before = |(path, slot): (&TunnelPath, &TunnelSlot)| {
+            (slot.id, *path, self.mtu.of(path.remote))
         };
-        let changes: Vec<Change> = self.tunnels.iter().filter_map(changed).collect();
-        for change in changes {
-            self.broadcast(change);
+        let mut tunnels: Vec<_> = self.tunnels.iter().map(before).collect();
+        tunnels.sort_unstable_by_key(|(id, ..)| *id);
+        self.mtu.by_mag = by_mag;
+        for (id, path, before) in tunnels {
+            let mtu = self.mtu.of(path.remote);
+            if mtu != before {
+                self.broadcast(Change::TunnelSet(id, Tunnel { path, mtu }));
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use super::list::List;
 use crate::addr::{HomePrefix, MnId};
 use crate::admin::api::{BindingFilter, Request};
 use crate::admin::protocol::Call;
+use crate::admin::reload::Job;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ffi::OsString;
@@ -64,7 +65,7 @@ enum Noun {
     /// Neighbours as the kernel resolved them
     #[command(subcommand)]
     Neighbor(ShowVerb),
-    /// The configuration in force
+    /// The configuration: what is in force, and what the file says
     #[command(subcommand)]
     Config(ConfigVerb),
     /// The log
@@ -164,6 +165,10 @@ enum DropVerb {
 enum ConfigVerb {
     /// Show it whole, defaults filled in, as TOML
     Show,
+    /// Show what a reload would change: ~ another value, + new, - gone, ! only at the next start
+    Diff,
+    /// Read the file again and put it in force, all of it or nothing; no session is lost
+    Reload,
 }
 
 #[derive(Debug, Subcommand)]
@@ -201,6 +206,7 @@ pub(super) enum Action {
         done: String,
     },
     ConfigShow,
+    Config(Job),
     Version,
     Completions(Shell),
     Man(PathBuf),
@@ -248,6 +254,8 @@ impl Cli {
             Noun::Stats(ShowVerb::Show(again)) => show(List::Stats, again),
             Noun::Neighbor(ShowVerb::Show(again)) => show(List::Neighbors, again),
             Noun::Config(ConfigVerb::Show) => Action::ConfigShow,
+            Noun::Config(ConfigVerb::Diff) => Action::Config(Job::Diff),
+            Noun::Config(ConfigVerb::Reload) => Action::Config(Job::Reload),
             Noun::Log(LogVerb::Set { filter }) => Action::Do {
                 call: Call::LogSet { filter: filter.clone() },
                 done: format!("log filter is {filter} until the next start"),
@@ -261,7 +269,7 @@ impl Cli {
 
 /// The right order of `show binding ..`, if that is what was typed.
 pub(super) fn noun_first(args: &[OsString]) -> Option<String> {
-    const VERBS: [&str; 5] = ["show", "del", "add", "set", "list"];
+    const VERBS: [&str; 7] = ["show", "del", "add", "set", "list", "diff", "reload"];
     let mut words = args.iter().skip(1).filter_map(|a| a.to_str()).filter(|a| !a.starts_with('-'));
     let verb = words.next().filter(|w| VERBS.contains(w))?;
     let noun = words.next()?.trim_end_matches('s');

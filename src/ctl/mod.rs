@@ -7,6 +7,7 @@
 //! ```
 //! Exit status: 0 done; 1 `anchord` refused; 2 the command is wrong; 3 no connection.
 
+mod change;
 mod cli;
 mod list;
 mod table;
@@ -16,8 +17,10 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+use crate::admin::api::ConfigChanges;
 use crate::admin::client::{Client, ClientError};
 use crate::admin::protocol::{Call, Hello};
+use crate::admin::reload::Job;
 use crate::time::Duration;
 use clap::{CommandFactory, Parser};
 use cli::{Action, Cli};
@@ -139,6 +142,7 @@ impl Session<'_> {
                 let result: Value = connect(cli)?.call(&call)?;
                 self.done(&result, &done)
             }
+            Action::Config(job) => self.configure(cli, job),
             Action::ConfigShow => {
                 let config: Value = connect(cli)?.call(&Call::ConfigShow)?;
                 if self.json {
@@ -165,6 +169,25 @@ impl Session<'_> {
             }
             None => Ok(writeln!(self.out, "{done}")?),
         }
+    }
+
+    /// Shows what a reload would change, or has changed.
+    fn configure(&mut self, cli: &Cli, job: Job) -> Result<(), Failure> {
+        let changes: ConfigChanges = connect(cli)?.call(&Call::Config(job))?;
+        if self.json {
+            return Ok(writeln!(self.out, "{}", json!(changes))?);
+        }
+        let lines = change::lines(&changes);
+        let none = lines.is_empty();
+        write!(self.out, "{lines}")?;
+        match job {
+            Job::Diff if none => {
+                writeln!(self.out, "no difference: the file says what is in force")?
+            }
+            Job::Diff => {}
+            Job::Reload => writeln!(self.out, "reloaded")?,
+        }
+        Ok(())
     }
 
     /// Our own version is told also when nobody answers.

@@ -7,14 +7,16 @@ use crate::admin::api::{
     Reply, Request, StatRow, WorkerRow,
 };
 use crate::admin::channel::{Questions, channel};
+use crate::admin::reload::Jobs;
 use crate::admin::server::{Server, Setup};
-use crate::config::PortRole;
+use crate::config::{Difference, NodeChanges, PortRole};
 use crate::dataplane::update::EntryCounters;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
+use tokio::sync::watch;
 
 fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
@@ -189,13 +191,16 @@ impl Lab {
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("anchor-ctl-{}-{n}", std::process::id()));
         let (asker, questions) = channel(4);
+        let (reload, jobs) = crate::admin::reload::channel();
+        std::thread::spawn(move || work_on(jobs));
         let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("dpdk-config/lab.toml");
         let config = crate::config::load(&lab).unwrap_or_else(|f| panic!("{f}"));
         let setup = Setup {
             socket: dir.join("admin.sock"),
             group: None,
             node: "lab".into(),
-            config: json!(crate::config::render(&config)),
+            config: watch::channel(json!(crate::config::render(&config))).1,
+            reload,
             set_log: Box::new(|f| if f == "info" { Ok(()) } else { Err("bad level".into()) }),
         };
         let server = Server::start(setup, asker).expect("it starts");
@@ -239,6 +244,46 @@ fn answer_all(mut questions: Questions, stop: &AtomicBool) {
     }
 }
 
+/// In the place of the thread that reads the configuration: a change of each kind, then a fault.
+fn work_on(mut jobs: Jobs) {
+    let side = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let change = |key: &str, running, file, restart| Difference {
+        key: key.into(),
+        running: side(running),
+        file: side(file),
+        restart,
+    };
+    while let Some(asked) = jobs.wait() {
+        let changes = vec![
+            change("mag[mag3]", "", "{ name = \"mag3\" }", false),
+            change("pool[old]", "{ name = \"old\" }", "", false),
+            change("timer.heartbeat_interval", "\"1min\"", "\"30s\"", false),
+            change("worker.cpus", "[1]", "[1, 2]", true),
+        ];
+        let nodes = NodeChanges { added: 3, removed: 1, changed: 2 };
+        let refused = "a.toml:7: node.name: is missing\na.toml:9: log.filter: is wrong";
+        let outcome = match asked.job {
+            Job::Diff => Ok(ConfigChanges { changes, nodes }),
+            Job::Reload => Err(refused.into()),
+        };
+        asked.answer(outcome);
+    }
+}
+
+#[test]
+fn reload_that_is_refused_shows_every_fault_and_fails() {
+    let lab = Lab::new();
+    let (status, out, err) = lab.run("config reload");
+    assert_eq!((status, out.as_str()), (EXIT_REFUSED, ""));
+    let expected = "anchorctl: a.toml:7: node.name: is missing\na.toml:9: log.filter: is wrong\n";
+    assert_eq!(err, expected);
+    let diff: Value = serde_json::from_str(&lab.out("--json config diff")).expect("JSON");
+    assert_eq!(
+        (&diff["changes"][3]["restart"], &diff["nodes"]["added"]),
+        (&json!(true), &json!(3))
+    );
+}
+
 fn ctl(line: &str, screen: Option<Screen>) -> (u8, String, String) {
     let args = std::iter::once("anchorctl").chain(line.split_whitespace()).map(OsString::from);
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -275,6 +320,7 @@ fn every_list_is_rendered_as_in_its_golden_file() {
         ("stats-show", "stats show"),
         ("neighbor-show", "neighbor show"),
         ("config-show", "config show"),
+        ("config-diff", "config diff"),
         ("binding-show-json", "binding show --counters --json"),
         ("port-show-json", "--json port show"),
     ] {

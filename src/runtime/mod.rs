@@ -7,7 +7,7 @@
 //!
 //!   lcore 0        control core: Control::poll         ordinary threads: admin, journal, mirror,
 //!   lcore 1 ..     workers: Worker::poll               resolver, kernel-rx (one a port), kernel-tx,
-//!                                                      ipsec-rx, ipsec-tx, signals, log
+//!                                                      ipsec-rx, ipsec-tx, signals, reload, log
 //! ```
 //! Clocks are read here and nowhere else.
 
@@ -15,17 +15,20 @@ mod pace;
 mod pin;
 mod plan;
 mod ports;
+mod reload;
 mod workers;
 
 use crate::addr::PortId;
-use crate::admin::channel;
+use crate::admin::reload::{ConfigAsker, Job};
 use crate::admin::server::{Server, Setup};
+use crate::admin::{channel, reload as admin_reload};
 use crate::config::{self, Config, Faults};
 use crate::control::exception::{self, ExceptionError};
 use crate::control::ipsec::{self, IpsecPath};
 use crate::control::journal::{JournalError, Restart, Store};
 use crate::control::mirror::{self, MirrorError, TapPort};
 use crate::control::policy::{self, PolicyLink};
+use crate::control::reload as control_reload;
 use crate::control::{Control, Parts};
 use crate::dataplane::steer::Steering;
 use crate::dpdk::{self, Eal, EalError, Mempool, PortError, TscClock};
@@ -37,10 +40,13 @@ use pace::Pace;
 use pin::OrdinaryCpus;
 use plan::Restored;
 use ports::Ports;
+use serde_json::Value;
 use std::collections::HashSet;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
 use workers::Gate;
 
 /// Why the daemon could not run.
@@ -75,14 +81,17 @@ pub enum RuntimeError {
     Kernel(Duration),
 }
 
-/// Runs the daemon until it is told to stop.
-pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
+/// Runs the daemon until it is told to stop; `path` is the file that `config` was read from, and
+/// will be again.
+pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeError> {
     let ordinary = OrdinaryCpus::new(&config.cores).map_err(thread("CPU affinity"))?;
     let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signal(&stop).map_err(thread("signals"))?;
+    let (config_asker, jobs) = admin_reload::channel();
+    heed_signals(&stop, config_asker.clone()).map_err(thread("signals"))?;
 
     // What can fail for the operator's fault comes first.
-    let mut lma = Lma::new(plan::lma_config(config)?);
+    let (lma_config, nodes) = plan::lma_config(config)?;
+    let mut lma = Lma::new(lma_config);
     let mut store = Store::open(&config.state.dir)?;
     let (restored, size) = restore(&store, &mut lma)?;
     let restart = begin_run(&mut store)?;
@@ -102,7 +111,7 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
     let (taps, loopback) = exception::open(&specs, plan::lma_addresses(config))?;
     let esp_sockets = open_esp_sockets(config);
     let (asker, questions) = channel::channel(QUESTIONS_MAX);
-    let (_reloader, reloads) = crate::control::reload::channel();
+    let (reloader, reloads) = control_reload::channel();
     let threads = ordinary.while_on(|| -> Result<_, RuntimeError> {
         let (kernel, kernel_tx) = exception::start(&taps)?;
         let customers = config.ports.iter().map(|p| plan::customer(config, p.customer.as_deref()));
@@ -118,7 +127,11 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
         };
         let (journal, journal_thread) = store.start()?;
         let policy = start_policy(config)?;
-        let admin = start_admin(config, log, asker)?;
+        let (shown, config_shown) = watch::channel(reload::shown(config));
+        let (path, running) = (path.to_owned(), config.clone());
+        let again = reload::Setup { path, running, nodes, reloader, log: log.clone(), shown };
+        reload::start(again, jobs).map_err(thread("reload"))?;
+        let admin = start_admin(config, log, asker, config_shown, config_asker)?;
         let enders = [Some(kernel_tx), ipsec_tx, Some(journal_thread)];
         Ok((kernel, ipsec, mirror, journal, enders, policy, admin))
     });
@@ -149,8 +162,8 @@ pub fn run(config: &Config, log: LogHandle) -> Result<(), RuntimeError> {
         questions,
         reloads,
         mags: plan::mags(config),
-        customers: config.customers.iter().map(|c| (c.id, c.name.clone())).collect(),
-        pools: config.pools.iter().map(|p| p.name.clone()).collect(),
+        customers: plan::customer_names(config),
+        pools: plan::pool_names(config),
         tunnel_mtu: plan::tunnel_mtu(config),
     });
 
@@ -269,12 +282,15 @@ fn start_admin(
     config: &Config,
     log: LogHandle,
     asker: channel::Asker,
+    config_shown: watch::Receiver<Value>,
+    reload: ConfigAsker,
 ) -> Result<Server, RuntimeError> {
     let setup = Setup {
         socket: config.admin.socket.clone(),
         group: config.admin.group.clone(),
         node: config.node.name.clone(),
-        config: serde_json::to_value(config::render(config)).unwrap_or_default(),
+        config: config_shown,
+        reload,
         set_log: Box::new(move |filter| log.set(filter)),
     };
     Server::start(setup, asker).map_err(|source| {
@@ -283,20 +299,30 @@ fn start_admin(
     })
 }
 
-/// Sets `stop` on SIGTERM and SIGINT.
-fn stop_on_signal(stop: &Arc<AtomicBool>) -> io::Result<()> {
+/// Sets `stop` on SIGTERM and SIGINT, and reloads the configuration on SIGHUP.
+fn heed_signals(stop: &Arc<AtomicBool>, reload: ConfigAsker) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut term, mut int) = {
+    let (mut term, mut int, mut hangup) = {
         let _inside = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let [term, int, hangup] = signals.map(signal);
+        (term?, int?, hangup?)
     };
     let stop = Arc::clone(stop);
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         runtime.block_on(async {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
+            loop {
+                tokio::select! {
+                    _ = term.recv() => break,
+                    _ = int.recv() => break,
+                    _ = hangup.recv() => {
+                        // What became of it the log tells.
+                        if let Err(error) = reload.ask(Job::Reload, "SIGHUP".into()) {
+                            tracing::warn!(%error, "SIGHUP: the configuration is not read again");
+                        }
+                    }
+                }
             }
         });
         tracing::info!("asked to stop");

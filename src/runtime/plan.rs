@@ -142,6 +142,16 @@ pub(super) fn mags(config: &Config) -> Vec<MagInfo> {
     config.mags.iter().flat_map(of_mag).collect()
 }
 
+/// Names of the customers, for people.
+pub(super) fn customer_names(config: &Config) -> Vec<(CustomerId, String)> {
+    config.customers.iter().map(|c| (c.id, c.name.clone())).collect()
+}
+
+/// Names of the pools, for people, in the pure core's order.
+pub(super) fn pool_names(config: &Config) -> Vec<String> {
+    config.pools.iter().map(|p| p.name.clone()).collect()
+}
+
 /// Every address of a gateway.
 fn mag_addresses(mag: &config::Mag) -> impl Iterator<Item = Ipv6Addr> {
     std::iter::once(mag.address).chain(mag.more_addresses.iter().copied())

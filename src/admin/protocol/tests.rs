@@ -33,7 +33,13 @@ fn calls() -> Vec<Call> {
         Request::NeighborShow,
         Request::CustomerShow,
     ];
-    let own = [Call::ConfigShow, Call::LogSet { filter: "info".into() }, Call::Version];
+    let own = [
+        Call::ConfigShow,
+        Call::Config(Job::Diff),
+        Call::Config(Job::Reload),
+        Call::LogSet { filter: "info".into() },
+        Call::Version,
+    ];
     control.map(Call::Control).into_iter().chain(own).collect()
 }
 

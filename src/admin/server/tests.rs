@@ -78,12 +78,44 @@ impl Drop for Lab {
     }
 }
 
+/// A thread in the place of the one that reloads: it finds a fault, and one change.
+fn reload_thread() -> ConfigAsker {
+    let (reload, mut jobs) = super::super::reload::channel();
+    std::thread::spawn(move || {
+        while let Some(asked) = jobs.wait() {
+            let outcome = match asked.job {
+                Job::Diff => Ok(ConfigChanges { changes: Vec::new(), nodes: NODES }),
+                Job::Reload => Err(format!("a.toml:7: node.name: {}", asked.by)),
+            };
+            asked.answer(outcome);
+        }
+    });
+    reload
+}
+
+const NODES: crate::config::NodeChanges =
+    crate::config::NodeChanges { added: 3, removed: 0, changed: 1 };
+
+#[test]
+fn configuration_is_compared_and_reloaded_by_the_thread_that_reads_it() {
+    let lab = Lab::new(LIMITS, |_| None);
+    let mut ctl = lab.ctl();
+    let diff: ConfigChanges = ctl.call(&Call::Config(Job::Diff)).expect("an answer");
+    assert_eq!(diff, ConfigChanges { changes: Vec::new(), nodes: NODES });
+    let refused = ctl.call::<ConfigChanges>(&Call::Config(Job::Reload)).expect_err("a fault");
+    let uid = rustix::process::getuid().as_raw();
+    let ClientError::Refused { code, message } = refused else { panic!("{refused}") };
+    assert_eq!((code, message), (REFUSED, format!("a.toml:7: node.name: uid {uid}")));
+}
+
 fn setup(socket: &Path) -> Setup {
+    let reload = reload_thread();
     Setup {
         socket: socket.into(),
         group: None,
         node: "lab".into(),
-        config: json!({ "node": { "name": "lab" } }),
+        config: watch::channel(json!({ "node": { "name": "lab" } })).1,
+        reload,
         set_log: Box::new(|f| if f == "info" { Ok(()) } else { Err("bad level".into()) }),
     }
 }

@@ -154,7 +154,8 @@ fn pool_that_is_cut_anew_counts_what_is_held_of_its_former_shape_bit_by_bit() {
     for prefix in given.iter().skip(1).step_by(2) {
         p.release((*prefix).into());
     }
-    let mut new = PrefixPools::new(&[PoolConfig::new(prefix("2001:db8::/40"), 63)], [].into_iter(), true);
+    let mut new =
+        PrefixPools::new(&[PoolConfig::new(prefix("2001:db8::/40"), 63)], [].into_iter(), true);
     p.take_over(&mut new);
     let mut steps = 0;
     while p.is_counting() {

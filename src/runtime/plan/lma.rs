@@ -7,7 +7,7 @@
 
 use super::{customer, mag_addresses, max_prefixes};
 use crate::addr::{CustomerId, HomePrefix};
-use crate::config::{self, Auth, Config, Families, GreUse};
+use crate::config::{self, Auth, Config, Families, GreUse, NodeTable};
 use crate::mobility::auth::AuthKey;
 use crate::mobility::config::{
     CustomerConfig, GrePolicy, LmaConfig, LmaTimers, MagConfig, PeerConfig, Policy, PoolConfig,
@@ -15,10 +15,13 @@ use crate::mobility::config::{
 };
 use std::net::Ipv4Addr;
 
-/// The pure core's configuration; faults are those of the file of nodes.
-pub(in crate::runtime) fn lma_config(config: &Config) -> Result<LmaConfig, config::Faults> {
+/// The pure core's configuration, and what the file of nodes said; faults are those of that file.
+pub(in crate::runtime) fn lma_config(
+    config: &Config,
+) -> Result<(LmaConfig, NodeTable), config::Faults> {
     let timers = &config.timers;
-    Ok(LmaConfig {
+    let (customers, nodes) = customers(config)?;
+    let lma = LmaConfig {
         lma_address: config.node.lma_address,
         lma_address_ipv4: config.node.lma_address_ipv4,
         timers: LmaTimers {
@@ -42,11 +45,12 @@ pub(in crate::runtime) fn lma_config(config: &Config) -> Result<LmaConfig, confi
         first_gre_key: config.node.first_gre_key,
         pools: config.pools.iter().map(|p| pool(config, p)).collect(),
         mags: config.mags.iter().flat_map(|m| mag(config, m)).collect(),
-        customers: customers(config)?,
+        customers,
         services: config.services.iter().map(|s| service(config, s)).collect(),
         max_bindings: config.policy.max_bindings,
         max_prefixes: max_prefixes(config),
-    })
+    };
+    Ok((lma, nodes))
 }
 
 fn pool(config: &Config, p: &config::Pool) -> PoolConfig {
@@ -78,7 +82,8 @@ fn mag(config: &Config, m: &config::Mag) -> Vec<MagConfig> {
 }
 
 /// By their numbers: those that are nobody's have no nodes.
-fn customers(config: &Config) -> Result<Vec<CustomerConfig>, config::Faults> {
+fn customers(config: &Config) -> Result<(Vec<CustomerConfig>, NodeTable), config::Faults> {
+    let mut nodes = NodeTable::default();
     let count = config.customers.iter().map(|c| usize::from(c.id.0)).max().unwrap_or(0) + 1;
     let mut all = vec![CustomerConfig::default(); count];
     all[0] = CustomerConfig { policy: policy(config, CustomerId(0)), ..CustomerConfig::default() };
@@ -95,13 +100,15 @@ fn customers(config: &Config) -> Result<Vec<CustomerConfig>, config::Faults> {
         };
     }
     config::load_nodes(config, |mn_id, customer, own| {
+        nodes.note(&mn_id, customer, own);
         let ipv4 = own.static_ipv4.and_then(|a: Ipv4Addr| HomePrefix::from_ipv4(a, 32).ok());
         let prefixes: Vec<HomePrefix> = own.static_prefixes.iter().copied().chain(ipv4).collect();
         if let Some(c) = all.get_mut(usize::from(customer.0)) {
             c.policy.insert(mn_id, profile(config, customer, own), &prefixes);
         }
     })?;
-    Ok(all)
+    nodes.finish();
+    Ok((all, nodes))
 }
 
 fn service(config: &Config, s: &config::Service) -> ServiceConfig {

@@ -243,3 +243,63 @@ proptest! {
         prop_assert_eq!((lma.cache().len(), used(&lma).iter().sum::<u64>()), (0, 0));
     }
 }
+
+/// The time that the control core does nothing else; printed, not judged: see docs/operation.md.
+#[test]
+#[ignore = "a measurement: cargo test --release --lib a_million_sessions -- --ignored --nocapture"]
+#[allow(clippy::disallowed_methods)] // time is what is measured
+fn step_with_a_million_sessions() {
+    const NODES: u32 = 1_000_000;
+    let described = |pool_len: &str, mags: u16| {
+        let mut policy = Policy::new(None);
+        for n in 0..NODES {
+            policy.insert(node(n), profile(), &[]);
+        }
+        let mags = (0..mags).map(|n| Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, n));
+        LmaConfig {
+            pools: vec![pool(&format!("2001:db8:a000::/{pool_len}"), 64)],
+            mags: mags.map(MagConfig::new).collect(),
+            max_bindings: usize::MAX,
+            max_prefixes: usize::MAX,
+            ..config(policy)
+        }
+    };
+    let mut lma = Lma::new(described("40", 1000));
+    for n in 0..NODES {
+        assert_eq!(status(&handle(&mut lma, pbu(n, 1, None, 60_000), at(0))), Some(Status(0)));
+    }
+    // In 250,000 ranges.
+    for n in (0..NODES).step_by(4) {
+        handle(&mut lma, Event::AdminDelete { mn_id: node(n), prefix: None }, at(1));
+    }
+    for (what, pool_len, mags) in [("as it was", "40", 1000), ("pool grown", "39", 5000)] {
+        let config = described(pool_len, mags);
+        let begun = std::time::Instant::now();
+        let mut new = Description::new(config);
+        let made = begun.elapsed();
+        let begun = std::time::Instant::now();
+        lma.take_over(&mut new, at(2));
+        let step = begun.elapsed();
+        let (mut counts, mut longest) = (0, Duration::ZERO);
+        while lma.is_sweeping() {
+            let begun = std::time::Instant::now();
+            handle(&mut lma, Event::Sweep, at(2));
+            longest = longest.max(begun.elapsed());
+            counts += 1;
+        }
+        let begun = std::time::Instant::now();
+        handle(&mut lma, pbu(0, 2, None, 60_000), at(3));
+        let first = begun.elapsed();
+        let begun = std::time::Instant::now();
+        drop(new);
+        eprintln!(
+            "{what}: {} sessions, {mags} gateways: made elsewhere {made:?}, the step {step:?}, \
+             {counts} times counted {longest:?} at most, first new session {first:?}, \
+             dropped elsewhere {:?}",
+            lma.cache().len(),
+            begun.elapsed()
+        );
+        handle(&mut lma, Event::AdminDelete { mn_id: node(0), prefix: None }, at(4));
+    }
+    assert_eq!(used(&lma), [750_000]);
+}
