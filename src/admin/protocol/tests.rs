@@ -32,6 +32,7 @@ fn calls() -> Vec<Call> {
         Request::StatsShow,
         Request::NeighborShow,
         Request::CustomerShow,
+        Request::PolicyShow,
     ];
     let own = [
         Call::ConfigShow,
