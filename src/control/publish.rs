@@ -169,9 +169,8 @@ impl Publisher {
 
     /// Other tunnel MTUs; tunnels that there are change.
     pub(super) fn set_mtu(&mut self, by_mag: HashMap<Ipv6Addr, u16>) {
-        let before = |(path, slot): (&TunnelPath, &TunnelSlot)| {
-            (slot.id, *path, self.mtu.of(path.remote))
-        };
+        let before =
+            |(path, slot): (&TunnelPath, &TunnelSlot)| (slot.id, *path, self.mtu.of(path.remote));
         let mut tunnels: Vec<_> = self.tunnels.iter().map(before).collect();
         tunnels.sort_unstable_by_key(|(id, ..)| *id);
         self.mtu.by_mag = by_mag;
