@@ -9,7 +9,7 @@ use crate::time::Duration;
 const MAG3: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x13);
 
 fn mag(name: &str, address: Ipv6Addr) -> MagInfo {
-    MagInfo { name: name.into(), address, tunnel_mtu: 1400, signaling_rate: 5000 }
+    MagInfo { name: name.into(), address, tunnel_mtu: 1400, signaling_rate: 5000, ipsec: false }
 }
 
 fn new_config(config: LmaConfig, mags: Vec<MagInfo>, pools: &[&str]) -> NewConfig {
