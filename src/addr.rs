@@ -8,8 +8,8 @@ mod tunnel;
 
 use core::fmt;
 use core::str::FromStr;
-use serde::{Deserialize, Serialize};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use mn_id::{MnId, MnIdError};
 pub use tunnel::{Encap, GreKeys, TunnelPath};
@@ -199,9 +199,31 @@ impl HomePrefix {
 macro_rules! address_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub Ipv6Addr);
+
+        /// As text like any address, an IPv4-mapped one as IPv4; else the 16 octets.
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                if to.is_human_readable() {
+                    self.0.to_canonical().serialize(to)
+                } else {
+                    self.0.serialize(to)
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                if !from.is_human_readable() {
+                    return Ipv6Addr::deserialize(from).map(Self);
+                }
+                Ok(Self(match IpAddr::deserialize(from)? {
+                    IpAddr::V4(addr) => addr.to_ipv6_mapped(),
+                    IpAddr::V6(addr) => addr,
+                }))
+            }
+        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -312,6 +334,19 @@ mod tests {
         assert!("10.1.0.0/33".parse::<HomePrefix>().is_err());
         let plain: HomePrefix = "2001:db8::/120".parse().expect("valid");
         assert_eq!(plain.to_ipv4(), None);
+    }
+
+    #[test]
+    fn address_is_written_as_people_know_it_and_kept_as_it_is() {
+        for text in ["\"198.51.100.1\"", "\"2001:db8::1\""] {
+            let coa: ProxyCoa = serde_json::from_str(text).expect("an address");
+            assert_eq!(serde_json::to_string(&coa).expect("writes"), text);
+            let kept = postcard::to_stdvec(&coa).expect("writes");
+            assert_eq!(kept, coa.0.octets());
+            assert_eq!(postcard::from_bytes::<ProxyCoa>(&kept), Ok(coa));
+        }
+        let mapped: ProxyCoa = serde_json::from_str("\"::ffff:198.51.100.1\"").expect("one");
+        assert_eq!(mapped.to_string(), "198.51.100.1");
     }
 
     #[test]

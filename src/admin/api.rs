@@ -18,7 +18,7 @@ pub const PAGE_MAX: usize = 512;
 #[allow(missing_docs)]
 pub enum Request {
     BindingShow { filter: BindingFilter, cursor: u64, limit: usize, counters: bool },
-    BindingDel { mn_id: MnId, prefix: Option<HomePrefix> },
+    BindingDel { mn_id: MnId, prefix: Option<HomePrefix>, customer: Option<String> },
     MagShow,
     MagAdd { address: IpAddr, name: String },
     MagDel { address: IpAddr, revoke: bool },
@@ -49,7 +49,7 @@ pub struct BindingFilter {
     pub mag: Option<IpAddr>,
     /// Holding a prefix that this one covers, or that covers it.
     pub prefix: Option<HomePrefix>,
-    /// In the address space of the customer of this name.
+    /// In the address space of the customer of this name; `-`: in the operator's own.
     pub customer: Option<String>,
 }
 

@@ -211,6 +211,7 @@ impl Default for BindingShow {
 struct BindingDel {
     mn_id: MnId,
     prefix: Option<HomePrefix>,
+    customer: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -252,8 +253,8 @@ fn parse_call(method: &str, params: Map<String, Value>) -> Result<Call, (i32, St
             Ok(Call::Control(Request::BindingShow { filter, cursor, limit, counters }))
         }
         "binding.del" => {
-            let BindingDel { mn_id, prefix } = read(method, params)?;
-            Ok(Call::Control(Request::BindingDel { mn_id, prefix }))
+            let BindingDel { mn_id, prefix, customer } = read(method, params)?;
+            Ok(Call::Control(Request::BindingDel { mn_id, prefix, customer }))
         }
         "mag.add" => {
             let MagAdd { address, name } = read(method, params)?;
@@ -326,8 +327,8 @@ impl Call {
                         BindingShow { mn_id, mag, prefix, customer, cursor, limit, counters };
                     ("binding.show", json!(params))
                 }
-                Request::BindingDel { mn_id, prefix } => {
-                    ("binding.del", json!(BindingDel { mn_id, prefix }))
+                Request::BindingDel { mn_id, prefix, customer } => {
+                    ("binding.del", json!(BindingDel { mn_id, prefix, customer }))
                 }
                 Request::MagAdd { address, name } => ("mag.add", json!(MagAdd { address, name })),
                 Request::MagDel { address, revoke } => {

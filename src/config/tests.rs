@@ -197,6 +197,40 @@ fn faults_of_customers_vlans_and_ipv4_are_reported_with_their_paths() {
 }
 
 #[test]
+fn ports_may_stand_in_any_order_and_those_with_a_device_come_first() {
+    let good = format!("{MINIMAL}{CUSTOMERS}");
+    let device = CUSTOMERS.find("[[port]]\nname = \"acme0\"").expect("the first VLAN");
+    let (core, rest) = CUSTOMERS.split_at(device);
+    let behind = format!("{MINIMAL}{rest}{core}");
+    let [one, other] = [good, behind]
+        .map(|text| parse(&text, Path::new("t.toml")).unwrap_or_else(|f| panic!("{f}")));
+    assert_eq!(one, other);
+    let names: Vec<&str> = other.ports.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names[1..], ["core0", "acme0", "beta0"]);
+}
+
+#[test]
+fn policy_store_is_read_and_rendered_back_and_is_enough_to_know_nodes() {
+    let without = MINIMAL.replace("nodes_file = \"nodes.csv\"\n", "");
+    assert!(faults(&without).contains("policy: would refuse every node"), "{}", faults(&without));
+    let text = format!("{without}socket = \"/run/p.sock\"\n");
+    let config = parse(&text, Path::new("t.toml")).unwrap_or_else(|f| panic!("{f}"));
+    let timeout = Duration::from_secs(2);
+    let store = PolicyStore { socket: "/run/p.sock".into(), timeout };
+    assert_eq!(config.policy.store, Some(store));
+    let again = parse(&render(&config).to_string(), Path::new("t.toml"));
+    assert_eq!(again.unwrap_or_else(|f| panic!("{f}")), config);
+    for (from, to, expected) in [
+        ("/run/p.sock", "p.sock", "policy.socket: "),
+        ("socket = \"/run/p.sock\"", "timeout = \"1s\"", "policy.timeout: has no meaning without"),
+        ("[policy]", "[policy]\ntimeout = \"1ms\"", "policy.timeout: 1ms is below 10ms"),
+    ] {
+        let report = faults(&text.replacen(from, to, 1));
+        assert!(report.contains(expected), "{to}: {report}");
+    }
+}
+
+#[test]
 fn key_that_others_may_read_is_refused_and_never_shown() {
     use std::os::unix::fs::PermissionsExt;
     let file = std::env::temp_dir().join(format!("anchor-key-{}", std::process::id()));
@@ -212,6 +246,17 @@ fn key_that_others_may_read_is_refused_and_never_shown() {
     let shown = format!("{config:?}{}", render(&config));
     assert!(!shown.contains("0011") && !shown.contains("0, 17"), "{shown}");
     std::fs::remove_file(&file).expect("ours");
+}
+
+// proves: AUTH-5.1-2, AUTH-6-5
+#[test]
+fn replay_window_of_three_seconds_is_refused() {
+    let window = |time: &str| {
+        let auth = format!("[[mag.auth]]\nspi = 256\nreplay_window = \"{time}\"\n");
+        faults(&format!("{MINIMAL}{CUSTOMERS}{auth}"))
+    };
+    assert!(window("3s").contains("mag[0].auth[0].replay_window: 3s is below 3001ms"));
+    assert!(!window("3001ms").contains("replay_window"));
 }
 
 #[test]

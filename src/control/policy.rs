@@ -153,3 +153,6 @@ impl<P: FramePool> Control<P> {
 
 /// Answers taken a turn.
 const ANSWER_BUDGET: usize = 64;
+
+#[cfg(test)]
+mod tests;

@@ -117,7 +117,9 @@ impl<P: FramePool> Control<P> {
                     Err(why) => Reply::Error(why),
                 }
             }
-            Request::BindingDel { mn_id, prefix } => self.delete_bindings(mn_id, prefix, now),
+            Request::BindingDel { mn_id, prefix, customer } => self
+                .delete_bindings(mn_id, prefix, customer.as_deref(), now)
+                .unwrap_or_else(Reply::Error),
             Request::MagShow => Reply::Mags(self.mag_rows(now)),
             Request::MagAdd { address, name } => self.add_mag(mapped(address), name, now),
             Request::MagDel { address, revoke } => self.withdraw_mag(mapped(address), revoke, now),
@@ -169,7 +171,12 @@ impl<P: FramePool> Control<P> {
 
     fn customer_by_name(&self, name: &str) -> Result<CustomerId, String> {
         let found = self.customers.iter().find(|(_, n)| *n == name).map(|(id, _)| *id);
-        found.ok_or_else(|| format!("no customer {name}: see `customer show`"))
+        let own = || (name == OPERATOR).then(CustomerId::default);
+        found.or_else(own).ok_or_else(|| format!("no customer {name}: see `customer show`"))
+    }
+
+    fn customer_name(&self, id: CustomerId) -> &str {
+        self.customers.get(&id).map_or(OPERATOR, String::as_str)
     }
 
     /// What is forwarded for a session, in the order of its counters.
@@ -194,16 +201,32 @@ impl<P: FramePool> Control<P> {
         self.queries.pending.push_back(pending);
     }
 
-    /// Not held up by a journal that is stuck: a binding ends once, so what waits is bounded.
-    fn delete_bindings(&mut self, mn_id: MnId, prefix: Option<HomePrefix>, now: Now) -> Reply {
-        let cache = self.lma.cache();
-        let sessions = cache.of_node(&mn_id).filter(|b| prefix.is_none_or(|p| holds(b, p))).count();
-        if sessions == 0 {
+    /// Not held up by a journal that is stuck: a binding ends once, so what waits is bounded. The
+    /// same identifier may be that of nodes of several customers: then one has to be named.
+    fn delete_bindings(
+        &mut self,
+        mn_id: MnId,
+        prefix: Option<HomePrefix>,
+        customer: Option<&str>,
+        now: Now,
+    ) -> Result<Reply, String> {
+        let customer = customer.map(|c| self.customer_by_name(c)).transpose()?;
+        let meant = |b: &&Bce| {
+            prefix.is_none_or(|p| holds(b, p)) && customer.is_none_or(|c| b.customer == c)
+        };
+        let found: Vec<CustomerId> =
+            self.lma.cache().of_node(&mn_id).filter(meant).map(|b| b.home).collect();
+        let Some(first) = found.first() else {
             let what = prefix.map_or_else(String::new, |p| format!(" with prefix {p}"));
-            return Reply::Error(format!("no binding of {mn_id}{what}: see `binding show`"));
+            return Err(format!("no binding of {mn_id}{what}: see `binding show`"));
+        };
+        let other = found.iter().find(|c| *c != first).filter(|_| customer.is_none());
+        if let Some(other) = other {
+            let [one, other] = [first, other].map(|c| self.customer_name(*c));
+            return Err(format!("{mn_id} is a node of {one} and one of {other}: name a customer"));
         }
-        self.handle_event(Event::AdminDelete { mn_id, prefix }, now);
-        Reply::Deleted { sessions }
+        self.handle_event(Event::AdminDelete { mn_id, prefix, customer }, now);
+        Ok(Reply::Deleted { sessions: found.len() })
     }
 
     fn mag_rows(&self, now: Now) -> Vec<MagRow> {
@@ -501,6 +524,8 @@ fn row(bce: &Bce, customer: Option<&String>, now: Instant) -> BindingRow {
     }
 }
 
+/// Names the operator's own address space where customers are named.
+const OPERATOR: &str = "-";
 /// Questions taken a turn.
 const QUESTION_BUDGET: usize = 4;
 /// Pages that wait for workers at a time.

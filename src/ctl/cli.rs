@@ -98,8 +98,8 @@ enum BindingVerb {
         /// Only those holding a prefix inside this one, or around it
         #[arg(long, value_name = "PREFIX")]
         prefix: Option<HomePrefix>,
-        /// Only those in the address space of this customer
-        #[arg(long, value_name = "NAME")]
+        /// Only those in the address space of this customer ("-": in the operator's own)
+        #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
         customer: Option<String>,
         /// At most so many
         #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
@@ -117,6 +117,9 @@ enum BindingVerb {
         /// Only the one that holds this prefix
         #[arg(long, value_name = "PREFIX")]
         prefix: Option<HomePrefix>,
+        /// Only those in the address space of this customer ("-": in the operator's own)
+        #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+        customer: Option<String>,
     },
 }
 
@@ -232,10 +235,11 @@ impl Cli {
                 let filter = BindingFilter { mn_id, mag: *mag, prefix: *prefix, customer };
                 show(List::Bindings { filter, limit: *limit, counters: *counters }, again)
             }
-            Noun::Binding(BindingVerb::Del { mn_id, prefix }) => act(
-                Request::BindingDel { mn_id: mn_id.clone(), prefix: *prefix },
-                format!("{mn_id} revoked"),
-            ),
+            Noun::Binding(BindingVerb::Del { mn_id, prefix, customer }) => {
+                let (mn_id, customer) = (mn_id.clone(), customer.clone());
+                let done = format!("{mn_id} revoked");
+                act(Request::BindingDel { mn_id, prefix: *prefix, customer }, done)
+            }
             Noun::Mag(MagVerb::Show(again)) => show(List::Mags, again),
             Noun::Mag(MagVerb::Add { address, name }) => act(
                 Request::MagAdd { address: *address, name: name.clone() },

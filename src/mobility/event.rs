@@ -1,6 +1,6 @@
 //! What can happen to the anchor's pure core.
 
-use crate::addr::{HomePrefix, MnId};
+use crate::addr::{CustomerId, HomePrefix, MnId};
 use crate::mobility::message::{PeerMsg, UpdateMsg};
 use crate::mobility::question::{PolicyAnswer, QuestionId};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ pub enum Event {
         mn_id: MnId,
         /// Which of its sessions; all if `None`.
         prefix: Option<HomePrefix>,
+        /// Those in this customer's address space; in any if `None`.
+        #[serde(default)]
+        customer: Option<CustomerId>,
     },
     /// The operator authorized a gateway.
     MagAdd(Ipv6Addr),

@@ -154,8 +154,9 @@ impl Lma {
                 self.start(restart_counter, state_lost, actions);
             }
             Event::Sweep => self.sweep(now, actions),
-            Event::AdminDelete { mn_id, prefix } => {
+            Event::AdminDelete { mn_id, prefix, customer } => {
                 let of_node = self.cache.of_node(&mn_id);
+                let of_node = of_node.filter(|b| customer.is_none_or(|c| b.customer == c));
                 let holds = |b: &Bce| prefix.is_none_or(|p| b.prefixes().any(|q| q.prefix == p));
                 let ids: Vec<BindingId> = of_node.filter(|b| holds(b)).map(|b| b.id).collect();
                 for id in ids {

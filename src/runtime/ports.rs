@@ -32,7 +32,7 @@ impl Ports {
         let queues = (0..steering.workers()).map(|_| Vec::new()).collect();
         let (info, vlans, signaling, opened) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut this = Self { info, queues, vlans, signaling, opened };
-        // Those with a device come first in a configuration.
+        // Those with a device come first in a configuration, whatever their order in the file.
         for (id, port) in (0u16..).zip(&config.ports) {
             match &port.device {
                 Device::Vlan { parent, vlan } => this.add_vlan(port, parent, *vlan, config),
@@ -84,13 +84,14 @@ impl Ports {
 
     /// A VLAN needs nothing of the device: its frames come and go with those of its parent.
     fn add_vlan(&mut self, port: &config::Port, parent: &str, vlan: u16, config: &Config) {
-        let place = config.ports.iter().position(|p| p.name == parent).unwrap_or_default();
-        let Some(opened) = self.opened.get(place).cloned() else { return };
-        let parent = PortId(u16::try_from(place).unwrap_or(u16::MAX));
+        let ports = (0u16..).zip(self.info.iter().zip(&self.opened));
+        let mut named = ports.filter(|(_, (info, _))| info.name == parent);
+        // A configuration without it is refused.
+        let Some((id, (_, opened))) = named.next() else { return };
+        let (id, opened) = (PortId(id), Arc::clone(opened));
         let worker_port = plan::worker_port(config, port, opened.mac());
-        self.vlans.push(VlanPort { parent, id: vlan, config: worker_port });
-        let device = format!("{vlan} of {}", self.info[place].name);
-        self.note(port, device, opened, Some((parent, vlan)));
+        self.vlans.push(VlanPort { parent: id, id: vlan, config: worker_port });
+        self.note(port, format!("{vlan} of {parent}"), opened, Some((id, vlan)));
     }
 
     fn note(

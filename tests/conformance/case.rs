@@ -28,7 +28,7 @@ use anchord::mobility::Lma;
 use anchord::mobility::config::LmaConfig;
 use anchord::mobility::event::Event;
 use anchord::time::{Duration, Instant, MobTimestamp, Now};
-use answer::Answer;
+pub(crate) use answer::{Granting, question};
 use config::Config;
 use pbu::Pbu;
 use serde::Deserialize;
@@ -52,7 +52,7 @@ pub(crate) struct Case {
 pub(crate) struct Step {
     at: f64,
     pbu: Option<Pbu>,
-    answer: Option<Answer>,
+    answer: Option<Granting>,
     delete: Option<Delete>,
     mag_add: Option<String>,
     mag_del: Option<String>,
@@ -126,7 +126,11 @@ impl Step {
             return Some(Event::Pbu(pbu.message(now)));
         }
         if let Some(d) = &self.delete {
-            return Some(Event::AdminDelete { mn_id: mn_id(&d.mn_id), prefix: d.prefix });
+            return Some(Event::AdminDelete {
+                mn_id: mn_id(&d.mn_id),
+                prefix: d.prefix,
+                customer: None,
+            });
         }
         if let Some(start) = &self.start {
             let &Start { restart_counter, state_lost } = start;

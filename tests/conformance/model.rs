@@ -3,6 +3,7 @@
 //! it said so far must add up to what its cache holds.
 
 mod ops;
+mod policy;
 
 use crate::case::START;
 use crate::render::mag;
@@ -96,6 +97,15 @@ pool = "2001:db8:a000::/61"
 pool_ipv4 = "10.1.0.0/29"
 max_bindings = 6
 max_lifetime = 60
+"#;
+
+/// The same, but the policy store says so.
+const ASKING: &str = r#"
+pool = "2001:db8:a000::/61"
+pool_ipv4 = "10.1.0.0/29"
+max_bindings = 6
+max_lifetime = 60
+asks = true
 "#;
 
 fn clock(ticks: u64) -> Now {
@@ -472,8 +482,8 @@ fn answers(actions: &[Action]) -> Vec<Answer> {
 }
 
 /// Plays a stream through the core and the model.
-pub(crate) fn play(ops: Vec<Op>) -> Result<World, TestCaseError> {
-    let (mut world, mut model) = (World::new(CONFIG), Model::default());
+pub(crate) fn play(config: &'static str, ops: Vec<Op>) -> Result<World, TestCaseError> {
+    let (mut world, mut model) = (World::new(config), Model::default());
     for op in ops {
         let actions = match op {
             Op::Wait(ticks) => {
@@ -483,7 +493,7 @@ pub(crate) fn play(ops: Vec<Op>) -> Result<World, TestCaseError> {
             Op::Pbu(pbu) => {
                 let msg = pbu.message(&model.sessions, model.now);
                 model.pbu(&pbu, &msg);
-                world.handle(Event::Pbu(msg), clock(model.now))
+                world.handle_granting(Event::Pbu(msg), clock(model.now))
             }
             Op::Restart => {
                 // Updates that wait are lost; their gateways send them again.
@@ -501,7 +511,10 @@ pub(crate) fn play(ops: Vec<Op>) -> Result<World, TestCaseError> {
                     }
                 }
                 let mn_id = crate::case::mn_id(&format!("mn{node}@example.org"));
-                world.handle(Event::AdminDelete { mn_id, prefix: None }, clock(model.now))
+                world.handle(
+                    Event::AdminDelete { mn_id, prefix: None, customer: None },
+                    clock(model.now),
+                )
             }
         };
         prop_assert_eq!(&answers(&actions), &std::mem::take(&mut model.answers));
@@ -563,6 +576,11 @@ proptest! {
     // proves: PMIP6-5.1-1, PMIP6-5.2-1, PMIP6-5.2-2, PMIP6-5.2-3, PMIP6-5.3.2-2, PMIP6-5.4.1-1
     #[test]
     fn core_agrees_with_a_naive_model(ops in ops()) {
-        play(ops)?;
+        play(CONFIG, ops)?;
+    }
+
+    #[test]
+    fn policy_store_that_answers_at_once_makes_no_difference(ops in ops()) {
+        play(ASKING, ops)?;
     }
 }

@@ -32,7 +32,7 @@ proptest! {
     #[test]
     fn recorded_stream_replays_byte_for_byte(mut ops in ops()) {
         ops.retain(|op| !matches!(op, Op::Restart));
-        let world = play(ops)?;
+        let world = play(CONFIG, ops)?;
         let record = serde_json::to_vec(&world.events).expect("encodes");
         prop_assert_eq!(replay(&record), serde_json::to_vec(&world.actions).expect("encodes"));
     }

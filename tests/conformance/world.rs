@@ -47,6 +47,16 @@ impl World {
         actions
     }
 
+    /// One event; if the policy store is asked, it grants what the configuration would, at once.
+    pub(crate) fn handle_granting(&mut self, event: Event, now: Now) -> Vec<Action> {
+        let mut actions = self.handle(event, now);
+        if let Some(question) = actions.iter().find_map(case::question) {
+            let answer = case::Granting::default().answer(&self.lma);
+            actions.extend(self.handle(Event::Policy { question, answer }, now));
+        }
+        actions
+    }
+
     /// Timers, each at its own moment.
     pub(crate) fn pass_until(&mut self, now: Now) -> Vec<Action> {
         let mut all = Vec::new();
@@ -155,7 +165,7 @@ pub(crate) fn invariants(world: &World, now: Now) -> Result<(), TestCaseError> {
     let first = sessions.iter().map(|b| b.remaining(now.mono)).min();
     prop_assert!(first.is_none_or(|r| !r.is_zero()));
     let next = world.lma.poll_timeout().map(|at| at.since(now.mono));
-    match (world.lma.waiting(), first) {
+    match (world.lma.waiting() + world.lma.waiting_for_policy(), first) {
         (0, first) => prop_assert_eq!(next, first),
         (_, first) => prop_assert!(next.is_some_and(|n| first.is_none_or(|f| n <= f))),
     }

@@ -105,15 +105,15 @@ def update(a):
     return ip / Raw(message)
 
 
-def exchange(packet, wait):
-    """Sends the update as it is, and returns the acknowledgement's message or None."""
+def exchange(packet, a):
+    """Sends the update as it is, and returns the message of its acknowledgement or None."""
     with (
         socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as out,
         socket.socket(socket.AF_INET6, socket.SOCK_RAW, NH_MOBILITY) as back,
     ):
         back.bind((packet.src, 0))
         out.sendto(bytes(packet), (packet.dst, 0))  # the kernel finds the neighbour
-        end = time.monotonic() + wait
+        end = time.monotonic() + a.wait
         while (left := end - time.monotonic()) > 0:
             back.settimeout(left)
             try:
@@ -121,7 +121,9 @@ def exchange(packet, wait):
             except TimeoutError:
                 break
             if source == packet.dst and len(message) >= 12 and message[2] == BA:
-                return message
+                # Others may wait at this address, too.
+                if acknowledgement(message).get("mn_id") in ("", a.mn_id):
+                    return message
     return None
 
 
@@ -183,7 +185,7 @@ def main():
     elif by_udp:
         message = exchange_by_udp(update(a), a)
     else:
-        message = exchange(update(a), a.wait)
+        message = exchange(update(a), a)
     print(json.dumps(acknowledgement(message) if message else {"status": None}))
 
 

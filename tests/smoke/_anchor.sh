@@ -67,6 +67,7 @@ ${MAG_KEYS:-}
 
 [policy]
 max_bindings = ${MAX_BINDINGS:-10_000}
+${POLICY:-}
 
 [policy.default]
 max_lifetime = "${MAX_LIFETIME:-1h}"

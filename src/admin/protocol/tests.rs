@@ -20,8 +20,8 @@ fn calls() -> Vec<Call> {
     let (cursor, limit, counters) = (u64::MAX, 7, true);
     let control = [
         Request::BindingShow { filter, cursor, limit, counters },
-        Request::BindingDel { mn_id: mn_id.clone(), prefix },
-        Request::BindingDel { mn_id, prefix: None },
+        Request::BindingDel { mn_id: mn_id.clone(), prefix, customer: Some("acme".into()) },
+        Request::BindingDel { mn_id, prefix: None, customer: None },
         Request::MagShow,
         Request::MagAdd { address, name: "m".into() },
         Request::MagDel { address, revoke: true },

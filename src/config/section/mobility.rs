@@ -111,7 +111,8 @@ fn auth(s: &Section<'_, '_>, dir: &Path) -> Vec<Auth> {
     let read = |s: &Section<'_, '_>| {
         // RFC 4285 section 5.1: 0 to 255 are reserved.
         let spi = s.required("spi", &|v| integer(v, &(256..=u32::MAX)));
-        let window = Duration::from_millis(1)..=Duration::from_secs(3600);
+        // RFC 4285 5.1, 6: more than three seconds.
+        let window = Duration::from_millis(3001)..=Duration::from_secs(3600);
         let replay_window = s.get("replay_window", &|v| span(v, window.clone()));
         let key_file = s.required("key_file", &string).map(|file| dir.join(file))?;
         let key = AuthKey::read(&key_file).map_err(|what| s.fault("key_file", what)).ok()?;

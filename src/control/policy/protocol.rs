@@ -82,6 +82,10 @@ fn said(mut object: Map<String, Value>) -> Result<Said, String> {
     }
     let said = match (object.remove("result"), object.remove("error")) {
         (Some(Value::Null), None) => Said::NotServed,
+        // An array would be taken for the fields in their order.
+        (Some(entry), None) if !entry.is_object() => {
+            return Err("\"result\" must be an object or null".into());
+        }
         (Some(entry), None) => {
             let entry = serde_json::from_value(entry).map_err(|e| format!("result: {e}"))?;
             Said::Serve(Box::new(entry))

@@ -1,5 +1,8 @@
 use super::*;
-use crate::control::tests::{Bench, MAG1, MAG2, Shape};
+use crate::addr::AnchorAddr;
+use crate::control::tests::{Bench, LMA, MAG1, MAG2, Shape};
+use crate::mobility::Lma;
+use crate::mobility::config::{CustomerConfig, LmaConfig, MagConfig, Policy, PoolConfig, Profile};
 use tokio::sync::oneshot::Receiver;
 
 fn show(filter: BindingFilter, cursor: u64, limit: usize, counters: bool) -> Request {
@@ -105,14 +108,51 @@ fn deleting_and_withdrawing_say_what_was_wrong_with_the_question() {
     let mut bench = Bench::new(Shape::default());
     bench.register(MAG1, "mn1");
     let mn_id = MnId::nai("mn2").expect("short");
-    let reply = ask(&mut bench, Request::BindingDel { mn_id, prefix: None });
+    let reply = ask(&mut bench, Request::BindingDel { mn_id, prefix: None, customer: None });
     assert_eq!(reply, Reply::Error("no binding of mn2: see `binding show`".into()));
     let mn_id = MnId::nai("mn1").expect("short");
-    let reply = ask(&mut bench, Request::BindingDel { mn_id, prefix: None });
+    let reply = ask(&mut bench, Request::BindingDel { mn_id, prefix: None, customer: None });
     assert_eq!(reply, Reply::Deleted { sessions: 1 });
     let stranger = "2001:db8::99".parse().expect("valid");
     let reply = ask(&mut bench, Request::MagDel { address: stranger, revoke: false });
     assert!(matches!(reply, Reply::Error(_)));
+}
+
+#[test]
+fn identifier_of_nodes_of_two_customers_is_not_deleted_before_one_is_named() {
+    let mut bench = Bench::new(Shape::default());
+    let of = |pool| {
+        let policy = Policy::new(Some(Profile::ipv6(pool, Duration::from_secs(3600))));
+        CustomerConfig { policy, ..CustomerConfig::default() }
+    };
+    let mag = |address, customer| MagConfig {
+        customer: Some(CustomerId(customer)),
+        ..MagConfig::new(address)
+    };
+    let pool = |customer| PoolConfig {
+        customer: CustomerId(customer),
+        ..PoolConfig::new("2001:db8:100::/40".parse().expect("valid"), 64)
+    };
+    bench.control.lma = Lma::new(LmaConfig {
+        pools: vec![pool(1), pool(2)],
+        mags: vec![mag(MAG1, 1), mag(MAG2, 2)],
+        customers: vec![CustomerConfig::default(), of(0), of(1)],
+        ..LmaConfig::new(AnchorAddr(LMA), Policy::default())
+    });
+    let names = [(1, "acme"), (2, "beta")].map(|(id, name)| (CustomerId(id), name.into()));
+    bench.control.customers = names.into();
+    bench.register(MAG1, "mn1");
+    bench.register(MAG2, "mn1");
+    let mut delete = |customer: Option<&str>| {
+        let mn_id = MnId::nai("mn1").expect("short");
+        let customer = customer.map(Into::into);
+        ask(&mut bench, Request::BindingDel { mn_id, prefix: None, customer })
+    };
+    let which = "mn1 is a node of beta and one of acme: name a customer";
+    assert_eq!(delete(None), Reply::Error(which.into()));
+    assert_eq!(delete(Some("-")), Reply::Error("no binding of mn1: see `binding show`".into()));
+    assert_eq!(delete(Some("acme")), Reply::Deleted { sessions: 1 });
+    assert_eq!(delete(None), Reply::Deleted { sessions: 1 });
 }
 
 #[test]
@@ -169,7 +209,7 @@ fn operator_is_answered_while_the_disk_is_stuck() {
     assert!(bench.acks().is_empty() && bench.control.is_paused());
     let mut stats = bench.asker.ask(Request::StatsShow).expect("room");
     let mn_id = MnId::nai("mn1").expect("short");
-    let delete = Request::BindingDel { mn_id, prefix: None };
+    let delete = Request::BindingDel { mn_id, prefix: None, customer: None };
     let mut deleted = bench.asker.ask(delete).expect("room");
     turns(&mut bench);
     assert!(matches!(stats.try_recv(), Ok(Reply::Stats(_))));
@@ -189,7 +229,7 @@ fn deletion_waits_for_room_in_the_update_ring_and_is_not_refused() {
     bench.control_turn(); // three changes for a ring of one
     assert!(bench.control.publisher.is_backlogged());
     let mn_id = MnId::nai("mn1").expect("short");
-    let delete = Request::BindingDel { mn_id, prefix: None };
+    let delete = Request::BindingDel { mn_id, prefix: None, customer: None };
     let mut deleted = bench.asker.ask(delete).expect("room");
     bench.control_turn();
     assert!(deleted.try_recv().is_err(), "it waits");
@@ -222,7 +262,7 @@ fn gateways_that_come_and_go_use_up_no_place() {
     );
     assert!(matches!(ask(&mut bench, add(14)), Reply::Error(_)), "16 are the most");
     let mn_id = MnId::nai("mn1").expect("short");
-    ask(&mut bench, Request::BindingDel { mn_id, prefix: None });
+    ask(&mut bench, Request::BindingDel { mn_id, prefix: None, customer: None });
     bench.pass(Duration::from_secs(3)); // it does not answer the revocation
     assert_eq!(ask(&mut bench, add(14)), Reply::Done);
 }

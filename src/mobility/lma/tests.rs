@@ -224,7 +224,7 @@ fn session_of_a_gateway_that_an_operator_had_added_is_restored_and_counted() {
     };
     assert_eq!(shown(&new), (false, 1));
     handle(&mut new, Event::MagAdd(added), at(2));
-    handle(&mut new, Event::AdminDelete { mn_id: node(1), prefix: None }, at(2));
+    handle(&mut new, Event::AdminDelete { mn_id: node(1), prefix: None, customer: None }, at(2));
     assert_eq!(shown(&new), (true, 0));
 }
 
@@ -238,7 +238,7 @@ fn added_gateway_that_is_withdrawn_is_forgotten_with_its_last_session() {
     assert_eq!(status(&handle(&mut lma, Event::Pbu(msg), at(0))), Some(Status::ACCEPTED));
     handle(&mut lma, Event::MagDel(added), at(1));
     assert!(lma.knows_mag(added), "it serves a session");
-    handle(&mut lma, Event::AdminDelete { mn_id: node(1), prefix: None }, at(2));
+    handle(&mut lma, Event::AdminDelete { mn_id: node(1), prefix: None, customer: None }, at(2));
     assert!(lma.knows_mag(added), "it has been told, and may answer");
     for now in [at(3), at(5)] {
         lma.handle_timeout(now, &mut Vec::new());
@@ -266,7 +266,11 @@ fn static_prefix_that_overlaps_one_of_a_restored_session_waits_until_that_ends()
         handle(&mut new, pbu(2, 2, None, 100), at(2));
         assert!(given(&new).is_some_and(|p| !p.covers(wide) && !wide.covers(p)));
         for n in [1, 2] {
-            handle(&mut new, Event::AdminDelete { mn_id: node(n), prefix: None }, at(3));
+            handle(
+                &mut new,
+                Event::AdminDelete { mn_id: node(n), prefix: None, customer: None },
+                at(3),
+            );
         }
         handle(&mut new, pbu(2, 3, None, 100), at(4));
         assert_eq!(given(&new), Some(own));
@@ -335,7 +339,11 @@ fn pages_list_every_session_once_and_look_at_few_slots() {
         handle(&mut lma, pbu(n, 1, None, 10), at(0));
     }
     for n in (0..100).filter(|n| n % 3 == 0) {
-        handle(&mut lma, Event::AdminDelete { mn_id: node(n), prefix: None }, at(1));
+        handle(
+            &mut lma,
+            Event::AdminDelete { mn_id: node(n), prefix: None, customer: None },
+            at(1),
+        );
     }
     let (mut cursor, mut seen) = (Some(0), Vec::new());
     while let Some(at) = cursor {
@@ -360,7 +368,7 @@ fn gateway_is_counted_by_what_it_serves_and_asks() {
     let usage = lma.mags().next().expect("one gateway").usage;
     assert_eq!((usage.bindings, usage.pbu_received), (1, 3));
     assert_eq!((usage.pba_accepted, usage.pba_refused), (2, 1));
-    handle(&mut lma, Event::AdminDelete { mn_id: node(1), prefix: None }, at(3));
+    handle(&mut lma, Event::AdminDelete { mn_id: node(1), prefix: None, customer: None }, at(3));
     assert_eq!(lma.mags().next().map(|m| m.usage.bindings), Some(0));
 }
 

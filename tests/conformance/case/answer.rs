@@ -2,6 +2,7 @@
 
 use anchord::addr::{CustomerId, HomePrefix};
 use anchord::mobility::Lma;
+use anchord::mobility::action::Action;
 use anchord::mobility::config::{Profile, Source};
 use anchord::mobility::event::Event;
 use anchord::mobility::question::{Grant, PolicyAnswer, QuestionId};
@@ -11,7 +12,7 @@ use serde::Deserialize;
 /// By default that the node may do what the configuration's profile says.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Answer {
+pub(crate) struct Granting {
     question: u64,
     serve: bool,
     unavailable: bool,
@@ -26,7 +27,7 @@ pub(super) struct Answer {
     services: Option<Vec<u16>>,
 }
 
-impl Default for Answer {
+impl Default for Granting {
     fn default() -> Self {
         Self {
             question: 1,
@@ -43,8 +44,12 @@ impl Default for Answer {
     }
 }
 
-impl Answer {
+impl Granting {
     pub(super) fn event(&self, lma: &Lma) -> Event {
+        Event::Policy { question: QuestionId(self.question), answer: self.answer(lma) }
+    }
+
+    pub(crate) fn answer(&self, lma: &Lma) -> PolicyAnswer {
         let base = lma.base_profile(CustomerId(0)).expect("nodes are asked for").clone();
         let profile = Profile {
             enabled: self.enabled,
@@ -55,14 +60,21 @@ impl Answer {
             services: self.services.as_deref().map_or(base.services, Into::into),
             ..base
         };
-        let answer = match (self.serve, self.unavailable) {
+        match (self.serve, self.unavailable) {
             (_, true) => PolicyAnswer::Unavailable,
             (false, _) => PolicyAnswer::NotServed,
             _ => {
                 let own = self.own.as_slice().into();
                 PolicyAnswer::Granted(Box::new(Grant { profile, own }))
             }
-        };
-        Event::Policy { question: QuestionId(self.question), answer }
+        }
+    }
+}
+
+/// The question that an action puts.
+pub(crate) fn question(action: &Action) -> Option<QuestionId> {
+    match action {
+        Action::AskPolicy(question) => Some(question.id),
+        _ => None,
     }
 }

@@ -113,7 +113,7 @@ impl World {
             }
             11 => {
                 let prefix = (input.below(2) == 1).then(|| setup::prefix(input));
-                Event::AdminDelete { mn_id: setup::node(input), prefix }
+                Event::AdminDelete { mn_id: setup::node(input), prefix, customer: None }
             }
             12 => {
                 let mag = setup::mag_address(setup::mag(input));
