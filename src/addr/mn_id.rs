@@ -118,6 +118,15 @@ impl MnId {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// The realm of a NAI: what stands behind the last `@`. Realms are compared without regard to
+    /// the case of letters (RFC 7542 2.4).
+    #[must_use]
+    pub fn realm(&self) -> Option<&[u8]> {
+        let at = self.bytes.iter().rposition(|b| *b == b'@')?;
+        let realm = self.bytes.get(at + 1..)?;
+        (self.subtype == Self::NAI && !realm.is_empty()).then_some(realm)
+    }
 }
 
 /// The text of an identifier of a named subtype, the name left out; `None` if the bytes have not

@@ -19,6 +19,7 @@ pub const PAGE_MAX: usize = 512;
 pub enum Request {
     BindingShow { filter: BindingFilter, cursor: u64, limit: usize, counters: bool },
     BindingDel { mn_id: MnId, prefix: Option<HomePrefix>, customer: Option<String> },
+    RealmDel { realm: MnId, mag: Option<IpAddr> },
     MagShow,
     MagAdd { address: IpAddr, name: String },
     MagDel { address: IpAddr, revoke: bool },
@@ -36,7 +37,13 @@ impl Request {
     /// Whether it changes anything, so that it is logged and not asked twice.
     #[must_use]
     pub const fn changes(&self) -> bool {
-        matches!(self, Self::BindingDel { .. } | Self::MagAdd { .. } | Self::MagDel { .. })
+        matches!(
+            self,
+            Self::BindingDel { .. }
+                | Self::RealmDel { .. }
+                | Self::MagAdd { .. }
+                | Self::MagDel { .. }
+        )
     }
 }
 

@@ -110,9 +110,10 @@ impl Hello {
     }
 }
 
-const METHODS: [&str; 18] = [
+const METHODS: [&str; 19] = [
     "binding.show",
     "binding.del",
+    "realm.del",
     "mag.show",
     "mag.add",
     "mag.del",
@@ -216,6 +217,13 @@ struct BindingDel {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RealmDel {
+    realm: String,
+    mag: Option<IpAddr>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct MagAdd {
     address: IpAddr,
     name: String,
@@ -255,6 +263,13 @@ fn parse_call(method: &str, params: Map<String, Value>) -> Result<Call, (i32, St
         "binding.del" => {
             let BindingDel { mn_id, prefix, customer } = read(method, params)?;
             Ok(Call::Control(Request::BindingDel { mn_id, prefix, customer }))
+        }
+        "realm.del" => {
+            let RealmDel { realm, mag } = read(method, params)?;
+            let nai = MnId::nai(&format!("@{realm}"));
+            let nai = nai.filter(|id| id.realm() == Some(realm.as_bytes()));
+            let wrong = || (INVALID_PARAMS, format!("realm.del: {realm:?} is no realm"));
+            Ok(Call::Control(Request::RealmDel { realm: nai.ok_or_else(wrong)?, mag }))
         }
         "mag.add" => {
             let MagAdd { address, name } = read(method, params)?;
@@ -329,6 +344,10 @@ impl Call {
                 }
                 Request::BindingDel { mn_id, prefix, customer } => {
                     ("binding.del", json!(BindingDel { mn_id, prefix, customer }))
+                }
+                Request::RealmDel { realm, mag } => {
+                    let realm = realm.realm().map(String::from_utf8_lossy).unwrap_or_default();
+                    ("realm.del", json!(RealmDel { realm: realm.into(), mag }))
                 }
                 Request::MagAdd { address, name } => ("mag.add", json!(MagAdd { address, name })),
                 Request::MagDel { address, revoke } => {

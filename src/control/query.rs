@@ -120,6 +120,7 @@ impl<P: FramePool> Control<P> {
             Request::BindingDel { mn_id, prefix, customer } => self
                 .delete_bindings(mn_id, prefix, customer.as_deref(), now)
                 .unwrap_or_else(Reply::Error),
+            Request::RealmDel { realm, mag } => self.revoke_realm(realm, mag.map(mapped), now),
             Request::MagShow => Reply::Mags(self.mag_rows(now)),
             Request::MagAdd { address, name } => self.add_mag(mapped(address), name, now),
             Request::MagDel { address, revoke } => self.withdraw_mag(mapped(address), revoke, now),
@@ -229,6 +230,14 @@ impl<P: FramePool> Control<P> {
         Ok(Reply::Deleted { sessions: found.len() })
     }
 
+    fn revoke_realm(&mut self, realm: MnId, mag: Option<Ipv6Addr>, now: Now) -> Reply {
+        if let Some(stranger) = mag.filter(|mag| !self.mags.contains_key(mag)) {
+            return no_gateway(stranger);
+        }
+        self.handle_event(Event::RealmRevoke { realm, mag }, now);
+        Reply::Done
+    }
+
     fn mag_rows(&self, now: Now) -> Vec<MagRow> {
         let name = |a: &Ipv6Addr| self.mags.get(a).map(|m| m.name.clone()).unwrap_or_default();
         let mut rows: Vec<MagRow> = self
@@ -273,8 +282,7 @@ impl<P: FramePool> Control<P> {
 
     fn withdraw_mag(&mut self, address: Ipv6Addr, revoke: bool, now: Now) -> Reply {
         if !self.mags.contains_key(&address) {
-            let address = address.to_canonical();
-            return Reply::Error(format!("no gateway {address}: see `mag show`"));
+            return no_gateway(address);
         }
         let event = if revoke { Event::MagRevoke(address) } else { Event::MagDel(address) };
         self.handle_event(event, now);
@@ -443,6 +451,10 @@ fn passes(bce: &Bce, filter: &Filter<'_>) -> bool {
 
 fn holds(bce: &Bce, prefix: HomePrefix) -> bool {
     bce.prefixes().any(|p| p.prefix == prefix)
+}
+
+fn no_gateway(address: Ipv6Addr) -> Reply {
+    Reply::Error(format!("no gateway {}: see `mag show`", address.to_canonical()))
 }
 
 fn mapped(address: IpAddr) -> Ipv6Addr {

@@ -38,6 +38,9 @@ enum Noun {
     /// Mobility sessions: which node holds which prefix behind which gateway
     #[command(subcommand)]
     Binding(BindingVerb),
+    /// Realms of node identifiers: what follows the @
+    #[command(subcommand)]
+    Realm(RealmVerb),
     /// Mobile access gateways
     #[command(subcommand)]
     Mag(MagVerb),
@@ -121,6 +124,25 @@ enum BindingVerb {
         #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
         customer: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum RealmVerb {
+    /// Revoke the bindings of all nodes of a realm: their gateways are told, then they are deleted
+    Del {
+        /// For instance example.com; not that of its subdomains
+        #[arg(value_parser = realm)]
+        realm: MnId,
+        /// Only those at this gateway
+        #[arg(long, value_name = "ADDRESS")]
+        mag: Option<IpAddr>,
+    },
+}
+
+/// As the NAI that stands for all nodes of a realm.
+fn realm(text: &str) -> Result<MnId, String> {
+    let nai = MnId::nai(&format!("@{text}")).filter(|id| id.realm() == Some(text.as_bytes()));
+    nai.ok_or_else(|| "not a realm: what follows the @ of an identifier".into())
 }
 
 #[derive(Debug, Subcommand)]
@@ -240,6 +262,10 @@ impl Cli {
                 let done = format!("{mn_id} revoked");
                 act(Request::BindingDel { mn_id, prefix: *prefix, customer }, done)
             }
+            Noun::Realm(RealmVerb::Del { realm, mag }) => act(
+                Request::RealmDel { realm: realm.clone(), mag: *mag },
+                format!("nodes of {realm} are being revoked"),
+            ),
             Noun::Mag(MagVerb::Show(again)) => show(List::Mags, again),
             Noun::Mag(MagVerb::Add { address, name }) => act(
                 Request::MagAdd { address: *address, name: name.clone() },

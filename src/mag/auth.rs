@@ -5,7 +5,10 @@ use crate::addr::ProxyCoa;
 use crate::mag::clock::Clock;
 use crate::mobility::auth::{self, Addresses, AuthKey, Signer};
 use crate::mobility::message::{AckMsg, OwnedOptions, UpdateMsg};
-use crate::wire::mh::{AuthOption, MobilityOption, Status};
+use crate::wire::mh::{AuthOption, MobilityOption, SeqNo, Status};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,18 +23,24 @@ pub(super) struct Authenticator {
     ahead: AtomicU64,
     /// The latest time that was sent; only where updates leave.
     last: AtomicU64,
+    /// The times of the latest updates, and their numbers.
+    sent: Mutex<BTreeMap<u64, SeqNo>>,
+    /// What stands below the clock's resolution in a time (RFC 4285 6).
+    noise: RandomState,
 }
 
 impl Authenticator {
     pub(super) fn new(key: AuthKey, user_plane: Option<ProxyCoa>, clock: Clock) -> Self {
         let (ahead, last) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { key, user_plane, clock, ahead, last }
+        let (sent, noise) = (Mutex::default(), RandomState::new());
+        Self { key, user_plane, clock, ahead, last, sent, noise }
     }
 
     /// The options of an update with those that authenticate it behind them (RFC 4285 5.1).
     pub(super) fn signed(&self, msg: &UpdateMsg) -> OwnedOptions {
         let mut options: Vec<_> = msg.options.iter().collect();
-        options.extend(self.replay_protection().map(MobilityOption::ReplayProtection));
+        let time = self.replay_protection(msg.update.seq);
+        options.extend(time.map(MobilityOption::ReplayProtection));
         let about = Addresses { care_of: self.care_of(msg.src), home: msg.src };
         let signer = Signer { key: &self.key, about };
         let data = signer.authenticate(&msg.update, &options);
@@ -43,16 +52,27 @@ impl Authenticator {
     }
 
     /// Whether an acknowledgement, whose Mobility Header this is, comes from who has the key
-    /// (RFC 4285 5.1.1).
+    /// (RFC 4285 5.1.1), and repeats the time of an update with its number (6).
     pub(super) fn admits(&self, msg: &AckMsg, header: &[u8]) -> bool {
         let option = AuthOption::find(header, AuthOption::MN_HA).ok().flatten();
         let option = option.filter(|o| o.is_last && o.spi == self.key.spi);
         let about = Addresses { care_of: self.care_of(msg.dst), home: msg.dst };
-        let authentic = option.is_some_and(|o| self.key.verifies(&o, header, &about));
-        if authentic && msg.ack.status == Status::MIPV6_ID_MISMATCH {
-            self.follow_clock(msg);
+        if !option.is_some_and(|o| self.key.verifies(&o, header, &about)) {
+            return false;
         }
-        authentic
+        if msg.ack.status == Status::MIPV6_ID_MISMATCH {
+            self.follow_clock(msg);
+            return true;
+        }
+        self.key.replay_window.is_none() || self.repeats_time(msg)
+    }
+
+    fn repeats_time(&self, msg: &AckMsg) -> bool {
+        let sent = self.sent.lock();
+        let number = time_in(msg).and_then(|time| sent.get(&time).copied());
+        // An answer about the order of messages has the anchor's number (RFC 6275 9.5.1).
+        let other_number = msg.ack.status == Status::SEQUENCE_NUMBER_OUT_OF_WINDOW;
+        number.is_some_and(|seq| seq == msg.ack.seq || other_number)
     }
 
     fn care_of(&self, coa: Ipv6Addr) -> Ipv6Addr {
@@ -61,30 +81,46 @@ impl Authenticator {
     }
 
     /// The time of an update, greater than that of any before (RFC 4285 6).
-    fn replay_protection(&self) -> Option<u64> {
+    fn replay_protection(&self, seq: SeqNo) -> Option<u64> {
         self.key.replay_window?;
         let ahead = self.ahead.load(Ordering::Relaxed);
-        let time = auth::ntp(self.clock.now().wall).wrapping_add(ahead);
+        let clock = auth::ntp(self.clock.now().wall).wrapping_add(ahead);
+        // Keyed by the kernel's randomness: nobody knows it before.
+        let time = clock | (self.noise.hash_one((clock, seq.0)) & BELOW_CLOCK);
         let last = self.last.load(Ordering::Relaxed);
         let time =
             if last == 0 || auth::is_after(time, last) { time } else { last.wrapping_add(1) };
         self.last.store(time, Ordering::Relaxed);
+        let mut sent = self.sent.lock();
+        sent.insert(time, seq);
+        if sent.len() > SENT_MAX {
+            sent.pop_first();
+        }
         Some(time)
     }
 
     /// RFC 4285 6: the time in the answer is the one to go on from.
     fn follow_clock(&self, msg: &AckMsg) {
-        let told = msg.options.iter().find_map(|o| match o {
-            MobilityOption::ReplayProtection(time) => Some(time),
-            _ => None,
-        });
-        if let Some(time) = told {
+        if let Some(time) = time_in(msg) {
             let ahead = time.wrapping_sub(auth::ntp(self.clock.now().wall)) >> 32 << 32;
             self.ahead.store(ahead, Ordering::Relaxed);
             self.last.store(0, Ordering::Relaxed);
         }
     }
 }
+
+/// The time in an acknowledgement.
+fn time_in(msg: &AckMsg) -> Option<u64> {
+    msg.options.iter().find_map(|o| match o {
+        MobilityOption::ReplayProtection(time) => Some(time),
+        _ => None,
+    })
+}
+
+/// Bits of a time that the clock does not tell: it counts in 1/65536 s.
+const BELOW_CLOCK: u64 = 0xffff;
+/// Updates whose answers are known by their times: the oldest is sent again if need be.
+const SENT_MAX: usize = 1 << 16;
 
 #[cfg(test)]
 mod tests {
@@ -218,6 +254,52 @@ mod tests {
         assert!(ours.admits(&msg, &header));
         let time = replay(&ours.signed(&update())).expect("is there");
         assert!(time.wrapping_sub(there) >> 32 < 10 || there.wrapping_sub(time) >> 32 < 2);
+    }
+
+    // proves: AUTH-6-14
+    #[test]
+    fn acknowledgement_that_does_not_repeat_the_time_of_its_update_is_discarded() {
+        let ours = authenticator(true);
+        let time = replay(&ours.signed(&update())).expect("is there");
+        let told = |time| {
+            let options = [MobilityOption::ReplayProtection(time)];
+            let (msg, header) = acknowledgement(&key(true), &options, Status::ACCEPTED);
+            ours.admits(&msg, &header)
+        };
+        assert!(told(time));
+        assert!(!told(time.wrapping_add(1)) && !told(0));
+        let (msg, header) = acknowledgement(&key(true), &[], Status::ACCEPTED);
+        assert!(!ours.admits(&msg, &header), "without a time");
+        // The time of another update.
+        let mut other = update();
+        other.update.seq = SeqNo(2);
+        assert!(!told(replay(&ours.signed(&other)).expect("is there")));
+        let (msg, header) = acknowledgement(&key(false), &[], Status::ACCEPTED);
+        assert!(authenticator(false).admits(&msg, &header), "where there are no times");
+    }
+
+    // proves: AUTH-6-7
+    #[test]
+    fn bits_that_the_clock_does_not_tell_are_random() {
+        let low = || {
+            let ours = authenticator(true);
+            let times = (0..8).map(|_| replay(&ours.signed(&update())).expect("is there"));
+            times.map(|time| time & BELOW_CLOCK).collect::<Vec<_>>()
+        };
+        let (one, other) = (low(), low());
+        assert!(one != other && one.iter().any(|bits| *bits != one[0]));
+    }
+
+    #[test]
+    fn times_of_updates_without_an_answer_are_bounded() {
+        let ours = authenticator(true);
+        let first = ours.replay_protection(SeqNo(0));
+        for seq in 0..SENT_MAX {
+            ours.replay_protection(SeqNo(u16::try_from(seq & 0xffff).expect("masked")));
+        }
+        let sent = ours.sent.lock();
+        assert_eq!(sent.len(), SENT_MAX);
+        assert!(!sent.contains_key(&first.expect("is there")));
     }
 
     #[test]

@@ -67,9 +67,7 @@ impl Customers {
 
     /// Whose node it is: by the realm of its NAI, else `otherwise`.
     pub(crate) fn home(&self, mn_id: &MnId, otherwise: CustomerId) -> CustomerId {
-        let id = mn_id.bytes();
-        let at = id.iter().rposition(|b| *b == b'@').filter(|_| mn_id.subtype() == MnId::NAI);
-        let realm = at.and_then(|at| id.get(at + 1..)).map(<[u8]>::to_ascii_lowercase);
+        let realm = mn_id.realm().map(<[u8]>::to_ascii_lowercase);
         realm.and_then(|r| self.realms.get(&*r)).copied().unwrap_or(otherwise)
     }
 

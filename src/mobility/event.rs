@@ -41,6 +41,13 @@ pub enum Event {
         #[serde(default)]
         customer: Option<CustomerId>,
     },
+    /// The operator revokes the bindings of all nodes of a realm.
+    RealmRevoke {
+        /// A NAI of nothing but an `@` and the realm.
+        realm: MnId,
+        /// Those at this gateway alone.
+        mag: Option<Ipv6Addr>,
+    },
     /// The operator authorized a gateway.
     MagAdd(Ipv6Addr),
     /// The operator withdrew a gateway's authorization; its bindings stay until they expire.

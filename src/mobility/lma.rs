@@ -18,6 +18,7 @@ mod authentic;
 mod heartbeat;
 mod order;
 mod policy;
+mod realm;
 mod release;
 mod reload;
 mod restore;
@@ -41,12 +42,13 @@ use crate::mobility::prefix_pool::{PoolUsage, PrefixPools};
 use crate::mobility::question::{Grant, PolicyAnswer, PolicyRoom, QuestionId};
 use crate::mobility::request::{self, Fields, Request};
 use crate::mobility::revoke::Revocations;
-use crate::mobility::sweep::Sweeps;
+use crate::mobility::sweep::{Search, Sweeps};
 use crate::mobility::transition::{self, Transition};
 use crate::mobility::tunnel::GreKeyAllocator;
 use crate::mobility::waiting::WaitingRoom;
 use crate::time::{Instant, Lifetime, Now};
 use crate::wire::mh::{SeqNo, Status};
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use order::check_since;
@@ -74,6 +76,7 @@ pub struct Lma {
     policy_room: PolicyRoom,
     revocations: Revocations,
     sweeps: Sweeps,
+    searches: VecDeque<Search>,
     /// RFC 5847 3.2
     restart_counter: u32,
 }
@@ -133,6 +136,7 @@ impl Lma {
             policy_room: PolicyRoom::default(),
             revocations: Revocations::default(),
             sweeps: Sweeps::default(),
+            searches: VecDeque::new(),
             restart_counter: 0,
         }
     }
@@ -163,6 +167,7 @@ impl Lma {
                     self.revoke(id, prefix, now, actions);
                 }
             }
+            Event::RealmRevoke { realm, mag } => self.revoke_realm(realm, mag),
             Event::MagAdd(address) => self.mags.add(address),
             Event::MagDel(address) => self.mags.withdraw(address),
             Event::MagRevoke(address) => self.revoke_gateway(address, now, actions),
@@ -197,10 +202,11 @@ impl Lma {
     }
 
     /// Whether there is work that is done bit by bit, one with each [`Event::Sweep`]: sessions of a
-    /// gateway that lost them are to be deleted, what is held of a new pool is to be counted.
+    /// gateway that lost them are to be deleted, those of a realm to be found, what is held of a new
+    /// pool is to be counted.
     #[must_use]
     pub fn is_sweeping(&self) -> bool {
-        !self.sweeps.is_empty() || self.pools.is_counting()
+        !self.sweeps.is_empty() || !self.searches.is_empty() || self.pools.is_counting()
     }
 
     /// The sessions.

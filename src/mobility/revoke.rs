@@ -6,10 +6,11 @@
 //!                                                --132, or none-->     a new session
 //!   session moved                  BRI to the previous gateway; its answer changes nothing
 //!   gateway withdrawn              BRI, G flag   --answer, or none-->  its sessions deleted
+//!   operator deletes a realm       the same, with it: to each gateway that serves nodes of it
 //! ```
 //! A sequence number names one indication (5.1); retransmissions keep it (6.3).
 
-use crate::addr::ProxyCoa;
+use crate::addr::{MnId, ProxyCoa};
 use crate::mobility::action::BindingId;
 use crate::mobility::binding::Bce;
 use crate::mobility::config::LmaTimers;
@@ -39,6 +40,8 @@ pub(crate) enum Subject {
     Moved(BindingId),
     /// All sessions of a gateway (8.1, G flag).
     Gateway(ProxyCoa),
+    /// Those of them that are of the realm that the message names (8.1, G flag).
+    Realm(ProxyCoa),
 }
 
 impl Subject {
@@ -46,7 +49,7 @@ impl Subject {
     pub(crate) const fn binding(self) -> Option<BindingId> {
         match self {
             Self::Session(id) | Self::Ipv4(id) | Self::Perhaps(id) | Self::Moved(id) => Some(id),
-            Self::Gateway(_) => None,
+            Self::Gateway(_) | Self::Realm(_) => None,
         }
     }
 }
@@ -191,6 +194,15 @@ pub(crate) fn of_session(
         None => options.extend(bce.hnp.iter().map(|p| MobilityOption::HomeNetworkPrefix(*p))),
     }
     indication(trigger, seq, flags, &options, to)
+}
+
+/// The indication that the sessions of a realm are revoked (8.1); where the gateway has others too,
+/// those at `coa`.
+pub(crate) fn of_realm(realm: &MnId, coa: Option<ProxyCoa>, seq: SeqNo, to: &Contact) -> PeerMsg {
+    let flags = RevocationFlags::P | RevocationFlags::G;
+    let mut options = vec![MobilityOption::MnId(realm.subtype(), realm.bytes())];
+    options.extend(coa.map(|coa| MobilityOption::AlternateCoa(coa.0)));
+    indication(RevocationTrigger::LOCAL_POLICY, seq, flags, &options, to)
 }
 
 /// The indication that all sessions of a gateway are revoked: without options (8.1).

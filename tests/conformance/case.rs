@@ -9,7 +9,8 @@
 //! [[step]]
 //! at = 0.0                  # seconds since the start; timers that are due go first
 //! pbu = { from = "mag1" }   # or bri, bra, heartbeat, binding_error (see `peer`), start, delete,
-//!                           # answer, mag_add, mag_del, mag_revoke, or nothing: time passes
+//!                           # answer, mag_add, mag_del, mag_revoke, realm_revoke, or nothing:
+//!                           # time passes
 //! expect = [
 //!   "publish 2001:db8:a000::/64 through mag1",
 //! ]
@@ -57,6 +58,7 @@ pub(crate) struct Step {
     mag_add: Option<String>,
     mag_del: Option<String>,
     mag_revoke: Option<String>,
+    realm_revoke: Option<RealmRevoke>,
     start: Option<Start>,
     bri: Option<peer::Bri>,
     bra: Option<peer::Bra>,
@@ -71,6 +73,14 @@ pub(crate) struct Step {
 struct Start {
     restart_counter: u32,
     state_lost: bool,
+}
+
+/// The operator revokes the sessions of a realm.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RealmRevoke {
+    realm: String,
+    mag: Option<String>,
 }
 
 /// The operator deletes a node's sessions.
@@ -144,6 +154,10 @@ impl Step {
         ];
         if let Some(message) = messages.into_iter().flatten().next() {
             return Some(Event::Peer(message));
+        }
+        if let Some(r) = &self.realm_revoke {
+            let realm = mn_id(&format!("@{}", r.realm));
+            return Some(Event::RealmRevoke { realm, mag: r.mag.as_deref().map(mag) });
         }
         if let Some(m) = &self.mag_revoke {
             return Some(Event::MagRevoke(mag(m)));

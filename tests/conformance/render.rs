@@ -133,6 +133,7 @@ fn peer(msg: &PeerMsg) -> String {
             MobilityOption::Ipv4HomeAddressRequest(home) => {
                 format!("ipv4 {}/{}", home.addr(), home.prefix_len())
             }
+            MobilityOption::AlternateCoa(coa) => format!("coa {}", name(coa)),
             MobilityOption::RestartCounter(n) => format!("restart counter {n}"),
             MobilityOption::AlternateCoa(coa) => format!("coa {}", name(coa)),
             other => panic!("neither RFC 5846 nor 5847 names {other:?}"),

@@ -22,6 +22,8 @@ fn calls() -> Vec<Call> {
         Request::BindingShow { filter, cursor, limit, counters },
         Request::BindingDel { mn_id: mn_id.clone(), prefix, customer: Some("acme".into()) },
         Request::BindingDel { mn_id, prefix: None, customer: None },
+        Request::RealmDel { realm: MnId::nai("@acme.example").expect("short"), mag: None },
+        Request::RealmDel { realm: MnId::nai("@acme.example").expect("short"), mag: Some(address) },
         Request::MagShow,
         Request::MagAdd { address, name: "m".into() },
         Request::MagDel { address, revoke: true },

@@ -117,10 +117,13 @@ impl Lma {
         }
     }
 
-    /// Deletes the next sessions of a gateway that lost them; counts on.
+    /// Deletes the next sessions of a gateway that lost them; looks for some of a realm; counts on.
     pub(super) fn sweep(&mut self, now: Now, actions: &mut Vec<Action>) {
         if self.pools.is_counting() {
             self.pools.count();
+        }
+        if self.search(now, actions) {
+            return;
         }
         let Some(swept) = self.sweeps.step(&self.cache) else { return };
         for id in swept.ids {

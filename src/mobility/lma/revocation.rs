@@ -9,7 +9,7 @@ use crate::mobility::digest::Digest;
 use crate::mobility::lifetime::TimerKey;
 use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg, Transport};
 use crate::mobility::peer::{Contact, Peer};
-use crate::mobility::revoke::{self, Overdue, Subject};
+use crate::mobility::revoke::{self, Outstanding, Overdue, Subject};
 use crate::time::{Duration, Lifetime, Now};
 use crate::wire::mh::{
     BindingError, BindingRevocationAck, BindingRevocationIndication, MobilityOption,
@@ -202,11 +202,24 @@ impl Lma {
             }
             None => revoke::of_gateway(seq, &to),
         };
+        self.send_indication(subject, seq, msg, held, now, actions);
+        true
+    }
+
+    /// Sends an indication, and waits for its answer.
+    pub(super) fn send_indication(
+        &mut self,
+        subject: Subject,
+        seq: SeqNo,
+        msg: PeerMsg,
+        held: bool,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
         let (timers, copy) = (&self.protocol, msg.clone());
         let due = self.revocations.wait_for(seq, subject, copy, timers, now.mono);
         self.timers.arm(due, TimerKey::Revocation(seq.0));
         actions.push(Action::Send { msg, held });
-        true
     }
 
     /// How a gateway is reached apart from any session.
@@ -231,10 +244,10 @@ impl Lma {
         actions.push(Action::Persist(id));
     }
 
-    fn stop_waiting_for(&mut self, seq: SeqNo) -> Option<Subject> {
+    fn stop_waiting_for(&mut self, seq: SeqNo) -> Option<Outstanding> {
         let sent = self.revocations.take(seq)?;
         self.timers.disarm(sent.due, TimerKey::Revocation(seq.0));
-        Some(sent.subject)
+        Some(sent)
     }
 
     /// An acknowledgement came (6.2.2).
@@ -246,7 +259,7 @@ impl Lma {
         actions: &mut Vec<Action>,
     ) {
         let outstanding = self.revocations.is_outstanding(ack.seq, msg.src);
-        let Some(subject) = outstanding.then(|| self.stop_waiting_for(ack.seq)).flatten() else {
+        let Some(sent) = outstanding.then(|| self.stop_waiting_for(ack.seq)).flatten() else {
             return note(AuditKind::Ignored(Ignored::Stray), msg, actions);
         };
         let outcome = match ack.status {
@@ -259,7 +272,7 @@ impl Lma {
         if !ack.status.is_accepted() {
             note(AuditKind::RevocationRefused(ack.status.0), msg, actions);
         }
-        self.conclude(subject, outcome, now, actions);
+        self.conclude(&sent, outcome, now, actions);
     }
 
     /// No acknowledgement came in time (6.3).
@@ -273,7 +286,7 @@ impl Lma {
                 let proxy_coa = Some(ProxyCoa(sent.msg.dst));
                 let kind = AuditKind::RevocationUnanswered;
                 actions.push(Action::Audit(Audit { kind, mn_id: None, proxy_coa }));
-                self.conclude(sent.subject, Outcome::Silence, now, actions);
+                self.conclude(&sent, Outcome::Silence, now, actions);
             }
             None => {}
         }
@@ -303,8 +316,8 @@ impl Lma {
         // What is beyond a turn's work ends by itself, soon.
         for _ in 0..CONCLUSIONS_MAX {
             let Some(seq) = self.revocations.at(msg.src) else { return };
-            if let Some(subject) = self.stop_waiting_for(seq) {
-                self.conclude(subject, Outcome::Silence, now, actions);
+            if let Some(sent) = self.stop_waiting_for(seq) {
+                self.conclude(&sent, Outcome::Silence, now, actions);
             }
         }
     }
@@ -312,12 +325,12 @@ impl Lma {
     /// What follows from an answer, or from none.
     fn conclude(
         &mut self,
-        subject: Subject,
+        sent: &Outstanding,
         outcome: Outcome,
         now: Now,
         actions: &mut Vec<Action>,
     ) {
-        match (subject, outcome) {
+        match (sent.subject, outcome) {
             // The operator's will stands (6.2.2, 6.3).
             (Subject::Session(id), Outcome::Revoked) => {
                 self.delete(id, AuditKind::Revoked, now, actions);
@@ -327,6 +340,7 @@ impl Lma {
             (Subject::Gateway(coa), _) => {
                 self.sweeps.begin(coa, now.mono, AuditKind::Revoked, None);
             }
+            (Subject::Realm(coa), _) => self.sweep_realm(coa, &sent.msg, now),
             // 8.1: as if it had been de-registered
             (Subject::Perhaps(id), Outcome::Revoked) => {
                 let delay = self.protocol.min_delay_before_bce_delete;

@@ -248,9 +248,13 @@ impl Mag {
             flags: RevocationFlags::P | RevocationFlags::G,
         };
         let Some(msg) = self.to_anchor(lma, PeerBody::Bri(bri)) else { return };
-        let identity = &self.shared.config.identity;
-        let named = [MobilityOption::MnId(MnId::NAI, identity.as_bytes())];
-        let options = OwnedOptions::from_options(named).unwrap_or_default();
+        let config = &self.shared.config;
+        let mut named = vec![MobilityOption::MnId(MnId::NAI, config.identity.as_bytes())];
+        // The bindings have another address than this message: it is named, as the anchor could not
+        // know which are meant.
+        let coa = config.user_plane_to(lma).filter(|coa| coa.0.to_ipv4_mapped().is_none());
+        named.extend(coa.map(|coa| MobilityOption::AlternateCoa(coa.0)));
+        let options = OwnedOptions::from_options(&named).unwrap_or_default();
         let peers = &mut self.shared.peers;
         let Some(peer) = peers.known.get_mut(&lma) else { return };
         if peer.revoking.is_some() {

@@ -21,6 +21,7 @@ use crate::wire::mh::{
     RevocationStatus, RevocationTrigger, SeqNo,
 };
 use arrayvec::ArrayVec;
+use std::net::Ipv6Addr;
 
 /// Probes before a node that is said to have left is taken for gone.
 const CHALLENGE_PROBES: u8 = 3;
@@ -74,6 +75,8 @@ struct Named {
     mn_id: Option<MnId>,
     prefixes: Vec<HomePrefix>,
     ipv4: Option<Ipv4Home>,
+    /// The Proxy-CoA of the sessions, in an Alternate Care-of Address.
+    coa: Option<Ipv6Addr>,
     /// Whether it names anything at all.
     anything: bool,
 }
@@ -87,9 +90,11 @@ impl Named {
                 MobilityOption::HomeNetworkPrefix(p) => named.prefixes.push(p),
                 MobilityOption::Ipv4HomeAddressRequest(home) => named.ipv4 = Some(home),
                 // They say who speaks and to whom, not of whom.
-                MobilityOption::MessageAuth(..)
-                | MobilityOption::ReplayProtection(_)
-                | MobilityOption::AlternateCoa(_) => continue,
+                MobilityOption::AlternateCoa(coa) => {
+                    named.coa = Some(coa);
+                    continue;
+                }
+                MobilityOption::MessageAuth(..) | MobilityOption::ReplayProtection(_) => continue,
                 _ => {}
             }
             named.anything = true;
@@ -100,26 +105,19 @@ impl Named {
     /// Of the node itself; with prefixes, the session that has one of them.
     fn is(&self, s: &Session, b: &Binding) -> bool {
         let node = self.mn_id.as_ref() == Some(&s.attachment.node.mn_id);
-        node && (self.prefixes.is_empty() || b.prefixes.iter().any(|p| self.prefixes.contains(p)))
+        node && self.coa.is_none_or(|coa| b.path.coa.0 == coa)
+            && (self.prefixes.is_empty() || b.prefixes.iter().any(|p| self.prefixes.contains(p)))
     }
 
-    /// Of the realm that a Network Access Identifier ends with (RFC 5846 8.1).
+    /// Of the realm that a Network Access Identifier ends with; of those, what else is named
+    /// (RFC 5846 8.1).
     fn is_of_realm(&self, s: &Session, b: &Binding) -> bool {
-        let named = self.mn_id.as_ref().and_then(realm);
+        let realms = self.mn_id.as_ref().and_then(MnId::realm).zip(s.attachment.node.mn_id.realm());
         let within = |p: &HomePrefix| self.prefixes.iter().any(|set| set.covers(*p));
-        named.is_some()
-            && realm(&s.attachment.node.mn_id) == named
+        realms.is_some_and(|(named, own)| own.eq_ignore_ascii_case(named))
+            && self.coa.is_none_or(|coa| b.path.coa.0 == coa)
             && (self.prefixes.is_empty() || b.prefixes.iter().any(within))
     }
-}
-
-/// What stands behind the `@` of a Network Access Identifier.
-fn realm(id: &MnId) -> Option<&[u8]> {
-    if id.subtype() != MnId::NAI {
-        return None;
-    }
-    let at = id.bytes().iter().rposition(|&b| b == b'@')?;
-    id.bytes().get(at + 1..).filter(|realm| !realm.is_empty())
 }
 
 impl Mag {

@@ -69,6 +69,20 @@ fn our_end_of_the_tunnel_may_be_another_address_than_the_updates_source() {
     assert_eq!(routes[0].path, Path { coa: user_plane, ..PATH });
 }
 
+// proves: REVOKE-9.2-5
+#[test]
+fn revocation_of_everything_names_the_care_of_address_if_it_is_not_the_source() {
+    let user_plane = ProxyCoa("2001:db8:3::11".parse().expect("address"));
+    let mut w = World::with(MagConfig { user_plane: Some(user_plane), ..config() });
+    let pbu = only_pbu(&w.attach(attachment()));
+    w.accept(&pbu);
+    let message = &sent(&w.event(Event::RevokeAll(LMA)))[0];
+    assert_eq!(message.src, COA.0);
+    let named: Vec<_> = message.options.iter().collect();
+    let coa = MobilityOption::AlternateCoa(user_plane.0);
+    assert_eq!(named, [MobilityOption::MnId(1, b"mag1"), coa]);
+}
+
 #[test]
 fn anchors_end_of_the_tunnel_is_where_it_says() {
     let mut w = World::with(MagConfig { ask_user_plane: true, ..config() });

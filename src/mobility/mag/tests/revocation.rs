@@ -156,6 +156,18 @@ fn local_policy_ends_the_sessions_of_a_realm_and_needs_to_be_told_which() {
     assert_eq!(w.mag.links().collect::<Vec<_>>(), [LinkId(8)]);
 }
 
+// proves: REVOKE-9.1-3
+#[test]
+fn local_policy_may_name_the_care_of_address_of_the_sessions_besides_the_realm() {
+    let (policy, flags) = (RevocationTrigger::LOCAL_POLICY, P | RevocationFlags::G);
+    let needed = RevocationStatus::REVOKED_MN_IDENTITY_REQUIRED;
+    let named = |coa| [MobilityOption::MnId(1, b"@EXAMPLE.org"), MobilityOption::AlternateCoa(coa)];
+    assert_eq!(status(&mut two_nodes(), policy, flags, &named(LMA.0)), needed);
+    let mut w = two_nodes();
+    assert_eq!(status(&mut w, policy, flags, &named(COA.0)), RevocationStatus::SUCCESS);
+    assert_eq!(w.mag.links().collect::<Vec<_>>(), [LinkId(8)]);
+}
+
 // proves: REVOKE-9.1-8
 #[test]
 fn node_that_answers_our_probe_is_still_here_132() {
