@@ -7,7 +7,7 @@ use crate::mobility::auth::{self, Addresses, AuthKey, Signer};
 use crate::mobility::message::{AckMsg, OwnedOptions, UpdateMsg};
 use crate::wire::mh::{AuthOption, MobilityOption, SeqNo, Status};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,10 +23,31 @@ pub(super) struct Authenticator {
     ahead: AtomicU64,
     /// The latest time that was sent; only where updates leave.
     last: AtomicU64,
-    /// The times of the latest updates, and their numbers.
-    sent: Mutex<BTreeMap<u64, SeqNo>>,
+    sent: Mutex<Sent>,
     /// What stands below the clock's resolution in a time (RFC 4285 6).
     noise: RandomState,
+}
+
+/// The latest updates.
+#[derive(Default)]
+struct Sent {
+    /// Their numbers, by their times.
+    numbers: HashMap<u64, SeqNo>,
+    /// Their times, oldest first.
+    times: VecDeque<u64>,
+}
+
+impl Sent {
+    fn remember(&mut self, time: u64, seq: SeqNo) {
+        if self.numbers.insert(time, seq).is_none() {
+            self.times.push_back(time);
+        }
+        if self.times.len() > SENT_MAX
+            && let Some(oldest) = self.times.pop_front()
+        {
+            self.numbers.remove(&oldest);
+        }
+    }
 }
 
 impl Authenticator {
@@ -68,8 +89,7 @@ impl Authenticator {
     }
 
     fn repeats_time(&self, msg: &AckMsg) -> bool {
-        let sent = self.sent.lock();
-        let number = time_in(msg).and_then(|time| sent.get(&time).copied());
+        let number = time_in(msg).and_then(|t| self.sent.lock().numbers.get(&t).copied());
         // An answer about the order of messages has the anchor's number (RFC 6275 9.5.1).
         let other_number = msg.ack.status == Status::SEQUENCE_NUMBER_OUT_OF_WINDOW;
         number.is_some_and(|seq| seq == msg.ack.seq || other_number)
@@ -91,11 +111,7 @@ impl Authenticator {
         let time =
             if last == 0 || auth::is_after(time, last) { time } else { last.wrapping_add(1) };
         self.last.store(time, Ordering::Relaxed);
-        let mut sent = self.sent.lock();
-        sent.insert(time, seq);
-        if sent.len() > SENT_MAX {
-            sent.pop_first();
-        }
+        self.sent.lock().remember(time, seq);
         Some(time)
     }
 
@@ -298,8 +314,8 @@ mod tests {
             ours.replay_protection(SeqNo(u16::try_from(seq & 0xffff).expect("masked")));
         }
         let sent = ours.sent.lock();
-        assert_eq!(sent.len(), SENT_MAX);
-        assert!(!sent.contains_key(&first.expect("is there")));
+        assert_eq!((sent.times.len(), sent.numbers.len()), (SENT_MAX, SENT_MAX));
+        assert!(!sent.numbers.contains_key(&first.expect("is there")));
     }
 
     #[test]
