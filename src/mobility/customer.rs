@@ -78,10 +78,17 @@ impl Customers {
     }
 
     /// What is known of a node.
-    pub(crate) fn standing(&self, home: CustomerId, mn_id: &MnId) -> Standing<'_> {
+    fn standing(&self, home: CustomerId, mn_id: &MnId) -> Standing<'_> {
         // An identifier of zero length identifies nobody.
         let policy = self.get(home).filter(|_| !mn_id.bytes().is_empty()).map(|c| &c.config.policy);
         policy.map_or(Standing::Unserved, |p| p.lookup(mn_id))
+    }
+
+    /// Whether the policy store has to be asked for a node.
+    pub(crate) fn is_asked(&self, home: CustomerId, mn_id: &MnId) -> bool {
+        // Where there is none, no time is spent to know it.
+        self.get(home).is_some_and(|c| c.config.policy.asks())
+            && self.standing(home, mn_id) == Standing::Asked
     }
 
     /// In whose address space a session is for which `service` is selected, if that is allowed.

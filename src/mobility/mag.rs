@@ -256,12 +256,16 @@ impl Mag {
     fn attach(&mut self, at: Attachment, now: Now, actions: &mut Vec<Action>) {
         let link = at.link.id;
         if let Some(there) = self.sessions.get(&link) {
-            if there.serves(&at) {
+            let serves = there.serves(&at);
+            if serves && there.attachment.node.service == at.node.service {
                 // Seen before: a solicitation, or a command repeated.
                 let hint = Input::Seen { link_local: at.node_link_local };
                 return self.step(link, hint, now, actions);
             }
-            if !there.is_leaving() {
+            if serves {
+                // RFC 5149 4.1: one service is left before the next one is entered.
+                self.step(link, Input::Detach { terminate: true }, now, actions);
+            } else if !there.is_leaving() {
                 // RFC 5213 6.3: the link is point-to-point.
                 actions.push(Action::Audit(Audit {
                     kind: AuditKind::LinkOccupied,

@@ -13,7 +13,7 @@ use crate::mobility::ack::Refusal;
 use crate::mobility::action::{Action, Audit, AuditKind, Ignored};
 use crate::mobility::auth::AuthKey;
 use crate::mobility::binding::Bce;
-use crate::mobility::config::{Profile, Source, Standing};
+use crate::mobility::config::{Profile, Source};
 use crate::mobility::lifetime::TimerKey;
 use crate::mobility::lookup::{self, Found, Node};
 use crate::mobility::message::UpdateMsg;
@@ -46,7 +46,7 @@ impl Lma {
         if let Some(Answered { answer: PolicyAnswer::Granted(grant), .. }) = answered {
             return Ok(Some(Cow::Borrowed(grant)));
         }
-        if self.customers.standing(home, mn_id) != Standing::Asked {
+        if !self.customers.is_asked(home, mn_id) {
             return Ok(None);
         }
         let customer = self.customers.space(home, fields.service.as_deref());

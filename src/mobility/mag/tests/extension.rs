@@ -58,6 +58,28 @@ fn access_network_is_told_in_every_update() {
     assert!(told(&only_pbu(&w.retry())));
 }
 
+// proves: SERVICESEL-4.1-3
+#[test]
+fn other_service_is_registered_after_the_binding_of_the_first_was_deregistered() {
+    let mut w = World::new();
+    let with = |service: &str| {
+        let mut at = attachment();
+        at.node.service = Some(service.into());
+        at
+    };
+    let pbu = only_pbu(&w.attach(with("internet")));
+    w.accept(&pbu);
+    assert_eq!(pbus(&w.attach(with("internet"))), [], "seen before");
+    w.wait(secs(1));
+    let mut updates = pbus(&w.attach(with("ims")));
+    updates.extend(pbus(&w.wait(secs(1))));
+    let lifetimes: Vec<_> = updates.iter().map(|u| u.update.lifetime.0 == 0).collect();
+    assert_eq!(lifetimes, [true, false]);
+    assert!(!has(&updates[0], MobilityOption::ServiceSelection(b"internet")));
+    assert!(has(&updates[1], MobilityOption::ServiceSelection(b"ims")));
+    assert_eq!(w.mag.links().count(), 1);
+}
+
 #[test]
 fn our_end_of_the_tunnel_may_be_another_address_than_the_updates_source() {
     let user_plane = ProxyCoa("2001:db8:3::11".parse().expect("address"));
