@@ -3,6 +3,7 @@
 //! it said so far must add up to what its cache holds.
 
 mod ops;
+mod peers;
 mod policy;
 
 use crate::case::START;

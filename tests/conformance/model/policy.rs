@@ -95,7 +95,7 @@ fn mn_id<'o>(mut options: impl Iterator<Item = MobilityOption<'o>>) -> Vec<u8> {
 }
 
 /// As far as a message is made from them.
-fn sessions(world: &World) -> Vec<Session> {
+pub(super) fn sessions(world: &World) -> Vec<Session> {
     let node = |id: &MnId| id.bytes().get(2).map_or(0, |b| b - b'0');
     let session = |b: anchord::mobility::binding::Bce, any: &UpdateMsg| Session {
         id: b.id.0,
