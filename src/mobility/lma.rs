@@ -74,6 +74,8 @@ pub struct Lma {
     timers: TimerQueue,
     waiting: WaitingRoom,
     policy_room: PolicyRoom,
+    /// Rises when another description is put in force.
+    description: u64,
     revocations: Revocations,
     sweeps: Sweeps,
     searches: VecDeque<Search>,
@@ -134,6 +136,7 @@ impl Lma {
             timers: TimerQueue::default(),
             waiting: WaitingRoom::default(),
             policy_room: PolicyRoom::default(),
+            description: 0,
             revocations: Revocations::default(),
             sweeps: Sweeps::default(),
             searches: VecDeque::new(),

@@ -201,6 +201,7 @@ pub(crate) fn of_session(
 pub(crate) fn of_realm(realm: &MnId, coa: Option<ProxyCoa>, seq: SeqNo, to: &Contact) -> PeerMsg {
     let flags = RevocationFlags::P | RevocationFlags::G;
     let mut options = vec![MobilityOption::MnId(realm.subtype(), realm.bytes())];
+    let coa = coa.filter(|_| !is_elsewhere(to));
     options.extend(coa.map(|coa| MobilityOption::AlternateCoa(coa.0)));
     indication(RevocationTrigger::LOCAL_POLICY, seq, flags, &options, to)
 }
@@ -218,11 +219,7 @@ fn indication(
     options: &[MobilityOption<'_>],
     to: &Contact,
 ) -> PeerMsg {
-    // 8.1: the security association is between other addresses than the sessions' own.
-    let elsewhere = to.transport.is_protected()
-        && to.proxy_coa != to.remote
-        && to.proxy_coa.to_ipv4_mapped().is_none();
-    let coa = elsewhere.then_some(MobilityOption::AlternateCoa(to.proxy_coa));
+    let coa = is_elsewhere(to).then_some(MobilityOption::AlternateCoa(to.proxy_coa));
     PeerMsg {
         src: to.local,
         dst: to.remote,
@@ -231,6 +228,14 @@ fn indication(
         // An identifier and prefixes that were parsed: none can be too long.
         options: OwnedOptions::from_options(options.iter().copied().chain(coa)).unwrap_or_default(),
     }
+}
+
+/// 8.1: whether the security association is between other addresses than the sessions' own, which
+/// have to be named then.
+fn is_elsewhere(to: &Contact) -> bool {
+    to.transport.is_protected()
+        && to.proxy_coa != to.remote
+        && to.proxy_coa.to_ipv4_mapped().is_none()
 }
 
 /// Why the previous gateway is told that a session moved (5.1).

@@ -30,8 +30,10 @@ pub(crate) struct Waiting {
     pub(crate) mn_id: MnId,
     pub(crate) proxy_coa: ProxyCoa,
     pub(crate) timestamp: Option<MobTimestamp>,
-    /// What the policy store said of the node.
+    /// What the policy store said of the node, under the description of that number: another one
+    /// may have other pools at its places.
     pub(crate) grant: Option<Box<Grant>>,
+    pub(crate) description: u64,
     /// The session for whose de-registration it waits.
     pub(crate) binding: BindingId,
     /// Whether its sequence number was greater than the session's when it came.

@@ -50,6 +50,7 @@ impl Lma {
     /// Goes on under another description, with all its sessions, timers, what waits and what
     /// gateways did. `new` has the old description afterwards.
     pub fn take_over(&mut self, new: &mut Description, now: Now) {
+        self.description += 1;
         std::mem::swap(&mut self.protocol, &mut new.protocol);
         std::mem::swap(&mut self.fixed_link_local, &mut new.fixed_link_local);
         std::mem::swap(&mut self.accept_udp, &mut new.accept_udp);

@@ -35,6 +35,7 @@ impl Lma {
                 waiting.msg = msg.clone();
                 waiting.timestamp = req.timestamp;
                 waiting.grant.clone_from(&req.grant);
+                waiting.description = self.description;
                 waiting.in_order = in_order;
             }
         } else {
@@ -51,6 +52,7 @@ impl Lma {
                 proxy_coa: req.proxy_coa,
                 timestamp: req.timestamp,
                 grant: req.grant.clone(),
+                description: self.description,
                 binding: id,
                 in_order,
                 deadline,
@@ -115,7 +117,8 @@ impl Lma {
         let msg = &waiting.msg;
         let fields = Fields::read(msg);
         let service = fields.service.clone();
-        let grant = waiting.grant.as_deref();
+        let in_force = waiting.description == self.description;
+        let grant = waiting.grant.as_deref().filter(|_| in_force);
         let home = self.admit_gateway(msg, &fields, &waiting.mn_id);
         let terms = home.and_then(|h| {
             self.permit(msg, &fields, (h, &waiting.mn_id), service.as_deref(), grant)
@@ -123,7 +126,7 @@ impl Lma {
         let session = moved.and_then(|id| self.cache.get(id)).map(|b| (b.id, b.seq));
         let result = terms.and_then(|terms| {
             let request = fields.complete(msg, terms.profile, terms.home)?;
-            Ok(Request { grant: waiting.grant.clone(), ..request })
+            Ok(Request { grant: grant.map(|g| Box::new(g.clone())), ..request })
         });
         match (result, session) {
             (Err(status), _) => self.refuse(status, Some(waiting.mn_id.clone()), msg, now, actions),
