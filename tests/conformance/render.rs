@@ -135,7 +135,6 @@ fn peer(msg: &PeerMsg) -> String {
             }
             MobilityOption::AlternateCoa(coa) => format!("coa {}", name(coa)),
             MobilityOption::RestartCounter(n) => format!("restart counter {n}"),
-            MobilityOption::AlternateCoa(coa) => format!("coa {}", name(coa)),
             other => panic!("neither RFC 5846 nor 5847 names {other:?}"),
         };
         write!(text, ", {said}").expect("a string takes it");

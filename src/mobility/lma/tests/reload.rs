@@ -150,7 +150,7 @@ fn customer_that_is_gone_and_comes_back_counts_the_sessions_that_it_has() {
     let hnp = prefix_of(&lma, 1);
     assert_eq!(status(&handle(&mut lma, pbu(1, 2, Some(hnp), 100), at(2))), Some(Status(153)));
     assert_eq!(lma.cache().len(), 2);
-    handle(&mut lma, Event::AdminDelete { mn_id: node(2), prefix: None }, at(3));
+    handle(&mut lma, Event::AdminDelete { mn_id: node(2), prefix: None, customer: None }, at(3));
     reload(&mut lma, with(1), at(4));
     assert_eq!(lma.customers().nth(1), Some((acme, 1, 1)));
     assert_eq!(status(&handle(&mut lma, pbu(3, 1, None, 100), at(5))), Some(Status(130)));
@@ -270,7 +270,11 @@ fn step_with_a_million_sessions() {
     }
     // In 250,000 ranges.
     for n in (0..NODES).step_by(4) {
-        handle(&mut lma, Event::AdminDelete { mn_id: node(n), prefix: None }, at(1));
+        handle(
+            &mut lma,
+            Event::AdminDelete { mn_id: node(n), prefix: None, customer: None },
+            at(1),
+        );
     }
     for (what, pool_len, mags) in [("as it was", "40", 1000), ("pool grown", "39", 5000)] {
         let config = described(pool_len, mags);
@@ -299,7 +303,11 @@ fn step_with_a_million_sessions() {
             lma.cache().len(),
             begun.elapsed()
         );
-        handle(&mut lma, Event::AdminDelete { mn_id: node(0), prefix: None }, at(4));
+        handle(
+            &mut lma,
+            Event::AdminDelete { mn_id: node(0), prefix: None, customer: None },
+            at(4),
+        );
     }
     assert_eq!(used(&lma), [750_000]);
 }
