@@ -15,6 +15,7 @@ use anchord::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use anchord::sync::ring::ring;
 use anchord::sync::seq::{Seq, applied};
 use anchord::time::Instant;
+use anchord::wire::icmpv6::{ErrorMessage, Unreachable};
 use anchord::wire::ipv4::{self, Ipv4Header};
 use anchord::wire::udp::TUNNEL_PORT;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -126,7 +127,38 @@ fn mix() -> Vec<(PortId, Vec<u8>)> {
         tagged(&udp4(PEER4, NODE4, 1)), // time exceeded
         on_port(ACCESS, &tunnelled4(3, &udp4(NODE4, PEER4, 64))), // another key
         tagged(&packet4(PEER4, Ipv4Addr::BROADCAST, 17, 64, &[0; 8])), // the kernel's
+        // A tunnel packet in two fragments, one too long for the path, a complaint about one, a SYN.
+        on_port(ACCESS, &fragment(1, &tunnelled(MAG, &udp(NODE, PEER, 64))[40..72])),
+        on_port(ACCESS, &fragment(32, &tunnelled(MAG, &udp(NODE, PEER, 64))[72..])),
+        tagged(&without_df(&packet4(PEER4, NODE4, 17, 64, &[0; 1480]))),
+        on_port(ACCESS, &unreachable(&packet(LMA, MAG, 41, 64, &udp(PEER, NODE, 64)))),
+        on_port(CORE, &packet(PEER, NODE, 6, 64, &SYN)),
     ]
+}
+
+/// A SYN with an MSS of 65535.
+const SYN: [u8; 24] =
+    [0, 9, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0x60, 2, 255, 255, 0, 0, 0, 0, 2, 4, 255, 255];
+
+/// A part of a tunnel packet of IPv6; `offset` in bytes, 1 more if others follow.
+fn fragment(offset: u16, part: &[u8]) -> Vec<u8> {
+    let [high, low] = offset.to_be_bytes();
+    packet(MAG, LMA, 44, 64, &[&[41, 0, high, low, 0, 0, 0, 7], part].concat())
+}
+
+fn without_df(packet: &[u8]) -> Vec<u8> {
+    let header = Ipv4Header { dont_fragment: false, ..Ipv4Header::parse(packet).unwrap() };
+    let mut packet = packet.to_vec();
+    header.emit(&mut packet).unwrap();
+    packet
+}
+
+/// What a router says about a packet of ours that it cannot forward.
+fn unreachable(quoted: &[u8]) -> Vec<u8> {
+    let mut error = [&[0; 48], quoted].concat();
+    let message = ErrorMessage::DestinationUnreachable(Unreachable::NoRoute);
+    message.emit(addr("fd01::fe"), addr(LMA), 64, &mut error).unwrap();
+    error
 }
 
 /// Of port `at`, or of a VLAN of it.
@@ -235,10 +267,12 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
     // It was not idle: each kind went its way, every time.
     let seen = counters.snapshot();
     let counted = |c| seen.get(c);
-    assert_eq!(counted(Counter::RxPackets), 20 * 16);
-    assert_eq!((counted(Counter::UplinkPackets), counted(Counter::NodeToNode)), (60, 20));
+    assert_eq!(counted(Counter::RxPackets), 20 * 21);
+    assert_eq!((counted(Counter::UplinkPackets), counted(Counter::NodeToNode)), (80, 20));
+    assert_eq!((counted(Counter::Reassembled), counted(Counter::FragmentsSent)), (20, 20));
+    assert_eq!(counted(Counter::MssClamped), 20);
     assert_eq!((counted(Counter::PuntSignaling), counted(Counter::PuntException)), (20, 40));
-    assert_eq!(counted(Counter::IcmpErrors), 80);
+    assert_eq!(counted(Counter::IcmpErrors), 100);
     let reasons = [
         DropReason::HopLimit,
         DropReason::TunnelMtu,
@@ -246,7 +280,8 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
         DropReason::NotServing,
         DropReason::InnerSource,
         DropReason::FrameShort,
+        DropReason::TunnelError,
     ];
-    assert_eq!(reasons.map(|r| seen.dropped(r)), [40, 20, 20, 20, 40, 20]);
-    assert_eq!(seen.dropped_total(), 8 * 20);
+    assert_eq!(reasons.map(|r| seen.dropped(r)), [40, 20, 20, 20, 40, 20, 20]);
+    assert_eq!(seen.dropped_total(), 9 * 20);
 }

@@ -13,6 +13,9 @@ anchord_start
 route_to_mag1
 mag_start 1
 attach 1a
+# The gateway asks its kernel every ten seconds; what the node sends is then no larger.
+node_mtu_is() { [[ $(in_ns mn cat /proc/sys/net/ipv6/conf/eth0/mtu) == "$1" ]]; }
+eventually "the node has the MTU of the gateway's path" node_mtu_is 1360
 lease mn
 node=$(node_address) node_ipv4=$(node_ipv4 mn)
 capture cn cn eth0 icmp6 or icmp
@@ -34,8 +37,6 @@ expect "a fragmented packet goes through" in_ns cn ping -c 1 -W 3 -I $CN -s 3000
 equal "paths learnt" "$(counter path_mtu_learnt)" 1
 in_ns cn ping -c 1 -W 1 -M "do" -I $CN_IPV4 -s 1400 "$node_ipv4" && fail "an IPv4 packet larger than the path came through"
 expect "cn has learnt it for IPv4" knows_mtu 4 "$node_ipv4" $CN_IPV4 1360
-# 1400 bytes without DF are cut by the anchor and put together by the gateway's kernel.
-expect "an IPv4 packet without DF goes through" in_ns cn ping -c 1 -W 3 -M dont -I $CN_IPV4 -s 1345 "$node_ipv4"
 
 for at in "$CN $node" "$CN_IPV4 $node_ipv4"; do
     set -- $at
@@ -51,4 +52,3 @@ captured cn
 captured behind
 at_least "errors of the router" "$(count_frames behind "icmpv6.type == 2 && ipv6.dst == $LMA")" 1
 equal "the first MTU that cn is told" "$(frames cn 'icmpv6.type == 2' icmpv6.mtu | head -1)" 1360
-at_least "fragments to the gateway" "$(count_frames behind "ipv6.nxt == 44 && ipv6.dst == $MAG1")" 2

@@ -1,6 +1,7 @@
 #!/bin/bash
 # With clamping, TCP of both families fits the tunnel from its first segment: nobody is told that a packet
-# is too big. Without it, ICMP does the same a little later.
+# is too big. (70_path_mtu.sh: without it, ICMP does the same a little later.) The gateway and the node
+# think that the tunnel carries 1460 bytes.
 TUNNEL_MTU=1400
 . "$(dirname "$0")/_init.sh"
 LAB_IPV4=true MAG_IPV4=any
@@ -12,9 +13,6 @@ mag_start 1
 attach 1a
 lease mn
 node=$(node_address) node_ipv4=$(node_ipv4 mn)
-# The node does not know how little the tunnel carries.
-in_ns mn sysctl -qw net.ipv6.conf.eth0.mtu=1500
-in_ns mn ip link set eth0 mtu 1500
 capture cn cn eth0 icmp6 or icmp or tcp or ip6 proto 6
 
 for at in "$CN $node" "$CN_IPV4 $node_ipv4"; do

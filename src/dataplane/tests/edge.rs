@@ -8,7 +8,7 @@ const FRAMES: &str = include_str!("../../../tests/golden/dataplane/edge.txt");
 type Frames = Vec<(PortId, Vec<u8>)>;
 
 /// Name, what goes in, what must come out.
-fn cases() -> impl Iterator<Item = (&'static str, Frames, Frames)> {
+pub(super) fn cases() -> impl Iterator<Item = (&'static str, Frames, Frames)> {
     let frame = |text: &str| {
         let (port, hex) = text.split_once(':').unwrap();
         let octet = |i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap();

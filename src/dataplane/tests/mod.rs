@@ -16,8 +16,10 @@ mod dual;
 mod edge;
 mod golden;
 mod handoff;
+mod marking;
 mod packet4;
 mod punt;
+mod spoof;
 mod uplink;
 
 use packet4::Packet4;
