@@ -117,6 +117,8 @@ pub struct Node {
     pub fixed_link_local: bool,
     /// The first GRE key that we give out.
     pub first_gre_key: u32,
+    /// What gateways are told to be for the DHCP of nodes that are no customer's (RFC 5844 3.3.4).
+    pub dhcp: Option<DhcpSupportMode>,
 }
 
 /// What is handed to DPDK's Environment Abstraction Layer.

@@ -96,6 +96,7 @@ fn node_table(n: &Node) -> Table {
         ("fixed_link_local", n.fixed_link_local.into()),
         ("first_gre_key", i64::from(n.first_gre_key).into()),
     ]));
+    insert(&mut node, "dhcp", n.dhcp.map(dhcp));
     node
 }
 

@@ -97,6 +97,7 @@ fn node(s: &Section<'_, '_>) -> Option<Node> {
     let accept_forced_udp = s.or("accept_forced_udp", false, &boolean);
     let fixed_link_local = s.or("fixed_link_local", false, &boolean);
     let first_gre_key = s.integer("first_gre_key", 1, 1..=u32::MAX);
+    let dhcp = s.get("dhcp", &mobility::dhcp_mode);
     Some(Node {
         name: name?,
         lma_address: AnchorAddr(lma_address?),
@@ -104,6 +105,7 @@ fn node(s: &Section<'_, '_>) -> Option<Node> {
         accept_forced_udp,
         fixed_link_local,
         first_gre_key,
+        dhcp,
     })
 }
 

@@ -121,7 +121,7 @@ fn auth(s: &Section<'_, '_>, dir: &Path) -> Vec<Auth> {
     s.tables("auth").iter().filter_map(read).collect()
 }
 
-fn dhcp_mode(v: &DeValue<'_>) -> Result<DhcpSupportMode, String> {
+pub(super) fn dhcp_mode(v: &DeValue<'_>) -> Result<DhcpSupportMode, String> {
     match string(v)?.as_str() {
         "relay" => Ok(DhcpSupportMode::Relay),
         "server" => Ok(DhcpSupportMode::Server),

@@ -86,7 +86,11 @@ fn customers(config: &Config) -> Result<(Vec<CustomerConfig>, NodeTable), config
     let mut nodes = NodeTable::default();
     let count = config.customers.iter().map(|c| usize::from(c.id.0)).max().unwrap_or(0) + 1;
     let mut all = vec![CustomerConfig::default(); count];
-    all[0] = CustomerConfig { policy: policy(config, CustomerId(0)), ..CustomerConfig::default() };
+    all[0] = CustomerConfig {
+        policy: policy(config, CustomerId(0)),
+        dhcp_mode: config.node.dhcp,
+        ..CustomerConfig::default()
+    };
     for c in &config.customers {
         let of_customer = |m: &&config::Mag| c.mags.contains(&m.name);
         all[usize::from(c.id.0)] = CustomerConfig {
