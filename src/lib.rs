@@ -25,6 +25,8 @@ pub mod ctl;
 
 pub mod telemetry;
 
+pub mod dhcp;
+
 pub mod mag;
 
 #[cfg(feature = "dpdk")]

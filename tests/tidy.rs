@@ -10,7 +10,7 @@ const LINE_CHARS_MAX: usize = 100;
 
 /// What a module may import from the others: the table of `docs/architecture.md`. A longer path
 /// allows only what is below it. The programs and `runtime` put all together.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("addr", &[]),
     ("time", &[]),
     ("sync", &[]),
@@ -42,7 +42,8 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("admin", &["addr", "time", "config", "dataplane::update"]),
     ("ctl", &["addr", "time", "config", "admin", "dataplane::update"]),
     ("telemetry", &["config"]),
-    ("mag", &["addr", "time", "wire", "mobility", "config", "control::netlink"]),
+    ("dhcp", &["addr", "mobility::mag::action"]),
+    ("mag", &["addr", "time", "wire", "mobility", "config", "control::netlink", "dhcp"]),
 ];
 
 /// What the pure core must not know (RFC rules in, decisions out).

@@ -19,8 +19,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
 use value::{
-    ETHERNET, MAC_LEN, access_tech, endpoint, gre, handoff_hint, ipv4_endpoint, ipv4_home,
-    link_local, mn_id, network_text, ordering, service, sub_options, unicast_mac,
+    ETHERNET, MAC_LEN, access_tech, dhcpv6_mode, endpoint, gre, handoff_hint, ipv4_endpoint,
+    ipv4_home, link_local, mn_id, network_text, ordering, service, sub_options, unicast_mac,
 };
 
 /// What stands in a template for the link-layer address of an unknown node.
@@ -80,6 +80,25 @@ pub struct Dhcp {
     pub lease_s: u32,
     /// Resolvers.
     pub dns: Vec<Ipv4Addr>,
+    /// The same of IPv6.
+    pub dns_ipv6: Vec<Ipv6Addr>,
+    /// Servers, where the anchor wants a relay (RFC 5844 3.3.4).
+    pub servers: Vec<Ipv4Addr>,
+    /// Servers of DHCPv6, for a relay.
+    pub servers_ipv6: Vec<Ipv6Addr>,
+    /// `dhcp.ipv6`
+    pub ipv6: Dhcpv6Mode,
+}
+
+/// What the gateway is for the DHCPv6 of its nodes (RFC 5213 6.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dhcpv6Mode {
+    /// Nothing: addresses are made of what router advertisements say.
+    Off,
+    /// It gives an address of each of the node's prefixes.
+    Server,
+    /// It passes on to servers.
+    Relay,
 }
 
 /// What tells a mobile node, and what is known of it.
@@ -200,7 +219,7 @@ fn config(root: &Section<'_, '_>, dir: &Path) -> Option<Config> {
     let control = root.table_or_empty("control");
     let socket = control.or("socket", "/run/anchor-mag.sock".into(), &absolute);
     let auth = root.table("authentication").map(|s| auth_key(&s, dir));
-    let dhcp = dhcp(&root.table_or_empty("dhcp"));
+    let dhcp = dhcp(&root.table_or_empty("dhcp"), core.ipv4_proxy_coa);
     let state = root.table_or_empty("state");
     let state_file = state.or("file", "/var/lib/anchor-mag/state.json".into(), &absolute);
     let log = log(&root.table_or_empty("log"));
@@ -272,15 +291,26 @@ fn auth_key(s: &Section<'_, '_>, dir: &Path) -> Option<AuthKey> {
     Some(AuthKey { spi: spi?, secret: key.bytes().into(), replay_window })
 }
 
-/// `[dhcp]` (RFC 5844 3.4.1).
-fn dhcp(s: &Section<'_, '_>) -> Dhcp {
+/// `[dhcp]` (RFC 5844 3.4, RFC 5213 6.11).
+fn dhcp(s: &Section<'_, '_>, ipv4_proxy_coa: Option<ProxyCoa>) -> Dhcp {
     let secs = Duration::from_secs;
     let lease = s.or("lease", secs(3600), &|v| span(v, secs(60)..=secs(604_800)));
-    let dns = s.list("dns", &ipv4_endpoint);
-    Dhcp {
-        lease_s: u32::try_from(lease.as_secs()).unwrap_or(u32::MAX),
-        dns: dns.iter().filter_map(Ipv6Addr::to_ipv4_mapped).collect(),
+    let (dns, dns_ipv6) = by_family(&s.list("dns", &endpoint));
+    let (servers, servers_ipv6) = by_family(&s.list("servers", &endpoint));
+    let ipv6 = s.or("ipv6", Dhcpv6Mode::Off, &dhcpv6_mode);
+    if !servers.is_empty() && ipv4_proxy_coa.is_none() {
+        s.fault("servers", "node.ipv4_proxy_coa is needed: the servers answer to it");
     }
+    if ipv6 == Dhcpv6Mode::Relay && servers_ipv6.is_empty() {
+        s.fault("ipv6", "a relay needs an IPv6 address among dhcp.servers");
+    }
+    let lease_s = u32::try_from(lease.as_secs()).unwrap_or(u32::MAX);
+    Dhcp { lease_s, dns, dns_ipv6, servers, servers_ipv6, ipv6 }
+}
+
+fn by_family(addresses: &[Ipv6Addr]) -> (Vec<Ipv4Addr>, Vec<Ipv6Addr>) {
+    let ipv6 = addresses.iter().copied().filter(|a| a.to_ipv4_mapped().is_none());
+    (addresses.iter().filter_map(Ipv6Addr::to_ipv4_mapped).collect(), ipv6.collect())
 }
 
 /// `[access_network]` (RFC 6757).
@@ -524,5 +554,8 @@ mod tests {
         one(with(lma, "ipv4 = \"127.0.0.1/8\""), "10.1.2.3/16");
         one(with(lma, "gre = \"on\""), "off, encapsulation or keys");
         one(with(lma, "[heartbeat]\ninterval = \"2h\""), "above 1h");
+        one(with(lma, "[dhcp]\nipv6 = \"on\""), "\"off\", \"server\" or \"relay\"");
+        one(with(lma, "[dhcp]\nipv6 = \"relay\""), "needs an IPv6 address among dhcp.servers");
+        one(with(lma, "[dhcp]\nservers = [\"192.0.2.53\"]"), "node.ipv4_proxy_coa is needed");
     }
 }

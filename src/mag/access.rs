@@ -66,8 +66,12 @@ pub(super) fn eui64_link_local(mac: MacAddr) -> Ipv6Addr {
     Ipv6Addr::from_bits(0xfe80 << 112 | u128::from(id))
 }
 
-/// A Router Advertisement as a whole packet; `mac` is ours.
-pub(super) fn advertisement(advert: &Advert, mac: MacAddr) -> wire::Result<(Vec<u8>, Ipv6Addr)> {
+/// A Router Advertisement as a whole packet; `mac` is ours, `managed` says that there is DHCPv6.
+pub(super) fn advertisement(
+    advert: &Advert,
+    mac: MacAddr,
+    managed: bool,
+) -> wire::Result<(Vec<u8>, Ipv6Addr)> {
     let prefixes: Vec<_> = (advert.prefixes.iter())
         .map(|p| PrefixInformation {
             prefix: p.prefix,
@@ -79,6 +83,7 @@ pub(super) fn advertisement(advert: &Advert, mac: MacAddr) -> wire::Result<(Vec<
         hop_limit: NODE_HOP_LIMIT,
         router_lifetime_s: advert.router_lifetime_s,
         source_link_layer: mac,
+        managed,
         mtu: advert.mtu,
         prefixes: &prefixes,
     };

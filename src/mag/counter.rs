@@ -37,10 +37,24 @@ counters! {
     PeerSendFailed = "peer_send_failed",
     /// Messages on DHCP's port that are no client's, or not of the node's own interface.
     DhcpIgnored = "dhcp_ignored",
-    /// DHCP replies to nodes.
+    /// DHCP messages to nodes.
     DhcpReplies = "dhcp_replies",
-    /// DHCP replies that the kernel did not take.
+    /// DHCP messages that the kernel did not take.
     DhcpSendFailed = "dhcp_send_failed",
+    /// Messages of nodes that went to DHCP servers.
+    DhcpRelayed = "dhcp_relayed",
+    /// DHCP messages about another address than the node's home address (RFC 5844 3.4.2).
+    DhcpOtherAddress = "dhcp_other_address",
+    /// The anchor wants a DHCP relay, and no server is configured.
+    DhcpNoServer = "dhcp_no_server",
+    /// Messages on DHCPv6's port that are not answered, or not of a bound node.
+    Dhcpv6Ignored = "dhcpv6_ignored",
+    /// DHCPv6 messages to nodes.
+    Dhcpv6Replies = "dhcpv6_replies",
+    /// Messages of nodes that went to DHCPv6 servers.
+    Dhcpv6Relayed = "dhcpv6_relayed",
+    /// DHCPv6 messages that the kernel did not take.
+    Dhcpv6SendFailed = "dhcpv6_send_failed",
     /// The restart counter and its anchors were not written (RFC 5847 3.2).
     StateWriteFailed = "state_write_failed",
     /// Advertisements and probes that the kernel did not take.

@@ -1,6 +1,8 @@
 //! The gateway's task: what happened goes into the core, what the core decides is done.
 
 mod act;
+mod dhcp;
+mod dhcpv6;
 mod ipv4;
 mod request;
 
@@ -11,7 +13,6 @@ use crate::mag::auth::Authenticator;
 use crate::mag::clock::Clock;
 use crate::mag::control::{Call, Server};
 use crate::mag::counter::{Counter, Counters};
-use crate::mag::dhcp;
 use crate::mag::input::{self, Input};
 use crate::mag::kernel::{self, Interface, Kernel};
 use crate::mag::signaling::Signaling;
@@ -64,8 +65,8 @@ struct AccessLink {
     link_local: Option<Ipv6Addr>,
     /// The node's IPv4 home address, while a binding has one.
     lease: Option<Ipv4Lease>,
-    /// Where DHCP replies leave; `None` if no node is served with IPv4.
-    dhcp: Option<Arc<RawSocket>>,
+    /// Where DHCP replies leave.
+    dhcp: dhcp::Ports,
     /// They receive neighbour discovery and DHCP.
     tasks: Vec<JoinHandle<()>>,
 }
@@ -86,6 +87,8 @@ struct Gateway {
     links: BTreeMap<LinkId, AccessLink>,
     signaling: Signaling,
     sender: Arc<RawSocket>,
+    /// From where DHCP servers are asked.
+    relays: dhcp::Ports,
     tunnel: Arc<Tunnel>,
     tunnel_link: LinkId,
     tunnel_mtus: BTreeMap<Path, u16>,
@@ -189,6 +192,8 @@ impl Gateway {
         });
         receive_from_anchors(&config.core, &tunnel).map_err(doing("the tunnels' sockets"))?;
         signaling.receive(&inputs, &counters);
+        let relays = dhcp::Ports::to_servers(&config, &inputs, &counters);
+        let relays = relays.map_err(doing("DHCP relay's sockets"))?;
         input::watch_links(inputs.clone()).map_err(doing("netlink"))?;
         let mut gateway = Self {
             core: Mag::new(config.core.clone()),
@@ -198,6 +203,7 @@ impl Gateway {
             links: BTreeMap::new(),
             signaling,
             sender,
+            relays,
             tunnel,
             tunnel_link,
             tunnel_mtus: BTreeMap::new(),
@@ -222,6 +228,11 @@ impl Gateway {
             Input::Pba(msg) => self.handle(Event::Pba(msg)),
             Input::Peer(msg) => self.handle(Event::Peer(msg)),
             Input::Dhcp { link, request } => self.dhcp(link, &request),
+            Input::DhcpServer(answer) => self.dhcp_answered(&answer),
+            Input::Dhcpv6 { link, node, to_multicast, message } => {
+                self.dhcpv6(link, node, to_multicast, &message);
+            }
+            Input::Dhcpv6Server(message) => self.dhcpv6_answered(&message),
             Input::Solicited { link, mac, link_local } => {
                 let Some(there) = self.links.get(&link) else { return };
                 let name = there.interface.name.clone();
@@ -311,11 +322,7 @@ impl Gateway {
         let socket = RawSocket::icmpv6(id.0)?;
         let discovery = input::neighbor_discovery(socket, id, inputs.clone(), Arc::clone(counters));
         let mut tasks = vec![tokio::spawn(discovery)];
-        let dhcp = self.config.serves_ipv4().then(|| dhcp_socket(&interface)).transpose()?;
-        if let Some(socket) = &dhcp {
-            let served = input::dhcp(Arc::clone(socket), id, inputs.clone(), Arc::clone(counters));
-            tasks.push(tokio::spawn(served));
-        }
+        let dhcp = dhcp::Ports::of_link(&self.config, &interface, inputs, counters, &mut tasks)?;
         tracing::info!(interface = interface.name, %mac, "access link");
         let link = AccessLink { interface, mac, link_local: None, lease: None, dhcp, tasks };
         self.links.insert(id, link);
@@ -361,10 +368,4 @@ fn receive_from_anchors(config: &MagConfig, tunnel: &Arc<Tunnel>) -> io::Result<
         }
     }
     Ok(())
-}
-
-/// What a link needs whose node may have an IPv4 address.
-fn dhcp_socket(interface: &Interface) -> io::Result<Arc<RawSocket>> {
-    kernel::proxy_arp(&interface.name)?;
-    RawSocket::udp_of_link(interface.id.0, dhcp::SERVER_PORT).map(Arc::new)
 }

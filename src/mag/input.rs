@@ -1,9 +1,12 @@
 //! What happens outside, made into inputs of the gateway's task. Malformed bytes end here, counted.
 
+pub(super) mod dhcp;
+
 use crate::addr::MacAddr;
 use crate::control::netlink::RouteSocket;
+use crate::dhcp::v4;
+use crate::dhcp::v4::relay::Backward;
 use crate::mag::counter::{Counter, Counters};
-use crate::mag::dhcp;
 use crate::mag::kernel::{Interface, interface};
 use crate::mag::retry;
 use crate::mag::socket::{RawSocket, Received};
@@ -31,7 +34,13 @@ pub(super) enum Input {
     /// A revocation, an acknowledgement of one, a heartbeat or a Binding Error, likewise.
     Peer(PeerMsg),
     /// A node asked for an IPv4 address, or gave one up.
-    Dhcp { link: LinkId, request: dhcp::Request },
+    Dhcp { link: LinkId, request: v4::Request },
+    /// A DHCP server answered a node, through us.
+    DhcpServer(Backward),
+    /// A node's message to DHCPv6 servers: its source, and whether it was sent to all of them.
+    Dhcpv6 { link: LinkId, node: Ipv6Addr, to_multicast: bool, message: Vec<u8> },
+    /// A DHCPv6 server's message to a relay.
+    Dhcpv6Server(Vec<u8>),
     /// A node asked for a router.
     Solicited { link: LinkId, mac: Option<MacAddr>, link_local: Option<Ipv6Addr> },
     /// A node advertised this address.
@@ -40,29 +49,6 @@ pub(super) enum Input {
     Link(Interface),
     /// An interface is gone.
     LinkGone(LinkId),
-}
-
-/// Receives what nodes of one link ask of a DHCP server, until the gateway or the link is gone.
-pub(super) async fn dhcp(
-    socket: Arc<RawSocket>,
-    link: LinkId,
-    gateway: mpsc::Sender<Input>,
-    counters: Arc<Counters>,
-) {
-    let mut buf = [0; dhcp::MESSAGE_MAX];
-    loop {
-        let received = socket.recv(&mut buf).await;
-        let received = retry::ok_or_pause("DHCP", &counters, received).await;
-        let Some(from) = received else { continue };
-        match dhcp::Request::parse(from.bytes(&buf)) {
-            Some(request) => {
-                if gateway.send(Input::Dhcp { link, request }).await.is_err() {
-                    return;
-                }
-            }
-            None => counters.add(Counter::DhcpIgnored),
-        }
-    }
 }
 
 /// Receives neighbour discovery of one link, until the gateway or the link is gone.

@@ -18,7 +18,6 @@ mod auth;
 mod clock;
 mod control;
 mod counter;
-mod dhcp;
 mod gateway;
 mod input;
 mod kernel;

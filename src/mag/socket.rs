@@ -86,6 +86,29 @@ impl RawSocket {
         Self::ipv4(socket, false)
     }
 
+    /// UDP at one of our addresses, beside sockets of single links at the same port.
+    pub(super) fn udp_beside_links(local: Ipv6Addr, port: u16) -> io::Result<Self> {
+        let ipv4 = local.to_ipv4_mapped().is_some();
+        let domain = if ipv4 { Domain::IPV4 } else { Domain::IPV6 };
+        let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+        prepare(&socket)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address(local, port, 0))?;
+        if ipv4 { Self::ipv4(socket, false) } else { Self::new(socket) }
+    }
+
+    /// UDP over IPv6 at any address, of one access link, and a member of this group there.
+    pub(super) fn udp_of_link_v6(link: u32, port: u16, group: Ipv6Addr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
+        prepare(&socket)?;
+        socket.set_only_v6(true)?;
+        socket.set_reuse_address(true)?;
+        socket.bind_device_by_index_v6(NonZeroU32::new(link))?;
+        socket.bind(&address(Ipv6Addr::UNSPECIFIED, port, 0))?;
+        socket.join_multicast_v6(&group, link)?;
+        Self::new(socket)
+    }
+
     /// Packets of an IP protocol to `local`, from behind the outer header on.
     pub(super) fn tunnel(local: Ipv6Addr, protocol: u8) -> io::Result<Self> {
         if local.to_ipv4_mapped().is_some() {
@@ -152,7 +175,7 @@ impl RawSocket {
         self.fd.get_ref().send_to(packet, &address(dst, 0, link)).map(drop)
     }
 
-    /// Sends a datagram.
+    /// Sends a datagram; to a link-local address on the link that the socket is of.
     pub(super) fn send_to_port(&self, data: &[u8], dst: Ipv6Addr, port: u16) -> io::Result<()> {
         self.fd.get_ref().send_to(data, &address(dst, port, 0)).map(drop)
     }

@@ -41,7 +41,7 @@ mod property;
 #[cfg(test)]
 mod tests;
 
-use crate::addr::{AnchorAddr, GreKey, MnId, ProxyCoa};
+use crate::addr::{AnchorAddr, GreKey, HomePrefix, MnId, ProxyCoa};
 use crate::mobility::message::AckMsg;
 use crate::time::{Duration, Instant, Lifetime, Now};
 use crate::wire::mh::SeqNo;
@@ -251,6 +251,13 @@ impl Mag {
     #[must_use]
     pub fn mn_ll_id(&self, link: LinkId) -> Option<&LinkLayerId> {
         self.sessions.get(&link)?.attachment.mn_ll_id.as_ref()
+    }
+
+    /// The prefixes of the node on a link that is bound; none if none is.
+    #[must_use]
+    pub fn prefixes(&self, link: LinkId) -> &[HomePrefix] {
+        let binding = self.sessions.get(&link).and_then(Session::binding);
+        binding.map_or(&[], |b| &b.prefixes)
     }
 
     fn attach(&mut self, at: Attachment, now: Now, actions: &mut Vec<Action>) {

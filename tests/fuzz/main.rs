@@ -10,6 +10,8 @@
 mod admin;
 #[path = "body/core.rs"]
 mod core_events;
+#[path = "body/dhcp.rs"]
+mod dhcp;
 #[path = "body/ipv4.rs"]
 mod ipv4;
 #[path = "body/mag.rs"]
@@ -50,6 +52,11 @@ fn mobility_headers_that_once_failed_are_handled() {
 #[test]
 fn ipv4_packets_that_once_failed_are_handled() {
     replay("ipv4", ipv4::run);
+}
+
+#[test]
+fn dhcp_messages_that_once_failed_are_handled() {
+    replay("dhcp", dhcp::run);
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn tshark_finds_no_fault_in_our_icmpv6() {
         hop_limit: 64,
         router_lifetime_s: 1800,
         source_link_layer: MAG_MAC,
+        managed: true,
         mtu: 1400,
         prefixes: &prefixes,
     };

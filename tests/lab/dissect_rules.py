@@ -19,7 +19,7 @@ ANSWERED = {"Created", "Refreshed", "HandedOff", "Deregistered", "Revived", "Dup
 
 # Protocols whose dissection counts: others are tshark's guesses at what nodes send to each other.
 LAYERS = set("""eth sll ethertype vlan arp ip ipv6 icmp icmpv6 udp tcp gre mipv6 data frame _ws.malformed
-    ipv6.dstopts ipv6.fraghdr ipv6.hopopts ipv6.routing""".split())
+    dhcp dhcpv6 ipv6.dstopts ipv6.fraghdr ipv6.hopopts ipv6.routing""".split())
 
 WARNING, ERROR = 0x600000, 0x800000  # tshark's severities
 MOBILITY, UDP, FRAGMENT, IPV6_HEADER_LEN = 135, 17, 44, 40

@@ -11,6 +11,7 @@ name = "anchor"
 lma_address = "$LMA"
 $(with_ipv4 "lma_address_ipv4 = \"$LMA_IPV4\"" 'accept_forced_udp = true')
 fixed_link_local = ${FIXED_LINK_LOCAL:-false}
+dhcp = "${DHCP_MODE:-server}"
 
 [eal]
 file_prefix = "$LAB"
@@ -224,6 +225,9 @@ ${MAG_HEARTBEAT:+[heartbeat]
 interval = '$MAG_HEARTBEAT'
 missing_allowed = 2}
 
+${MAG_DHCP:+[dhcp]
+$MAG_DHCP}
+
 [log]
 filter = "${MAG_LOG:-info}"
 END
@@ -270,6 +274,18 @@ lease() { # lease [mn] [eth0]
     command -v busybox >/dev/null || skip "no busybox: its DHCP client is the node's"
     in_ns "${1:-mn}" busybox udhcpc -i "${2:-eth0}" -n -q -t 20 -T 1 -s "$PWD/tests/lab/udhcpc" ||
         fail "${1:-mn} got no lease on ${2:-eth0}"
+}
+
+# The node asks for an IPv6 address by DHCPv6, or gives it back with -r. What it has is in $RUN/lease.
+dhcpv6() { # dhcpv6 [-r]
+    command -v dhclient >/dev/null || skip "no dhclient: it is the node's DHCPv6 client"
+    in_ns mn timeout 15 dhclient -6 -1 -lf "$RUN/lease" -pf "$RUN/dhclient.pid" -cf /dev/null \
+        -sf "$PWD/tests/lab/dhclient" "$@" eth0 &>>"$RUN/dhclient.log" || fail "no lease by DHCPv6"
+    [[ ! -e $RUN/dhclient.pid ]] || kill "$(<"$RUN/dhclient.pid")" 2>/dev/null || true
+}
+
+dhcpv6_address() {
+    in_ns mn ip -j -6 address show dev eth0 | jq -r '[.[0].addr_info[] | select(.prefixlen == 128) | .local] | first // empty'
 }
 
 node_ipv4() { # node_ipv4 [mn] [eth0]

@@ -2,6 +2,7 @@
 
 use super::super::reader::{integer, string};
 use super::super::value::unicast;
+use super::Dhcpv6Mode;
 use crate::addr::{MacAddr, MnId};
 use crate::mobility::mag::event::{Gre, HandoffHint};
 use crate::wire::mh::option::AccessTech;
@@ -53,6 +54,15 @@ pub(super) fn unicast_mac(v: &DeValue<'_>) -> Result<MacAddr, String> {
         return Err(format!("{mac} is not the address of an interface"));
     }
     Ok(mac)
+}
+
+pub(super) fn dhcpv6_mode(v: &DeValue<'_>) -> Result<Dhcpv6Mode, String> {
+    match string(v)?.as_str() {
+        "off" => Ok(Dhcpv6Mode::Off),
+        "server" => Ok(Dhcpv6Mode::Server),
+        "relay" => Ok(Dhcpv6Mode::Relay),
+        other => Err(format!("{other:?} is not \"off\", \"server\" or \"relay\"")),
+    }
 }
 
 /// An address of an interface that packets are routed to; IPv4 becomes IPv4-mapped.

@@ -2,6 +2,7 @@
 
 use super::Gateway;
 use crate::addr::AnchorAddr;
+use crate::config::mag::Dhcpv6Mode;
 use crate::mag::access;
 use crate::mag::counter::Counter;
 use crate::mobility::mag::action::{Action, Advert, Audit, AuditKind, Route};
@@ -100,7 +101,8 @@ impl Gateway {
 
     fn advertise(&self, advert: &Advert) {
         let Some(link) = self.links.get(&advert.link) else { return };
-        let sent = access::advertisement(advert, link.mac)
+        let managed = self.config.dhcp.ipv6 != Dhcpv6Mode::Off;
+        let sent = access::advertisement(advert, link.mac, managed)
             .map_err(io::Error::other)
             .and_then(|(packet, dst)| self.sender.send(&packet, dst, advert.link.0));
         self.note_nd(sent);

@@ -111,6 +111,8 @@ pub struct RouterAdvertisement<'a> {
     pub router_lifetime_s: u16,
     /// The router's link-layer address.
     pub source_link_layer: MacAddr,
+    /// Addresses and more are to be had by DHCPv6 (flags M and O).
+    pub managed: bool,
     /// The link's MTU, in bytes.
     pub mtu: u16,
     /// The prefixes of the link.
@@ -141,9 +143,10 @@ impl RouterAdvertisement<'_> {
         let short = Error::new(ErrorKind::Truncated, buf.len());
         let message = buf.get_mut(..self.buffer_len()).ok_or(short)?;
         let mut w = Writer::new(message);
-        // Neither managed addresses nor other configuration by DHCPv6; the node's own defaults for
-        // the reachable time and the retransmission timer.
-        w.put(&[ROUTER_ADVERTISEMENT, 0, 0, 0, self.hop_limit, 0])?;
+        const MANAGED_AND_OTHER: u8 = 0xc0;
+        // The node's own defaults for the reachable time and the retransmission timer.
+        let flags = if self.managed { MANAGED_AND_OTHER } else { 0 };
+        w.put(&[ROUTER_ADVERTISEMENT, 0, 0, 0, self.hop_limit, flags])?;
         w.put(&self.router_lifetime_s.to_be_bytes())?;
         w.put(&[0; 8])?;
         put_link_layer(&mut w, self.source_link_layer)?;
@@ -291,10 +294,11 @@ mod tests {
     fn what_we_send_is_what_scapy_makes_and_short_buffers_are_errors() {
         let source_link_layer = MacAddr([2, 0, 0, 0, 0, 1]);
         let ns = NeighborSolicitation { target: NODE, source_link_layer };
-        let ra = RouterAdvertisement {
+        let mut ra = RouterAdvertisement {
             hop_limit: 64,
             router_lifetime_s: 1800,
             source_link_layer,
+            managed: false,
             mtu: 1400,
             prefixes: &[PrefixInformation {
                 prefix: "2001:db8:1::/64".parse().expect("a prefix"),
@@ -309,6 +313,9 @@ mod tests {
         let len = ra.emit(MAG, NODE, &mut buf).expect("fits");
         assert_eq!(buf[..len], bytes(RA));
         assert!((0..len).all(|short| ra.emit(MAG, NODE, &mut buf[..short]).is_err()));
+        ra.managed = true;
+        ra.emit(MAG, NODE, &mut buf).expect("fits");
+        assert_eq!(buf[5], 0xc0, "M and O (RFC 4861 4.2)");
     }
 
     proptest! {
