@@ -171,8 +171,13 @@ impl Customers {
         (0..).zip(&self.all).map(usage)
     }
 
-    /// Notes that a session begins in a customer's address space.
+    /// Notes that a session begins in a customer's address space; one that was restored may be of a
+    /// customer who is not there any more, or again later.
     pub(crate) fn enter(&mut self, customer: CustomerId) {
+        let place = usize::from(customer.0);
+        if place >= self.all.len() {
+            self.all.resize_with(place + 1, Customer::default);
+        }
         if let Some(c) = self.get_mut(customer) {
             c.bindings += 1;
         }
