@@ -3,7 +3,7 @@
 # registrations take no more than twice as long as between the floods, none of them is lost, nor is a packet of a
 # stream over it; `anchorctl mag show` counts what the first one said too much.
 #
-# What is measured: the median under a flood, against the longer of the calm ones before and after. Flooder,
+# What is measured: the median under a flood, against the longer one of those before and after it. Flooder,
 # gateways, correspondent and anchord share two CPUs, which no operator lets them: so the flooder yields to everybody
 # else, the queues hold what arrives while anchord waits for its CPU, the rate that a gateway may use suits this
 # machine, and a measurement that something else has disturbed is made again, twice.
@@ -48,7 +48,9 @@ measure() { # measure kind
     register after
     under=$(median "$1") after=$(median after)
     echo "$1: median $under us, before $calm us, after $after us; $(grep -v "^anchor-mag" "$RUN/flood.log" | tail -1)"
+    local least=$((calm < after ? calm : after))
     calm=$((calm > after ? calm : after))
+    calm=$((calm < 2 * least ? calm : 2 * least)) # one that was disturbed counts as little as that
 }
 
 withstands() { # withstands kind

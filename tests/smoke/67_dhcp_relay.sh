@@ -16,7 +16,7 @@ dnsmasq_start() { # dnsmasq_start ipv4-address
         --dhcp-range=tag:node,"$1,$1,255.255.255.0,2m" --dhcp-range="${hnp%::*}::1000,${hnp%::*}::1000,64,2m"
     eventually "dnsmasq serves" grep -q 'DHCPv6, IP range' "$RUN/dnsmasq.log"
 }
-relayed() { mag 1 show --json | jq ".counters.dhcp${1:-}_relayed"; }
+relayed() { mag 1 show --json | jq .counters.dhcp_relayed; }
 relayed_again() { (($(relayed) > before)); }
 no_ipv4() { [[ $(binding .ipv4) == null ]]; }
 

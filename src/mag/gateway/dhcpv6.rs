@@ -61,7 +61,8 @@ impl Gateway {
         let sent = Backward::parse(message).and_then(|back| {
             let named = |name: &str| name.as_bytes() == back.interface;
             let link = self.links.values().find(|l| named(&l.interface.name))?.interface.id;
-            Some(self.reply_v6(link, back.client, back.message))
+            self.reply_v6(link, back.client, back.message);
+            Some(())
         });
         if sent.is_none() {
             self.counters.add(Counter::Dhcpv6Ignored);

@@ -22,6 +22,9 @@ const SOURCE_LINK_LAYER: u8 = 1;
 const PREFIX_INFORMATION: u8 = 3;
 const MTU: u8 = 5;
 
+/// Flags M and O of a Router Advertisement.
+const MANAGED_AND_OTHER: u8 = 0xc0;
+
 /// Options count their length in these, in bytes.
 const UNIT: usize = 8;
 
@@ -143,7 +146,6 @@ impl RouterAdvertisement<'_> {
         let short = Error::new(ErrorKind::Truncated, buf.len());
         let message = buf.get_mut(..self.buffer_len()).ok_or(short)?;
         let mut w = Writer::new(message);
-        const MANAGED_AND_OTHER: u8 = 0xc0;
         // The node's own defaults for the reachable time and the retransmission timer.
         let flags = if self.managed { MANAGED_AND_OTHER } else { 0 };
         w.put(&[ROUTER_ADVERTISEMENT, 0, 0, 0, self.hop_limit, flags])?;

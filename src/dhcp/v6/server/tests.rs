@@ -131,7 +131,7 @@ fn renewal_keeps_the_nodes_addresses_and_ends_others() {
 #[test]
 fn confirmation_says_whether_the_addresses_are_of_the_link() {
     let confirm = |address| message(CONFIRM, false, &[(IA_NA, &ia(IA_LEN, &[address]))]);
-    let here = Ipv6Addr::from_bits(prefixes()[1].bits() | 77);
+    let here = Ipv6Addr::from_bits(prefixes()[1].bits() | 0x77);
     assert_eq!(ask(&confirm(here)).and_then(|r| status(&r)), Some(SUCCESS));
     let elsewhere = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 9, 0, 0, 0, 1);
     assert_eq!(ask(&confirm(elsewhere)).and_then(|r| status(&r)), Some(NOT_ON_LINK));
