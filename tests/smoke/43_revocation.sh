@@ -37,3 +37,14 @@ captured moved
 equal "the prefix at mag2" "$(binding '.hnp[0]')" "$prefix"
 equal "mag1's sessions after the handoff" "$(sessions)" 0
 equal "triggers" "$(frames moved 'mip6.mhtype == 16 && mip6.bri_br.type == 1' mip6.bri_r.trigger)" 4
+
+# All nodes of a realm, wherever they are.
+capture realm anchor access-dpdk
+ctl realm del example.org --mag $MAG1
+ctl realm del example.net
+sessions_are 1 || fail "a session of another realm or gateway ended"
+ctl realm del EXAMPLE.org
+eventually "no session of the realm is left" no_binding
+captured realm
+equal "triggers of a realm" "$(frames realm 'mip6.mhtype == 16 && mip6.bri_br.type == 1' mip6.bri_r.trigger)" 129
+equal "answers: success" "$(count_frames realm 'mip6.mhtype == 16 && mip6.bri_status == 0')" 1
