@@ -107,7 +107,8 @@ fn keys(config: &Config) -> BTreeMap<String, (String, &AuthKey)> {
     let customers = config.customers.iter().map(|c| ("customer", &c.name, &c.auth));
     let mags = config.mags.iter().map(|m| ("mag", &m.name, &m.auth));
     let one = |owner: &str, name: &str, a: &Auth| {
-        (format!("{owner}[{name}].auth[{}].key_file", a.spi), format!("{:?}", a.key_file))
+        let file = Value::from(a.key_file.display().to_string()).to_string();
+        (format!("{owner}[{name}].auth[{}].key_file", a.spi), file)
     };
     customers
         .chain(mags)

@@ -7,42 +7,50 @@ use std::path::Path;
 pub(super) fn needs_restart(key: &str, both: bool) -> bool {
     let section = key.split(['.', '[', ' ']).next().unwrap_or_default();
     match section {
-        "eal" | "port" | "worker" | "control" | "admin" | "state" | "tunnel" => true,
+        "service" | "pool" | "mag" | "timer" => false,
         "customer" => key.ends_with("].dscp"),
-        "node" => !["node.accept_forced_udp", "node.fixed_link_local"].contains(&key),
+        "node" => !LIVE_OF_NODE.contains(&key),
         "log" => key == "log.format",
         // A policy store is there from the start, or not.
         "policy" => {
             ["policy.max_bindings", "policy.socket"].contains(&key)
                 || key == "policy.timeout" && !both
         }
-        _ => false,
+        _ => true,
     }
 }
+
+const LIVE_OF_NODE: [&str; 3] = ["node.accept_forced_udp", "node.dhcp", "node.fixed_link_local"];
 
 /// What is in force when a file that says `wanted` is read again: what [`needs_restart`] stays as it
 /// runs. Faults are those of the two together.
 pub fn put_in_force(running: &Config, wanted: Config, path: &Path) -> Result<Config, Faults> {
+    // Field by field: whoever adds one decides.
     let config = Config {
         node: Node {
             accept_forced_udp: wanted.node.accept_forced_udp,
+            dhcp: wanted.node.dhcp,
             fixed_link_local: wanted.node.fixed_link_local,
             ..running.node.clone()
         },
         eal: running.eal.clone(),
         ports: running.ports.clone(),
         cores: running.cores.clone(),
+        customers: customers(&running.customers, wanted.customers),
+        services: wanted.services,
+        pools: wanted.pools,
+        mags: wanted.mags,
         policy: Policy {
+            default: wanted.policy.default.clone(),
+            nodes_file: wanted.policy.nodes_file.clone(),
             max_bindings: running.policy.max_bindings,
             store: store(&running.policy, &wanted.policy),
-            ..wanted.policy
         },
-        admin: running.admin.clone(),
-        log: Log { json: running.log.json, ..wanted.log },
-        state: running.state.clone(),
+        timers: wanted.timers,
         tunnel: running.tunnel,
-        customers: customers(&running.customers, wanted.customers),
-        ..wanted
+        admin: running.admin.clone(),
+        log: Log { filter: wanted.log.filter, json: running.log.json },
+        state: running.state.clone(),
     };
     let mut faults = check(&config, path).err().map_or_else(Vec::new, |f| f.list);
     faults.extend(port_customers(running, &config));

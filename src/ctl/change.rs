@@ -13,12 +13,10 @@ use crate::config::{Difference, NodeChanges};
 
 /// All of them; empty if there is none.
 pub(super) fn lines(ConfigChanges { changes, nodes }: &ConfigChanges) -> String {
-    let mut text: String = changes.iter().map(line).collect();
-    if *nodes != NodeChanges::default() {
-        let NodeChanges { added, removed, changed } = nodes;
-        text += &format!("nodes: {added} added, {removed} removed, {changed} changed\n");
-    }
-    text
+    let NodeChanges { added, removed, changed } = *nodes;
+    let nodes = format!("nodes: {added} added, {removed} removed, {changed} changed\n");
+    let nodes = Some(nodes).filter(|_| added + removed + changed > 0);
+    changes.iter().map(line).chain(nodes).collect()
 }
 
 fn line(Difference { key, running, file, restart }: &Difference) -> String {

@@ -178,16 +178,13 @@ impl Session<'_> {
             return Ok(writeln!(self.out, "{}", json!(changes))?);
         }
         let lines = change::lines(&changes);
-        let none = lines.is_empty();
         write!(self.out, "{lines}")?;
-        match job {
-            Job::Diff if none => {
-                writeln!(self.out, "no difference: the file says what is in force")?
-            }
-            Job::Diff => {}
-            Job::Reload => writeln!(self.out, "reloaded")?,
-        }
-        Ok(())
+        let end = match job {
+            Job::Diff if lines.is_empty() => "no difference: the file says what is in force\n",
+            Job::Diff => "",
+            Job::Reload => "reloaded\n",
+        };
+        Ok(write!(self.out, "{end}")?)
     }
 
     /// Our own version is told also when nobody answers.

@@ -291,13 +291,11 @@ impl PrefixPool {
         loop {
             while self.next < self.capacity {
                 let n = self.next;
-                match self.obstacle(n, held) {
-                    Some(last) => self.next = last.saturating_add(1),
-                    None => {
-                        self.next += 1;
-                        return self.prefix(n);
-                    }
-                }
+                let Some(last) = self.obstacle(n, held) else {
+                    self.next += 1;
+                    return self.prefix(n);
+                };
+                self.next = last.saturating_add(1);
             }
             while let Some(n) = self.released.pop_front() {
                 self.queued.remove(&n);
