@@ -95,8 +95,8 @@ impl MagTable {
     }
 
     /// Goes on with the gateways of `new`. What a gateway did, its sessions, whether it lives and
-    /// what operators said of it is kept. One that the configuration names no more is withdrawn, and
-    /// forgotten with its last session; one that an operator added stays.
+    /// what operators said of it is kept. One that the configuration names no more is withdrawn,
+    /// and forgotten with its last session; one that an operator added stays.
     ///
     /// Returns those that are to be asked by heartbeats from now on. `new` has the old ones
     /// afterwards.

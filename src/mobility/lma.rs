@@ -205,8 +205,8 @@ impl Lma {
     }
 
     /// Whether there is work that is done bit by bit, one with each [`Event::Sweep`]: sessions of a
-    /// gateway that lost them are to be deleted, those of a realm to be found, what is held of a new
-    /// pool is to be counted.
+    /// gateway that lost them are to be deleted, those of a realm to be found, what is held of a
+    /// new pool is to be counted.
     #[must_use]
     pub fn is_sweeping(&self) -> bool {
         !self.sweeps.is_empty() || !self.searches.is_empty() || self.pools.is_counting()

@@ -131,8 +131,8 @@ impl PrefixPools {
         self.held.get(&customer).is_none_or(|held| held.overlap(first, last).is_none())
     }
 
-    /// Takes a prefix, of a pool or not, if it is free: one that is a node's own, or that a restored
-    /// session has.
+    /// Takes a prefix, of a pool or not, if it is free: one that is a node's own, or that a
+    /// restored session has.
     pub(crate) fn hold(&mut self, prefix: CustomerPrefix) -> bool {
         let free = self.is_free(prefix);
         if free {
@@ -310,8 +310,8 @@ impl PrefixPool {
         }
     }
 
-    /// Why the prefix with this number is not free: the last number of the range that is reserved or
-    /// held.
+    /// Why the prefix with this number is not free: the last number of the range that is reserved
+    /// or held.
     fn obstacle(&self, n: u64, held: &RangeSet) -> Option<u64> {
         if let Some(last) = self.reserved.overlap(n.into(), n.into()) {
             return Some(u64::try_from(last).unwrap_or(u64::MAX));

@@ -1,11 +1,11 @@
-//! A set of numbers that lie together: the addresses that sessions hold, the prefixes of a pool that
-//! are never given out.
+//! A set of numbers that lie together: the addresses that sessions hold, the prefixes of a pool
+//! that are never given out.
 //!
 //! ```text
 //!   {3 4 5 9}  is  3..=5, 9..=9      ranges neither overlap nor touch
 //! ```
-//! It costs memory for ranges, not for numbers, and a whole range is skipped at once. Every operation
-//! is logarithmic in the number of ranges, `insert` amortized.
+//! It costs memory for ranges, not for numbers, and a whole range is skipped at once. Every
+//! operation is logarithmic in the number of ranges, `insert` amortized.
 
 use std::collections::BTreeMap;
 

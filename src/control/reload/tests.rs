@@ -1,10 +1,16 @@
 use super::*;
-use crate::addr::HomePrefix;
+use crate::addr::{AnchorAddr, HomePrefix, MnId};
 use crate::admin::api::{Reply, Request};
-use crate::control::tests::{Bench, MAG1, MAG2, Shape, lma_config};
+use crate::control::tests::{Bench, LMA, MAG1, MAG2, Shape, lma_config};
 use crate::dataplane::counters::Counter as WorkerCounter;
-use crate::mobility::config::{LmaConfig, MagConfig, PoolConfig};
-use crate::time::Duration;
+use crate::mobility::Lma;
+use crate::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
+use crate::mobility::event::Event;
+use crate::mobility::message::{OwnedOptions, Transport, UpdateMsg};
+use crate::time::{Duration, Instant, Lifetime, MobTimestamp};
+use crate::wire::mh::{
+    AccessTech, BindingUpdate, BuFlags, HandoffIndicator, MobilityOption, SeqNo,
+};
 
 const MAG3: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x13);
 
@@ -27,7 +33,7 @@ fn reload(bench: &mut Bench, new: NewConfig) -> Result<(), Refused> {
 }
 
 fn hnp_of(bench: &Bench, mn_id: &str) -> HomePrefix {
-    let mn_id = crate::addr::MnId::nai(mn_id).expect("short");
+    let mn_id = MnId::nai(mn_id).expect("short");
     bench.control.lma.cache().of_node(&mn_id).next().expect("a session").hnp[0]
 }
 
@@ -103,4 +109,89 @@ fn more_gateways_than_there_is_room_for_are_refused_and_nothing_changes() {
     assert_eq!(mags(&mut bench).len(), 2);
     bench.register(MAG2, "mn2");
     assert_eq!(bench.control.lma.pools().map(|p| p.used).collect::<Vec<_>>(), [2]);
+}
+
+/// The time that the control core does nothing else; printed, not judged: see docs/operation.md.
+#[test]
+#[ignore = "a measurement: cargo test --lib a_million_sessions -- --ignored --nocapture"]
+#[allow(clippy::disallowed_methods)] // time is what is measured
+fn step_with_a_million_sessions() {
+    const NODES: u32 = 1_250_000;
+    let described = |pool_len: u8, mags: u16| {
+        let profile = Profile::ipv6(0, Duration::from_secs(400_000));
+        let mut policy = Policy::new(None);
+        for n in 0..NODES {
+            policy.insert(node(n), profile.clone(), &[]);
+        }
+        let pool = HomePrefix::truncating(POOL, pool_len).expect("a prefix");
+        let mags = (0..mags).map(|n| Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 1, n));
+        LmaConfig {
+            pools: vec![PoolConfig::new(pool, 64)],
+            mags: mags.map(MagConfig::new).collect(),
+            ..LmaConfig::new(AnchorAddr(LMA), policy)
+        }
+    };
+    let mut lma = Lma::new(described(40, 1000));
+    let mut actions = Vec::new();
+    let mut handle = |lma: &mut Lma, event, secs: u64| {
+        let wall = MobTimestamp::from_unix(Duration::from_secs(1_800_000_000 + secs));
+        lma.handle(event, Now { mono: Instant(secs * 1_000_000_000), wall }, &mut actions);
+        actions.clear();
+    };
+    for n in 0..NODES {
+        handle(&mut lma, registration(n), 0);
+    }
+    let delete = |n| Event::AdminDelete { mn_id: node(n), prefix: None, customer: None };
+    // What is left is held in 250,000 ranges.
+    for n in (0..NODES).step_by(5) {
+        handle(&mut lma, delete(n), 1);
+    }
+    for (what, pool_len, mags) in [("as it was", 40, 1000), ("pool grown", 39, 5000)] {
+        let mut new = Description::new(described(pool_len, mags));
+        let begun = std::time::Instant::now();
+        lma.take_over(&mut new, Now::default());
+        let step = begun.elapsed();
+        let (mut counts, mut longest) = (0, Duration::ZERO);
+        while lma.is_sweeping() {
+            let begun = std::time::Instant::now();
+            handle(&mut lma, Event::Sweep, 2);
+            longest = longest.max(begun.elapsed());
+            counts += 1;
+        }
+        let begun = std::time::Instant::now();
+        drop(new);
+        eprintln!(
+            "{what}: {} sessions, {mags} gateways: the step {step:?}, counted in {counts} steps of \
+             {longest:?} at most, what was replaced is dropped elsewhere in {:?}",
+            lma.cache().len(),
+            begun.elapsed()
+        );
+    }
+    assert_eq!(lma.pools().map(|p| p.used).collect::<Vec<_>>(), [1_000_000]);
+}
+
+const POOL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa000, 0, 0, 0, 0, 0);
+
+fn node(n: u32) -> MnId {
+    MnId::nai(&format!("mn{n}@example.org")).expect("short")
+}
+
+/// A new interface of a node, for long.
+fn registration(n: u32) -> Event {
+    let mn_id = node(n);
+    let options = [
+        MobilityOption::MnId(mn_id.subtype(), mn_id.bytes()),
+        MobilityOption::HomeNetworkPrefix(HomePrefix::ALL_ZERO),
+        MobilityOption::HandoffIndicator(HandoffIndicator(1)),
+        MobilityOption::AccessTech(AccessTech(4)),
+    ];
+    let lifetime = Lifetime(60_000);
+    Event::Pbu(UpdateMsg {
+        src: Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 1, 1),
+        dst: LMA,
+        transport: Transport::Ipv6,
+        update: BindingUpdate { seq: SeqNo(1), flags: BuFlags::P, lifetime },
+        options: OwnedOptions::from_options(&options).expect("options that fit"),
+        header: Box::default(),
+    })
 }
