@@ -105,8 +105,8 @@ pub struct LmaTimers {
 }
 
 impl Default for LmaTimers {
-    /// The RFCs' defaults; and of the policy store, one that gateways which send again after a second
-    /// do not notice.
+    /// The RFCs' defaults; of the policy store, one that is over before a gateway has sent three
+    /// times.
     fn default() -> Self {
         Self {
             min_delay_before_bce_delete: Duration::from_secs(10),
