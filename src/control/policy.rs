@@ -93,7 +93,7 @@ impl<P: FramePool> Control<P> {
     }
 
     fn take_answer(&mut self, answer: Result<Answer, String>, now: Now) {
-        let answer = answer.and_then(|Answer { id, said }| {
+        let answer = answer.map(|Answer { id, said }| {
             let home = self.lma.question(id).map_or_else(CustomerId::default, |(home, _)| *home);
             let answer = match said {
                 Said::Serve(entry) => grant::read(&entry, home, &self.lma, &self.pools)
@@ -105,7 +105,7 @@ impl<P: FramePool> Control<P> {
                 }
                 Said::Unusable(why) => Err(why),
             };
-            Ok((id, answer))
+            (id, answer)
         });
         let (question, answer) = match answer {
             Ok((id, Ok(answer))) => {

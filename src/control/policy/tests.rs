@@ -79,8 +79,7 @@ fn node_gets_what_the_program_says_by_name_and_refreshes_without_it() {
         .cache()
         .page(0, 9)
         .0
-        .map(|(_, b)| &b.hnp)
-        .flatten()
+        .flat_map(|(_, b)| &b.hnp)
         .map(ToString::to_string)
         .collect();
     assert_eq!(hnp, ["2001:db8:200::/64", "2001:db8:200:1::/64", "2001:db8:200:2::/64"]);
