@@ -5,15 +5,6 @@
 . "$(dirname "$0")/_init.sh"
 LAB_IPV4=true MAG_KEYS='ipsec = "required"'
 
-# Hands a packet with a Mobility Header in hexadecimal to the kernel of the anchor.
-to_own_kernel() { # to_own_kernel source message
-    in_ns anchor /usr/bin/python3 -c 'import socket, struct, sys
-source, destination, message = sys.argv[1], sys.argv[2], bytes.fromhex(sys.argv[3])
-header = struct.pack("!IHBB", 6 << 28, len(message), 135, 64)
-ends = b"".join(socket.inet_pton(socket.AF_INET6, a) for a in (source, destination))
-with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
-    s.sendto(header + ends + message, (destination, 0))' "$1" $LMA "$2"
-}
 is_refused() { (($(refused_by_policy) == before + 1)); }
 refused_by_policy() { in_ns anchor awk '$1 == "XfrmInTmplMismatch" { print $2 }' /proc/net/xfrm_stat; }
 
@@ -34,7 +25,7 @@ equal "messages of the anchor" "$(count_frames access "mipv6 && (ipv6.src == $LM
 # The workers do not see what comes by another interface of the machine: its kernel's policies may be anything.
 message=$(tests/lab/pbu.py --src $MAG2 --dst $LMA --mn-id "$MN_ID" --message)
 before=$(refused_by_policy)
-to_own_kernel $MAG2 "$message"
+in_ns anchor tests/lab/inject.py message $MAG2 $LMA "$message"
 eventually "the socket's policy refuses it" is_refused
 equal "taken out of ESP" "$(counter ipsec_rx)" 0
 equal "updates, bindings" "$(counter pbu_received) $(ctl binding show | jq length)" "0 0"

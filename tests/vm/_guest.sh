@@ -1,21 +1,43 @@
 # shellcheck shell=bash
 # A guest of QEMU with Debian's own kernel, made of this machine's files. Sourced by run.
 #
-#   switch (namespace)                  guest
-#     bridge transit --- tap "guest" --- eth0
-#     $RUN/guest.in, $RUN/guest.out ---- ttyS1: commands, their output and status
+#   switch (namespace)                        guest
+#     bridge transit --- taps "guest0" to 3 --- eth0 to 3
+#     $RUN/guest.in, $RUN/guest.out ----------- ttyS1: commands, their output and status
 #
 # Emulated (TCG): not every machine that tests run on can give a guest its own processor.
 
-GUEST_MEMORY_MIB=144
-GUEST_MODULES="virtio_pci virtio_net veth ip6_tunnel ip6_gre ip_gre sit ipip fou"
+GUEST_MEMORY_MIB=512
+GUEST_MODULES="virtio_pci virtio_net veth ip6_tunnel ip6_gre ip_gre sit ipip fou tun
+    xfrm_user esp4 esp6 authenc echainiv ctr sha512_generic drbg ecb cbc hmac sha256_generic"
 
 # Copies programs to where they are here, with the libraries that they load.
 copy_with_libraries() { # copy_with_libraries root file ...
     local file
     for file in "${@:2}"; do
-        { echo "$file" && ldd "$file" | grep -o '/[^ ]*'; } |
-            while read -r file; do [[ -e $1$file ]] || install -D "$file" "$1$file"; done
+        [[ -e $1$file ]] || install -D "$file" "$1$file"
+        copy_libraries "$1" "$file"
+    done
+}
+
+copy_libraries() { # copy_libraries root file
+    local file
+    ldd "$2" | grep -o '/[^ ]*' |
+        while read -r file; do [[ -e $1$file ]] || install -D "$file" "$1$file"; done
+}
+
+# Our own programs, and the drivers that DPDK loads by itself.
+copy_ours() { # copy_ours root
+    local name file
+    for name in anchord anchorctl anchor-mag; do
+        strip -o "$1/bin/$name" "$BIN/$name"
+        copy_libraries "$1" "$BIN/$name"
+    done
+    # Each once: of two copies both would be loaded.
+    for name in mempool_ring net_af_packet; do
+        for file in "$(pkg-config --variable=libdir libdpdk)"/dpdk/pmds-*/librte_$name.so; do
+            copy_with_libraries "$1" "$(readlink -f "$file")"
+        done
     done
 }
 
@@ -32,6 +54,20 @@ for m in sys.modules.values():
     mkdir -p "$1/usr/lib/${program##*/}/lib-dynload" # it wants one
 }
 
+# strongSwan, if it is there: from where it was unpacked to where it belongs.
+copy_ike() { # copy_ike root
+    local file
+    # shellcheck disable=SC2154 # of scripts/setup
+    [[ -e $vm_ike ]] || return 0
+    mkdir -p "$1/usr/sbin" "$1/usr/lib"
+    cp -a "$vm_ike/usr/lib/ipsec" "$1/usr/lib/"
+    cp "$vm_ike"/usr/sbin/{charon-systemd,swanctl} "$1/usr/sbin/"
+    for file in "$1"/usr/sbin/* "$1"/usr/lib/ipsec/plugins/*.so; do
+        LD_LIBRARY_PATH=$vm_ike/usr/lib/ipsec ldd "$file" | grep -o '=> /[^ ]*' | cut -c4- |
+            while read -r file; do [[ -e $1$file ]] || install -D "$file" "$1$file"; done
+    done
+}
+
 guest_image() { # guest_image file
     local root version n=100 file
     root=$(mktemp -d "$RUN/image.XXXX")
@@ -44,6 +80,8 @@ guest_image() { # guest_image file
     install /bin/busybox "$root/bin/busybox"
     copy_with_libraries "$root" "$(readlink -f "$(command -v ip)")"
     copy_python "$root"
+    copy_ours "$root"
+    copy_ike "$root"
     # shellcheck disable=SC2086 # words
     modprobe -a -d "$vm_kernel" -S "$version" --show-depends $GUEST_MODULES |
         awk '$1 == "insmod" && !seen[$2]++ {print $2}' |
@@ -57,24 +95,28 @@ guest_image() { # guest_image file
 
 # Boots it and waits until it takes commands.
 guest_start() {
+    local n nics=()
     guest_image "$RUN/guest.cpio"
     mkfifo "$RUN/guest.in" "$RUN/guest.out"
     exec 7<>"$RUN/guest.in" 8<>"$RUN/guest.out"
-    in_ns switch ip tuntap add guest mode tap
-    in_ns switch ip link set guest master transit up
+    for n in {0..3}; do
+        in_ns switch ip tuntap add guest$n mode tap
+        in_ns switch ip link set guest$n master transit up
+        nics+=(-netdev "tap,id=eth$n,ifname=guest$n,script=no,downscript=no"
+            -device "virtio-net-pci,netdev=eth$n,mac=02:00:00:00:b0:0$n,romfile=,csum=off,gso=off,guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ufo=off")
+    done
     start guest switch nice -n 5 qemu-system-x86_64 -accel tcg -M pc -cpu max -m $GUEST_MEMORY_MIB \
         -nodefaults -no-reboot -display none \
         -kernel "$vm_kernel/image" -initrd "$RUN/guest.cpio" \
         -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on" \
         -serial "file:$RUN/console.log" -chardev "pipe,id=commands,path=$RUN/guest" -serial chardev:commands \
-        -netdev tap,id=eth0,ifname=guest,script=no,downscript=no \
-        -device virtio-net-pci,netdev=eth0,romfile=,csum=off,gso=off,guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ufo=off
-    guest_answer || fail "the guest did not come up"
+        "${nics[@]}"
+    guest_answer 150 || fail "the guest did not come up"
 }
 
-guest_answer() { # the output of a command, and its status
+guest_answer() { # guest_answer [seconds]: the output of a command, and its status
     local line
-    while IFS= read -r -t 60 line <&8; do
+    while IFS= read -r -t "${1:-60}" line <&8; do
         case $line in
             =*) return "${line#=}" ;;
             *) echo "${line# }" ;;
