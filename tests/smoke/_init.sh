@@ -72,12 +72,14 @@ daemons_run() {
 
 # --- assertions
 
-# Waits until a command succeeds; fails after some 20 s, or at once when a daemon has died.
+PATIENCE=20 # seconds
+
+# Waits until a command succeeds; fails after $PATIENCE, or at once when a daemon has died.
 eventually() { # eventually "what should be" command ...
-    local deadline=$((SECONDS + 20))
+    local deadline=$((SECONDS + PATIENCE))
     until "${@:2}" &>/dev/null; do
         daemons_run || fail "while waiting until $1"
-        ((SECONDS < deadline)) || fail "it did not come true in 20 s: $1"
+        ((SECONDS < deadline)) || fail "it did not come true in $PATIENCE s: $1"
         sleep 0.1
     done
 }

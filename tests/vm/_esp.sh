@@ -10,6 +10,7 @@
 # $MAG1 and $MAG2 are gw1 and gw2 in here.
 
 ESP_ADDRESSES=(2001:db8:a::21 2001:db8:a::22)
+PATIENCE=60 # everything is in the emulated machine
 ENC=000102030405060708090a0b0c0d0e0f                                    # AES-128
 AUTH=202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f # HMAC-SHA-256
 
@@ -64,7 +65,7 @@ esp_start() {
     done
 }
 
-case_logs() { guest "tail -n 40 $RUN/anchord.log $RUN/mag1.log $RUN/mag2.log" || true; }
+case_logs() { guest "tail -n 40 $RUN/*.log $RUN/*.charon" || true; }
 
 # A security association by hand, one way. In every namespace that the arguments name.
 sa() { # sa source destination spi authentication-key namespace ...
