@@ -1,12 +1,16 @@
 //! `anchord`: the mobility anchor daemon.
 
 use anchord::config;
+use anchord::dpdk::HugePages;
 use anchord::runtime::{self, RuntimeError};
 use anchord::telemetry;
 use clap::Parser;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: HugePages = HugePages;
 
 /// A carrier mobility anchor: Proxy Mobile IPv6 LMA (RFC 5213) on DPDK.
 #[derive(Debug, Parser)]

@@ -13,6 +13,7 @@ mod rig;
 mod scene;
 mod signaling;
 
+use anchord::dpdk::HugePages;
 use case::{Case, Kind};
 use clap::Parser;
 use cores::Cores;
@@ -24,6 +25,9 @@ use rig::{DEVICES, Rig};
 use signaling::Anchor;
 use std::io::Write;
 use std::path::PathBuf;
+
+#[global_allocator]
+static ALLOCATOR: HugePages = HugePages;
 
 type Error = Box<dyn std::error::Error>;
 

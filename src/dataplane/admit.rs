@@ -41,7 +41,7 @@ impl<F: Frame> Lane<F> {
         }
         let bytes = frame.frame_len() - ETHER_LEN;
         if let Some(slot) = slot {
-            self.shard.entry_mut(slot).count_uplink(bytes);
+            self.shard.count_uplink(slot, bytes);
         }
         self.counters.add(Counter::UplinkPackets, 1);
         self.counters.add(Counter::UplinkBytes, bytes as u64);
@@ -65,7 +65,7 @@ impl<F: Frame> Lane<F> {
             return Err(DropReason::SourceScope);
         }
         let slot = slot.ok_or(DropReason::InnerSource)?;
-        let (tunnel, keys) = match self.shard.entry(slot).forward() {
+        let (tunnel, keys) = match self.shard.forward(slot) {
             Forward::Held => return Err(DropReason::Held), // RFC 5213 5.3.5 (2)
             Forward::Tunnel(id, keys) => (self.tunnels.ends(id), keys),
         };
@@ -89,7 +89,7 @@ impl<F: Frame> Lane<F> {
     /// What the node's SYN asks for comes back through its tunnel: it fits.
     #[cold]
     fn clamp_uplink(&mut self, frame: &mut F, slot: Option<Slot>) {
-        let forward = slot.map(|slot| self.shard.entry(slot).forward());
+        let forward = slot.map(|slot| self.shard.forward(slot));
         let Some(Forward::Tunnel(id, keys)) = forward else { return };
         if let Some(tunnel) = self.tunnels.resolved(id, &self.fib, &self.ports) {
             let with_key = keys.downlink.is_some() && tunnel.shape.has_gre();

@@ -1,11 +1,6 @@
-//! A burst of frames, stage by stage.
-//!
-//! ```text
-//!   classify every frame | touch the table | look up | run every frame to its end, in order | flush
-//! ```
-//!
-//! Each stage is a short loop without dependencies between its turns, so the CPU overlaps the cache
-//! misses of a whole burst: what a prefetch instruction would do, in safe code.
+//! A worker's lane: its tables, the way of a burst through it, and the general path of a frame. What
+//! is ordinary is forwarded by `ordinary.rs`; what is not, and what that leaves, comes here, one by
+//! one, and everything about it is decided here.
 
 use super::classify::{Class, Ingress, Via, classify};
 use super::counters::{Counter, CounterWriter};
@@ -18,6 +13,7 @@ use super::handoff::{Context, Handoff, Origin, Peers, Stage};
 use super::header::{ETHER_LEN, Ip};
 use super::icmp::ErrorLimit;
 use super::marking::Markings;
+use super::ordinary::{From, Notes};
 use super::punt::Reports;
 use super::reassembly::Reassembly;
 use super::shard::{Shard, Slot};
@@ -43,12 +39,7 @@ pub(super) struct Job<F: Frame> {
     context: Context,
     /// Who has to do it.
     owner: WorkerId,
-    /// Its subscriber, if this worker owns it and knows it.
-    slot: Option<Slot>,
 }
-
-/// Frames at the same stage.
-pub(super) type Jobs<F> = ArrayVec<Job<F>, BURST_MAX>;
 
 /// A worker without its receive and transmit queues: tables, and where frames end.
 pub(super) struct Lane<F: Frame> {
@@ -81,7 +72,8 @@ pub(super) struct Lane<F: Frame> {
     pub(super) peers: Peers<F>,
     pub(super) reports: Reports<F>,
     pub(super) now: Instant,
-    ingress: Vec<Ingress>,
+    pub(super) ingress: Vec<Ingress>,
+    notes: Notes,
 }
 
 impl<F: Frame> Lane<F> {
@@ -132,32 +124,58 @@ impl<F: Frame> Lane<F> {
             counters,
             peers,
             reports,
+            notes: Notes::new(),
             now: Instant::default(),
         }
     }
 
     /// Frames that a device received.
     pub(super) fn receive(&mut self, device: PortId, burst: &mut Burst<F>) {
-        let mut jobs = Jobs::new();
-        for mut frame in burst.drain(..) {
-            let port = self.vlans.untag(&mut frame, device);
-            jobs.push(self.job(frame, port, None));
+        for frame in burst.iter() {
+            frame.prefetch_headers();
         }
-        self.run_all(&mut jobs);
+        let mut notes = std::mem::take(&mut self.notes);
+        let own = self.entry(device);
+        for (frame, note) in burst.iter_mut().zip(notes.iter_mut()) {
+            let port = self.vlans.untag(frame, device);
+            let entry = if port == device { own } else { self.entry(port) };
+            self.read(frame, entry, From::Port(port), note);
+        }
+        self.run_all(burst, notes);
     }
 
     /// Frames that other workers handed over: ours, whatever the hash says.
-    pub(super) fn take_over(&mut self, burst: &mut ArrayVec<Handoff<F>, BURST_MAX>) {
-        let mut jobs = Jobs::new();
-        for Handoff { stage, frame } in burst.drain(..) {
-            jobs.push(match stage {
-                Stage::Uplink(port) => self.job(frame, port, Some(self.id)),
-                Stage::Downlink(context) => {
-                    Job { class: plain(&frame), frame, context, owner: self.id, slot: None }
+    pub(super) fn take_over(&mut self, handoffs: &mut ArrayVec<Handoff<F>, BURST_MAX>) {
+        let (mut burst, mut notes) = (Burst::new(), std::mem::take(&mut self.notes));
+        for (Handoff { stage, frame }, note) in handoffs.drain(..).zip(notes.iter_mut()) {
+            match stage {
+                Stage::Uplink(port) => {
+                    self.read(&frame, self.entry(port), From::Uplink(port), note);
                 }
-            });
+                Stage::Downlink(context) => self.read_plain(&frame, context, note),
+            }
+            burst.push(frame);
         }
-        self.run_all(&mut jobs);
+        self.run_all(&mut burst, notes);
+    }
+
+    fn run_all(&mut self, burst: &mut Burst<F>, mut notes: Notes) {
+        self.run_burst(burst, &mut notes);
+        self.notes = notes;
+        let handed = self.peers.flush();
+        self.counters.add(Counter::HandoffSent, handed.sent);
+        self.counters.dropped(DropReason::HandoffFull, handed.refused);
+    }
+
+    /// The general path.
+    #[inline(never)]
+    pub(super) fn run_general(&mut self, frame: F, from: From) {
+        let job = match from {
+            From::Port(port) => self.job(frame, port, None),
+            From::Uplink(port) => self.job(frame, port, Some(self.id)),
+            From::Downlink(context) => Job { class: plain(&frame), frame, context, owner: self.id },
+        };
+        self.finish(job);
     }
 
     /// A frame that came by a port, for the worker that the hash says or, if it has been asked, for
@@ -180,7 +198,7 @@ impl<F: Frame> Lane<F> {
             _ => of_port,
         };
         let context = Context { origin: Origin::Forwarded, customer, port };
-        Job { frame, class, context, owner, slot: None }
+        Job { frame, class, context, owner }
     }
 
     /// Whose a tunnel packet is: its GRE key says so (RFC 5845 section 3.1), or else its gateway.
@@ -189,7 +207,7 @@ impl<F: Frame> Lane<F> {
         by_key.or_else(|| self.customer_behind(frame)).unwrap_or(TRANSPORT)
     }
 
-    fn customer_behind(&self, frame: &F) -> Option<CustomerId> {
+    pub(super) fn customer_behind(&self, frame: &F) -> Option<CustomerId> {
         if self.origins.is_empty() {
             return None;
         }
@@ -197,34 +215,16 @@ impl<F: Frame> Lane<F> {
         self.origins.get(&Ipv6Addr::from_bits(gateway)).copied()
     }
 
-    /// Finds the subscriber of one job.
-    pub(super) fn look_up(&self, job: &mut Job<F>) {
-        if job.owner == self.id {
-            let addr = subscriber(&job.class);
-            job.slot = addr.and_then(|addr| self.shard.lookup(job.context.customer, addr));
-        }
+    /// Ends a job of this worker's, or hands it to its owner.
+    pub(super) fn finish(&mut self, job: Job<F>) {
+        let own = subscriber(&job.class).filter(|_| job.owner == self.id);
+        let slot = own.and_then(|addr| self.shard.lookup(job.context.customer, addr));
+        self.run(job, slot);
     }
 
-    fn run_all(&mut self, jobs: &mut Jobs<F>) {
-        let own = self.id;
-        let key = |job: &Job<F>| {
-            let addr = subscriber(&job.class).filter(|_| job.owner == own);
-            addr.map(|addr| (job.context.customer, addr))
-        };
-        self.shard.touch(jobs.iter().filter_map(key));
-        for job in jobs.iter_mut() {
-            job.slot = key(job).and_then(|(customer, addr)| self.shard.lookup(customer, addr));
-        }
-        for job in jobs.drain(..) {
-            self.run(job);
-        }
-        let handed = self.peers.flush();
-        self.counters.add(Counter::HandoffSent, handed.sent);
-        self.counters.dropped(DropReason::HandoffFull, handed.refused);
-    }
-
-    pub(super) fn run(&mut self, job: Job<F>) {
-        let Job { mut frame, class, context, owner, slot } = job;
+    /// Ends a job; `slot` is its subscriber, if this worker owns it and knows it.
+    fn run(&mut self, job: Job<F>, slot: Option<Slot>) {
+        let Job { mut frame, class, context, owner } = job;
         match class {
             Class::Plain { packet_len, .. } => {
                 if !cut(&mut frame, packet_len) {
@@ -304,15 +304,24 @@ impl<F: Frame> Lane<F> {
     }
 
     /// Ends a frame whose Ethernet header is complete: out of `port`.
-    pub(super) fn send(&mut self, mut frame: F, port: PortId) {
-        let (device, vlan) = self.vlans.device_of(port);
-        if vlan.is_some_and(|id| !add_tag(&mut frame, id)) {
-            return self.discard(frame, DropReason::NoHeadroom);
+    #[inline]
+    pub(super) fn send(&mut self, frame: F, port: PortId) {
+        let Some(staged) = self.staged.get_mut(usize::from(port.0)) else {
+            return self.send_tagged(frame, port);
+        };
+        if let Err(frame) = staged.push(frame) {
+            self.discard(frame, DropReason::TxFull);
         }
-        match self.staged.get_mut(usize::from(device.0)).map(|staged| staged.push(frame)) {
-            Some(Ok(())) => {}
-            Some(Err(frame)) => self.discard(frame, DropReason::TxFull),
-            None => self.counters.dropped(DropReason::UnknownPort, 1),
+    }
+
+    /// The same for a port that is a VLAN of a device.
+    #[inline(never)]
+    fn send_tagged(&mut self, mut frame: F, port: PortId) {
+        let (device, vlan) = self.vlans.device_of(port);
+        match vlan {
+            None => self.discard(frame, DropReason::UnknownPort),
+            Some(id) if !add_tag(&mut frame, id) => self.discard(frame, DropReason::NoHeadroom),
+            Some(_) => self.send(frame, device),
         }
     }
 
@@ -373,7 +382,8 @@ fn plain<F: Frame>(frame: &F) -> Class {
     }
 }
 
-/// Removes padding behind a packet of `packet_len` bytes.
-fn cut<F: Frame>(frame: &mut F, packet_len: usize) -> bool {
+/// Removes padding behind a packet of `packet_len` bytes. `false`, and no change, if it cannot.
+#[inline]
+pub(super) fn cut<F: Frame>(frame: &mut F, packet_len: usize) -> bool {
     frame.frame_len() == ETHER_LEN + packet_len || frame.truncate(ETHER_LEN + packet_len)
 }

@@ -1,6 +1,7 @@
 //! The Internet checksum where a packet pays for it: over a header, or for one changed word.
 
 /// The sum of `bytes` as 16-bit words, not folded; an odd last byte counts as if a zero followed.
+#[inline]
 pub(super) fn sum_of(bytes: &[u8]) -> u64 {
     let words = bytes.chunks_exact(4);
     let rest = words.remainder().iter().zip([24, 16, 8]).map(|(b, shift)| u64::from(*b) << shift);
@@ -14,6 +15,7 @@ pub(super) fn sum_of(bytes: &[u8]) -> u64 {
 /// The checksum of what was summed, to be stored in a field that counted as zero. Over bytes that
 /// carry their own checksum it is zero if they are intact.
 #[allow(clippy::cast_possible_truncation)] // folded below 2^16 first
+#[inline]
 pub(super) const fn value(sum: u64) -> u16 {
     let mut sum = sum;
     while sum > 0xffff {
@@ -23,6 +25,7 @@ pub(super) const fn value(sum: u64) -> u16 {
 }
 
 /// A checksum after one of its words has changed (RFC 1624 equation 3).
+#[inline]
 pub(super) const fn updated(checksum: u16, old: u16, new: u16) -> u16 {
     value(!checksum as u64 + !old as u64 + new as u64)
 }

@@ -113,6 +113,7 @@ impl CounterWriter {
         Self(shared)
     }
 
+    #[inline]
     pub(super) fn add(&mut self, counter: Counter, n: u64) {
         raise(&self.0.counters[counter as usize], n);
     }
@@ -121,12 +122,14 @@ impl CounterWriter {
         self.0.counters[counter as usize].store(value, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn dropped(&mut self, reason: DropReason, n: u64) {
         raise(&self.0.drops[reason as usize], n);
     }
 }
 
 /// No read-modify-write: there is one writer, so a load and a store do, without a locked bus.
+#[inline]
 fn raise(cell: &AtomicU64, n: u64) {
     cell.store(cell.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
 }

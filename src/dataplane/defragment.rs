@@ -95,8 +95,7 @@ impl<F: Frame> Lane<F> {
             Class::Fragment => job.class = Class::Drop(DropReason::OuterFragment),
             _ => {}
         }
-        self.look_up(&mut job);
-        self.run(job);
+        self.finish(job);
     }
 }
 

@@ -26,6 +26,7 @@ impl<F: Frame> Staged<F> {
     }
 
     /// Adds a frame; gives it back if a whole burst is staged already.
+    #[inline]
     pub(super) fn push(&mut self, frame: F) -> Result<(), F> {
         let len = frame.frame_len();
         self.frames.try_push(frame).map_err(arrayvec::CapacityError::element)?;
@@ -52,6 +53,7 @@ impl<F: Frame> Staged<F> {
 
 /// Writes the Ethernet header of a packet that leaves by `port`. Without a destination (the
 /// neighbour is not resolved) that is left zero.
+#[inline]
 pub(super) fn address<F: Frame>(frame: &mut F, port: &PortConfig, to: Option<MacAddr>) {
     if let Some(ether) = frame.data_mut().first_chunk_mut::<15>() {
         ether[..6].copy_from_slice(&to.unwrap_or_default().0);

@@ -42,6 +42,20 @@ pub(super) struct EncapLimit {
     pub(super) at: usize,
 }
 
+/// The same as [`encapsulate`] for a tunnel of nothing but IPv6, and a packet of `len` bytes that fits
+/// it.
+#[must_use]
+#[inline]
+pub(super) fn encapsulate_ipv6<F: Frame>(
+    frame: &mut F,
+    tunnel: &TunnelSlot,
+    outer: Outer,
+    len: usize,
+) -> bool {
+    frame.prepend(IPV6_LEN)
+        && ipv6::write(frame.data_mut(), tunnel, Shape::Ipv6, outer, len + IPV6_LEN)
+}
+
 /// Replaces the Ethernet header of `frame` by the tunnel's and its headers. `false`, and no change,
 /// if the buffer has no room in front or the packet is too long for a length field.
 #[must_use]
@@ -53,13 +67,14 @@ pub(super) fn encapsulate<F: Frame>(frame: &mut F, tunnel: &TunnelSlot, outer: O
     }
     let bytes = frame.data_mut();
     match tunnel.shape.family() {
-        Family::Ipv6 => ipv6::write(bytes, tunnel, outer, packet_len),
+        Family::Ipv6 => ipv6::write(bytes, tunnel, tunnel.shape, outer, packet_len),
         Family::Ipv4 => ipv4::write(bytes, tunnel, outer, packet_len),
     }
 }
 
 /// Bytes that stand before a packet in a tunnel, with a Destination Options header of eight bytes
 /// if the packet carries an encapsulation limit that must be handed on, with a GRE key or without.
+#[inline]
 pub(super) const fn overhead(shape: Shape, with_limit: bool, with_key: bool) -> usize {
     let key = if with_key { 4 } else { 0 };
     let limit = if with_limit { 8 } else { 0 };
@@ -74,12 +89,14 @@ pub(super) const fn overhead(shape: Shape, with_limit: bool, with_key: bool) -> 
 }
 
 /// A length as a field holds it; it has been seen to fit.
+#[inline]
 fn field(len: usize) -> u16 {
     u16::try_from(len).unwrap_or(u16::MAX)
 }
 
 /// Writes a GRE header without checksum (RFC 2784 section 2.1, RFC 2890 section 2) to the front of
 /// `bytes`, which has room.
+#[inline]
 fn write_gre(bytes: &mut [u8], inner: Family, key: Option<u32>) {
     let [high, low] = inner.ether_type();
     let flags = if key.is_some() { KEY_PRESENT } else { 0 };
@@ -109,6 +126,7 @@ pub(super) fn encap_limit(packet: &[u8], ip: Ipv6<'_>) -> Option<EncapLimit> {
 
 /// A flow label for the tunnel header: a hash of the packet's addresses and its own flow label or,
 /// without one, its transport ports. Never zero, which would mean "no label" (RFC 6437).
+#[inline]
 pub(super) fn flow_label(packet: &[u8], ip: Ip<'_>) -> u32 {
     let ports = |at: usize| {
         packet.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |p| u32::from_be_bytes(*p))
@@ -126,11 +144,8 @@ pub(super) fn flow_label(packet: &[u8], ip: Ip<'_>) -> u32 {
             n => (n, 0),
         },
     };
-    let (src, dst) = (ip.src(), ip.dst());
-    let hash = mix(
-        mix(high(src), low(src)) ^ u64::from(entropy),
-        mix(high(dst), low(dst)) ^ u64::from(number),
-    );
+    let [src, dst] = [ip.src(), ip.dst()].map(|a| low(a) ^ high(a).rotate_left(32));
+    let hash = mix(src.wrapping_add(u64::from(entropy) << 16), dst ^ u64::from(number));
     let label = low(u128::from(hash >> 44));
     u32::try_from(label).unwrap_or(1).max(1)
 }

@@ -40,6 +40,10 @@ pub(super) enum Route {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Generation(pub(super) u32);
 
+/// Where in the cache a destination belongs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct CacheHome(u16);
+
 /// A worker's copy of the kernel's routes and neighbours, and the pools.
 #[derive(Debug)]
 pub(super) struct Fib {
@@ -145,20 +149,45 @@ impl Fib {
         self.tables.keys().copied()
     }
 
+    /// Where a destination is in the cache, if it is.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // CACHE_LEN is less
+    pub(super) fn home(customer: CustomerId, dst: u128) -> CacheHome {
+        CacheHome(slot(mix(high(dst) ^ u64::from(customer.0), low(dst)), CACHE_LEN) as u16)
+    }
+
+    /// The line to prefetch for it.
+    #[inline]
+    pub(super) fn line(&self, CacheHome(at): CacheHome) -> &impl Sized {
+        &self.cache[usize::from(at)]
+    }
+
+    /// Where a customer's packet to `dst` goes, if the cache knows.
+    #[inline]
+    pub(super) fn known(
+        &self,
+        CacheHome(at): CacheHome,
+        customer: CustomerId,
+        dst: u128,
+    ) -> Option<Route> {
+        let line = &self.cache[usize::from(at)];
+        let is_fresh = line.generation == self.generation.0;
+        (line.dst == dst && line.customer == customer && is_fresh).then_some(match line.kind {
+            Kind::Anchored => Route::Anchored,
+            Kind::Send => Route::Send(line.port, line.mac),
+            Kind::Unreachable => Route::Unreachable,
+            Kind::Blackhole => Route::Blackhole,
+            Kind::Local => Route::Local,
+        })
+    }
+
     /// Where a customer's packet to `dst` goes. O(1) for destinations seen lately.
     pub(super) fn resolve(&mut self, customer: CustomerId, dst: u128) -> Route {
-        let at = slot(mix(high(dst) ^ u64::from(customer.0), low(dst)), CACHE_LEN);
-        let line = &self.cache[at];
-        let is_fresh = line.generation == self.generation.0;
-        if line.dst == dst && line.customer == customer && is_fresh {
-            return match line.kind {
-                Kind::Anchored => Route::Anchored,
-                Kind::Send => Route::Send(line.port, line.mac),
-                Kind::Unreachable => Route::Unreachable,
-                Kind::Blackhole => Route::Blackhole,
-                Kind::Local => Route::Local,
-            };
+        let home = Self::home(customer, dst);
+        if let Some(route) = self.known(home, customer, dst) {
+            return route;
         }
+        let CacheHome(at) = home;
         let route = self.lookup(customer, dst);
         let (kind, port, mac) = match route {
             Route::Unresolved(..) => return route,
@@ -169,7 +198,7 @@ impl Fib {
             Route::Local => (Kind::Local, PortId(0), MacAddr::default()),
         };
         let generation = self.generation.0;
-        self.cache[at] = CacheLine { dst, generation, customer, kind, mac, port };
+        self.cache[usize::from(at)] = CacheLine { dst, generation, customer, kind, mac, port };
         route
     }
 

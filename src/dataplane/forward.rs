@@ -33,7 +33,7 @@ impl<F: Frame> Lane<F> {
     /// Ends a plain packet to an address that is ours to look up; `slot` is its entry.
     pub(super) fn downlink(&mut self, mut frame: F, slot: Option<Slot>, context: Context) {
         let Some(slot) = slot else { return self.without_entry(frame, context) };
-        let Forward::Tunnel(id, keys) = self.shard.entry(slot).forward() else {
+        let Forward::Tunnel(id, keys) = self.shard.forward(slot) else {
             return self.discard(frame, DropReason::Held); // RFC 5213 5.3.5 (2)
         };
         let tunnel = self.tunnels.resolved(id, &self.fib, &self.ports);
@@ -59,7 +59,7 @@ impl<F: Frame> Lane<F> {
         if !encapsulate(&mut frame, tunnel, outer) {
             return self.discard(frame, DropReason::NoHeadroom);
         }
-        self.shard.entry_mut(slot).count_downlink(bytes);
+        self.shard.count_downlink(slot, bytes);
         self.counters.add(Counter::DownlinkPackets, 1);
         self.counters.add(Counter::DownlinkBytes, bytes as u64);
         if frame.frame_len() - ETHER_LEN > usize::from(mtu) {

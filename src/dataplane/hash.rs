@@ -5,6 +5,7 @@
 //! what is stored under it, the control core assigned.
 
 /// Spreads two words; the upper bits of the result are the best ones.
+#[inline]
 pub(super) const fn mix(a: u64, b: u64) -> u64 {
     // Odd constants with no structure (fractional parts of the golden ratio and of e).
     const PHI: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -17,18 +18,21 @@ pub(super) const fn mix(a: u64, b: u64) -> u64 {
 
 /// The upper half of an address: its routing prefix, as a rule.
 #[allow(clippy::cast_possible_truncation)] // the upper half has 64 bits
+#[inline]
 pub(super) const fn high(x: u128) -> u64 {
     (x >> 64) as u64
 }
 
 /// The lower half of an address: its interface identifier, as a rule.
 #[allow(clippy::cast_possible_truncation)] // cut on purpose
+#[inline]
 pub(super) const fn low(x: u128) -> u64 {
     x as u64
 }
 
 /// Maps a hash onto `0..len` by its upper bits, for any `len`.
 #[allow(clippy::cast_possible_truncation)] // below `len`
+#[inline]
 pub(super) const fn slot(hash: u64, len: usize) -> usize {
     ((hash as u128 * len as u128) >> 64) as usize
 }

@@ -43,10 +43,12 @@ pub(super) enum Family {
 
 impl Family {
     /// The family of an address as the tables hold it.
+    #[inline]
     pub(super) const fn of(addr: u128) -> Self {
         if is_mapped(addr) { Self::Ipv4 } else { Self::Ipv6 }
     }
 
+    #[inline]
     pub(super) const fn ether_type(self) -> [u8; 2] {
         match self {
             Self::Ipv4 => ether_type::IPV4,
@@ -55,6 +57,7 @@ impl Family {
     }
 
     /// Its number as the payload of another packet.
+    #[inline]
     pub(super) const fn protocol(self) -> u8 {
         match self {
             Self::Ipv4 => protocol::IPV4,
@@ -73,6 +76,7 @@ pub(super) enum Ip<'a> {
 
 impl<'a> Ip<'a> {
     /// The header that `packet` begins with; `None` if it is shorter or of no known version.
+    #[inline]
     pub(super) fn of(packet: &'a [u8]) -> Option<Self> {
         match packet.first()? >> 4 {
             6 => Ipv6::of(packet).map(Self::V6),
@@ -82,10 +86,12 @@ impl<'a> Ip<'a> {
     }
 
     /// The header behind a frame's Ethernet header.
+    #[inline]
     pub(super) fn of_frame(frame: &'a [u8]) -> Option<Self> {
         frame.get(ETHER_LEN..).and_then(Self::of)
     }
 
+    #[inline]
     pub(super) const fn family(self) -> Family {
         match self {
             Self::V4(_) => Family::Ipv4,
@@ -94,6 +100,7 @@ impl<'a> Ip<'a> {
     }
 
     /// Type of service or traffic class: DSCP and ECN.
+    #[inline]
     pub(super) const fn traffic_class(self) -> u8 {
         match self {
             Self::V4(ip) => ip.tos(),
@@ -102,6 +109,7 @@ impl<'a> Ip<'a> {
     }
 
     /// Time to live or hop limit.
+    #[inline]
     pub(super) const fn hop_limit(self) -> u8 {
         match self {
             Self::V4(ip) => ip.ttl(),
@@ -109,6 +117,7 @@ impl<'a> Ip<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn src(self) -> u128 {
         match self {
             Self::V4(ip) => ip.src(),
@@ -116,6 +125,7 @@ impl<'a> Ip<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn dst(self) -> u128 {
         match self {
             Self::V4(ip) => ip.dst(),
@@ -125,16 +135,19 @@ impl<'a> Ip<'a> {
 }
 
 /// ::ffff:0:0/96, an IPv4 address (RFC 4291 section 2.5.5.2). On the wire nothing has such a one.
+#[inline]
 pub(super) const fn is_mapped(addr: u128) -> bool {
     addr >> 32 == 0xffff
 }
 
 /// ff00::/8, 224.0.0.0/4
+#[inline]
 pub(super) const fn is_multicast(addr: u128) -> bool {
     addr >> 120 == 0xff || addr >> 28 == 0x0f_fffe
 }
 
 /// fe80::/10, 169.254.0.0/16
+#[inline]
 pub(super) const fn is_link_local(addr: u128) -> bool {
     addr >> 118 == 0xfe80 >> 6 || addr >> 16 == 0xffff_a9fe
 }
@@ -142,6 +155,7 @@ pub(super) const fn is_link_local(addr: u128) -> bool {
 /// Addresses that no router may forward, as a source (RFC 4291 sections 2.5.2, 2.5.3, 2.5.6, 2.7;
 /// RFC 1812 section 5.3.7) or as a destination on behalf of a node: unspecified, loopback,
 /// link-local, multicast, broadcast, reserved.
+#[inline]
 pub(super) const fn is_unforwardable(addr: u128) -> bool {
     if is_mapped(addr) {
         return matches!((addr >> 24) & 0xff, 0 | 127 | 224..) || is_link_local(addr);

@@ -43,6 +43,7 @@ mod icmp;
 mod keys;
 mod mss;
 mod mtu;
+mod ordinary;
 mod punt;
 mod quote;
 mod reassembly;

@@ -56,7 +56,7 @@ impl<F: Frame> Lane<F> {
     fn sent_through(&self, quote: &Quote) -> Option<(TunnelId, CustomerId)> {
         self.fib.customers().find_map(|customer| {
             let slot = self.shard.lookup(customer, quote.inner_dst)?;
-            let Forward::Tunnel(id, keys) = self.shard.entry(slot).forward() else { return None };
+            let Forward::Tunnel(id, keys) = self.shard.forward(slot) else { return None };
             let tunnel = self.tunnels.ends(id)?;
             let key = keys.downlink.filter(|_| tunnel.shape.has_gre());
             let is_the_way = tunnel.admits(quote.dst, quote.src, quote.via).is_ok();

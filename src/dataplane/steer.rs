@@ -80,6 +80,7 @@ impl Steering {
 
     /// The same for an address as a number, host order.
     #[must_use]
+    #[inline]
     pub(super) fn owner_of_bits(&self, addr: u128) -> WorkerId {
         if self.workers == 1 {
             return WorkerId(0);

@@ -68,6 +68,7 @@ impl Shape {
         }
     }
 
+    #[inline]
     pub(super) const fn family(self) -> Family {
         match self {
             Self::Ipv6 | Self::Ipv6Gre => Family::Ipv6,
@@ -75,6 +76,7 @@ impl Shape {
         }
     }
 
+    #[inline]
     pub(super) const fn has_gre(self) -> bool {
         matches!(self, Self::Ipv6Gre | Self::Ipv4Gre | Self::Ipv4UdpGre)
     }
@@ -162,6 +164,7 @@ impl TunnelSlot {
 
     /// Whether a tunnel packet between these two addresses, IPv4-mapped or not, came through this
     /// tunnel.
+    #[inline]
     pub(super) fn admits(&self, src: u128, dst: u128, via: Via) -> Result<(), Mismatch> {
         let (src, dst) = (src.to_be_bytes(), dst.to_be_bytes());
         let is_between = match self.shape.family() {
@@ -233,8 +236,16 @@ impl TunnelTable {
     }
 
     /// For admission: the addresses hold, the path may be stale.
+    #[inline]
     pub(super) fn ends(&self, id: TunnelId) -> Option<&TunnelSlot> {
         self.slots.get(id.0 as usize)
+    }
+
+    /// For sending: resolved already, and its next hop too. `None`: ask [`Self::resolved`].
+    #[inline]
+    pub(super) fn ready(&self, id: TunnelId, generation: Generation) -> Option<&TunnelSlot> {
+        let slot = self.slots.get(id.0 as usize)?;
+        (slot.generation == generation.0 && slot.path == Path::Ready).then_some(slot)
     }
 
     /// For sending: resolved by the FIB as it is now.

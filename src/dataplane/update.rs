@@ -97,6 +97,15 @@ pub struct EntryCounters {
     pub uplink_bytes: u64,
 }
 
+impl std::ops::AddAssign for EntryCounters {
+    fn add_assign(&mut self, more: Self) {
+        self.downlink_packets += more.downlink_packets;
+        self.downlink_bytes += more.downlink_bytes;
+        self.uplink_packets += more.uplink_packets;
+        self.uplink_bytes += more.uplink_bytes;
+    }
+}
+
 /// Why a frame was handed to the control core. (Mobility Headers have a ring of their own.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PuntReason {

@@ -41,6 +41,7 @@ impl Vlans {
 
     /// The port of a frame that a device received; if it is a VLAN, its tag is gone. A tag of no
     /// VLAN stays, and the port is the device.
+    #[inline]
     pub(super) fn untag<F: Frame>(&self, frame: &mut F, device: PortId) -> PortId {
         if self.vlans.is_empty() {
             return device;
@@ -60,6 +61,7 @@ impl Vlans {
     }
 
     /// The device that a port's frames leave by, and their VLAN if they have one.
+    #[inline]
     pub(super) fn device_of(&self, port: PortId) -> (PortId, Option<u16>) {
         let vlan = port.0.checked_sub(self.devices).and_then(|at| self.vlans.get(usize::from(at)));
         vlan.map_or((port, None), |v| (v.parent, Some(v.id)))

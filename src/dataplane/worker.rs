@@ -122,7 +122,7 @@ pub struct WorkerRings<F: Frame> {
 
 /// A forwarding worker. Owns its part of the binding table, its queues and its counters.
 pub struct Worker<R: RxQueue, T: TxQueue<Frame = R::Frame>> {
-    lane: Lane<R::Frame>,
+    pub(super) lane: Lane<R::Frame>,
     queues: Vec<(R, T)>,
     updates: Consumer<Update>,
     injects: Consumer<Inject<R::Frame>>,
@@ -253,7 +253,7 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
     }
 
     /// Sends what is staged for all ports.
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         for ((_, tx), staged) in self.queues.iter_mut().zip(&mut self.lane.staged) {
             let sent = staged.flush(tx);
             self.lane.counters.add(Counter::TxPackets, sent.packets);

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod eal;
 mod errno;
 mod flow;
+mod huge;
 pub mod lcore;
 pub mod mbuf;
 pub mod mempool;
@@ -25,6 +26,7 @@ pub mod queue;
 
 pub use clock::TscClock;
 pub use eal::{Eal, EalError};
+pub use huge::HugePages;
 pub use lcore::{Job, LcoreId};
 pub use mbuf::Mbuf;
 pub use mempool::Mempool;

@@ -40,6 +40,12 @@ pub trait Frame: Sized + Send + 'static {
     fn append(&mut self, n: usize) -> bool;
     /// The port that it arrived on.
     fn port(&self) -> PortId;
+    /// Asks the processor for a cache line that will be read soon. Only a hint: nothing changes.
+    #[inline]
+    fn prefetch<T>(_what: &T) {}
+    /// The same for the frame's headers.
+    #[inline]
+    fn prefetch_headers(&self) {}
 }
 
 /// Where empty frames come from. Bounded: `None` when it is used up.

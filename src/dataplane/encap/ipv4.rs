@@ -11,6 +11,7 @@ const DONT_FRAGMENT: u16 = 0x4000;
 
 /// Writes the headers of a tunnel packet of `packet_len` bytes to the front of `bytes`. `false` if
 /// there is no room, which the caller has made.
+#[inline]
 pub(super) fn write(
     bytes: &mut [u8],
     tunnel: &TunnelSlot,

@@ -19,89 +19,108 @@ pub(in super::super) struct Ipv4<'a>(&'a [u8; IPV4_LEN]);
 
 impl<'a> Ipv4<'a> {
     /// The header that `packet` begins with; `None` if it is shorter.
+    #[inline]
     pub(in super::super) fn of(packet: &'a [u8]) -> Option<Self> {
         packet.first_chunk().map(Self)
     }
 
+    #[inline]
     pub(in super::super) const fn version(self) -> u8 {
         self.0[0] >> 4
     }
 
     /// Length of the header with its options, by its own word.
+    #[inline]
     pub(in super::super) const fn header_len(self) -> usize {
         (self.0[0] & 0x0f) as usize * 4
     }
 
+    #[inline]
     pub(in super::super) const fn tos(self) -> u8 {
         self.0[1]
     }
 
     /// Length of the whole packet by its total length field.
+    #[inline]
     pub(in super::super) const fn packet_len(self) -> usize {
         self.word_at(2) as usize
     }
 
+    #[inline]
     pub(in super::super) const fn dont_fragment(self) -> bool {
         self.word_at(6) & DONT_FRAGMENT != 0
     }
 
     /// Whether it is a part of a larger packet.
+    #[inline]
     pub(in super::super) const fn is_fragment(self) -> bool {
         self.word_at(6) & FRAGMENT != 0
     }
 
     /// Whether it is such a part, and not the first one.
+    #[inline]
     pub(in super::super) const fn is_later_fragment(self) -> bool {
         self.word_at(6) & OFFSET != 0
     }
 
     /// Whether others follow this part.
+    #[inline]
     pub(in super::super) const fn more_fragments(self) -> bool {
         self.word_at(6) & MORE_FRAGMENTS != 0
     }
 
     /// Where this part begins in the payload of the packet, in bytes.
+    #[inline]
     pub(in super::super) const fn fragment_offset(self) -> usize {
         (self.word_at(6) & OFFSET) as usize * 8
     }
 
+    #[inline]
     pub(in super::super) const fn identification(self) -> u16 {
         self.word_at(4)
     }
 
+    #[inline]
     pub(in super::super) const fn ttl(self) -> u8 {
         self.0[8]
     }
 
+    #[inline]
     pub(in super::super) const fn protocol(self) -> u8 {
         self.0[9]
     }
 
     /// IPv4-mapped.
+    #[inline]
     pub(in super::super) const fn src(self) -> u128 {
         self.addr_at(12)
     }
 
     /// IPv4-mapped.
+    #[inline]
     pub(in super::super) const fn dst(self) -> u128 {
         self.addr_at(16)
     }
 
+    #[inline]
     const fn word_at(self, at: usize) -> u16 {
         u16::from_be_bytes([self.0[at], self.0[at + 1]])
     }
 
+    #[inline]
     const fn addr_at(self, at: usize) -> u128 {
         let b = self.0;
         MAPPED | u32::from_be_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]) as u128
     }
 
     /// Whether the checksum of a header with its options holds.
+    #[inline]
     pub(in super::super) fn is_intact(header: &[u8]) -> bool {
         value(sum_of(header)) == 0
     }
 
     /// Takes one from the time to live of the packet (RFC 1141 and 1624: the checksum follows).
+    #[inline]
     pub(in super::super) fn spend_hop(packet: &mut [u8]) {
         if let Some(header) = packet.first_chunk_mut::<IPV4_LEN>() {
             let old = u16::from_be_bytes([header[8], header[9]]);
@@ -141,6 +160,7 @@ impl<'a> Ipv4<'a> {
         }
     }
 
+    #[inline]
     fn update_checksum(header: &mut [u8; IPV4_LEN], old: u16, new: u16) {
         let checksum = u16::from_be_bytes([header[10], header[11]]);
         header[10..12].copy_from_slice(&updated(checksum, old, new).to_be_bytes());

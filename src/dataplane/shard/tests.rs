@@ -1,4 +1,5 @@
 use super::*;
+use crate::addr::HomePrefix;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -61,7 +62,7 @@ proptest! {
                 p.customer == customer && same_family && p.prefix.contains(addr)
             };
             let want = model.iter().filter(|(p, _)| holds(p)).max_by_key(|(p, _)| p.prefix.len());
-            let got = shard.lookup(customer, addr.to_bits()).map(|s| shard.entry(s).forward());
+            let got = shard.lookup(customer, addr.to_bits()).map(|s| shard.forward(s));
             prop_assert_eq!(got, want.map(|(_, id)| through(*id)));
         }
     }
@@ -73,8 +74,8 @@ fn moving_an_entry_keeps_its_counters_and_removing_it_clears_them() {
     let p = prefix("2001:db8:1::/64").of(CustomerId(3));
     assert!(shard.set(p, through(1)));
     let slot = shard.lookup(CustomerId(3), p.prefix.addr().to_bits()).unwrap();
-    shard.entry_mut(slot).count_downlink(100);
-    shard.entry_mut(slot).count_uplink(60);
+    shard.count_downlink(slot, 100);
+    shard.count_uplink(slot, 60);
     assert!(shard.set(p, Forward::Held));
     let want = EntryCounters {
         downlink_packets: 1,
@@ -95,7 +96,7 @@ fn keys_are_those_of_the_last_update_and_zero_is_one() {
     for keys in [(None, None), (Some(0), None), (None, Some(0)), (Some(u32::MAX), Some(7))] {
         assert!(shard.set(p, keyed(keys.0, keys.1)));
         let slot = shard.lookup_exact(p).unwrap();
-        assert_eq!(shard.entry(slot).forward(), keyed(keys.0, keys.1));
+        assert_eq!(shard.forward(slot), keyed(keys.0, keys.1));
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 type Frames = Vec<(PortId, Vec<u8>)>;
 
 /// Frames of all kinds, forwarded ones more than others.
-fn kinds() -> Vec<(PortId, Vec<u8>)> {
+pub(super) fn kinds() -> Vec<(PortId, Vec<u8>)> {
     let core = |p: Packet| (CORE, p.on_core());
     let access = |p: Packet| (ACCESS, p.on_access());
     let tunnel = |p: Packet| (ACCESS, uplink(&p));
@@ -58,7 +58,7 @@ fn kinds() -> Vec<(PortId, Vec<u8>)> {
 
 /// What came out: sent on both ports and punted. With several workers there is no order between
 /// them.
-fn outcome(rig: &mut Rig, sort: bool) -> [Vec<Vec<u8>>; 3] {
+pub(super) fn outcome(rig: &mut Rig, sort: bool) -> [Vec<Vec<u8>>; 3] {
     let punts = rig.reports().into_iter().filter_map(|r| match r {
         Report::Punt(_, frame) => Some(frame.to_bytes()),
         Report::Counters(..) | Report::PathMtu(..) => None,

@@ -17,6 +17,7 @@ mod edge;
 mod golden;
 mod handoff;
 mod marking;
+mod ordinary;
 mod packet4;
 mod punt;
 mod spoof;
