@@ -71,7 +71,7 @@ pub fn render(config: &Config) -> Table {
             ]),
         ),
         ("state", table([("dir", state.dir.display().to_string().into())])),
-        ("tunnel", tunnel::render(&config.tunnel)),
+        ("tunnel", tunnel::render(config.tunnel)),
     ];
     let mut whole: Table =
         sections.map(|(name, t)| (name.to_owned(), t.into())).into_iter().collect();

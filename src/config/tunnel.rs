@@ -64,7 +64,7 @@ pub(super) fn dscp_value(v: &DeValue<'_>) -> Result<u8, String> {
 }
 
 /// The table as a file would have it.
-pub(super) fn render(tunnel: &Tunnel) -> Table {
+pub(super) fn render(tunnel: Tunnel) -> Table {
     let ecn = match tunnel.ecn {
         Ecn::Normal => "normal",
         Ecn::Compatibility => "compatibility",

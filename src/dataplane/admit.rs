@@ -11,7 +11,7 @@ use super::encap::overhead;
 use super::handoff::Context;
 use super::header::{ETHER_LEN, Ip, is_unforwardable};
 use super::marking::Marking;
-use super::mss::clamp;
+use super::mss::{clamp, is_syn};
 use super::shard::Slot;
 use super::tunnel::Mismatch;
 use super::update::Forward;
@@ -36,7 +36,7 @@ impl<F: Frame> Lane<F> {
         if !decapsulate(&mut frame, inner_at, traffic_class) {
             return self.discard(frame, DropReason::Segmented);
         }
-        if self.clamp_mss {
+        if self.clamp_mss && is_syn(&frame) {
             self.clamp_uplink(&mut frame, slot);
         }
         let bytes = frame.frame_len() - ETHER_LEN;

@@ -42,11 +42,12 @@ impl<F: Frame> Lane<F> {
             }
         };
         if !self.gateways.has(fragment.key.src) {
-            return if fragment.is_udp() {
-                self.punt_exception(frame, context.port)
+            if fragment.is_udp() {
+                self.punt_exception(frame, context.port);
             } else {
-                self.discard(frame, DropReason::NotServing)
-            };
+                self.discard(frame, DropReason::NotServing);
+            }
+            return;
         }
         match self.reassembly.take(self.now, &fragment, ether) {
             Taken::Held { evicted } => {

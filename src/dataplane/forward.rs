@@ -17,7 +17,7 @@ use super::fib::Route;
 use super::handoff::{Context, Origin, Stage};
 use super::header::{ETHER_LEN, Family, Ip, Ipv4, is_unforwardable};
 use super::icmp::{may_answer, rewrite};
-use super::mss::clamp;
+use super::mss::{clamp, is_syn};
 use super::shard::Slot;
 use super::tunnel::{Path, TRANSPORT};
 use super::update::{Forward, PuntReason};
@@ -48,7 +48,7 @@ impl<F: Frame> Lane<F> {
             self.identification = self.identification.wrapping_add(self.steering.workers());
         }
         let (path, port, mtu) = (tunnel.path, tunnel.port, tunnel.mtu);
-        if self.clamp_mss {
+        if self.clamp_mss && is_syn(&frame) {
             let (with_limit, with_key) = (outer.encap_limit.is_some(), outer.key.is_some());
             let overhead = overhead(tunnel.shape, with_limit, with_key);
             let clamped = clamp(&mut frame, mtu, overhead);

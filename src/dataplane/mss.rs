@@ -23,6 +23,11 @@ const END: u8 = 0;
 const NO_OPERATION: u8 = 1;
 const MSS: u8 = 2;
 
+/// Whether the packet in a frame is a SYN: what is cheap to see, before the rest is done.
+pub(super) fn is_syn<F: Frame>(frame: &F) -> bool {
+    frame.data().get(ETHER_LEN..).is_some_and(|packet| syn_at(packet).is_some())
+}
+
 /// Lowers the MSS of a SYN in a frame to what a tunnel with this MTU and so many bytes of headers
 /// carries whole. `true`: it was larger.
 #[cold]

@@ -153,7 +153,7 @@ impl<'a> Ipv4<'a> {
             let more = if more { MORE_FRAGMENTS } else { 0 };
             header[0] = 0x45;
             header[2..4].copy_from_slice(&part_len.to_be_bytes());
-            header[6..8].copy_from_slice(&(offset / 8 | more).to_be_bytes());
+            header[6..8].copy_from_slice(&((offset / 8) | more).to_be_bytes());
             header[10..12].fill(0);
             let checksum = value(sum_of(header));
             header[10..12].copy_from_slice(&checksum.to_be_bytes());

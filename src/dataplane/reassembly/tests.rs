@@ -18,7 +18,7 @@ fn ipv6(id: u32, start: u16, more: bool, ecn: u8, payload: &[u8]) -> Vec<u8> {
 /// A fragment of IPv4.
 fn ipv4(id: u16, protocol: u8, start: u16, more: bool, ecn: u8, payload: &[u8]) -> Vec<u8> {
     let len = u16::try_from(payload.len() + 20).unwrap().to_be_bytes();
-    let offset = (start / 8 | if more { 0x2000 } else { 0 }).to_be_bytes();
+    let offset = ((start / 8) | if more { 0x2000 } else { 0 }).to_be_bytes();
     let id = id.to_be_bytes();
     let mut packet = vec![0x45, ecn, len[0], len[1], id[0], id[1], offset[0], offset[1], 64];
     packet.extend([protocol, 0, 0, 198, 51, 100, 7, 192, 0, 2, 1]);
@@ -218,9 +218,12 @@ fn congestion_on_any_fragment_is_on_the_packet_or_drops_it() {
         (0b00, 0b11, None),
     ] {
         for of_ipv4 in [false, true] {
-            let fragment = |start, more, ecn| match of_ipv4 {
-                true => ipv4(1, 41, start, more, ecn, &bytes(8)),
-                false => ipv6(1, start, more, ecn, &bytes(8)),
+            let fragment = |start, more, ecn| {
+                if of_ipv4 {
+                    ipv4(1, 41, start, more, ecn, &bytes(8))
+                } else {
+                    ipv6(1, start, more, ecn, &bytes(8))
+                }
             };
             let mut r = Reassembly::new(64);
             assert_eq!(take(&mut r, &fragment(0, true, first)), HELD);

@@ -117,7 +117,7 @@ impl Rig {
                 .map(|parent| VlanPort { parent, id: 100, config: port_config(false, CUSTOMER) })
                 .to_vec(),
             limits: Limits { entries_max: 32, tunnels_max: 16 },
-            policy: TunnelPolicy::default(),
+            policy: TunnelPolicy { clamp_mss: true, ..TunnelPolicy::default() },
         };
         let port = |n: usize| WorkerPort {
             config: port_config(n == 0, CustomerId(0)),
@@ -157,8 +157,15 @@ impl Rig {
         let counted = self.counters.snapshot();
         // A frame that becomes an ICMP error is dropped by then, and the error may be, too.
         let (dropped, errors) = (counted.dropped_total(), counted.get(Counter::IcmpErrors));
+        // What is cut becomes more frames; a fragment waits for others, or was all of its packet.
+        let taken = counted.get(Counter::FragmentsTaken);
+        let made = counted.get(Counter::FragmentsSent) + counted.get(Counter::Reassembled);
         let out = u64::try_from(sent.len() + punted).expect("a few");
-        assert_eq!(out + dropped, 1 + errors, "{out} out, {dropped} dropped, {errors} errors");
+        assert_eq!(
+            out + dropped + taken,
+            1 + errors + made,
+            "{out} out, {dropped} dropped, {taken} taken, {errors} errors, {made} made"
+        );
         for frame in sent {
             let bytes = frame.to_bytes();
             let header = EtherHeader::parse(&bytes).expect("an Ethernet header");
