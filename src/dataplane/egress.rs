@@ -9,6 +9,8 @@ use crate::nic::{Burst, Frame, TxQueue};
 /// Frames that leave by one port with the next flush.
 pub(super) struct Staged<F: Frame> {
     frames: Burst<F>,
+    /// What a burst makes beyond that: packets that are cut become two, as a rule.
+    more: Burst<F>,
     bytes: usize,
 }
 
@@ -22,16 +24,21 @@ pub(super) struct Sent {
 
 impl<F: Frame> Staged<F> {
     pub(super) fn new() -> Self {
-        Self { frames: Burst::new(), bytes: 0 }
+        Self { frames: Burst::new(), more: Burst::new(), bytes: 0 }
     }
 
-    /// Adds a frame; gives it back if a whole burst is staged already.
+    /// Adds a frame; gives it back if two whole bursts are staged already.
     #[inline]
     pub(super) fn push(&mut self, frame: F) -> Result<(), F> {
         let len = frame.frame_len();
-        self.frames.try_push(frame).map_err(arrayvec::CapacityError::element)?;
+        self.frames.try_push(frame).or_else(|full| self.push_more(full.element()))?;
         self.bytes += len;
         Ok(())
+    }
+
+    #[cold]
+    fn push_more(&mut self, frame: F) -> Result<(), F> {
+        self.more.try_push(frame).map_err(arrayvec::CapacityError::element)
     }
 
     /// Sends what is staged.
@@ -39,15 +46,23 @@ impl<F: Frame> Staged<F> {
         if self.frames.is_empty() {
             return Sent::default();
         }
-        let packets = tx.send(&mut self.frames) as u64;
-        let refused: usize = self.frames.iter().map(Frame::frame_len).sum();
-        let sent = Sent {
-            packets,
-            bytes: (self.bytes - refused) as u64,
-            refused: self.frames.drain(..).len() as u64,
-        };
+        let mut packets = tx.send(&mut self.frames) as u64;
+        let (mut refused, mut refused_bytes) = self.drop_refused();
+        if !self.more.is_empty() {
+            core::mem::swap(&mut self.frames, &mut self.more);
+            packets += tx.send(&mut self.frames) as u64;
+            let (frames, bytes) = self.drop_refused();
+            (refused, refused_bytes) = (refused + frames, refused_bytes + bytes);
+        }
+        let sent = Sent { packets, bytes: (self.bytes - refused_bytes) as u64, refused };
         self.bytes = 0;
         sent
+    }
+
+    /// Drops what the port has not taken: how many frames, and how many bytes.
+    fn drop_refused(&mut self) -> (u64, usize) {
+        let bytes = self.frames.iter().map(Frame::frame_len).sum();
+        (self.frames.drain(..).len() as u64, bytes)
     }
 }
 

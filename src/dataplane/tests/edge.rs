@@ -5,22 +5,25 @@ use super::*;
 
 const FRAMES: &str = include_str!("../../../tests/golden/dataplane/edge.txt");
 
-type Frames = Vec<(PortId, Vec<u8>)>;
+pub(super) type Frames = Vec<(PortId, Vec<u8>)>;
 
-/// Name, what goes in, what must come out.
-pub(super) fn cases() -> impl Iterator<Item = (&'static str, Frames, Frames)> {
+/// Frames as `port:bytes`, a comma between them.
+pub(super) fn read_frames(text: &str) -> Frames {
     let frame = |text: &str| {
         let (port, hex) = text.split_once(':').unwrap();
         let octet = |i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap();
-        let bytes = (0..hex.len()).step_by(2).map(octet).collect();
-        (PortId(port.parse().unwrap()), bytes)
+        (PortId(port.parse().unwrap()), (0..hex.len()).step_by(2).map(octet).collect())
     };
-    let frames = move |text: &str| text.split(',').map(frame).collect::<Frames>();
-    FRAMES.lines().filter(|line| !line.starts_with('#')).map(move |line| {
+    text.split(',').map(frame).collect()
+}
+
+/// Name, what goes in, what must come out.
+pub(super) fn cases() -> impl Iterator<Item = (&'static str, Frames, Frames)> {
+    FRAMES.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let [name, given, expected] = line.split(' ').collect::<Vec<_>>()[..] else {
             panic!("{line}")
         };
-        (name, frames(given), frames(expected))
+        (name, read_frames(given), read_frames(expected))
     })
 }
 
@@ -53,7 +56,7 @@ pub(super) fn foreseeable(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-fn sent(rig: &Rig) -> Frames {
+pub(super) fn sent(rig: &Rig) -> Frames {
     let on = |port| rig.sent(port).into_iter().map(move |f| (port, foreseeable(f)));
     [ACCESS, CORE].into_iter().flat_map(on).collect()
 }
@@ -248,5 +251,26 @@ fn pool_that_is_used_up_costs_packets_and_nothing_else() {
     }
     assert_eq!(rig.count(Counter::Reassembled), 1, "fragments free the buffers that they need");
     drop((taken, more));
+    rig.balance();
+}
+
+// What a burst of packets that are all cut makes fits: two parts each.
+#[test]
+fn burst_of_64_packets_that_are_cut_leaves_whole() {
+    let mut rig = thin_rig(1);
+    for _ in 0..64 {
+        rig.arrive_at(0, CORE, &Packet::new(CN, MN1).len(1280).on_core());
+    }
+    rig.run();
+    assert_eq!((rig.drops(), rig.count(Counter::TxPackets)), (vec![], 128));
+    assert_eq!(rig.count(Counter::TxBytes), rig.sent(ACCESS).iter().map(|f| f.len() as u64).sum());
+    rig.balance();
+    // A port that takes no more than one burst.
+    rig.workers[0].tx[0].accept(64);
+    for _ in 0..64 {
+        rig.arrive_at(0, CORE, &Packet::new(CN, MN1).len(1280).on_core());
+    }
+    rig.run();
+    assert_eq!(rig.drops(), [(DropReason::TxFull, 64)]);
     rig.balance();
 }

@@ -20,6 +20,7 @@ mod marking;
 mod ordinary;
 mod packet4;
 mod punt;
+mod refused;
 mod spoof;
 mod uplink;
 
