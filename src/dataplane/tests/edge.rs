@@ -263,7 +263,8 @@ fn burst_of_64_packets_that_are_cut_leaves_whole() {
     }
     rig.run();
     assert_eq!((rig.drops(), rig.count(Counter::TxPackets)), (vec![], 128));
-    assert_eq!(rig.count(Counter::TxBytes), rig.sent(ACCESS).iter().map(|f| f.len() as u64).sum());
+    let bytes: usize = rig.sent(ACCESS).iter().map(Vec::len).sum();
+    assert_eq!(rig.count(Counter::TxBytes), bytes as u64);
     rig.balance();
     // A port that takes no more than one burst.
     rig.workers[0].tx[0].accept(64);
