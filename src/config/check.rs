@@ -91,6 +91,9 @@ pub(super) fn pools(root: Root<'_, '_>, pools: &[Option<Pool>]) {
             root.fault(&format!("pool[{i}].prefix"), what);
         }
     }
+    unique(root, pools, "pool", "route_table", |p| {
+        p.route_table.map(|table| format!("{} in table {table}", p.prefix))
+    });
 }
 
 /// Names and addresses are there once; tunnels fit the ports.

@@ -303,6 +303,8 @@ pub struct Pool {
     pub delegated_len: u8,
     /// What nodes are told to send to (RFC 5844 3.3.3); only for IPv4, and then always there.
     pub default_router: Option<Ipv4Addr>,
+    /// The kernel's table from which routing daemons advertise it; nothing is put there if `None`.
+    pub route_table: Option<u32>,
 }
 
 impl Pool {

@@ -313,6 +313,7 @@ n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
             prefix: "10.0.0.0/16".parse().expect("valid"),
             delegated_len: 128,
             default_router: Some(Ipv4Addr::new(10, 0, 0, 1)),
+            route_table: None,
         };
         config.pools.push(pool("private", None));
         for (name, id) in [("acme", 1), ("beta", 2)] {

@@ -160,6 +160,7 @@ fn pool(p: &Pool) -> Table {
         Some(router) => pool.insert("default_router".into(), router.to_string().into()),
         None => pool.insert("delegated_len".into(), i64::from(p.delegated_len).into()),
     };
+    insert(&mut pool, "route_table", p.route_table.map(i64::from));
     pool
 }
 

@@ -15,6 +15,7 @@
 //! exception path and neighbours go on.
 
 mod admission;
+pub mod advertise;
 pub mod counters;
 pub mod exception;
 mod held;

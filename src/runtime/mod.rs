@@ -7,7 +7,8 @@
 //!
 //!   lcore 0        control core: Control::poll         ordinary threads: admin, journal, mirror,
 //!   lcore 1 ..     workers: Worker::poll               resolver, kernel-rx (one a port), kernel-tx,
-//!                                                      ipsec-rx, ipsec-tx, signals, reload, log
+//!                                                      ipsec-rx, ipsec-tx, signals, reload,
+//!                                                      policy, advertise, log
 //! ```
 //! Clocks are read here and nowhere else.
 
@@ -23,6 +24,7 @@ use crate::admin::reload::{ConfigAsker, Job};
 use crate::admin::server::{Server, Setup};
 use crate::admin::{channel, reload as admin_reload};
 use crate::config::{self, Config, Faults};
+use crate::control::advertise;
 use crate::control::exception::{self, ExceptionError};
 use crate::control::ipsec::{self, IpsecPath};
 use crate::control::journal::{JournalError, Restart, Store};
@@ -129,14 +131,19 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
         let policy = start_policy(config)?;
         let (shown, config_shown) = watch::channel(reload::shown(config));
         let (path, running) = (path.to_owned(), config.clone());
-        let again = reload::Setup { path, running, nodes, reloader, log: log.clone(), shown };
+        let (advertiser, advertise_thread) = advertise::start().map_err(thread("advertise"))?;
+        let ifindexes: Vec<_> = taps.iter().map(exception::Tap::ifindex).collect();
+        let advertising = (advertiser.clone(), plan::pool_routes(config, &ifindexes));
+        let (log_again, taps) = (log.clone(), ifindexes);
+        let again =
+            reload::Setup { path, running, nodes, reloader, advertiser, taps, log: log_again, shown };
         reload::start(again, jobs).map_err(thread("reload"))?;
         let admin = start_admin(config, log, asker, config_shown, config_asker)?;
-        let enders = [Some(kernel_tx), ipsec_tx, Some(journal_thread)];
-        Ok((kernel, ipsec, mirror, journal, enders, policy, admin))
+        let enders = [Some(kernel_tx), ipsec_tx, Some(journal_thread), Some(advertise_thread)];
+        Ok((kernel, ipsec, mirror, journal, enders, policy, admin, advertising))
     });
     let threads = threads.map_err(thread("CPU affinity"))??;
-    let (kernel, ipsec, mirror, journal, enders, policy, admin) = threads;
+    let (kernel, ipsec, mirror, journal, enders, policy, admin, (advertiser, routes)) = threads;
 
     let gate = Arc::new(Gate::default());
     let limits = plan::limits(config, size);
@@ -167,7 +174,8 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
         tunnel_mtu: plan::tunnel_mtu(config),
     });
 
-    let outcome = serve(&mut control, config, clock, &gate, &stop);
+    let outcome = serve(&mut control, config, clock, &gate, &stop, || advertiser.advertise(routes));
+    advertiser.withdraw();
     drop(admin);
     gate.stop();
     for job in jobs {
@@ -191,6 +199,7 @@ fn serve(
     clock: Clock,
     gate: &Gate,
     stop: &AtomicBool,
+    advertise: impl FnOnce(),
 ) -> Result<(), RuntimeError> {
     let mut pace = Pace::new(config.cores.polling);
     let begun = clock.now().mono;
@@ -205,6 +214,7 @@ fn serve(
         pace.after(control.prepare(now));
     }
     gate.open();
+    advertise();
     tracing::info!(node = config.node.name, lma_address = %config.node.lma_address,
         workers = config.cores.worker_cpus.len(), "serving");
     while !stop.load(Ordering::Relaxed) {

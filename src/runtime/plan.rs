@@ -8,10 +8,12 @@ pub(super) use lma::lma_config;
 use crate::addr::{CustomerId, MacAddr, PortId};
 use crate::config::{self, Config, Device, PortRole};
 use crate::control::MagInfo;
+use crate::control::advertise::PoolRoute;
 use crate::control::exception::TapSpec;
 use crate::dataplane::marking::{DscpModel, EcnMode};
 use crate::dataplane::worker::{Limits, PortConfig, TunnelPolicy};
 use crate::mobility::ENTRIES_MAX;
+use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
 /// EAL's arguments without the program's name. Lcore 0 is the control core, lcore `i + 1` worker
@@ -150,6 +152,17 @@ pub(super) fn customer_names(config: &Config) -> Vec<(CustomerId, String)> {
 /// Names of the pools, for people, in the pure core's order.
 pub(super) fn pool_names(config: &Config) -> Vec<String> {
     config.pools.iter().map(|p| p.name.clone()).collect()
+}
+
+/// What the kernel is to advertise: each pool goes with the first port to its correspondents, or
+/// without one with the first of its owner; `taps` are the interface indexes of the ports.
+pub(super) fn pool_routes(config: &Config, taps: &[u32]) -> BTreeSet<PoolRoute> {
+    let route = |pool: &config::Pool| {
+        let ports = config.ports.iter().zip(taps).filter(|(p, _)| p.customer == pool.customer);
+        let (_, &ifindex) = ports.min_by_key(|(p, _)| p.role != PortRole::Core)?;
+        Some(PoolRoute { table: pool.route_table?, prefix: pool.prefix, ifindex })
+    };
+    config.pools.iter().filter_map(route).collect()
 }
 
 /// Every address of a gateway.

@@ -10,6 +10,7 @@ use super::plan;
 use crate::admin::api::ConfigChanges;
 use crate::admin::reload::{Asked, Job, Jobs, Refused};
 use crate::config::{self, Config, NodeTable};
+use crate::control::advertise::Advertiser;
 use crate::control::reload::{NewConfig, Reloader};
 use crate::mobility::Description;
 use crate::mobility::config::LmaConfig;
@@ -29,6 +30,9 @@ pub(super) struct Setup {
     pub(super) nodes: NodeTable,
     /// To the control core.
     pub(super) reloader: Reloader,
+    /// To the kernel's routes, and the interface indexes of the TAPs that they go with.
+    pub(super) advertiser: Advertiser,
+    pub(super) taps: Vec<u32>,
     pub(super) log: LogHandle,
     /// What `config.show` answers.
     pub(super) shown: watch::Sender<Value>,
@@ -89,6 +93,7 @@ impl Setup {
         {
             tracing::warn!(error, "the log filter stays as it is");
         }
+        self.advertiser.advertise(plan::pool_routes(&config, &self.taps));
         self.shown.send_replace(shown(&config));
         (self.running, self.nodes) = (config, nodes);
         self.note(by, &changes);

@@ -54,13 +54,20 @@ pub(super) fn pool(s: &Section<'_, '_>) -> Option<Pool> {
             (s.integer("delegated_len", 64, 48..=128), None)
         }
     };
+    // Pools of several customers may overlap: which table is whose only the operator knows.
+    let table = s.get("route_table", &|v| integer(v, &(1..=u32::MAX)));
+    let route_table = table.or(customer.is_none().then_some(ROUTE_TABLE));
     let (name, prefix) = (name?, prefix?);
     if delegated_len < prefix.len() {
         let what = format!("{delegated_len} is shorter than the pool's own /{}", prefix.len());
         s.fault("delegated_len", what);
     }
-    Some(Pool { name, customer, prefix, delegated_len, default_router })
+    Some(Pool { name, customer, prefix, delegated_len, default_router, route_table })
 }
+
+/// The table of the operator's own pools, unless another is named: the host's own look-ups do not
+/// come there.
+const ROUTE_TABLE: u32 = 213;
 
 /// The default router of an IPv4 pool: as it is told, else the first address after the network's.
 fn default_router(s: &Section<'_, '_>, first: Ipv4Addr, len: u8) -> Ipv4Addr {
