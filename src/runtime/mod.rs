@@ -135,8 +135,16 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
         let ifindexes: Vec<_> = taps.iter().map(exception::Tap::ifindex).collect();
         let advertising = (advertiser.clone(), plan::pool_routes(config, &ifindexes));
         let (log_again, taps) = (log.clone(), ifindexes);
-        let again =
-            reload::Setup { path, running, nodes, reloader, advertiser, taps, log: log_again, shown };
+        let again = reload::Setup {
+            path,
+            running,
+            nodes,
+            reloader,
+            advertiser,
+            taps,
+            log: log_again,
+            shown,
+        };
         reload::start(again, jobs).map_err(thread("reload"))?;
         let admin = start_admin(config, log, asker, config_shown, config_asker)?;
         let enders = [Some(kernel_tx), ipsec_tx, Some(journal_thread), Some(advertise_thread)];
