@@ -95,9 +95,10 @@ impl Case {
     pub(crate) fn tunnels(self, first: u32) -> impl Iterator<Item = Change> {
         let encap = if self.gre { Encap::Gre } else { Encap::Ip };
         (0..self.mags).map(move |i| {
-            let (local, remote) = match self.kind.outer_is_ipv4() {
-                true => (LMA4.to_ipv6_mapped(), mag4(i).to_ipv6_mapped()),
-                false => (LMA, mag(i)),
+            let (local, remote) = if self.kind.outer_is_ipv4() {
+                (LMA4.to_ipv6_mapped(), mag4(i).to_ipv6_mapped())
+            } else {
+                (LMA, mag(i))
             };
             let tunnel = Tunnel { path: TunnelPath { local, remote, encap }, mtu: ACCESS_MTU };
             Change::TunnelSet(TunnelId(first + i), tunnel)

@@ -48,6 +48,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use tokio::sync::watch;
 use workers::Gate;
 
@@ -116,17 +117,8 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
     let (reloader, reloads) = control_reload::channel();
     let threads = ordinary.while_on(|| -> Result<_, RuntimeError> {
         let (kernel, kernel_tx) = exception::start(&taps)?;
-        let customers = config.ports.iter().map(|p| plan::customer(config, p.customer.as_deref()));
-        let mirrored: Vec<_> = (taps.iter().zip(customers))
-            .map(|(tap, customer)| (tap.ifindex(), TapPort { port: tap.port(), customer }))
-            .collect();
-        let mirror = mirror::start(&mirrored, loopback)?;
-        let (ipsec, ipsec_tx) = match esp_sockets {
-            Some(sockets) => ipsec::start(sockets)
-                .map(|(path, thread)| (path, Some(thread)))
-                .map_err(thread("signaling in ESP"))?,
-            None => (IpsecPath::unavailable(), None),
-        };
+        let mirror = mirror::start(&mirrored(config, &taps), loopback)?;
+        let (ipsec, ipsec_tx) = start_ipsec(esp_sockets).map_err(thread("signaling in ESP"))?;
         let (journal, journal_thread) = store.start()?;
         let policy = start_policy(config)?;
         let (shown, config_shown) = watch::channel(reload::shown(config));
@@ -253,12 +245,32 @@ fn open_esp_sockets(config: &Config) -> Option<ipsec::Sockets> {
     let opened = ipsec::open(config.node.lma_address.0, config.node.lma_address_ipv4);
     let wanted = config.mags.iter().any(|m| m.peer.ipsec);
     opened
-        .inspect_err(|error| match wanted {
-            true => tracing::error!(%error, "no IPsec in this kernel: gateways with ipsec = \
-                \"required\" are not served"),
-            false => tracing::debug!(%error, "no IPsec in this kernel"),
+        .inspect_err(|error| {
+            if wanted {
+                tracing::error!(%error, "no IPsec in this kernel: gateways with ipsec = \
+                    \"required\" are not served");
+            } else {
+                tracing::debug!(%error, "no IPsec in this kernel");
+            }
         })
         .ok()
+}
+
+/// The way of signaling in ESP, and its thread if the kernel has IPsec.
+fn start_ipsec(sockets: Option<ipsec::Sockets>) -> io::Result<(IpsecPath, Option<JoinHandle<()>>)> {
+    let started = sockets.map(ipsec::start).transpose()?;
+    Ok(match started {
+        Some((path, thread)) => (path, Some(thread)),
+        None => (IpsecPath::unavailable(), None),
+    })
+}
+
+/// The TAPs whose routes and neighbours concern us.
+fn mirrored(config: &Config, taps: &[exception::Tap]) -> Vec<(u32, TapPort)> {
+    let customers = config.ports.iter().map(|p| plan::customer(config, p.customer.as_deref()));
+    (taps.iter().zip(customers))
+        .map(|(tap, customer)| (tap.ifindex(), TapPort { port: tap.port(), customer }))
+        .collect()
 }
 
 /// Notes on the disk that a run begins. The kernel names the time since the machine started.

@@ -28,8 +28,7 @@ impl<F: Frame> Lane<F> {
     #[inline]
     pub(in super::super) fn entry(&self, PortId(port): PortId) -> Option<Entry<'_>> {
         let ingress = self.ingress.get(usize::from(port))?;
-        let [a, b, c, d, e, f] = ingress.mac.0;
-        let mac = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        let mac = ingress.mac.0.iter().fold(0, |mac, byte| mac << 8 | u64::from(*byte));
         Some(Entry { ingress, mac, customer: self.ports.get(usize::from(port))?.customer })
     }
 
@@ -65,8 +64,8 @@ impl<F: Frame> Lane<F> {
     fn read_frame(&self, frame: &F, entry: Entry<'_>, note: &mut Note) -> Option<Way> {
         let Entry { ingress, mac, customer } = entry;
         let (ether, packet) = frame.data().split_first_chunk::<ETHER_LEN>()?;
-        let [a, b, c, d, e, f, g, h, .., high, low] = *ether;
-        if u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 16 != mac {
+        let [.., high, low] = *ether;
+        if u64::from_be_bytes(*ether.first_chunk()?) >> 16 != mac {
             return None;
         }
         note.customer = customer;

@@ -12,6 +12,7 @@ use serde::Deserialize;
 /// By default that the node may do what the configuration's profile says.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[allow(clippy::struct_excessive_bools)] // the keys of a file
 pub(crate) struct Granting {
     question: u64,
     serve: bool,

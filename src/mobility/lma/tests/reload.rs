@@ -182,7 +182,7 @@ fn any_config(choice: u32) -> LmaConfig {
         5 => vec![pool("2001:db8:a000::/48", 56)],
         _ => vec![pool("2001:db8:a000::/61", 64)],
     };
-    let mags = if (choice >> 9) % 4 == 0 { MAG2 } else { MAG };
+    let mags = if (choice >> 9).is_multiple_of(4) { MAG2 } else { MAG };
     let max_bindings = if choice >> 11 & 1 == 0 { usize::MAX } else { 3 };
     let mut config = LmaConfig { pools, mags: vec![MagConfig::new(mags)], ..config(policy) };
     config.customers[0].max_bindings = max_bindings;

@@ -70,7 +70,7 @@ pub(super) fn update(input: &mut Input<'_>, now: Now) -> UpdateMsg {
     let update =
         BindingUpdate { seq, flags: BuFlags(BuFlags::A.0 | BuFlags::P.0 | more), lifetime };
     let (src, dst, transport) = way(input);
-    let (options, header) = signed(input, &update, options, src);
+    let (options, header) = signed(input, update, &options, src);
     UpdateMsg { src, dst, transport, update, options, header }
 }
 
@@ -131,8 +131,8 @@ fn near(input: &mut Input<'_>, now: Now) -> MobTimestamp {
 /// which that stands.
 fn signed(
     input: &mut Input<'_>,
-    update: &BindingUpdate,
-    options: Vec<MobilityOption<'_>>,
+    update: BindingUpdate,
+    options: &[MobilityOption<'_>],
     src: Ipv6Addr,
 ) -> (OwnedOptions, Box<[u8]>) {
     let owned = |options: &[_]| OwnedOptions::from_options(options).expect("short options");
@@ -141,9 +141,9 @@ fn signed(
         0 | 1 => (SPI, 0),
         2 => (SPI, 1),
         3 => (SPI + 1, 0),
-        _ => return (owned(&options), Box::default()),
+        _ => return (owned(options), Box::default()),
     };
-    let unsigned = header_of(update, &options, spi, &[0; 12]);
+    let unsigned = header_of(update, options, spi, &[0; 12]);
     let found = AuthOption::find(&unsigned, AuthOption::MN_HA).ok().flatten();
     let octets = src.octets();
     let mut mac = Hmac::<Sha1>::new_from_slice(&SECRET).expect("a key");
@@ -153,12 +153,12 @@ fn signed(
     let mut data = [0; 12];
     data.copy_from_slice(&mac.finalize().into_bytes()[..12]);
     data[0] ^= flip;
-    let header = header_of(update, &options, spi, &data);
-    (owned(&with_auth(&options, spi, &data)), header)
+    let header = header_of(update, options, spi, &data);
+    (owned(&with_auth(options, spi, &data)), header)
 }
 
 fn header_of(
-    update: &BindingUpdate,
+    update: BindingUpdate,
     options: &[MobilityOption<'_>],
     spi: u32,
     data: &[u8],
