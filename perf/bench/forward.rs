@@ -146,8 +146,8 @@ impl Mover {
     }
 }
 
-/// Every so many ticks gives a binding the other tunnel to its gateway, of which there are two: what
-/// must come out stays the same.
+/// Every so many ticks gives a binding the other tunnel to its gateway, of which there are two:
+/// what must come out stays the same.
 fn change_over(case: Case, every: u64, mut updates: Sequenced, stop: &AtomicBool) {
     let mut due = clock::tsc();
     for turn in 0u32.. {

@@ -1,5 +1,5 @@
-//! Programs that are measured on the generator's device (`perf/pgen`), each in a process of its own,
-//! alone on the measured CPU: testpmd, the floor, and this bench with `anchord`'s worker.
+//! Programs that are measured on the generator's device (`perf/pgen`), each in a process of its
+//! own, alone on the measured CPU: testpmd, the floor, and this bench with `anchord`'s worker.
 
 use crate::case::Case;
 use crate::cores::Cores;

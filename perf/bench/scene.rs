@@ -4,8 +4,8 @@
 //!   node 2001:db8:x:y::1 -- MAG fd01:0:0:a::i ==tunnel== anchor fd01::1 -- correspondent 2600::1
 //!   node 10.x.y.z        -- MAG 172.16.x.y    ==tunnel== anchor 192.0.2.1 -- 203.0.113.9
 //! ```
-//! Headers are written here by hand, from the RFCs' layouts: the harness shares no code with what it
-//! measures.
+//! Headers are written here by hand, from the RFCs' layouts: the harness shares no code with what
+//! it measures.
 
 use anchord::addr::{HomePrefix, MacAddr, PortId};
 use anchord::dataplane::update::{Change, NextHop};

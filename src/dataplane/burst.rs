@@ -1,6 +1,6 @@
-//! A worker's lane: its tables, the way of a burst through it, and the general path of a frame. What
-//! is ordinary is forwarded by `ordinary.rs`; what is not, and what that leaves, comes here, one by
-//! one, and everything about it is decided here.
+//! A worker's lane: its tables, the way of a burst through it, and the general path of a frame.
+//! What is ordinary is forwarded by `ordinary.rs`; what is not, and what that leaves, comes here,
+//! one by one, and everything about it is decided here.
 
 use super::classify::{Class, Ingress, Via, classify};
 use super::counters::{Counter, CounterWriter};

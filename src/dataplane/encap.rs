@@ -42,8 +42,8 @@ pub(super) struct EncapLimit {
     pub(super) at: usize,
 }
 
-/// The same as [`encapsulate`] for a tunnel of nothing but IPv6, and a packet of `len` bytes that fits
-/// it.
+/// The same as [`encapsulate`] for a tunnel of nothing but IPv6, and a packet of `len` bytes that
+/// fits it.
 #[must_use]
 #[inline]
 pub(super) fn encapsulate_ipv6<F: Frame>(

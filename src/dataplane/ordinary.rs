@@ -1,6 +1,6 @@
 //! Ordinary packets: nearly all of a carrier's. IPv6 without extension headers or IPv4 without
-//! options and fragments, plain or in a tunnel, for a binding that this worker owns, through a tunnel
-//! whose next hop is known.
+//! options and fragments, plain or in a tunnel, for a binding that this worker owns, through a
+//! tunnel whose next hop is known.
 //!
 //! ```text
 //!   read each     place each:         look each up:         run each, in order:
@@ -9,10 +9,11 @@
 //! ```
 //!
 //! Each stage is a loop over the burst whose turns do not depend on each other, and asks for the
-//! memory that the next one reads: a packet waits for no memory alone. Whatever is not ordinary, for
-//! any reason, is left as it came and goes the general way (`burst.rs`), which decides everything
-//! anew: here nothing is dropped, answered or punted, and nothing is forwarded that the general path
-//! would not forward in the same bytes. `tests/ordinary.rs` holds one against the other.
+//! memory that the next one reads: a packet waits for no memory alone. Whatever is not ordinary,
+//! for any reason, is left as it came and goes the general way (`burst.rs`), which decides
+//! everything anew: here nothing is dropped, answered or punted, and nothing is forwarded that the
+//! general path would not forward in the same bytes. `tests/ordinary.rs` holds one against the
+//! other.
 
 #![allow(clippy::inline_always)] // one path, laid out flat: its pieces are for the reader
 

@@ -4,8 +4,8 @@ use super::super::header::{IPV6_LEN, protocol};
 use super::super::tunnel::{HEAD_LEN, Shape, TunnelSlot};
 use super::{Outer, field, write_gre};
 
-/// Writes the headers of this shape of a tunnel packet of `packet_len` bytes to the front of `bytes`. `false` if
-/// there is no room, which the caller has made.
+/// Writes the headers of this shape of a tunnel packet of `packet_len` bytes to the front of
+/// `bytes`. `false` if there is no room, which the caller has made.
 #[inline(always)]
 #[allow(clippy::inline_always)] // as its caller
 pub(super) fn write(

@@ -145,8 +145,8 @@ impl<F: Frame> Lane<F> {
         self.clamp_mss && number == protocol::TCP && is_syn(packet, at)
     }
 
-    /// A packet to the anchor, with something of this number from here to there, and of this traffic
-    /// class.
+    /// A packet to the anchor, with something of this number from here to there, and of this
+    /// traffic class.
     #[inline]
     fn read_tunnel(
         &self,
