@@ -28,6 +28,7 @@ esp_lab() {
     MAG1=${ESP_ADDRESSES[0]} MAG2=${ESP_ADDRESSES[1]}
     MAG1_IPV4=192.0.2.21 MAG2_IPV4=192.0.2.22
     local n
+    in_ns mag2 ip -6 neighbour flush all # another anchor had the address
     for n in 1 2; do
         guest "ip netns add gw$n && ip link set eth$((n + 1)) netns gw$n name transit &&
             ip -n gw$n link set lo up && ip -n gw$n link set transit up && ip netns exec gw$n sysctl -qw net.ipv6.conf.all.accept_dad=0 &&
