@@ -127,7 +127,8 @@ fn mix() -> Vec<(PortId, Vec<u8>)> {
         tagged(&udp4(PEER4, NODE4, 1)), // time exceeded
         on_port(ACCESS, &tunnelled4(3, &udp4(NODE4, PEER4, 64))), // another key
         tagged(&packet4(PEER4, Ipv4Addr::BROADCAST, 17, 64, &[0; 8])), // the kernel's
-        // A tunnel packet in two fragments, one too long for the path, a complaint about one, a SYN.
+        // A tunnel packet in two fragments, one too long for the path, a complaint about one, a
+        // SYN.
         on_port(ACCESS, &fragment(1, &tunnelled(MAG, &udp(NODE, PEER, 64))[40..72])),
         on_port(ACCESS, &fragment(32, &tunnelled(MAG, &udp(NODE, PEER, 64))[72..])),
         tagged(&without_df(&packet4(PEER4, NODE4, 17, 64, &[0; 1480]))),

@@ -6,8 +6,8 @@
 //!                                       |
 //!                                       +--> BIRD --> the routers of the core
 //! ```
-//! Nothing follows these routes, neither workers, which look for the node, nor the host itself: they
-//! stand in a table of their own. They lead out of a TAP so that they go when the anchor goes,
+//! Nothing follows these routes, neither workers, which look for the node, nor the host itself:
+//! they stand in a table of their own. They lead out of a TAP so that they go when the anchor goes,
 //! however it ends.
 
 use super::netlink::RouteSocket;

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! An entry is in the line that its key hashes to, its *home*, or in the first one behind it that
-//! had room. Each line counts the entries that had to pass it, so a search ends where none did, and a
-//! removal leaves no mark and moves nothing: a [`Slot`] is an entry's for life. Nothing grows, nothing
-//! is rebuilt: `docs/adr/0061-hot-path.md` has the reasons and the numbers.
+//! had room. Each line counts the entries that had to pass it, so a search ends where none did, and
+//! a removal leaves no mark and moves nothing: a [`Slot`] is an entry's for life. Nothing grows,
+//! nothing is rebuilt: `docs/adr/0061-hot-path.md` has the reasons and the numbers.
 
 mod line;
 mod scope;
@@ -73,8 +73,8 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// An empty shard for up to `entries_max` prefixes: 32 bytes each for what packets touch, and 84
-    /// beside it.
+    /// An empty shard for up to `entries_max` prefixes: 32 bytes each for what packets touch, and
+    /// 84 beside it.
     pub(super) fn new(entries_max: usize) -> Self {
         let lines = entries_max / 2 + 1;
         Self {
@@ -97,8 +97,8 @@ impl Shard {
         self.keys.customer_of(uplink)
     }
 
-    /// Where the entry of `addr` is, if it is one of the longest prefixes of its kind. `None`: there
-    /// are no prefixes of this customer and family at all.
+    /// Where the entry of `addr` is, if it is one of the longest prefixes of its kind. `None`:
+    /// there are no prefixes of this customer and family at all.
     #[inline]
     pub(super) fn probe(&self, customer: CustomerId, family: Family, addr: u128) -> Option<Probe> {
         let scope = self.scopes.of(customer, family).first()?;

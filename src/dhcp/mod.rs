@@ -1,5 +1,5 @@
-//! DHCP on a node's link: what a server of one node's addresses answers, and what a relay passes on.
-//! Pure: messages in, messages out.
+//! DHCP on a node's link: what a server of one node's addresses answers, and what a relay passes
+//! on. Pure: messages in, messages out.
 //!
 //! ```text
 //!   node                      gateway                                a DHCP server of the operator's

@@ -1,5 +1,5 @@
-//! A relay agent of one node's link (RFC 8415 19, RFC 5213 6.11). What client and server say to each
-//! other is passed on as it is, byte by byte.
+//! A relay agent of one node's link (RFC 8415 19, RFC 5213 6.11). What client and server say to
+//! each other is passed on as it is, byte by byte.
 
 use super::{
     ADVERTISE, CONFIRM, DECLINE, HEADER_LEN, INFORMATION_REQUEST, INTERFACE_ID, Options, REBIND,

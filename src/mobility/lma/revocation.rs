@@ -163,9 +163,10 @@ impl Lma {
         }
     }
 
-    /// Where the messages about a session go to: its Proxy-CoA (8.1), unless that is only the end of
-    /// its tunnel: then its gateway's address for signaling (RFC 7389 2.2), which the security
-    /// association is of (8.1). Over IPv4 the addresses and ports are those of its registration (4).
+    /// Where the messages about a session go to: its Proxy-CoA (8.1), unless that is only the end
+    /// of its tunnel: then its gateway's address for signaling (RFC 7389 2.2), which the security
+    /// association is of (8.1). Over IPv4 the addresses and ports are those of its registration
+    /// (4).
     pub(super) fn contact(&self, bce: &Bce) -> Contact {
         let (remote, transport) = (bce.mag, bce.transport);
         let local = self.local_end(ProxyCoa(remote));
