@@ -49,7 +49,8 @@ impl Place<'_> {
         let mut command = Command::new("dpdk-testpmd");
         command.args(self.eal(&lcores)).args(["-d", GENERATOR, "--vdev"]);
         command.args([&Case::default().device(false), "--", "--interactive"]);
-        command.args(["--burst=64", "--nb-cores=1", "--total-num-mbufs=16383"]);
+        // Else it takes frames before it starts, and drops them.
+        command.args(["--no-flush-rx", "--burst=64", "--nb-cores=1", "--total-num-mbufs=16383"]);
         command.arg(format!("--forward-mode={}", mode.name()));
         self.run(command, "start\n", "stop\nquit\n").map_err(|e| format!("{e} (Debian: dpdk-dev)"))
     }

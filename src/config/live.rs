@@ -22,7 +22,7 @@ pub(super) fn needs_restart(key: &str, both: bool) -> bool {
 
 const LIVE_OF_NODE: [&str; 3] = ["node.accept_forced_udp", "node.dhcp", "node.fixed_link_local"];
 
-/// What is in force when a file that says `wanted` is read again: what [`needs_restart`] stays as
+/// What is in force when a file that says `wanted` is read again: what `needs_restart` stays as
 /// it runs. Faults are those of the two together.
 pub fn put_in_force(running: &Config, wanted: Config, path: &Path) -> Result<Config, Faults> {
     // Field by field: whoever adds one decides.

@@ -8,7 +8,7 @@
 //! at all. So whatever the kernel's policies say, and whichever interface it came by, what arrives
 //! here was protected; that its source is the one of the security association is the selector of
 //! the latter. What is sent is protected by the kernel's policies, and what would leave without is
-//! stopped on its way from the TAP ([`is_clear`]). The channels carry what would be on the wire
+//! stopped on its way from the TAP (`is_clear`). The channels carry what would be on the wire
 //! without ESP: frames to the control core, their link-layer addresses blank, and packets from it.
 
 use super::counters::{Counter, Counters};
