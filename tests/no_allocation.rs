@@ -189,7 +189,7 @@ fn worker_allocates_nothing_for_any_kind_of_packet() {
     let (reports_tx, mut reports) = ring(256);
     let (applied_writer, _applied) = applied();
     let counters = Arc::new(WorkerCounters::default());
-    let mut worker: Worker<MemRx, MemTx> = Worker::new(
+    let mut worker: Worker<MemRx> = Worker::new(
         WorkerConfig {
             id: WorkerId(0),
             steering: Steering::new(1),

@@ -60,7 +60,7 @@ pub(crate) struct Links {
 /// One worker between two ports.
 pub(crate) struct Rig {
     /// The worker under test.
-    pub(crate) worker: Worker<RxQueue, TxQueue>,
+    pub(crate) worker: Worker<RxQueue>,
     /// Its counters.
     pub(crate) counters: Arc<WorkerCounters>,
     /// The harness's ends, by port number.

@@ -69,7 +69,7 @@ type Handoffs = (Vec<Option<Producer<Handoff<MemFrame>>>>, Vec<Consumer<Handoff<
 /// A whole anchor with one access port; time passes only when the test says so.
 pub(super) struct Bench {
     pub(super) control: Control<MemPool>,
-    pub(super) workers: Vec<Worker<MemRx, MemTx>>,
+    pub(super) workers: Vec<Worker<MemRx>>,
     pub(super) pool: MemPool,
     /// Towards the first worker's receive queue.
     pub(super) rx: MemWire,
@@ -365,7 +365,7 @@ fn worker(
     rx: &MemWire,
     tx: &MemWire,
     (handoff_out, handoff_in): Handoffs,
-) -> (WorkerLink<MemFrame>, Worker<MemRx, MemTx>) {
+) -> (WorkerLink<MemFrame>, Worker<MemRx>) {
     let (updates, updates_rx) = ring(ring_len);
     let (injects, injects_rx) = ring(ring_len);
     let (signaling_tx, signaling) = ring(ring_len);

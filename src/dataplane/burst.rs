@@ -80,16 +80,15 @@ impl<F: Frame> Lane<F> {
     /// Empty tables of the sizes that `config` names, for these devices.
     pub(super) fn new(
         config: WorkerConfig,
-        devices: Vec<PortConfig>,
+        devices: Vec<(PortConfig, Staged<F>)>,
         peers: Peers<F>,
         reports: Reports<F>,
         pool: Box<dyn FramePool<Frame = F>>,
         counters: CounterWriter,
     ) -> Self {
         let vlans = Vlans::new(devices.len(), &config.vlans);
-        let staged = devices.iter().map(|_| Staged::new()).collect();
-        let ports: Vec<_> =
-            devices.into_iter().chain(config.vlans.iter().map(|v| v.config)).collect();
+        let (mut ports, staged): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
+        ports.extend(config.vlans.iter().map(|v| v.config));
         // In a tunnel packet: what any port carries, behind the longest headers.
         let payload_max = ports.iter().map(|p| usize::from(p.mtu)).max().unwrap_or(0) + 64;
         let mut fib = Fib::new(u16::try_from(ports.len()).unwrap_or(u16::MAX));
@@ -112,7 +111,7 @@ impl<F: Frame> Lane<F> {
             identification: config.id.0,
             fragments: Identifications::new(secret()),
             gateways: Gateways::default(),
-            reassembly: Reassembly::new(payload_max),
+            reassembly: Reassembly::new(payload_max, secret()),
             pool,
             markings: Markings::new(&config.policy),
             clamp_mss: config.policy.clamp_mss,
@@ -170,6 +169,7 @@ impl<F: Frame> Lane<F> {
     /// The general path.
     #[inline(never)]
     pub(super) fn run_general(&mut self, frame: F, from: From) {
+        let (frame, from) = self.gather(frame, from);
         let job = match from {
             From::Port(port) => self.job(frame, port, None),
             From::Uplink(port) => self.job(frame, port, Some(self.id)),
@@ -309,9 +309,7 @@ impl<F: Frame> Lane<F> {
         let Some(staged) = self.staged.get_mut(usize::from(port.0)) else {
             return self.send_tagged(frame, port);
         };
-        if let Err(frame) = staged.push(frame) {
-            self.discard(frame, DropReason::TxFull);
-        }
+        staged.push(frame);
     }
 
     /// The same for a port that is a VLAN of a device.

@@ -28,6 +28,7 @@ named_enum! {
         PuntUnresolved "punt_unresolved" "Frames handed to the control core until their neighbour is resolved.",
         HandoffSent "handoff_sent" "Frames handed to the worker that owns their node.",
         HandoffReceived "handoff_received" "Frames taken over from other workers.",
+        Gathered "gathered" "Frames in several buffers that were copied into one, because of their headers or their length.",
         Injected "injected" "Frames that the control core wanted sent.",
         IcmpErrors "icmp_errors" "ICMP errors, of either family, made out of dropped packets.",
         IcmpLimited "icmp_limited" "ICMP errors not sent: over the rate limit.",

@@ -6,12 +6,14 @@ use super::worker::PortConfig;
 use crate::addr::MacAddr;
 use crate::nic::{Burst, Frame, TxQueue};
 
-/// Frames that leave by one port with the next flush.
+/// Frames that leave by one port with the next flush, and the queue by which they do.
 pub(super) struct Staged<F: Frame> {
     frames: Burst<F>,
-    /// What a burst makes beyond that: packets that are cut become two, as a rule.
-    more: Burst<F>,
+    tx: Box<dyn TxQueue<Frame = F>>,
+    /// Of all that was staged since the last flush.
     bytes: usize,
+    /// What has left since then: more than a burst was staged.
+    sent: Sent,
 }
 
 /// What became of staged frames.
@@ -23,46 +25,38 @@ pub(super) struct Sent {
 }
 
 impl<F: Frame> Staged<F> {
-    pub(super) fn new() -> Self {
-        Self { frames: Burst::new(), more: Burst::new(), bytes: 0 }
+    /// Nothing yet, for this queue.
+    pub(super) fn new(tx: impl TxQueue<Frame = F>) -> Self {
+        Self { frames: Burst::new(), tx: Box::new(tx), bytes: 0, sent: Sent::default() }
     }
 
-    /// Adds a frame; gives it back if two whole bursts are staged already.
+    /// Adds a frame. If a whole burst is staged already, that leaves first.
     #[inline]
-    pub(super) fn push(&mut self, frame: F) -> Result<(), F> {
+    pub(super) fn push(&mut self, frame: F) {
         let len = frame.frame_len();
-        self.frames.try_push(frame).or_else(|full| self.push_more(full.element()))?;
+        if let Err(full) = self.frames.try_push(frame) {
+            self.send();
+            let _ = self.frames.try_push(full.element()); // there is room now
+        }
         self.bytes += len;
-        Ok(())
     }
 
-    #[cold]
-    fn push_more(&mut self, frame: F) -> Result<(), F> {
-        self.more.try_push(frame).map_err(arrayvec::CapacityError::element)
-    }
-
-    /// Sends what is staged.
-    pub(super) fn flush<T: TxQueue<Frame = F>>(&mut self, tx: &mut T) -> Sent {
+    /// Sends what is staged, and says what became of all that was since the last time.
+    #[inline]
+    pub(super) fn flush(&mut self) -> Sent {
         if self.frames.is_empty() {
-            return Sent::default();
+            return Sent::default(); // nor has anything been sent: a frame came after it
         }
-        let mut packets = tx.send(&mut self.frames) as u64;
-        let (mut refused, mut refused_bytes) = self.drop_refused();
-        if !self.more.is_empty() {
-            core::mem::swap(&mut self.frames, &mut self.more);
-            packets += tx.send(&mut self.frames) as u64;
-            let (frames, bytes) = self.drop_refused();
-            (refused, refused_bytes) = (refused + frames, refused_bytes + bytes);
-        }
-        let sent = Sent { packets, bytes: (self.bytes - refused_bytes) as u64, refused };
-        self.bytes = 0;
-        sent
+        self.send();
+        std::mem::take(&mut self.sent)
     }
 
-    /// Drops what the port has not taken: how many frames, and how many bytes.
-    fn drop_refused(&mut self) -> (u64, usize) {
-        let bytes = self.frames.iter().map(Frame::frame_len).sum();
-        (self.frames.drain(..).len() as u64, bytes)
+    fn send(&mut self) {
+        self.sent.packets += self.tx.send(&mut self.frames) as u64;
+        let refused_bytes: usize = self.frames.iter().map(Frame::frame_len).sum();
+        self.sent.refused += self.frames.drain(..).len() as u64;
+        self.sent.bytes += (self.bytes - refused_bytes) as u64;
+        self.bytes = 0;
     }
 }
 

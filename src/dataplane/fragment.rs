@@ -6,6 +6,8 @@
 //!   | IP |              payload              |
 //!   | IP | Fragment |  0..n  |   | IP | Fragment | n..2n |   | IP | Fragment | 2n.. |
 //! ```
+//!
+//! Of IPv4's options the first part has all, the others those that say so themselves.
 
 use super::burst::Lane;
 use super::counters::Counter;
@@ -18,13 +20,19 @@ use arrayvec::ArrayVec;
 const PARTS_MAX: usize = 24;
 /// Length of an IPv6 Fragment header.
 const FRAGMENT_LEN: usize = 8;
+/// Longest Ethernet and IP header: of IPv4 with options.
+const HEAD_LEN_MAX: usize = ETHER_LEN + 60;
+
+/// An Ethernet and an IP header.
+type Head = ArrayVec<u8, HEAD_LEN_MAX>;
 
 /// How a packet is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Plan {
     family: Family,
-    /// Ethernet and IP header of every part.
-    head_len: usize,
+    /// What the first part begins with, as the packet did, and the others.
+    first: Head,
+    later: Head,
     /// Payload of every part but the last one: a multiple of eight bytes.
     unit: usize,
     /// Payload of all parts.
@@ -53,34 +61,38 @@ impl<F: Frame> Lane<F> {
         let Some(plan) = Plan::new(&frame, mtu, identification) else {
             return self.discard(frame, reason);
         };
-        let Some(others) = self.other_parts(&frame, plan) else {
+        // What is in one buffer becomes the first part itself.
+        let is_first = frame.data().len() == frame.frame_len();
+        let Some(parts) = self.parts(&frame, &plan, usize::from(is_first)) else {
             return self.discard(frame, reason);
         };
-        if !plan.cut_first(&mut frame) {
+        if is_first && !plan.cut_first(&mut frame) {
             return self.discard(frame, DropReason::NoHeadroom);
         }
-        self.counters.add(Counter::FragmentsSent, others.len() as u64);
-        send(self, frame);
-        for part in others {
+        let first = is_first.then_some(frame);
+        let count = usize::from(is_first) + parts.len();
+        self.counters.add(Counter::FragmentsSent, count.saturating_sub(1) as u64);
+        for part in first.into_iter().chain(parts) {
             send(self, part);
         }
     }
 
-    /// All parts but the first; `None` if there are too many or there is no buffer.
-    fn other_parts(&self, frame: &F, plan: Plan) -> Option<ArrayVec<F, PARTS_MAX>> {
-        let data = frame.data();
-        let head = data.get(..plan.head_len)?;
-        let payload = data.get(plan.head_len..)?;
+    /// All parts but the first `skipped`; `None` if there are too many or there is no buffer.
+    fn parts(&self, frame: &F, plan: &Plan, skipped: usize) -> Option<ArrayVec<F, PARTS_MAX>> {
         let mut parts = ArrayVec::new();
-        for (index, bytes) in payload.chunks(plan.unit).enumerate().skip(1) {
+        for start in (0..plan.len).step_by(plan.unit).skip(skipped) {
+            let len = plan.unit.min(plan.len - start);
+            let head_len = plan.head_len(start);
             let mut part = self.pool.alloc(frame.port())?;
-            if !part.append(plan.part_head_len() + bytes.len()) {
+            if !part.append(head_len + len) {
                 return None;
             }
             let room = part.data_mut();
-            room.get_mut(..head.len())?.copy_from_slice(head);
-            room.get_mut(plan.part_head_len()..)?.copy_from_slice(bytes);
-            plan.write(room, index * plan.unit, bytes.len())?;
+            plan.write(room, start, len)?;
+            if !frame.copy_to(plan.first.len() + start, room.get_mut(head_len..)?) {
+                return None;
+            }
+            part.set_priority(frame.priority());
             parts.try_push(part).ok()?;
         }
         Some(parts)
@@ -88,28 +100,27 @@ impl<F: Frame> Lane<F> {
 }
 
 impl Plan {
-    /// `None` if the packet is in several buffers, has options, or `mtu` has no room for anything.
+    /// `None` if the header is not in the first buffer, its options cannot be read, or `mtu` has no
+    /// room for anything.
     fn new<F: Frame>(frame: &F, mtu: u16, identification: u32) -> Option<Self> {
         let data = frame.data();
-        if data.len() != frame.frame_len() {
-            return None;
-        }
         let ip = Ip::of_frame(data)?;
         let (header_len, overhead, next, offset, more) = match ip {
             Ip::V6(ip) => (IPV6_LEN, FRAGMENT_LEN, ip.next_header(), 0, false),
-            // Of options some belong to the first part only: such packets are not cut.
-            Ip::V4(ip) if ip.header_len() == IPV4_LEN => {
-                (IPV4_LEN, 0, 0, ip.fragment_offset(), ip.more_fragments())
-            }
-            Ip::V4(_) => return None,
+            Ip::V4(ip) => (ip.header_len(), 0, 0, ip.fragment_offset(), ip.more_fragments()),
         };
         let unit = usize::from(mtu).checked_sub(header_len + overhead)? & !7;
-        let head_len = ETHER_LEN + header_len;
-        let len = data.len().checked_sub(head_len)?;
+        let first = Head::try_from(data.get(..ETHER_LEN + header_len)?).ok()?;
+        let later = match ip {
+            Ip::V4(_) if header_len > IPV4_LEN => later_head(&first)?,
+            Ip::V4(_) | Ip::V6(_) => first.clone(),
+        };
+        let len = frame.frame_len().checked_sub(first.len())?;
         let family = ip.family();
         (unit > 0).then_some(Self {
             family,
-            head_len,
+            first,
+            later,
             unit,
             len,
             offset,
@@ -119,38 +130,35 @@ impl Plan {
         })
     }
 
-    const fn part_head_len(self) -> usize {
-        match self.family {
-            Family::Ipv4 => self.head_len,
-            Family::Ipv6 => self.head_len + FRAGMENT_LEN,
-        }
+    /// What the part begins with that has the payload from `start` on.
+    const fn head(&self, start: usize) -> &Head {
+        if start == 0 { &self.first } else { &self.later }
+    }
+
+    /// Where its payload begins in its frame.
+    const fn head_len(&self, start: usize) -> usize {
+        let fragment = if matches!(self.family, Family::Ipv6) { FRAGMENT_LEN } else { 0 };
+        self.head(start).len() + fragment
     }
 
     /// Makes the first part of the frame itself. `false`: no room for its header.
-    fn cut_first<F: Frame>(self, frame: &mut F) -> bool {
-        let first_len = self.unit.min(self.len);
-        if !frame.truncate(self.head_len + first_len) {
-            return false;
-        }
-        let grown = self.part_head_len() - self.head_len;
-        if grown > 0 {
-            if !frame.prepend(grown) {
-                return false;
-            }
-            frame.data_mut().copy_within(grown..grown + self.head_len, 0);
-        }
-        self.write(frame.data_mut(), 0, first_len).is_some()
+    fn cut_first<F: Frame>(&self, frame: &mut F) -> bool {
+        let len = self.unit.min(self.len);
+        frame.truncate(self.first.len() + len)
+            && frame.prepend(self.head_len(0) - self.first.len())
+            && self.write(frame.data_mut(), 0, len).is_some()
     }
 
-    /// Makes the header of the packet at the front of `frame` that of the part with `len` bytes
-    /// from `start` on.
-    fn write(self, frame: &mut [u8], start: usize, len: usize) -> Option<()> {
+    /// Writes to the front of `frame` the headers of the part with `len` bytes from `start` on.
+    fn write(&self, frame: &mut [u8], start: usize, len: usize) -> Option<()> {
         let ends_here = start + len == self.len;
+        let head = self.head(start);
+        frame.get_mut(..head.len())?.copy_from_slice(head);
         let packet = frame.get_mut(ETHER_LEN..)?;
         match self.family {
             Family::Ipv4 => {
                 let offset = u16::try_from(self.offset + start).ok()?;
-                let part_len = u16::try_from(IPV4_LEN + len).ok()?;
+                let part_len = u16::try_from(head.len() - ETHER_LEN + len).ok()?;
                 Ipv4::set_part(packet, part_len, offset, !ends_here || self.more);
             }
             Family::Ipv6 => {
@@ -166,6 +174,40 @@ impl Plan {
         }
         Some(())
     }
+}
+
+/// The options that end a list, that stand alone, and the bit of those that every part has (RFC 791
+/// section 3.1).
+const END: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const COPIED: u8 = 0x80;
+
+/// What parts after the first one begin with if that one has options; `None` if these cannot be
+/// read.
+fn later_head(first: &[u8]) -> Option<Head> {
+    let (fixed, options) = first.split_at_checked(ETHER_LEN + IPV4_LEN)?;
+    let mut head = Head::try_from(fixed).ok()?;
+    let mut rest = options;
+    while let [kind, behind @ ..] = rest {
+        rest = match *kind {
+            END => break,
+            NO_OPERATION => behind,
+            kind => {
+                let len = usize::from(*behind.first()?);
+                let (option, behind) = rest.split_at_checked(len).filter(|_| len >= 2)?;
+                if kind & COPIED != 0 {
+                    head.try_extend_from_slice(option).ok()?;
+                }
+                behind
+            }
+        };
+    }
+    while !(head.len() - ETHER_LEN).is_multiple_of(4) {
+        head.try_push(END).ok()?;
+    }
+    let words = u8::try_from((head.len() - ETHER_LEN) / 4).ok()?;
+    *head.get_mut(ETHER_LEN)? = 4 << 4 | words;
+    Some(head)
 }
 
 /// Identifications of the fragments that a worker sends: each comes once in 2^32, in an order that

@@ -13,7 +13,8 @@
 //! into a packet that is put together, or dropped under one [`drop::DropReason`]; [`counters`] keep
 //! the books and a test balances them.
 //!
-//! What is rare has modules of its own, entered by `#[cold]` functions: `fragment` cuts packets,
+//! What is rare has modules of its own, entered by `#[cold]` functions: `gather` puts a frame that
+//! lies in several buffers into one, `fragment` cuts packets,
 //! `defragment` and `reassembly` put tunnel packets together, `quote` and `relay` take ICMP errors
 //! about tunnel packets, `mss` and `marking` rewrite what the operator wants rewritten.
 
@@ -37,6 +38,7 @@ mod enter;
 mod fib;
 mod forward;
 mod fragment;
+mod gather;
 mod hash;
 mod header;
 mod icmp;

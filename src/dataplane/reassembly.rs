@@ -2,23 +2,25 @@
 //! (`docs/adr/0060-fragments-and-path-mtu.md`).
 //!
 //! ```text
-//!   fragment --> key: source, destination, identification --> one of DATAGRAMS_MAX places
+//!   fragment --> key: source, destination, identification --> one of DATAGRAMS_MAX `places`
 //!                ranges that are there: | 0..1232 |        | 2464..2600 (the last one) |
 //!   no hole left: the packet goes on as if it had come whole
 //! ```
 //!
 //! A fragment is copied and its frame is free again, so that fragments never hold the buffers of a
 //! port. What bounds it: so many packets at once, so many bytes and fragments each, so much time
-//! each. Where there is no room for one more packet, the oldest one is given up.
+//! each. Where there is no room for one more packet, the oldest one is given up of the gateway that
+//! has the most.
+
+mod places;
 
 use super::drop::DropReason;
 use super::header::{ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, Ipv4, Ipv6, protocol};
 use crate::time::{Duration, Instant};
 use crate::wire::ipv6::find_fragment;
 use arrayvec::ArrayVec;
+use places::{DATAGRAMS_MAX, Places};
 
-/// Packets at once, a worker.
-pub(super) const DATAGRAMS_MAX: usize = 256;
 /// Fragments of one packet.
 pub(super) const FRAGMENTS_MAX: usize = 16;
 /// How long a packet waits for its missing fragments, from the first one that came (RFC 8200
@@ -148,19 +150,11 @@ pub(super) enum Taken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place(usize);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Free,
-    Open,
-    /// Something was wrong with it: what is still to come of it is discarded (RFC 5722).
-    Poisoned,
-}
-
 #[derive(Debug)]
 struct Datagram {
-    key: Key,
-    state: State,
-    deadline: Instant,
+    family: Family,
+    /// Something was wrong with it: what is still to come of it is discarded (RFC 5722).
+    is_spoilt: bool,
     /// Ethernet and IP header of the first fragment.
     head: ArrayVec<u8, { ETHER_LEN + IPV6_LEN }>,
     /// What the payload begins with.
@@ -176,21 +170,20 @@ struct Datagram {
 /// The buffers of a worker.
 #[derive(Debug)]
 pub(super) struct Reassembly {
+    places: Places,
+    /// By place.
     datagrams: Box<[Datagram]>,
     /// `payload_max` bytes for each.
     bytes: Box<[u8]>,
     payload_max: usize,
-    /// How many are not free.
-    used: usize,
 }
 
 impl Reassembly {
-    /// For packets whose payload has up to `payload_max` bytes.
-    pub(super) fn new(payload_max: usize) -> Self {
-        let free = || Datagram {
-            key: Key { src: 0, dst: 0, identification: 0, protocol: 0 },
-            state: State::Free,
-            deadline: Instant(0),
+    /// For packets whose payload has up to `payload_max` bytes; nobody knows the `secret`.
+    pub(super) fn new(payload_max: usize, secret: u64) -> Self {
+        let blank = || Datagram {
+            family: Family::Ipv6,
+            is_spoilt: false,
             head: ArrayVec::new(),
             next: 0,
             len: None,
@@ -198,10 +191,10 @@ impl Reassembly {
             ecn: 0,
         };
         Self {
-            datagrams: (0..DATAGRAMS_MAX).map(|_| free()).collect(),
+            places: Places::new(secret),
+            datagrams: (0..DATAGRAMS_MAX).map(|_| blank()).collect(),
             bytes: vec![0; DATAGRAMS_MAX * payload_max].into_boxed_slice(),
             payload_max,
-            used: 0,
         }
     }
 
@@ -237,57 +230,43 @@ impl Reassembly {
 
     /// Forgets a packet.
     pub(super) fn release(&mut self, Place(at): Place) {
-        if let Some(datagram) = self.datagrams.get_mut(at)
-            && datagram.state != State::Free
-        {
-            datagram.state = State::Free;
-            self.used -= 1;
-        }
+        self.places.release(at);
     }
 
     /// Gives up what has waited too long; returns how many packets that was.
     pub(super) fn expire(&mut self, now: Instant) -> u64 {
-        if self.used == 0 {
-            return 0;
-        }
         let mut expired = 0;
-        for datagram in &mut self.datagrams {
-            if datagram.state != State::Free && datagram.deadline <= now {
-                expired += u64::from(datagram.state == State::Open);
-                datagram.state = State::Free;
-                self.used -= 1;
-            }
+        while let Some(at) = self.places.expired(now) {
+            expired += u64::from(self.give_up(at));
         }
         expired
     }
 
     /// The place of a packet, a new one if need be; whether another packet had to make room.
     fn place_of(&mut self, key: Key, now: Instant) -> (usize, bool) {
-        let is_key = |d: &Datagram| d.state != State::Free && d.key == key;
-        if let Some(at) = self.datagrams.iter().position(is_key) {
+        if let Some(at) = self.places.find(&key) {
             return (at, false);
         }
-        let free = self.datagrams.iter().position(|d| d.state == State::Free);
-        let oldest = || {
-            let by_age = self.datagrams.iter().enumerate().min_by_key(|(_, d)| d.deadline);
-            by_age.map_or(0, |(at, _)| at)
-        };
-        let at = free.unwrap_or_else(oldest);
-        let mut evicted = false;
+        let is_full = self.places.used() == DATAGRAMS_MAX;
+        let evicted = is_full && self.places.dearest().is_some_and(|at| self.give_up(at));
+        let at = self.places.begin(key, now + TIMEOUT).unwrap_or(DATAGRAMS_MAX);
         if let Some(datagram) = self.datagrams.get_mut(at) {
-            evicted = datagram.state == State::Open;
-            self.used += usize::from(datagram.state == State::Free);
-            datagram.begin(key, now + TIMEOUT);
+            datagram.begin(Family::of(key.src));
         }
         (at, evicted)
+    }
+
+    /// `true`: it could still have become a packet.
+    fn give_up(&mut self, at: usize) -> bool {
+        self.places.release(at);
+        self.datagrams.get(at).is_some_and(|datagram| !datagram.is_spoilt)
     }
 }
 
 impl Datagram {
-    fn begin(&mut self, key: Key, deadline: Instant) {
-        self.key = key;
-        self.state = State::Open;
-        self.deadline = deadline;
+    fn begin(&mut self, family: Family) {
+        self.family = family;
+        self.is_spoilt = false;
         self.head.clear();
         self.len = None;
         self.ranges.clear();
@@ -301,7 +280,7 @@ impl Datagram {
         ether: &[u8; ETHER_LEN],
         bytes: &mut [u8],
     ) -> Result<(), DropReason> {
-        if self.state == State::Poisoned {
+        if self.is_spoilt {
             return Err(DropReason::FragmentOverlap);
         }
         let (start, end) = (fragment.start, fragment.start + fragment.payload.len());
@@ -311,7 +290,7 @@ impl Datagram {
             None => ends_it && self.ranges.iter().any(|(_, to)| *to > end),
         };
         if contradicts {
-            return Err(self.poison(DropReason::FragmentOverlap));
+            return Err(self.spoil(DropReason::FragmentOverlap));
         }
         if let Some(overlapped) = self.ranges.iter().find(|(from, to)| start < *to && *from < end) {
             // RFC 8200 4.5: the same one once more need not spoil the others.
@@ -321,10 +300,10 @@ impl Datagram {
             if is_same {
                 return Err(DropReason::FragmentDuplicate);
             }
-            return Err(self.poison(DropReason::FragmentOverlap));
+            return Err(self.spoil(DropReason::FragmentOverlap));
         }
         let Some(place) = bytes.get_mut(start..end).filter(|_| !self.ranges.is_full()) else {
-            return Err(self.poison(DropReason::FragmentExcess));
+            return Err(self.spoil(DropReason::FragmentExcess));
         };
         place.copy_from_slice(fragment.payload);
         self.ranges.push((start, end));
@@ -340,8 +319,8 @@ impl Datagram {
         Ok(())
     }
 
-    fn poison(&mut self, reason: DropReason) -> DropReason {
-        self.state = State::Poisoned;
+    fn spoil(&mut self, reason: DropReason) -> DropReason {
+        self.is_spoilt = true;
         reason
     }
 
@@ -355,7 +334,7 @@ impl Datagram {
         let ecn = self.whole_ecn()?;
         let mut head = self.head.clone();
         let ip = head.get_mut(ETHER_LEN..)?;
-        if Family::of(self.key.src) == Family::Ipv4 {
+        if self.family == Family::Ipv4 {
             Ipv4::set_whole(ip, u16::try_from(IPV4_LEN + len).ok()?);
             let tos = *ip.get(1)?;
             Ipv4::set_tos(ip, tos & 0b1111_1100 | ecn);
@@ -377,8 +356,7 @@ impl Datagram {
             return (self.ecn & 1 << NOT_ECT == 0).then_some(CE);
         }
         let byte = self.head.get(ETHER_LEN + 1)?;
-        let is_ipv4 = Family::of(self.key.src) == Family::Ipv4;
-        Some(if is_ipv4 { byte & 0b11 } else { byte >> 4 & 0b11 })
+        Some(if self.family == Family::Ipv4 { byte & 0b11 } else { byte >> 4 & 0b11 })
     }
 }
 

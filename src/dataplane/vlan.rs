@@ -1,5 +1,7 @@
 //! VLANs of a port as ports of their own (IEEE 802.1Q): the tag goes when a frame comes, and comes
-//! when it goes.
+//! when it goes. A frame that came with a tag and leaves with one keeps the priority that it came
+//! with: those bits are the operator's own, of his switches and gateways. Tags that the anchor adds
+//! by itself have the lowest.
 //!
 //! ```text
 //!   | destination, source, 8100, TCI, EtherType | ...   on the wire
@@ -15,7 +17,7 @@ use crate::nic::Frame;
 const TAG_LEN: usize = 4;
 /// Bytes of both addresses, before the tag.
 const ADDRESSES_LEN: usize = 12;
-/// The bits of the TCI that name the VLAN; the rest is priority.
+/// The bits of the TCI that name the VLAN; the rest is priority (and who is dropped first).
 const ID: u16 = 0x0fff;
 
 /// The VLANs of all ports. Their [`PortId`]s follow those of the devices.
@@ -46,18 +48,24 @@ impl Vlans {
         if self.vlans.is_empty() {
             return device;
         }
-        self.find(frame.data(), device).filter(|_| remove_tag(frame)).unwrap_or(device)
+        let Some((port, priority)) = self.find(frame.data(), device) else { return device };
+        if !remove_tag(frame) {
+            return device;
+        }
+        frame.set_priority(priority);
+        port
     }
 
-    /// The VLAN of a tagged frame.
-    fn find(&self, frame: &[u8], device: PortId) -> Option<PortId> {
+    /// The VLAN of a tagged frame, and its priority bits.
+    fn find(&self, frame: &[u8], device: PortId) -> Option<(PortId, u16)> {
         let [tag @ .., high, low] = *frame.get(ADDRESSES_LEN..)?.first_chunk::<TAG_LEN>()?;
         if tag != ether_type::VLAN {
             return None;
         }
-        let id = u16::from_be_bytes([high, low]) & ID;
+        let control = u16::from_be_bytes([high, low]);
+        let id = control & ID;
         let at = self.vlans.iter().position(|v| v.parent == device && v.id == id)?;
-        u16::try_from(at).ok().map(|at| PortId(self.devices + at))
+        u16::try_from(at).ok().map(|at| (PortId(self.devices + at), control & !ID))
     }
 
     /// The device that a port's frames leave by, and their VLAN if they have one.
@@ -78,17 +86,19 @@ fn remove_tag<F: Frame>(frame: &mut F) -> bool {
     frame.trim_front(TAG_LEN)
 }
 
-/// Tags a frame with the lowest priority. `false`, and no change, if the buffer has no room.
+/// Tags a frame, with the priority of the tag that it came with. `false`, and no change, if the
+/// buffer has no room.
 #[must_use]
 pub(super) fn add_tag<F: Frame>(frame: &mut F, id: u16) -> bool {
     if !frame.prepend(TAG_LEN) {
         return false;
     }
+    let control = frame.priority() | id;
     let bytes = frame.data_mut();
     if bytes.len() >= ADDRESSES_LEN + TAG_LEN {
         bytes.copy_within(TAG_LEN..ADDRESSES_LEN + TAG_LEN, 0);
         bytes[ADDRESSES_LEN..ADDRESSES_LEN + 2].copy_from_slice(&ether_type::VLAN);
-        bytes[ADDRESSES_LEN + 2..ADDRESSES_LEN + 4].copy_from_slice(&id.to_be_bytes());
+        bytes[ADDRESSES_LEN + 2..ADDRESSES_LEN + 4].copy_from_slice(&control.to_be_bytes());
     }
     true
 }

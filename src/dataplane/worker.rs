@@ -3,6 +3,7 @@
 use super::burst::Lane;
 use super::counters::{Counter, CounterWriter, WorkerCounters};
 use super::drop::DropReason;
+use super::egress::Staged;
 use super::handoff::{Handoff, Peers};
 use super::marking::{DscpModel, EcnMode};
 use super::punt::Reports;
@@ -121,9 +122,10 @@ pub struct WorkerRings<F: Frame> {
 }
 
 /// A forwarding worker. Owns its part of the binding table, its queues and its counters.
-pub struct Worker<R: RxQueue, T: TxQueue<Frame = R::Frame>> {
+pub struct Worker<R: RxQueue> {
     pub(super) lane: Lane<R::Frame>,
-    queues: Vec<(R, T)>,
+    /// By port.
+    queues: Vec<R>,
     updates: Consumer<Update>,
     injects: Consumer<Inject<R::Frame>>,
     handoffs: Vec<Consumer<Handoff<R::Frame>>>,
@@ -133,32 +135,37 @@ pub struct Worker<R: RxQueue, T: TxQueue<Frame = R::Frame>> {
 /// Updates applied at most between two bursts, so that a large change delays no packet for long.
 const UPDATES_MAX: usize = 512;
 
-impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
+impl<R: RxQueue> Worker<R> {
     /// A worker with empty tables; allocates all that `config.limits` will ever need. (Routes and
     /// neighbours allocate as they come: their number is the kernel's.) Frames for fragments, and
     /// for what was put together from them, are from `pool`.
     #[must_use]
     pub fn new(
         config: WorkerConfig,
-        ports: Vec<WorkerPort<R, T>>,
+        ports: Vec<WorkerPort<R, impl TxQueue<Frame = R::Frame>>>,
         rings: WorkerRings<R::Frame>,
         pool: impl FramePool<Frame = R::Frame>,
         applied: AppliedWriter,
         counters: Arc<WorkerCounters>,
     ) -> Self {
-        let configs = ports.iter().map(|p| p.config).collect();
+        let mut queues = Vec::new();
+        let mut devices = Vec::new();
+        for WorkerPort { config, rx, tx } in ports {
+            queues.push(rx);
+            devices.push((config, Staged::new(tx)));
+        }
         let peers = Peers::new(rings.handoff_out);
         let reports = Reports::new(rings.signaling, rings.reports);
         Self {
             lane: Lane::new(
                 config,
-                configs,
+                devices,
                 peers,
                 reports,
                 Box::new(pool),
                 CounterWriter::new(counters),
             ),
-            queues: ports.into_iter().map(|p| (p.rx, p.tx)).collect(),
+            queues,
             updates: rings.updates,
             injects: rings.injects,
             handoffs: rings.handoff_in,
@@ -203,7 +210,7 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
         let mut received = 0;
         let mut burst = Burst::new();
         for port in 0..self.queues.len() {
-            let n = self.queues[port].0.recv(&mut burst);
+            let n = self.queues[port].recv(&mut burst);
             if n == 0 {
                 continue;
             }
@@ -254,8 +261,8 @@ impl<R: RxQueue, T: TxQueue<Frame = R::Frame>> Worker<R, T> {
 
     /// Sends what is staged for all ports.
     pub(super) fn flush(&mut self) {
-        for ((_, tx), staged) in self.queues.iter_mut().zip(&mut self.lane.staged) {
-            let sent = staged.flush(tx);
+        for staged in &mut self.lane.staged {
+            let sent = staged.flush();
             self.lane.counters.add(Counter::TxPackets, sent.packets);
             self.lane.counters.add(Counter::TxBytes, sent.bytes);
             self.lane.counters.dropped(DropReason::TxFull, sent.refused);

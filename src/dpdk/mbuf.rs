@@ -15,7 +15,7 @@ use core::ptr::{self, NonNull};
 use core::{fmt, slice};
 use dpdk_sys::{
     MBUF_BUF_ADDR, MBUF_BUF_LEN, MBUF_DATA_LEN, MBUF_DATA_OFF, MBUF_NB_SEGS, MBUF_PKT_LEN,
-    MBUF_PORT, rte_mbuf,
+    MBUF_PORT, MBUF_VLAN_TCI, rte_mbuf,
 };
 
 /// An owned buffer chain that nobody else refers to. Dropping it frees it.
@@ -151,9 +151,26 @@ impl Frame for Mbuf {
         true
     }
 
+    fn copy_to(&self, at: usize, to: &mut [u8]) -> bool {
+        let (Ok(at), Ok(len)) = (u32::try_from(at), u32::try_from(to.len())) else { return false };
+        // SAFETY: the chain is ours, `to` has room for `len` bytes and is none of its buffers.
+        unsafe { dpdk_sys::shim_mbuf_copy(self.0.as_ptr(), at, len, to.as_mut_ptr().cast()) == 0 }
+    }
+
     #[inline]
     fn port(&self) -> PortId {
         PortId(self.read::<{ MBUF_PORT as usize }, _>())
+    }
+
+    // Where drivers put the tag that they strip; none is asked to, nor to write one.
+    #[inline]
+    fn priority(&self) -> u16 {
+        self.read::<{ MBUF_VLAN_TCI as usize }, u16>() & PRIORITY
+    }
+
+    #[inline]
+    fn set_priority(&mut self, bits: u16) {
+        self.write::<{ MBUF_VLAN_TCI as usize }, u16>(bits & PRIORITY);
     }
 
     #[inline]
@@ -171,6 +188,9 @@ impl Frame for Mbuf {
 }
 
 const CACHE_LINE: usize = 64;
+
+/// What is not the VLAN's identifier in a tag.
+const PRIORITY: u16 = 0xf000;
 
 /// As `rte_prefetch0`.
 #[inline(always)]

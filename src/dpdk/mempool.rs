@@ -40,14 +40,14 @@ pub struct MempoolError {
 const CACHE_LEN: u32 = 256;
 
 impl Mempool {
-    /// A pool of `mbufs` buffers for frames of up to `frame_len_max` bytes in one segment (2,048 at
-    /// least), with DPDK's usual headroom. One less than a power of two uses memory best.
+    /// A pool of `mbufs` buffers for frames of up to `frame_len_max` bytes in one segment, with
+    /// DPDK's usual headroom. One less than a power of two uses memory best.
     pub fn new(eal: &Eal, mbufs: u32, frame_len_max: u16) -> Result<Self, MempoolError> {
         /// DPDK wants a name of its own for each.
         static POOLS: AtomicU32 = AtomicU32::new(0);
 
         let headroom = u16::try_from(RTE_PKTMBUF_HEADROOM).unwrap_or(u16::MAX);
-        let buf_size = frame_len_max.max(2048).saturating_add(headroom);
+        let buf_size = frame_len_max.saturating_add(headroom);
         // DPDK refuses a cache of more than two thirds of the pool.
         let cache = CACHE_LEN.min(mbufs / 2);
         let name = format!("frames{}\0", POOLS.fetch_add(1, Ordering::Relaxed));

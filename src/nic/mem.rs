@@ -71,7 +71,15 @@ impl FramePool for MemPool {
     fn alloc(&self, port: PortId) -> Option<MemFrame> {
         let buf = self.free.pop()?;
         let home = Arc::clone(&self.free);
-        Some(MemFrame { buf, start: HEADROOM, end: HEADROOM, rest: Vec::new(), port, home })
+        Some(MemFrame {
+            buf,
+            start: HEADROOM,
+            end: HEADROOM,
+            rest: Vec::new(),
+            port,
+            priority: 0,
+            home,
+        })
     }
 }
 
@@ -83,6 +91,7 @@ pub struct MemFrame {
     /// The bytes of all segments but the first.
     rest: Vec<u8>,
     port: PortId,
+    priority: u16,
     home: Arc<ArrayQueue<Box<[u8]>>>,
 }
 
@@ -137,8 +146,22 @@ impl Frame for MemFrame {
         true
     }
 
+    fn copy_to(&self, at: usize, to: &mut [u8]) -> bool {
+        let (first, rest) = (self.data(), &self.rest);
+        let all = first.iter().chain(rest).skip(at);
+        to.iter_mut().zip(all).map(|(to, from)| *to = *from).count() == to.len()
+    }
+
     fn port(&self) -> PortId {
         self.port
+    }
+
+    fn priority(&self) -> u16 {
+        self.priority
+    }
+
+    fn set_priority(&mut self, bits: u16) {
+        self.priority = bits;
     }
 }
 
@@ -294,6 +317,10 @@ mod tests {
         assert!(!frame.truncate(10) && !frame.append(1));
         assert!(frame.trim_front(14));
         assert_eq!(frame.to_bytes(), &bytes[14..]);
+        let mut copy = [0; 20];
+        assert!(frame.copy_to(SEGMENT_MAX - 24, &mut copy));
+        assert_eq!(copy, bytes[SEGMENT_MAX - 10..]);
+        assert!(!frame.copy_to(SEGMENT_MAX - 23, &mut copy));
     }
 
     #[test]

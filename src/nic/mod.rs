@@ -38,8 +38,17 @@ pub trait Frame: Sized + Send + 'static {
     /// there. `false`, and no change, if there is not enough or it has several segments.
     #[must_use]
     fn append(&mut self, n: usize) -> bool;
+    /// Copies the bytes from `at` on into `to`, over all segments. `false`: the frame ends before
+    /// `to` is full, which then holds whatever.
+    #[must_use]
+    fn copy_to(&self, at: usize, to: &mut [u8]) -> bool;
     /// The port that it arrived on.
     fn port(&self) -> PortId;
+    /// The priority of the VLAN tag that was taken off it, as its bits stand in a tag (IEEE 802.1Q:
+    /// the upper four of the Tag Control Information); zero without a tag. It goes with the frame.
+    fn priority(&self) -> u16;
+    /// Sets that.
+    fn set_priority(&mut self, bits: u16);
     /// Asks the processor for a cache line that will be read soon. Only a hint: nothing changes.
     #[inline]
     fn prefetch<T>(_what: &T) {}

@@ -11,7 +11,7 @@ use crate::dataplane::handoff::Handoff;
 use crate::dataplane::steer::Steering;
 use crate::dataplane::worker::{Limits, Worker, WorkerConfig, WorkerRings};
 use crate::dpdk::{Eal, Job, LcoreId, Mbuf, Mempool};
-use crate::nic::{RxQueue, TxQueue};
+use crate::nic::RxQueue;
 use crate::sync::ring::{Consumer, Producer, ring};
 use crate::sync::seq::applied;
 use crate::time::Instant;
@@ -103,8 +103,8 @@ fn handoff_rings(count: usize, len: usize) -> (Vec<Outs>, Vec<Ins>) {
 }
 
 /// A worker's life: tables first, packets when the gate is open, until it is told to stop.
-fn run_worker<R: RxQueue, T: TxQueue<Frame = R::Frame>>(
-    mut worker: Worker<R, T>,
+fn run_worker<R: RxQueue>(
+    mut worker: Worker<R>,
     now: impl Fn() -> Instant,
     mut pace: Pace,
     gate: &Gate,

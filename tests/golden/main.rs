@@ -2,6 +2,7 @@
 //! `README.md` beside this file says how the bytes were made.
 #![allow(missing_docs)]
 
+mod edges;
 mod mobility;
 mod packets;
 mod pcap;

@@ -44,9 +44,11 @@ pub(crate) fn dissect(name: &str, frames: &[Vec<u8>], fields: &[&str]) -> Option
     let path = env::temp_dir().join(format!("anchord-{name}-{}.pcap", process::id()));
     pcap::write(&path, frames).expect("a capture in the temporary directory");
     let fields = fields.iter().flat_map(|f| ["-e", f]);
-    // Checksums that a NIC would fill in are not verified unless one asks.
+    // Checksums that a NIC would fill in are not verified unless one asks; each frame is read by itself.
     let options = ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-T", "fields"];
-    let options = [&options[..], &["-E", "occurrence=a", "-E", "aggregator= ", "-r"]].concat();
+    let alone = ["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"];
+    let options =
+        [&options[..], &alone, &["-E", "occurrence=a", "-E", "aggregator= ", "-r"]].concat();
     let run = Command::new("tshark").args(options).arg(&path).args(fields).output();
     std::fs::remove_file(&path).expect("our own file");
     let output = match run {

@@ -143,15 +143,18 @@ impl<'a> Ipv4<'a> {
     /// Makes the header without options that `packet` begins with that of a whole packet of
     /// `packet_len` bytes.
     pub(in super::super) fn set_whole(packet: &mut [u8], packet_len: u16) {
+        if let Some(first) = packet.first_mut() {
+            *first = 0x45;
+        }
         Self::set_part(packet, packet_len, 0, false);
     }
 
-    /// Makes the header without options that `packet` begins with that of a part of `part_len`
+    /// Makes the header that `packet` begins with, options included, that of a part of `part_len`
     /// bytes, header included, whose payload begins `offset` bytes into that of the packet.
     pub(in super::super) fn set_part(packet: &mut [u8], part_len: u16, offset: u16, more: bool) {
-        if let Some(header) = packet.first_chunk_mut::<IPV4_LEN>() {
+        let header_len = Ipv4::of(packet).map_or(0, Ipv4::header_len).max(IPV4_LEN);
+        if let Some(header) = packet.get_mut(..header_len) {
             let more = if more { MORE_FRAGMENTS } else { 0 };
-            header[0] = 0x45;
             header[2..4].copy_from_slice(&part_len.to_be_bytes());
             header[6..8].copy_from_slice(&((offset / 8) | more).to_be_bytes());
             header[10..12].fill(0);

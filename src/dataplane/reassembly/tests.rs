@@ -1,6 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
+const SECRET: u64 = 0x0123_4567_89ab_cdef;
 const NOW: Instant = Instant(1 << 40);
 const ETHER: [u8; ETHER_LEN] = [7; ETHER_LEN];
 const GATEWAY: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0xa, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
@@ -67,7 +68,7 @@ proptest! {
             })
             .collect();
         fragments.sort_by_key(|(order, _)| *order);
-        let mut r = Reassembly::new(1600);
+        let mut r = Reassembly::new(1600, SECRET);
         let (_, last) = fragments.pop().unwrap();
         for (_, fragment) in &fragments {
             prop_assert_eq!(take(&mut r, fragment), HELD);
@@ -84,14 +85,14 @@ proptest! {
             prop_assert_eq!((ip.next_header(), ip.packet_len()), (41, 40 + len));
             prop_assert_eq!(&packet[40..], payload);
         }
-        prop_assert_eq!(r.used, 0);
+        prop_assert_eq!(r.places.used(), 0);
     }
 
     #[test]
     fn any_fragments_leave_the_buffers_in_order(
         packets in prop::collection::vec((0..3u32, 0..8u16, any::<bool>(), 1..4usize), 0..60),
     ) {
-        let mut r = Reassembly::new(64);
+        let mut r = Reassembly::new(64, SECRET);
         for (id, unit, more, units) in packets {
             let len = if more { units * 8 } else { units * 8 - 3 };
             let packet = ipv6(id, unit * 8, more, 0, &bytes(len));
@@ -100,7 +101,7 @@ proptest! {
                 prop_assert_eq!(usize::from(u16::from_be_bytes([head[18], head[19]])), payload.len());
                 r.release(place);
             }
-            prop_assert_eq!(r.used, r.datagrams.iter().filter(|d| d.state != State::Free).count());
+            prop_assert!(r.places.used() <= 3);
         }
     }
 }
@@ -109,7 +110,7 @@ proptest! {
 #[test]
 fn overlapping_fragments_spoil_the_packet_with_all_that_still_comes_of_it() {
     for (start, len) in [(8, 16), (0, 8), (16, 24), (16, 8)] {
-        let mut r = Reassembly::new(1600);
+        let mut r = Reassembly::new(1600, SECRET);
         assert_eq!(take(&mut r, &ipv6(1, 0, true, 0, &bytes(24))), HELD);
         let overlap = Taken::Refused(DropReason::FragmentOverlap);
         assert_eq!(take(&mut r, &ipv6(1, start, true, 0, &bytes(len))), overlap, "{start} {len}");
@@ -122,7 +123,7 @@ fn overlapping_fragments_spoil_the_packet_with_all_that_still_comes_of_it() {
 
 #[test]
 fn same_fragment_once_more_spoils_nothing_unless_its_bytes_differ() {
-    let mut r = Reassembly::new(1600);
+    let mut r = Reassembly::new(1600, SECRET);
     assert_eq!(take(&mut r, &ipv6(1, 0, true, 0, &bytes(24))), HELD);
     let again = take(&mut r, &ipv6(1, 0, true, 0, &bytes(24)));
     assert_eq!(again, Taken::Refused(DropReason::FragmentDuplicate));
@@ -141,7 +142,7 @@ fn ends_that_contradict_each_other_spoil_the_packet() {
         ((24, false, 8), (40, true, 8)),  // one behind the last one
         ((40, true, 8), (24, false, 8)),  // the last one before another one
     ] {
-        let mut r = Reassembly::new(1600);
+        let mut r = Reassembly::new(1600, SECRET);
         let fragment = |(start, more, len)| ipv6(1, start, more, 0, &bytes(len));
         assert_eq!(take(&mut r, &fragment(first)), HELD);
         assert_eq!(take(&mut r, &fragment(second)), spoilt, "{first:?} {second:?}");
@@ -151,10 +152,10 @@ fn ends_that_contradict_each_other_spoil_the_packet() {
 #[test]
 fn packets_that_are_too_long_or_in_too_many_parts_are_given_up() {
     let excess = Taken::Refused(DropReason::FragmentExcess);
-    let mut r = Reassembly::new(64);
+    let mut r = Reassembly::new(64, SECRET);
     assert_eq!(take(&mut r, &ipv6(1, 56, true, 0, &bytes(16))), excess);
     assert_eq!(take(&mut r, &ipv6(2, 56, true, 0, &bytes(8))), HELD);
-    let mut r = Reassembly::new(1600);
+    let mut r = Reassembly::new(1600, SECRET);
     for i in 0..FRAGMENTS_MAX {
         let start = u16::try_from(i * 8).unwrap();
         assert_eq!(take(&mut r, &ipv6(1, start, true, 0, &bytes(8))), HELD);
@@ -165,7 +166,7 @@ fn packets_that_are_too_long_or_in_too_many_parts_are_given_up() {
 
 #[test]
 fn oldest_packet_makes_room_for_one_too_many() {
-    let mut r = Reassembly::new(64);
+    let mut r = Reassembly::new(64, SECRET);
     let mut now = NOW;
     for id in 0..u32::try_from(DATAGRAMS_MAX).unwrap() {
         let packet = ipv6(id, 0, true, 0, &bytes(8));
@@ -180,20 +181,36 @@ fn oldest_packet_makes_room_for_one_too_many() {
     assert_eq!(take(&mut r, &ipv6(0, 8, false, 0, &bytes(8))), HELD, "the first one is not");
 }
 
+#[test]
+fn gateway_that_sends_first_fragments_alone_pushes_out_its_own() {
+    let mut r = Reassembly::new(64, SECRET);
+    let mut quiet = ipv6(1, 0, true, 0, &bytes(8));
+    quiet[8 + 15] = 9;
+    assert_eq!(take(&mut r, &quiet), HELD, "the oldest of all");
+    for id in 0..1000 {
+        take(&mut r, &ipv6(id, 0, true, 0, &bytes(8)));
+    }
+    assert_eq!(r.places.used(), DATAGRAMS_MAX);
+    let mut last = ipv6(1, 8, false, 0, &bytes(8));
+    last[8 + 15] = 9;
+    let taken = take(&mut r, &last);
+    assert_eq!(whole(&mut r, taken).len(), 56);
+}
+
 // RFC 8200 4.5: 60 seconds from the first fragment that came.
 #[test]
 fn packet_waits_a_minute_and_no_longer() {
-    let mut r = Reassembly::new(64);
+    let mut r = Reassembly::new(64, SECRET);
     assert_eq!(take(&mut r, &ipv6(1, 0, true, 0, &bytes(8))), HELD);
     assert_eq!(r.expire(Instant((NOW + TIMEOUT).0 - 1)), 0);
-    assert_eq!((r.expire(NOW + TIMEOUT), r.used), (1, 0));
+    assert_eq!((r.expire(NOW + TIMEOUT), r.places.used()), (1, 0));
     assert_eq!(take(&mut r, &ipv6(1, 8, false, 0, &bytes(8))), HELD);
 }
 
 // RFC 8200 4.5, RFC 791 3.2
 #[test]
 fn packets_are_told_apart_by_addresses_identification_and_of_ipv4_protocol() {
-    let mut r = Reassembly::new(64);
+    let mut r = Reassembly::new(64, SECRET);
     assert_eq!(take(&mut r, &ipv4(1, 41, 0, true, 0, &bytes(8))), HELD);
     assert_eq!(take(&mut r, &ipv4(1, 4, 8, false, 0, &bytes(8))), HELD);
     assert_eq!(take(&mut r, &ipv4(2, 41, 8, false, 0, &bytes(8))), HELD);
@@ -225,7 +242,7 @@ fn congestion_on_any_fragment_is_on_the_packet_or_drops_it() {
                     ipv6(1, start, more, ecn, &bytes(8))
                 }
             };
-            let mut r = Reassembly::new(64);
+            let mut r = Reassembly::new(64, SECRET);
             assert_eq!(take(&mut r, &fragment(0, true, first)), HELD);
             let Taken::Complete(place) = take(&mut r, &fragment(8, false, second)) else {
                 panic!("not complete")

@@ -7,9 +7,7 @@
 //! ```
 
 use super::super::update::PuntReason;
-use super::packet4::dual_tunnel;
 use super::*;
-use crate::addr::Encap;
 
 const NODE: &str = "10.1.0.16";
 const A: CustomerId = CustomerId(1);
@@ -23,7 +21,11 @@ fn keyed(tunnel: u32, uplink: u32) -> Forward {
 
 /// With the nodes of the picture, and a default route for each customer.
 fn rig(workers: u16) -> Rig {
-    let mut rig = Rig::dual(workers);
+    with_customers(Rig::dual(workers))
+}
+
+/// The same on top of `dual_tables`.
+pub(super) fn with_customers(mut rig: Rig) -> Rig {
     for (customer, port, forward) in [(A, PORT_A, keyed(5, 0x2001)), (B, PORT_B, keyed(9, 0x2002))]
     {
         let gateway = NextHop::Gateway(port, addr("fe80::1"));
@@ -41,7 +43,7 @@ fn rig(workers: u16) -> Rig {
 }
 
 /// A frame with the tag of a VLAN.
-fn tagged(frame: &[u8], id: u16) -> Vec<u8> {
+pub(super) fn tagged(frame: &[u8], id: u16) -> Vec<u8> {
     let tag = [[0x81, 0x00], id.to_be_bytes()].concat();
     [&frame[..12], &tag, &frame[12..]].concat()
 }
@@ -280,4 +282,46 @@ fn tunnel_over_ipv6_carries_customers_too() {
     assert_eq!(rig.drops(), [(DropReason::NoRoute, 1)], "A's address space has no IPv6 beside it");
     drop(rig.sent(ACCESS));
     rig.balance();
+}
+
+// IEEE 802.1Q: priority and drop eligibility of a tag stay with the frame from VLAN to VLAN.
+#[test]
+fn priority_of_a_tag_is_that_of_the_tag_that_the_frame_leaves_with() {
+    for workers in [1, 2] {
+        let mut rig = Rig::dual(workers);
+        // Gateways on VLAN 300 of the core port: tunnel packets are tagged both ways.
+        let gateways = NextHop::OnLink(PortId(4));
+        rig.publish(Change::RouteSet(prefix("2001:db8:a::/64").into(), gateways));
+        rig.publish(Change::NeighborSet(PortId(4), addr(MAG1), MAG1_MAC));
+        rig.publish(Change::RouteSet(
+            prefix("0.0.0.0/0").of(A),
+            NextHop::Gateway(PORT_A, addr("fe80::1")),
+        ));
+        rig.publish(Change::PoolSet(prefix("10.1.0.0/16").of(A)));
+        rig.publish(Change::NeighborSet(PORT_A, addr("fe80::1"), GATEWAY_MAC));
+        rig.publish(Change::OriginSet(addr(MAG1), A));
+        let ip = Forward::Tunnel(TUNNEL1, GreKeys::default());
+        rig.publish(Change::EntrySet(prefix("10.1.0.16/32").of(A), ip));
+        rig.run();
+        let control = |frame: &[u8]| u16::from_be_bytes([frame[14], frame[15]]);
+        for priority in (0..16).map(|bits| bits << 12) {
+            let down = tagged(&Packet4::new(CN4, NODE).on_core(), 100 | priority);
+            rig.arrive(CORE, &down);
+            assert_eq!(control(&rig.sent_one().1), 300 | priority);
+            let inner = Packet4::new(NODE, CN4).bytes();
+            let up = Packet::new(MAG1, LMA).payload(4, &inner).frame(CORE_MAC, MAG1_MAC);
+            rig.arrive(CORE, &tagged(&up, 300 | priority));
+            assert_eq!(control(&rig.sent_one().1), 100 | priority);
+            // All parts of what is cut have it.
+            let big = Packet4::new(CN4, NODE).fragment(0).len(1490).on_core();
+            rig.arrive(CORE, &tagged(&big, 100 | priority));
+            let parts: Vec<_> = rig.sent(CORE).iter().map(|f| control(f)).collect();
+            assert_eq!(parts, [300 | priority; 2]);
+        }
+        // What comes without a tag leaves with the lowest one.
+        let up = Packet::new(MAG1, LMA).payload(4, &Packet4::new(NODE, CN4).bytes()).on_access();
+        rig.arrive(ACCESS, &up);
+        assert_eq!(control(&rig.sent_one().1), 100);
+        rig.balance();
+    }
 }

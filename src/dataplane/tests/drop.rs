@@ -2,6 +2,7 @@
 
 use super::super::icmp::{ERRORS_BURST, ERRORS_BURST_SOURCE};
 use super::*;
+use crate::nic::mem::SEGMENT_MAX;
 use std::collections::BTreeSet;
 
 /// A rig, what goes wrong in it, and how many frames that costs.
@@ -62,12 +63,8 @@ fn cases() -> Vec<Case> {
         (D::Truncated, || from_core(&Packet::new(CN, MN1).payload(0, &[]))), // a jumbogram
         (D::Segmented, segmented_with_padding),
         (D::Segmented, || {
-            let frame = uplink(&Packet::new(MN1, CN));
-            let mut rig = Rig::new(1);
-            let frame = rig.pool.frame_in_segments(ACCESS, &frame[..60], &frame[60..]).unwrap();
-            rig.workers[0].rx[0].inject(frame).unwrap();
-            rig.run();
-            rig
+            // The inner header is cut, and all of it fits no buffer.
+            segmented(ACCESS, &uplink(&Packet::new(MN1, CN).len(SEGMENT_MAX)), 60)
         }),
         (D::NoHeadroom, without_headroom),
         (D::SourceScope, || from_core(&Packet::new("fe80::9", MN1))),
@@ -93,16 +90,6 @@ fn cases() -> Vec<Case> {
             from_core(&Packet::new(CN, MN1).payload(60, &[17, 0, 4, 1, 0, 1, 1, 0]))
         }),
         (D::TunnelMtu, || from_core(&Packet::new(CN, MN1).len(1461))),
-        (D::TunnelFragment, || {
-            let mut rig = Rig::new(1);
-            let thin = Tunnel { path: TunnelPath::ip(addr(LMA), addr(MAG1)), mtu: 1300 };
-            rig.publish(Change::TunnelSet(TUNNEL1, thin));
-            let bytes = Packet::new(CN, MN1).len(1280).on_core();
-            let frame = rig.pool.frame_in_segments(CORE, &bytes[..500], &bytes[500..]).unwrap();
-            rig.workers[0].rx[1].inject(frame).unwrap();
-            rig.run();
-            rig
-        }),
         (D::TunnelUnreachable, || {
             after(Change::RouteSet(prefix("2001:db8:a::/64").into(), NextHop::Unreachable))
         }),
@@ -141,14 +128,7 @@ fn cases() -> Vec<Case> {
         (D::FragmentExcess, || from_access(&part(MAG1, 1560, true, 64))),
         (D::NotServing, || from_access(&part("2001:db8:bad::1", 0, true, 64))),
         (D::RoleTunnel, || from_core(&part(MAG1, 0, true, 64))),
-        (D::Segmented, || {
-            let frame = part(MAG1, 0, true, 64).on_access();
-            let mut rig = Rig::new(1);
-            let frame = rig.pool.frame_in_segments(ACCESS, &frame[..70], &frame[70..]).unwrap();
-            rig.workers[0].rx[0].inject(frame).unwrap();
-            rig.run();
-            rig
-        }),
+        (D::Segmented, || segmented(ACCESS, &part(MAG1, 0, true, SEGMENT_MAX).on_access(), 70)),
         (D::TunnelError, || {
             let lost = edge::sent_by_us(&Packet::new(CN, MN1));
             rig_with(ACCESS, &edge::error_about(1, 0, 0, &lost)) // passed on
@@ -272,11 +252,16 @@ fn held(frame: &[u8], port: PortId) -> Rig {
 }
 
 fn segmented_with_padding() -> Rig {
-    let mut rig = Rig::new(1);
     let mut frame = Packet::new(CN, MN1).on_core();
-    frame.extend([0; 4]);
-    let frame = rig.pool.frame_in_segments(CORE, &frame[..70], &frame[70..]).unwrap();
-    rig.workers[0].rx[1].inject(frame).unwrap();
+    frame.resize(SEGMENT_MAX + 1, 0);
+    segmented(CORE, &frame, 70)
+}
+
+/// A frame with so many bytes in its first buffer.
+pub(super) fn segmented(port: PortId, frame: &[u8], first: usize) -> Rig {
+    let mut rig = Rig::dual(1);
+    let frame = rig.pool.frame_in_segments(port, &frame[..first], &frame[first..]).unwrap();
+    rig.workers[0].rx[usize::from(port.0)].inject(frame).unwrap();
     rig.run();
     rig
 }

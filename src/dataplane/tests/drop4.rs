@@ -1,8 +1,8 @@
 //! What both families and all encapsulations add to the ways to a [`DropReason`].
 
-use super::drop::Case;
-use super::packet4::dual_tunnel;
+use super::drop::{Case, segmented};
 use super::*;
+use crate::nic::mem::SEGMENT_MAX;
 
 /// Node 0 is behind IP in IPv6, 3 behind IP in IPv4, 4 behind GRE in it, 5 the same with keys, 6
 /// behind UDP, 8 behind TLV and GRE, 9 the same with keys.
@@ -149,10 +149,10 @@ pub(super) fn cases() -> Vec<Case> {
         }),
         (D::EgressMtu, || from_access(&to_lma(4, &[&from_node(3).len(1501).bytes()]))),
         (D::EgressFragment, || {
-            // With an option, which may belong to the first part only.
+            // With an option that has no length: it cannot be told which parts it belongs to.
             let mut inner = from_node(3).fragment(0).len(1501).bytes();
             inner[0] = 0x46;
-            inner[20..24].copy_from_slice(&[0x94, 4, 0, 0]);
+            inner[20..24].copy_from_slice(&[0x94, 0, 0, 0]);
             inner[10..12].fill(0);
             let checksum =
                 super::super::checksum::value(super::super::checksum::sum_of(&inner[..24]));
@@ -213,12 +213,8 @@ pub(super) fn cases() -> Vec<Case> {
         (D::InnerTruncated, || from_access(&to_lma(47, &[&GRE_IPV4]))),
         (D::InnerTruncated, || from_access(&udp(5437, &[]))),
         (D::Segmented, || {
-            let frame = to_lma(4, &[&from_node(3).bytes()]).on_access();
-            let mut rig = Rig::dual(1);
-            let frame = rig.pool.frame_in_segments(ACCESS, &frame[..40], &frame[40..]).unwrap();
-            rig.workers[0].rx[0].inject(frame).unwrap();
-            rig.run();
-            rig
+            let frame = to_lma(4, &[&from_node(3).len(SEGMENT_MAX).bytes()]).on_access();
+            segmented(ACCESS, &frame, 40)
         }),
         (D::InnerSource, || from_access(&to_lma(4, &[&Packet4::new("10.1.0.99", CN4).bytes()]))),
         (D::NotServing, || {

@@ -3,7 +3,6 @@
 
 use super::golden::cases;
 use super::*;
-use crate::addr::Encap;
 use crate::dataplane::checksum::updated;
 
 const FRAMES: &str = include_str!("../../../tests/golden/dataplane/dual.txt");

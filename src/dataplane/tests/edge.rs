@@ -1,59 +1,17 @@
 //! Packets at the edges that scapy made, in and out (tests/golden/dataplane/edge.py), and what
 //! goes with them.
 
+use super::captures::{Frames, foreseeable};
 use super::*;
-
-const FRAMES: &str = include_str!("../../../tests/golden/dataplane/edge.txt");
-
-pub(super) type Frames = Vec<(PortId, Vec<u8>)>;
-
-/// Frames as `port:bytes`, a comma between them.
-pub(super) fn read_frames(text: &str) -> Frames {
-    let frame = |text: &str| {
-        let (port, hex) = text.split_once(':').unwrap();
-        let octet = |i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap();
-        (PortId(port.parse().unwrap()), (0..hex.len()).step_by(2).map(octet).collect())
-    };
-    text.split(',').map(frame).collect()
-}
-
-/// Name, what goes in, what must come out.
-pub(super) fn cases() -> impl Iterator<Item = (&'static str, Frames, Frames)> {
-    FRAMES.lines().filter(|line| !line.starts_with('#')).map(|line| {
-        let [name, given, expected] = line.split(' ').collect::<Vec<_>>()[..] else {
-            panic!("{line}")
-        };
-        (name, read_frames(given), read_frames(expected))
-    })
-}
 
 /// With tunnels of 1300 bytes.
 pub(super) fn thin_rig(workers: u16) -> Rig {
     let mut rig = Rig::dual(workers);
-    let tables = tables().into_iter().chain(packet4::dual_tables());
-    for change in tables {
-        if let Change::TunnelSet(id, tunnel) = change {
-            rig.publish(Change::TunnelSet(id, Tunnel { mtu: 1300, ..tunnel }));
-        }
+    for change in thin_tunnels() {
+        rig.publish(change);
     }
     rig.run();
     rig
-}
-
-/// The frame without what depends on the worker: flow label and identification of tunnel packets.
-pub(super) fn foreseeable(mut frame: Vec<u8>) -> Vec<u8> {
-    let is = |at: usize, octets: &[u8]| frame.get(at..at + octets.len()) == Some(octets);
-    if is(12, &[0x86, 0xdd]) && is(22, &addr(LMA).octets()) && !is(20, &[58]) {
-        frame[15] &= 0xf0;
-        frame[16..18].fill(0);
-        if frame[20] == 44 {
-            frame[58..62].fill(0);
-        }
-    } else if is(12, &[8, 0]) && is(26, &ipv4(LMA4).octets()) && !is(23, &[1]) {
-        frame[18..20].fill(0);
-        frame[24..26].fill(0);
-    }
-    frame
 }
 
 pub(super) fn sent(rig: &Rig) -> Frames {
@@ -65,7 +23,7 @@ pub(super) fn sent(rig: &Rig) -> Frames {
 #[test]
 fn edge_cases_built_by_scapy_come_out_as_scapy_expects() {
     for workers in [1, 2, 3] {
-        for (name, given, expected) in cases() {
+        for captures::Good { name, given, expected } in captures::good() {
             let mut rig = thin_rig(workers);
             for (i, (port, bytes)) in given.iter().enumerate() {
                 rig.arrive_at(i % usize::from(workers), *port, bytes);
@@ -234,9 +192,9 @@ fn fragment_of_odd_length_is_answered_with_a_parameter_problem() {
 fn pool_that_is_used_up_costs_packets_and_nothing_else() {
     let mut rig = thin_rig(1);
     let big = Packet::new(CN, MN1).len(1280).on_core();
-    let (_, pieces, _) = cases().find(|(name, ..)| *name == "fragments-ipv6").unwrap();
+    let pieces = captures::good().into_iter().find(|case| case.name == "fragments-ipv6").unwrap();
     let frames: Vec<_> =
-        pieces.iter().map(|(p, bytes)| rig.pool.frame(*p, bytes).unwrap()).collect();
+        pieces.given.iter().map(|(p, bytes)| rig.pool.frame(*p, bytes).unwrap()).collect();
     let big = rig.pool.frame(CORE, &big).unwrap();
     let all: Vec<_> = std::iter::from_fn(|| rig.pool.frame(CORE, &[])).collect();
     rig.workers[0].rx[1].inject(big).unwrap();
@@ -254,24 +212,42 @@ fn pool_that_is_used_up_costs_packets_and_nothing_else() {
     rig.balance();
 }
 
-// What a burst of packets that are all cut makes fits: two parts each.
+// What a burst makes beyond a burst leaves in between: six parts each.
 #[test]
-fn burst_of_64_packets_that_are_cut_leaves_whole() {
-    let mut rig = thin_rig(1);
-    for _ in 0..64 {
-        rig.arrive_at(0, CORE, &Packet::new(CN, MN1).len(1280).on_core());
+fn burst_of_64_packets_that_are_cut_leaves_whole_and_in_order() {
+    let mut rig = Rig::dual(1);
+    let path = TunnelPath::ip(addr(LMA), addr(MAG1));
+    rig.publish(Change::TunnelSet(dual_tunnel(0), Tunnel { path, mtu: 300 }));
+    let packet = |ttl| Packet4::new(CN4, "10.1.0.16").fragment(0).ttl(ttl).len(1400).on_core();
+    let expected: Vec<(u8, u16)> =
+        (0..64).flat_map(|i| (0..6).map(move |p| (i, p * 248))).collect();
+    for i in 0..64 {
+        rig.arrive_at(0, CORE, &packet(i + 2));
     }
     rig.run();
-    assert_eq!((rig.drops(), rig.count(Counter::TxPackets)), (vec![], 128));
-    let bytes: usize = rig.sent(ACCESS).iter().map(Vec::len).sum();
+    assert_eq!((rig.drops(), rig.count(Counter::TxPackets)), (vec![], 384));
+    let sent = rig.sent(ACCESS);
+    let bytes: usize = sent.iter().map(Vec::len).sum();
     assert_eq!(rig.count(Counter::TxBytes), bytes as u64);
+    let mut number = 0;
+    let order: Vec<_> = sent
+        .iter()
+        .map(|frame| {
+            let offset = u16::from_be_bytes([frame[56], frame[57]]) & !7;
+            if offset == 0 {
+                number = frame[62 + 8] - 1;
+            }
+            (number, offset)
+        })
+        .collect();
+    assert_eq!(order, expected);
     rig.balance();
-    // A port that takes no more than one burst.
+    // A port that takes no more than one burst: the rest is counted, and none of it later.
     rig.workers[0].tx[0].accept(64);
-    for _ in 0..64 {
-        rig.arrive_at(0, CORE, &Packet::new(CN, MN1).len(1280).on_core());
+    for i in 0..64 {
+        rig.arrive_at(0, CORE, &packet(i + 2));
     }
     rig.run();
-    assert_eq!(rig.drops(), [(DropReason::TxFull, 64)]);
+    assert_eq!(rig.drops(), [(DropReason::TxFull, 320)]);
     rig.balance();
 }

@@ -22,6 +22,25 @@ fn order_of_a_flow_is_kept_on_its_way_to_its_owner() {
     rig.balance();
 }
 
+// What waited at another worker while the node moved is late, and is dropped: it overtakes nothing,
+// nor is it overtaken.
+#[test]
+fn packets_of_the_previous_gateway_that_waited_at_another_worker_are_dropped() {
+    let mut rig = Rig::new(2);
+    let owner = usize::from(rig.steering.owner_of(addr(MN1)).0);
+    for _ in 0..10 {
+        rig.arrive_at(1 - owner, ACCESS, &uplink(&Packet::new(MN1, CN)));
+    }
+    rig.set(HNP1, through(TUNNEL2));
+    rig.arrive_at(owner, ACCESS, &Packet::new(MN1, CN).through(MAG2, LMA).on_access());
+    let now = rig.now;
+    while rig.workers[owner].worker.poll(now) > 0 {}
+    assert_eq!(rig.sent(CORE).len(), 1, "the other worker has not run yet");
+    rig.run();
+    assert_eq!((rig.sent(CORE).len(), rig.drops()), (0, vec![(DropReason::NotServing, 10)]));
+    rig.balance();
+}
+
 #[test]
 fn only_the_owner_sends_and_counts() {
     for workers in [2, 3] {

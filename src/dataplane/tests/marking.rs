@@ -1,41 +1,52 @@
 //! DSCP, ECN and MSS of what goes through a worker.
 
+use super::spoof::Wire;
 use super::*;
 use crate::dataplane::checksum::{sum_of, value};
 
-/// What a worker's traffic class fields say: of the outer header, of the inner one.
-fn classes(frame: &[u8]) -> (u8, u8) {
+/// What a worker's traffic class fields say: of the outer header, and of the inner one behind the
+/// headers of tunnel `i`.
+fn classes(frame: &[u8], i: u32) -> (u8, u8) {
     let class = |at: usize| match frame[at] >> 4 {
         6 => frame[at] << 4 | frame[at + 1] >> 4,
         _ => frame[at + 1],
     };
-    let inner_at = if frame[14] >> 4 == 6 { 54 } else { 34 };
-    (class(14), class(inner_at))
+    (class(14), class(14 + Wire::of(i).len()))
 }
 
 fn rig_with(policy: TunnelPolicy) -> Rig {
     let mut rig = Rig::with(1, &Sizes { policy, ..SIZES });
-    for change in packet4::dual_tables() {
+    for change in dual_tables() {
         rig.publish(change);
     }
     rig.run();
     rig
 }
 
-/// A packet of this class from a node behind a tunnel of each outer family, with an outer header of
-/// that class.
-fn up(of_ipv4: bool, in_ipv4: bool, inner: u8, outer: u8) -> Vec<u8> {
-    let i = if in_ipv4 { 3 } else { 0 };
-    let (protocol, inner) = if of_ipv4 {
-        (4, Packet4::new(&format!("10.1.0.{}", 16 + i), CN4).tos(inner).bytes())
+/// A packet of this class from the node behind tunnel `i`, with an outer header of that class.
+fn up(of_ipv4: bool, i: u32, inner: u8, outer: u8) -> Vec<u8> {
+    let (ipv6, ipv4) = spoof::node(i);
+    let inner = if of_ipv4 {
+        Packet4::new(&ipv4, CN4).tos(inner).bytes()
     } else {
-        (41, Packet::new(&format!("2001:db8:1:a{i}::1"), CN).traffic_class(inner).bytes())
+        Packet::new(&ipv6, CN).traffic_class(inner).bytes()
     };
-    if in_ipv4 {
-        Packet4::new(MAG4, LMA4).payload(protocol, &inner).tos(outer).on_access()
+    Wire::of(i).with_class(outer).carry(&inner)
+}
+
+/// A packet of this class to that node.
+fn down(of_ipv4: bool, i: u32, class: u8) -> Vec<u8> {
+    let (ipv6, ipv4) = spoof::node(i);
+    if of_ipv4 {
+        Packet4::new(CN4, &ipv4).tos(class).on_core()
     } else {
-        Packet::new(MAG1, LMA).payload(protocol, &inner).traffic_class(outer).on_access()
+        Packet::new(CN, &ipv6).traffic_class(class).on_core()
     }
+}
+
+/// Every tunnel with each family in it.
+fn ways() -> impl Iterator<Item = (bool, u32)> {
+    (0..10).flat_map(|i| [(false, i), (true, i)])
 }
 
 /// The class that such a packet leaves with; `None`: it was dropped for its congestion.
@@ -58,7 +69,7 @@ fn class_of(rig: &mut Rig, frame: &[u8]) -> Option<u8> {
 // RFC 6040 4.2, figure 4: inner Not-ECT, ECT(0), ECT(1), CE by outer Not-ECT, ECT(0), ECT(1), CE.
 // proves: ECN-4.2-1, ECN-4.2-2, ECN-4.2-3, ECN-4.2-4, ECN-4.2-5
 #[test]
-fn every_cell_of_the_ecn_table_holds_in_every_combination_of_families() {
+fn every_cell_of_the_ecn_table_holds_for_both_families_in_every_encapsulation() {
     const CODES: [u8; 4] = [0b00, 0b10, 0b01, 0b11];
     let table = [
         [Some(0b00), Some(0b00), Some(0b00), None],
@@ -69,17 +80,16 @@ fn every_cell_of_the_ecn_table_holds_in_every_combination_of_families() {
     for mode in [EcnMode::Normal, EcnMode::Compatibility] {
         let mut rig = rig_with(TunnelPolicy { ecn: mode, ..POLICY });
         let mut dropped = 0;
-        for (of_ipv4, in_ipv4) in [(false, false), (false, true), (true, false), (true, true)] {
+        for (of_ipv4, i) in ways() {
             for (inner, row) in CODES.into_iter().zip(table) {
                 for (outer, expected) in CODES.into_iter().zip(row) {
-                    let frame = up(of_ipv4, in_ipv4, inner, outer);
-                    let found = class_of(&mut rig, &frame);
-                    assert_eq!(found, expected, "{inner:02b} in {outer:02b}, {of_ipv4} {in_ipv4}");
+                    let found = class_of(&mut rig, &up(of_ipv4, i, inner, outer));
+                    assert_eq!(found, expected, "{inner:02b} in {outer:02b}, {of_ipv4} {i}");
                     dropped += u64::from(found.is_none());
                 }
             }
         }
-        assert_eq!((dropped, rig.drops()), (4, vec![(DropReason::EcnCongestion, 4)]));
+        assert_eq!((dropped, rig.drops()), (20, vec![(DropReason::EcnCongestion, 20)]));
         rig.balance();
     }
 }
@@ -101,21 +111,42 @@ fn entry_and_exit_mark_as_the_operator_wants_it() {
         (TunnelPolicy { customer_dscp: vec![(CustomerId(1), 9)], ..POLICY }, ef | 0b10, ef | 0b10),
     ] {
         let mut rig = rig_with(policy.clone());
-        for node in ["10.1.0.16", "10.1.0.19"] {
-            rig.arrive(CORE, &Packet4::new(CN4, node).tos(ef | 0b10).on_core());
-            let sent = rig.sent_one().1;
-            assert_eq!(classes(&sent), (outer, ef | 0b10), "{policy:?}");
-        }
-        for node in ["2001:db8:1:a0::1", "2001:db8:1:a3::1"] {
-            rig.arrive(CORE, &Packet::new(CN, node).traffic_class(ef | 0b10).on_core());
-            assert_eq!(classes(&rig.sent_one().1), (outer, ef | 0b10), "{policy:?}");
-        }
-        for (of_ipv4, in_ipv4) in [(false, false), (false, true), (true, false), (true, true)] {
-            let frame = up(of_ipv4, in_ipv4, ef | 0b10, af | 0b10);
-            assert_eq!(class_of(&mut rig, &frame), Some(out), "{policy:?}");
+        for (of_ipv4, i) in ways() {
+            rig.arrive(CORE, &down(of_ipv4, i, ef | 0b10));
+            let found = classes(&rig.sent_one().1, i);
+            assert_eq!(found, (outer, ef | 0b10), "{policy:?}, {of_ipv4} {i}");
+            let frame = up(of_ipv4, i, ef | 0b10, af | 0b10);
+            assert_eq!(class_of(&mut rig, &frame), Some(out), "{policy:?}, {of_ipv4} {i}");
         }
         rig.balance();
     }
+}
+
+// The customer is told by its port on the way down, by the GRE key on the way up.
+#[test]
+fn customers_tunnel_packets_have_their_own_dscp_and_their_packets_keep_theirs() {
+    let (ef, af) = (0x2e << 2, 0x0a << 2);
+    let policy = TunnelPolicy {
+        dscp: DscpModel::Uniform,
+        customer_dscp: vec![(CustomerId(1), 9), (CustomerId(2), 10)],
+        ..POLICY
+    };
+    let mut rig = customer::with_customers(rig_with(policy));
+    let frame = Packet4::new(CN4, "10.1.0.16").tos(ef | 1).on_core();
+    for (vlan, tunnel, outer) in [(Some(100), 5, 9 << 2), (Some(200), 9, 10 << 2), (None, 0, ef)] {
+        let frame = vlan.map_or(frame.clone(), |id| customer::tagged(&frame, id));
+        rig.arrive(CORE, &frame);
+        assert_eq!(classes(&rig.sent_one().1, tunnel), (outer | 1, ef | 1), "{vlan:?}");
+    }
+    let inner = Packet4::new("10.1.0.16", CN4).tos(ef | 1).bytes();
+    for (i, key, class_at, out) in
+        [(5, Some(0x2001), 19, ef), (9, Some(0x2002), 19, ef), (0, None, 15, af)]
+    {
+        let wire = Wire::of(i).with_class(af | 1);
+        rig.arrive(ACCESS, &key.map_or(wire, |key| wire.with_key(key)).carry(&inner));
+        assert_eq!(rig.sent_one().1[class_at], out | 1, "{i}");
+    }
+    rig.balance();
 }
 
 const SYN: [u8; 24] =

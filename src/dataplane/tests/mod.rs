@@ -8,6 +8,8 @@
 //! ```
 
 mod burst;
+#[allow(dead_code)] // tests/golden/edges.rs reads the rest
+mod captures;
 mod customer;
 mod downlink;
 mod drop;
@@ -22,9 +24,11 @@ mod packet4;
 mod punt;
 mod refused;
 mod spoof;
+mod topology;
 mod uplink;
 
 use packet4::Packet4;
+use topology::*;
 
 use super::counters::{Counter, Snapshot, WorkerCounters};
 use super::drop::DropReason;
@@ -38,8 +42,8 @@ use super::worker::{
     Limits, PortConfig, TunnelPolicy, VlanPort, Worker, WorkerConfig, WorkerPort, WorkerRings,
 };
 use crate::addr::{
-    AnchorAddr, CustomerId, CustomerPrefix, GreKeys, HomePrefix, MacAddr, PortId, TunnelPath,
-    WorkerId,
+    AnchorAddr, CustomerId, CustomerPrefix, Encap, GreKeys, HomePrefix, MacAddr, PortId,
+    TunnelPath, WorkerId,
 };
 use crate::nic::Frame;
 use crate::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
@@ -48,46 +52,6 @@ use crate::sync::seq::{AppliedReader, Seq, applied};
 use crate::time::Instant;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-
-/// Into a tunnel without GRE.
-fn through(tunnel: TunnelId) -> Forward {
-    Forward::Tunnel(tunnel, GreKeys::default())
-}
-
-const ACCESS: PortId = PortId(0);
-const CORE: PortId = PortId(1);
-const ACCESS_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xa0]);
-const CORE_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xc0]);
-const MAG1_MAC: MacAddr = MacAddr([2, 0, 0, 0, 1, 1]);
-const MAG2_MAC: MacAddr = MacAddr([2, 0, 0, 0, 1, 2]);
-const GATEWAY_MAC: MacAddr = MacAddr([2, 0, 0, 0, 2, 1]);
-const LMA: &str = "2001:db8:ff::1";
-const LMA4: &str = "192.0.2.1";
-const MAG4: &str = "198.51.100.7";
-const CN4: &str = "203.0.113.9";
-const MAG1: &str = "2001:db8:a::1";
-const MAG2: &str = "2001:db8:a::2";
-const MN1: &str = "2001:db8:1:1::11";
-const MN2: &str = "2001:db8:1:2::22";
-const HNP1: &str = "2001:db8:1:1::/64";
-const HNP2: &str = "2001:db8:1:2::/64";
-const NOBODY: &str = "2001:db8:1:eeee::1";
-const CN: &str = "2001:db8:c::c";
-const TUNNEL1: TunnelId = TunnelId(0);
-const TUNNEL2: TunnelId = TunnelId(1);
-const UDP: u8 = 17;
-
-fn addr(s: &str) -> Ipv6Addr {
-    s.parse().unwrap()
-}
-
-fn ipv4(s: &str) -> Ipv4Addr {
-    s.parse().unwrap()
-}
-
-fn prefix(s: &str) -> HomePrefix {
-    s.parse().unwrap()
-}
 
 /// An IPv6 packet to be.
 #[derive(Clone)]
@@ -169,7 +133,7 @@ fn uplink(packet: &Packet) -> Vec<u8> {
 
 /// What is around one worker.
 struct Port {
-    worker: Worker<MemRx, MemTx>,
+    worker: Worker<MemRx>,
     rx: [MemWire; 2],
     tx: [MemWire; 2],
     updates: Producer<Update>,
@@ -229,7 +193,7 @@ impl Rig {
     /// With the tables of `dual_tables` too.
     fn dual(workers: u16) -> Self {
         let mut rig = Self::new(workers);
-        for change in packet4::dual_tables() {
+        for change in dual_tables() {
             rig.publish(change);
         }
         rig.run();
@@ -395,16 +359,8 @@ impl Port {
     ) -> Self {
         let wires = || [MemWire::new(512), MemWire::new(512)];
         let (rx, tx) = (wires(), wires());
-        let config = [
-            port_config(true, ACCESS_MAC, None, 0),
-            port_config(false, CORE_MAC, Some("2001:db8:cc::ff"), 0),
-        ];
-        let vlan = |id, access, customer| {
-            let config = port_config(access, CORE_MAC, Some("2001:db8:cc::ff"), customer);
-            VlanPort { parent: CORE, id, config }
-        };
         let port = |i: usize| WorkerPort {
-            config: config[i],
+            config: port_configs()[i],
             rx: MemRx::new(&rx[i]),
             tx: MemTx::new(&tx[i]),
         };
@@ -420,7 +376,7 @@ impl Port {
             lma: AnchorAddr(addr(LMA)),
             lma_ipv4: Some(ipv4(LMA4)),
             local: vec![addr("2001:db8:ff::2")],
-            vlans: vec![vlan(100, false, 1), vlan(200, false, 2), vlan(300, true, 0)],
+            vlans: vlan_ports(),
             limits: sizes.limits,
             policy: sizes.policy.clone(),
         };
@@ -445,30 +401,4 @@ impl Port {
             applied: applied_rx,
         }
     }
-}
-
-/// A port with both an IPv6 and an IPv4 address, or none.
-fn port_config(access: bool, mac: MacAddr, address: Option<&str>, customer: u16) -> PortConfig {
-    let ipv4_address = address.map(|_| ipv4("192.0.2.254"));
-    let customer = CustomerId(customer);
-    PortConfig { access, mac, mtu: 1500, address: address.map(addr), ipv4_address, customer }
-}
-
-/// The tables of the picture.
-fn tables() -> Vec<Change> {
-    let tunnel = |remote, mtu| Tunnel { path: TunnelPath::ip(addr(LMA), addr(remote)), mtu };
-    vec![
-        Change::PoolSet(prefix("2001:db8:1::/48").into()),
-        Change::RouteSet(prefix("2001:db8:a::/64").into(), NextHop::OnLink(ACCESS)),
-        Change::RouteSet(prefix("::/0").into(), NextHop::Gateway(CORE, addr("fe80::1"))),
-        Change::RouteSet(prefix("2001:db8:dead::/48").into(), NextHop::Unreachable),
-        Change::RouteSet(prefix("2001:db8:b1ac::/48").into(), NextHop::Blackhole),
-        Change::NeighborSet(ACCESS, addr(MAG1), MAG1_MAC),
-        Change::NeighborSet(ACCESS, addr(MAG2), MAG2_MAC),
-        Change::NeighborSet(CORE, addr("fe80::1"), GATEWAY_MAC),
-        Change::TunnelSet(TUNNEL1, tunnel(MAG1, 1500)),
-        Change::TunnelSet(TUNNEL2, tunnel(MAG2, 1400)),
-        Change::EntrySet(prefix(HNP1).into(), through(TUNNEL1)),
-        Change::EntrySet(prefix(HNP2).into(), through(TUNNEL2)),
-    ]
 }

@@ -6,52 +6,7 @@
 //! ```
 
 use super::*;
-use crate::addr::Encap;
 use crate::dataplane::checksum::{sum_of, value};
-
-const MAG4_MAC: MacAddr = MacAddr([2, 0, 0, 0, 1, 4]);
-
-/// The number of a tunnel of [`dual_tables`], by its place in `TUNNELS` of dual.py.
-pub(super) const fn dual_tunnel(index: u32) -> TunnelId {
-    TunnelId(4 + index)
-}
-
-/// Node i is behind tunnel i, which has the encapsulation of place i of `TUNNELS` in dual.py.
-pub(super) fn dual_tables() -> Vec<Change> {
-    let ipv6 = |encap| TunnelPath { local: addr(LMA), remote: addr(MAG1), encap };
-    let [local, remote] = [LMA4, MAG4].map(|a| ipv4(a).to_ipv6_mapped());
-    let ipv4 = |encap| TunnelPath { local, remote, encap };
-    let keys = |downlink, uplink| GreKeys { downlink: Some(downlink), uplink: Some(uplink) };
-    let none = GreKeys::default();
-    let tunnels = [
-        (ipv6(Encap::Ip), none),
-        (ipv6(Encap::Gre), none),
-        (ipv6(Encap::Gre), keys(0x1122_3344, 0x1002)),
-        (ipv4(Encap::Ip), none),
-        (ipv4(Encap::Gre), none),
-        (ipv4(Encap::Gre), keys(0, 0x1005)),
-        (ipv4(Encap::Udp(5437)), none),
-        (ipv4(Encap::Udp(40000)), none),
-        (ipv4(Encap::UdpGre(5437)), none),
-        (ipv4(Encap::UdpGre(5437)), keys(u32::MAX, 0x1009)),
-    ];
-    let mut changes = vec![
-        Change::PoolSet(prefix("10.1.0.0/16").into()),
-        Change::RouteSet(prefix("198.51.100.0/24").into(), NextHop::OnLink(ACCESS)),
-        Change::RouteSet(prefix("0.0.0.0/0").into(), NextHop::Gateway(CORE, addr("fe80::1"))),
-        Change::RouteSet(prefix("198.18.0.0/15").into(), NextHop::Unreachable),
-        Change::NeighborSet(ACCESS, remote, MAG4_MAC),
-    ];
-    for (i, (path, keys)) in (0..).zip(tunnels) {
-        let id = dual_tunnel(i);
-        let forward = Forward::Tunnel(id, keys);
-        let hnp = prefix(&format!("2001:db8:1:a{i:x}::/64"));
-        let hoa = prefix(&format!("10.1.0.{}/32", 16 + i));
-        changes.push(Change::TunnelSet(id, Tunnel { path, mtu: 1500 }));
-        changes.extend([hnp, hoa].map(|p| Change::EntrySet(p.into(), forward)));
-    }
-    changes
-}
 
 /// An IPv4 packet to be.
 #[derive(Clone)]

@@ -25,6 +25,7 @@ enum {
 	MBUF_PKT_LEN = offsetof(struct rte_mbuf, pkt_len),
 	MBUF_DATA_LEN = offsetof(struct rte_mbuf, data_len),
 	MBUF_BUF_LEN = offsetof(struct rte_mbuf, buf_len),
+	MBUF_VLAN_TCI = offsetof(struct rte_mbuf, vlan_tci),
 };
 
 /* Macros with casts, which bindgen cannot evaluate. */
@@ -40,6 +41,8 @@ uint16_t shim_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, 
 uint16_t shim_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t n);
 struct rte_mbuf *shim_mbuf_alloc(struct rte_mempool *pool);
 void shim_mbuf_free(struct rte_mbuf *frame);
+/* Bytes of all segments; -1 if there are fewer. */
+int shim_mbuf_copy(const struct rte_mbuf *frame, uint32_t at, uint32_t len, void *to);
 uint64_t shim_rdtsc(void);
 int shim_errno(void);
 /* 1 up, 0 down, negative errno. */

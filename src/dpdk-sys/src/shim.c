@@ -24,6 +24,17 @@ void shim_mbuf_free(struct rte_mbuf *frame)
 	rte_pktmbuf_free(frame);
 }
 
+int shim_mbuf_copy(const struct rte_mbuf *frame, uint32_t at, uint32_t len, void *to)
+{
+	const void *from = rte_pktmbuf_read(frame, at, len, to);
+
+	if (from == NULL)
+		return -1;
+	if (from != to)
+		memcpy(to, from, len);
+	return 0;
+}
+
 uint64_t shim_rdtsc(void)
 {
 	return rte_rdtsc();

@@ -88,7 +88,7 @@ pub(crate) fn run(bytes: &[u8]) {
 /// default routes.
 struct Rig {
     pool: MemPool,
-    worker: Worker<MemRx, MemTx>,
+    worker: Worker<MemRx>,
     rx: [MemWire; 2],
     tx: [MemWire; 2],
     signaling: anchord::sync::ring::Consumer<MemFrame>,

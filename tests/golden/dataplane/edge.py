@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Writes edge.txt: packets at the edges of what a worker takes, and what must come out, built by scapy.
+"""Writes edge.pcap and edge-expected.pcap: packets at the edges of what a worker takes, and what must come out, built
+by scapy.
 
-The worker's test (src/dataplane/tests/edge.rs) sets up the tables of dual.py with tunnels of 1300
+The worker's tests (src/dataplane/tests/edge.rs, tests/edges.rs) set up the tables of dual.py with tunnels of 1300
 bytes. What no oracle can foresee is zero here: flow labels of tunnel headers, identifications (and with
 them header checksums) of what the anchor fragments or sends in IPv4.
 
@@ -13,6 +14,8 @@ from scapy.all import (
     ICMPv6TimeExceeded, IP, IPerror, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop,
     IPv6ExtHdrRouting, HBHOptUnknown, PadN, Raw, UDP, fragment, fragment6,
 )
+
+import capture
 
 # TOPOLOGY
 LMA, MAG1, LMA4, MAG4 = "2001:db8:ff::1", "2001:db8:a::1", "192.0.2.1", "198.51.100.7"
@@ -99,6 +102,20 @@ case("entry-ipv6-in-udp", at(CORE_PORT, [from_core / ip6(CN, node6(6), 1280)]),
 wide = ip4(NODE[3], CN4, 1600)
 case("exit-ipv4-in-parts", at(ACCESS_PORT, [from_access / IP(src=MAG4, dst=LMA4) / wide]),
      at(CORE_PORT, parts4(to_core, ip4(NODE[3], CN4, 1600, ttl=63), 1500)))
+
+# RFC 791 3.1: the parts of a packet with options have those that are to be copied; scapy copies none or all.
+alert, route, label = b"\x94\x04\0\0", b"\x07\x07\x04\0\0\0\0", b"\x82\x05\x09\x09\x09"
+optioned = bytes(UDP(sport=1000, dport=2000, len=1560) / data(1552))
+
+
+def part4(options, payload, **more):
+    return IP(src=NODE[3], dst=CN4, id=7, proto=17, options=options, **more) / Raw(payload)
+
+
+case("exit-ipv4-with-options", at(ACCESS_PORT, [from_access / IP(src=MAG4, dst=LMA4)
+                                              / part4(alert + b"\1" + route + label + b"\0\0\0", optioned, ttl=64)]),
+     at(CORE_PORT, [to_core / part4(alert + b"\1" + route + label + b"\0\0\0", optioned[:1456], ttl=63, flags="MF"),
+                    to_core / part4(alert + label + b"\0\0\0", optioned[1456:], ttl=63, frag=1456 // 8)]))
 
 # Fragments of a tunnel packet.
 up, out = ip6(MN1, CN, 1400), ip6(MN1, CN, 1400, hops=63)
@@ -198,6 +215,8 @@ inner_fragment = IPv6(src=MN1, dst=CN, hlim=64) / IPv6ExtHdrFragment(nh=17, offs
 case("inner-fragment", at(ACCESS_PORT, [from_access / IPv6(src=MAG1, dst=LMA) / inner_fragment]),
      at(CORE_PORT, [to_core / IPv6(src=MN1, dst=CN, hlim=63) / IPv6ExtHdrFragment(nh=17, offset=100, id=9) / data(64)]))
 
-print("# Made by edge.py. A line: name, what goes in, what comes out; frames as port:bytes, a comma between them.")
+capture.write("edge", [f for _, given, _ in CASES for _, f in given])
+capture.write("edge-expected", [f for _, _, expected in CASES for _, f in expected])
+print("# Made by edge.py. A line: name, ports by which frames of edge.pcap come, by which those of edge-expected.pcap leave.")
 for name, given, expected in CASES:
-    print(name, *(",".join(f"{port}:{bytes(f).hex()}" for port, f in side) for side in (given, expected)))
+    print(name, capture.ports(given), capture.ports(expected))
