@@ -12,6 +12,8 @@ mod admin;
 mod core_events;
 #[path = "body/dhcp.rs"]
 mod dhcp;
+#[path = "body/fragments.rs"]
+mod fragments;
 #[path = "body/ipv4.rs"]
 mod ipv4;
 #[path = "body/mag.rs"]
@@ -57,6 +59,11 @@ fn ipv4_packets_that_once_failed_are_handled() {
 #[test]
 fn dhcp_messages_that_once_failed_are_handled() {
     replay("dhcp", dhcp::run);
+}
+
+#[test]
+fn fragments_that_once_failed_are_handled() {
+    replay("fragments", fragments::run);
 }
 
 #[test]

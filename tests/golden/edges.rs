@@ -48,12 +48,21 @@ fn tshark_finds_no_fault_in_what_is_forwarded_and_what_comes_out() {
         frames.map(|(_, frame)| (case.name, frame.clone()))
     });
     let (names, frames): (Vec<_>, Vec<_>) = names.unzip();
-    let fields = ["_ws.malformed", "ip.checksum.status", "icmpv6.checksum.status"];
+    let fields = [
+        "_ws.malformed",
+        "ipv6.fraghdr.nxt",
+        "ip.flags.mf",
+        "ip.frag_offset",
+        "ip.checksum.status",
+        "icmpv6.checksum.status",
+    ];
     let Some(rows) = dissect("edge", &frames, &fields) else { return };
     for (name, row) in names.iter().zip(rows) {
-        assert_eq!(row[0], "", "{name}");
+        // What a part of a packet carries is cut.
+        let says = |at: usize| row[at].split(' ').any(|value| !matches!(value, "" | "0"));
+        assert!(row[0].is_empty() || (1..4).any(says), "{name}: {row:?}");
         // Of what is quoted or cut tshark says that it cannot tell (2).
         let is_bad = |statuses: &String| statuses.split(' ').any(|status| status == "0");
-        assert!(!row[1..].iter().any(is_bad), "{name}: {row:?}");
+        assert!(!row[4..].iter().any(is_bad), "{name}: {row:?}");
     }
 }

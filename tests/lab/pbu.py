@@ -22,9 +22,10 @@ logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.all import IPv6, Raw  # noqa: E402
 from scapy.layers.inet6 import MIP6MH_BU, in6_chksum  # noqa: E402
 
-# Mobility options of RFC 4283, RFC 5213 section 8, RFC 5845 and RFC 5844.
+# Mobility options of RFC 4283, RFC 5213 section 8, RFC 5845, RFC 5844 and RFC 7389.
 MN_ID, HNP, HANDOFF, ATT, LL_ID, LINK_LOCAL, TIMESTAMP = 8, 22, 23, 24, 25, 26, 27
 GRE_KEY, IPV4_REQUEST, IPV4_REPLY, IPV4_ROUTER = 33, 36, 37, 38
+ALTERNATE_IPV4_COA, LMA_USER_PLANE = 49, 59
 NH_MOBILITY, BU, BA = 135, 5, 6
 UDP_PORT = 5436
 FLAG_A, FLAG_P, FLAG_F, FLAG_T = 0x8000, 0x0200, 0x0100, 0x0080
@@ -42,6 +43,8 @@ def arguments():
     p.add_argument("--gre-key", type=int, help="for the downlink; 0 asks for GRE without keys")
     p.add_argument("--force-udp", action="store_true")
     p.add_argument("--tlv", action="store_true", help="asks for the TLV-header in UDP")
+    p.add_argument("--alternate-ipv4-coa", help="where its tunnel ends, if that is not --src")
+    p.add_argument("--user-plane", action="store_true", help="asks where the anchor's tunnel ends")
     p.add_argument("--handoff", type=int, default=1)
     p.add_argument("--att", type=int, default=4)
     p.add_argument("--ll-id", default="02000000ff01", help="hexadecimal; empty: left out")
@@ -85,6 +88,10 @@ def options(a):
     if a.ipv4:
         address, length = a.ipv4.split("/")
         add(IPV4_REQUEST, bytes([int(length) << 2, 0]) + ipaddress.IPv4Address(address).packed, (4, 0))
+    if a.alternate_ipv4_coa:
+        add(ALTERNATE_IPV4_COA, ipaddress.IPv4Address(a.alternate_ipv4_coa).packed, (4, 2))
+    if a.user_plane:
+        add(LMA_USER_PLANE, b"\0\0")
     add(TIMESTAMP, struct.pack("!Q", int((time.time() - a.age) * 65536)), (8, 2))
     tail = -(at + len(out)) % 8
     return out + (b"" if tail == 0 else b"\0" if tail == 1 else bytes([1, tail - 2]) + bytes(tail - 2))
@@ -169,6 +176,8 @@ def acknowledgement(message):
             found["ipv4"] = f"{ipaddress.IPv4Address(data[2:6])}/{data[1] >> 2}"
         elif kind == IPV4_ROUTER:
             found["ipv4_router"] = str(ipaddress.IPv4Address(data[2:6]))
+        elif kind == LMA_USER_PLANE:
+            found["user_plane"] = str(ipaddress.ip_address(data[2:]))
         elif kind == TIMESTAMP:
             found["timestamp"] = struct.unpack("!Q", data)[0] / 65536
     return found

@@ -7,8 +7,7 @@ LAB_IPV4=yes
 
 lab_up
 anchord_start
-pbu() { in_ns mag1 tests/lab/pbu.py --src $MAG1_IPV4 --dst $LMA_IPV4 --mn-id "$MN_ID" "$@"; }
-echo_through() { in_ns mag1 tests/lab/echo.py --src $MAG1_IPV4 --dst $LMA_IPV4 "$@"; }
+scapy_mag mag1 $MAG1_IPV4 $LMA_IPV4
 
 answer=$(pbu --ipv4 0.0.0.0/0)
 equal "status" "$(jq .status <<<"$answer")" 0

@@ -21,13 +21,7 @@ node=$(node_address) node_ipv4=$(node_ipv4 mn)
 capture cn cn eth0 icmp6 or icmp
 capture behind router to-anchor
 
-tunnel_mtu() { ctl mag show | jq --arg a $MAG1 '.[] | select(.address == $a) | .tunnel_mtu'; }
-tunnel_mtu_is() { [[ $(tunnel_mtu) == "$1" ]]; }
-knows_mtu() { # knows_mtu 4|6 address source mtu
-    in_ns cn ip "-$1" route get "$2" from "$3" | grep -q "mtu $4"
-}
-
-equal "the tunnel's MTU before" "$(tunnel_mtu)" 1500
+expect "the tunnel's MTU before" tunnel_mtu_is 1500
 # 1460 bytes fit the access port, their tunnel packets do not fit the router's link.
 in_ns cn ping -c 1 -W 1 -M "do" -I $CN -s 1412 "$node" && fail "a packet larger than the path came through"
 eventually "the tunnel's MTU is the path's" tunnel_mtu_is 1400

@@ -148,6 +148,16 @@ waited_ms() { # waited_ms capture at-least at-most
         END { ms = (answered - asked) * 1000; exit !(answered && ms >= least && ms <= most) }'
 }
 
+# The MTU of the tunnels to mag1, as the anchor knows it.
+tunnel_mtu_is() { # tunnel_mtu_is 1400 [address]
+    [[ $(ctl mag show | jq --arg a "${2:-$MAG1}" '.[] | select(.address == $a) | .tunnel_mtu') == "$1" ]]
+}
+
+# What the correspondent's kernel has learnt of a path.
+knows_mtu() { # knows_mtu 4|6 destination source mtu
+    in_ns cn ip "-$1" route get "$2" from "$3" | grep -q "mtu $4"
+}
+
 # Downlink packets go out to this gateway now.
 traffic_at() { # traffic_at proxy-coa
     in_ns anchor timeout 2 tcpdump -c 20 -i access-dpdk "ip6 dst $1 and ip6 proto 41"
@@ -242,6 +252,15 @@ mag_start() { # mag_start 1
 mag() { # mag 1 show|attach|detach|retry ...
     "$BIN/anchor-mag" "$2" --socket "$RUN/mag$1.sock" "${@:3}"
 }
+
+# A gateway made by scapy in the namespace of one of ours. After it, a test's pbu and echo_through are this
+# gateway's, unless the test has its own.
+scapy_mag() { # scapy_mag mag1 address-of-its-own the-anchor's
+    scapy_ns=$1 scapy_ends=(--src "$2" --dst "$3")
+}
+
+pbu() { in_ns "$scapy_ns" tests/lab/pbu.py "${scapy_ends[@]}" --mn-id "$MN_ID" "$@"; }
+echo_through() { in_ns "$scapy_ns" tests/lab/echo.py "${scapy_ends[@]}" "$@"; }
 
 # --- the node: an unmodified host
 

@@ -165,7 +165,8 @@ vacate() { # vacate 1a
 }
 
 # mag1 behind a router, on a link of its own; MAG1 has to be of that link: 2001:db8:b::11. Called
-# between lab_up and anchord_start; when anchord's TAPs are up, route_to_mag1 leads there.
+# between lab_up and anchord_start; when anchord's TAPs are up, route_to_mag1 leads there. The same for IPv4 if
+# MAG1_IPV4 is not of the transit link.
 #
 #   anchor --- transit --- router --- behind --- mag1
 router_before_mag1() { # router_before_mag1 mtu-of-its-link-to-mag1
@@ -179,8 +180,18 @@ router_before_mag1() { # router_before_mag1 mtu-of-its-link-to-mag1
     in_ns router ip link set to-mag mtu "$1"
     in_ns mag1 ip link set transit mtu "$1"
     in_ns mag1 ip -6 route add default via 2001:db8:b::fe
+    if mag1_ipv4_is_behind; then
+        in_ns router sysctl -qw net.ipv4.ip_forward=1
+        address router to-anchor "${LMA_IPV4%.*}.254/24"
+        address router to-mag "${MAG1_IPV4%.*}.254/24"
+        in_ns mag1 ip route add default via "${MAG1_IPV4%.*}.254"
+    fi
 }
+
+mag1_ipv4_is_behind() { [[ $MAG1_IPV4 != "${LMA_IPV4%.*}".* ]]; }
 
 route_to_mag1() {
     in_ns anchor ip -6 route add 2001:db8:b::/64 via 2001:db8:a::fe dev access
+    ! mag1_ipv4_is_behind ||
+        in_ns anchor ip route add "${MAG1_IPV4%.*}.0/24" via "${LMA_IPV4%.*}.254" dev access
 }

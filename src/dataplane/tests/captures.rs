@@ -65,7 +65,7 @@ fn taken(ports: &str, capture: &mut impl Iterator<Item = Vec<u8>>) -> Frames {
 }
 
 /// The frames of a capture in the classic format.
-fn frames_of(capture: &'static [u8]) -> impl Iterator<Item = Vec<u8>> {
+pub(super) fn frames_of(capture: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     const FILE_HEADER_LEN: usize = 24;
     const RECORD_HEADER_LEN: usize = 16;
     let mut rest = &capture[FILE_HEADER_LEN..];

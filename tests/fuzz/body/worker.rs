@@ -27,15 +27,17 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// Both ports have it.
-const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
-const PEER_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
-const LMA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 1);
-const MAG: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 1);
+pub(crate) const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+pub(crate) const PEER_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
+pub(crate) const LMA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 1);
+pub(crate) const MAG: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 1);
+pub(crate) const MAG2: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 2);
 const GATEWAY: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 const TUNNEL: TunnelId = TunnelId(0);
-const LMA4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const MAG4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
-const ACCESS: PortId = PortId(0);
+const TUNNEL2: TunnelId = TunnelId(15);
+pub(crate) const LMA4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub(crate) const MAG4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+pub(crate) const ACCESS: PortId = PortId(0);
 const CORE: PortId = PortId(1);
 const PORTS: [PortId; 2] = [ACCESS, CORE];
 const CUSTOMER: CustomerId = CustomerId(1);
@@ -86,18 +88,22 @@ pub(crate) fn run(bytes: &[u8]) {
 
 /// One worker with one node, one that waits for its deletion, one behind each kind of tunnel, and
 /// default routes.
-struct Rig {
-    pool: MemPool,
+pub(crate) struct Rig {
+    pub(crate) pool: MemPool,
     worker: Worker<MemRx>,
     rx: [MemWire; 2],
     tx: [MemWire; 2],
     signaling: anchord::sync::ring::Consumer<MemFrame>,
     reports: anchord::sync::ring::Consumer<Report<MemFrame>>,
-    counters: Arc<WorkerCounters>,
+    pub(crate) counters: Arc<WorkerCounters>,
+    pub(crate) now: Instant,
+    /// Frames that went in and out.
+    came: u64,
+    went: u64,
 }
 
 impl Rig {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let rx = [MemWire::new(4), MemWire::new(4)];
         let tx = [MemWire::new(4), MemWire::new(4)];
         let (mut updates, updates_rx) = ring(64);
@@ -134,21 +140,24 @@ impl Rig {
         };
         let counters = Arc::new(WorkerCounters::default());
         let ports = vec![port(0), port(1)];
-        for wire in &tx {
-            wire.accept(4);
-        }
         let pool = MemPool::new(4);
         let worker =
             Worker::new(config, ports, rings, pool.clone(), applied().0, Arc::clone(&counters));
-        Self { pool, worker, rx, tx, signaling, reports, counters }
+        let now = Instant(1 << 40);
+        Self { pool, worker, rx, tx, signaling, reports, counters, now, came: 0, went: 0 }
     }
 
-    fn send_through(&mut self, port: PortId, frame: MemFrame) {
+    /// Lets a frame in, and gives what is sent; the books balance.
+    pub(crate) fn send_through(&mut self, port: PortId, frame: MemFrame) -> Vec<Vec<u8>> {
+        for wire in &self.tx {
+            wire.accept(4);
+        }
         assert!(self.rx[usize::from(port.0)].inject(frame).is_ok());
-        let idle = (0..POLLS_MAX).any(|_| self.worker.poll(Instant(1 << 40)) == 0);
+        let idle = (0..POLLS_MAX).any(|_| self.worker.poll(self.now) == 0);
         assert!(idle, "a worker that never rests");
 
-        let sent: Vec<MemFrame> = self.tx.iter().flat_map(MemWire::take_all).collect();
+        let sent = self.tx.iter().flat_map(MemWire::take_all).map(|frame| frame.to_bytes());
+        let sent: Vec<Vec<u8>> = sent.collect();
         let mut punted = 0;
         while let Some(report) = self.reports.pop() {
             punted += usize::from(matches!(report, Report::Punt(..)));
@@ -160,29 +169,35 @@ impl Rig {
         // What is cut becomes more frames; a fragment waits for others, or was all of its packet.
         let taken = counted.get(Counter::FragmentsTaken);
         let made = counted.get(Counter::FragmentsSent) + counted.get(Counter::Reassembled);
-        let out = u64::try_from(sent.len() + punted).expect("a few");
+        self.came += 1;
+        self.went += u64::try_from(sent.len() + punted).expect("a few");
+        let (came, went) = (self.came, self.went);
         assert_eq!(
-            out + dropped + taken,
-            1 + errors + made,
-            "{out} out, {dropped} dropped, {taken} taken, {errors} errors, {made} made"
+            went + dropped + taken,
+            came + errors + made,
+            "{came} in, {went} out, {dropped} dropped, {taken} taken, {errors} errors, {made} made"
         );
-        for frame in sent {
-            let bytes = frame.to_bytes();
-            let header = EtherHeader::parse(&bytes).expect("an Ethernet header");
+        for bytes in &sent {
+            let header = EtherHeader::parse(bytes).expect("an Ethernet header");
             assert_eq!((header.src, header.dst), (MAC, PEER_MAC));
-            let packet = &bytes[ether::HEADER_LEN..];
-            match (header.ether_type, packet) {
-                (0x8100, [0, 100, 0x08, 0x00, packet @ ..]) | (ether::IPV4, packet) => {
-                    let header = Ipv4Header::parse(packet).expect("an IPv4 header");
-                    assert_eq!(usize::from(header.total_len), packet.len());
-                }
-                (0x8100, [0, 100, 0x86, 0xdd, packet @ ..]) | (ether::IPV6, packet) => {
-                    let header = Ipv6Header::parse(packet).expect("an IPv6 header");
-                    assert_eq!(header.packet_len(), packet.len());
-                }
-                other => panic!("{other:02x?}"),
-            }
+            assert_is_whole(header.ether_type, &bytes[ether::HEADER_LEN..]);
         }
+        sent
+    }
+}
+
+/// A packet is as long as it says, behind a VLAN's tag too.
+fn assert_is_whole(ether_type: u16, packet: &[u8]) {
+    match (ether_type, packet) {
+        (0x8100, [0, 100, 0x08, 0x00, packet @ ..]) | (ether::IPV4, packet) => {
+            let header = Ipv4Header::parse(packet).expect("an IPv4 header");
+            assert_eq!(usize::from(header.total_len), packet.len());
+        }
+        (0x8100, [0, 100, 0x86, 0xdd, packet @ ..]) | (ether::IPV6, packet) => {
+            let header = Ipv6Header::parse(packet).expect("an IPv6 header");
+            assert_eq!(header.packet_len(), packet.len());
+        }
+        other => panic!("{other:02x?}"),
     }
 }
 
@@ -201,6 +216,9 @@ fn tables() -> Vec<Change> {
         Change::RouteSet(prefix(0xa, 0, 64).into(), NextHop::OnLink(ACCESS)),
         Change::NeighborSet(CORE, GATEWAY, PEER_MAC),
         Change::NeighborSet(ACCESS, MAG, PEER_MAC),
+        Change::TunnelSet(TUNNEL2, Tunnel { path: TunnelPath::ip(LMA, MAG2), mtu: 1500 }),
+        Change::EntrySet(prefix(1, 3, 64).into(), Forward::Tunnel(TUNNEL2, GreKeys::default())),
+        Change::NeighborSet(ACCESS, MAG2, PEER_MAC),
     ];
     tables.extend(dual_tables());
     tables
