@@ -14,7 +14,11 @@ mag_start 1
 attach 1a
 lease mn
 node=$(node_address) node_ipv4=$(node_ipv4 mn)
-in_ns mn ip link set eth0 mtu 1300 # its answers are not what is looked at
+# Its answers are not what is looked at.
+for family in "4 $CN_IPV4" "6 $CN"; do
+    via=$(in_ns mn ip -j "-${family% *}" route show default | jq -r '.[0].gateway')
+    in_ns mn ip "-${family% *}" route add "${family#* }" via "$via" dev eth0 mtu lock 1300
+done
 equal "the binding's gateway" "$(binding .proxy_coa)" $MAG1_IPV4
 capture cn cn eth0 icmp6 or icmp
 capture behind router to-mag

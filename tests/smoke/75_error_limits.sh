@@ -31,14 +31,14 @@ frames_to_nobody 1 "IPv6(src='$CN_LINK', dst='$NOBODY') / UDP()" "IP(src='$CN_LI
 eventually "all were looked at" answered_is 802
 at_least "errors that were not sent" "$(counter worker_icmp_limited_source)" 300
 
+# (A later fragment of IPv4 does not get this far: the kernel under net_af_packet waits for its first one.)
 before=$(counter worker_icmp_suppressed)
 frames_to_nobody 1 "IPv6(src='$CN_LINK', dst='$NOBODY') / ICMPv6DestUnreach() / Raw(b'x' * 48)" \
     "IPv6(src='$CN_LINK', dst='$NOBODY') / IPv6ExtHdrFragment(nh=17, offset=9) / Raw(b'x' * 48)" \
     "IPv6(src='fe80::1', dst='$NOBODY') / UDP()" "IPv6(src='ff02::1', dst='$NOBODY') / UDP()" \
     "IPv6(src='::', dst='$NOBODY') / UDP()" "IP(src='$CN_LINK_IPV4', dst='$NOBODY_IPV4') / ICMP(type=3, code=1)" \
-    "IP(src='$CN_LINK_IPV4', dst='$NOBODY_IPV4', frag=9, proto=17) / Raw(b'x' * 48)" \
     "IP(src='127.0.0.1', dst='$NOBODY_IPV4') / UDP()" "IP(src='224.0.0.9', dst='$NOBODY_IPV4') / UDP()"
-eventually "nobody was told of nine of them" suppressed_is $((before + 9))
+eventually "nobody was told of eight of them" suppressed_is $((before + 8))
 punted=$(counter worker_punt_exception)
 frames_to_nobody 1 "IPv6(src='$CN_LINK', dst='ff0e::1') / UDP()" "IPv6(src='$CN_LINK', dst='fe80::1') / UDP()"
 eventually "what is sent to no node of ours is the kernel's" counted worker_punt_exception $((punted + 2))
@@ -48,4 +48,4 @@ at_least "errors to those who asked for many" "$told" 32
 at_least "at most" $((32 + 2 * 50)) "$told"
 told=$(count_frames cn "(icmpv6.type == 1 && ipv6.dst == $CN_LINK) || (icmp.type == 3 && ip.dst == $CN_LINK_IPV4)")
 equal "errors to the others" "$told" 2
-equal "errors in all" "$(counter worker_icmp_errors)" "$(count_frames cn "icmpv6.type == 1 || icmp.type == 3 && ip.src == $ANCHOR_CORE_IPV4")"
+equal "errors in all" "$(counter worker_icmp_errors)" "$(count_frames cn "(icmpv6.type == 1 && ipv6.src == $ANCHOR_CORE) || (icmp.type == 3 && ip.src == $ANCHOR_CORE_IPV4)")"
