@@ -48,7 +48,8 @@ fn config(device: &str, workers: u16) -> PortConfig<'_> {
         rx_desc: 64,
         tx_desc: 64,
         workers,
-        anchor: Ipv6Addr::LOCALHOST,
+        anchors: &[Ipv6Addr::LOCALHOST],
+        jumbo: false,
         spread: Spread {
             key: &[0x6d; 40],
             table: &[WorkerId(0), WorkerId(1)],

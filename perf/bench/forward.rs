@@ -89,7 +89,8 @@ fn port(
         rx_desc: 1024,
         tx_desc: 1024,
         workers: 1,
-        anchor: scene::LMA,
+        anchors: &[],
+        jumbo: false,
         spread: Spread { key: &RSS_KEY, table: &[], by: SpreadBy::Destination },
     };
     let (port, Queues { mut rx, mut tx, .. }) = Port::open(eal, &config, pool)?;

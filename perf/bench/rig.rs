@@ -168,7 +168,8 @@ impl Rig {
             rx_desc: 1024,
             tx_desc: 1024,
             workers: 2, // the worker and the harness
-            anchor: scene::LMA,
+            anchors: &[],
+        jumbo: false,
             spread: Spread { key: &RSS_KEY, table: &[], by: SpreadBy::Destination },
         };
         let (port, Queues { mut rx, mut tx, .. }) = Port::open(eal, &config, pool)?;

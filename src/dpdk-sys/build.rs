@@ -13,6 +13,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_dev_(rss_reta_update|set_mtu|socket_id|start|stop)",
     "rte_eth_(allmulticast|promiscuous)_enable",
     "rte_eth_(macaddr_get|stats_get|rx_queue_setup|tx_queue_setup)",
+    "rte_flow_flush",
     "rte_get_(main_lcore|next_lcore|tsc_hz)",
     "rte_mempool_(free|in_use_count)",
     "rte_pktmbuf_pool_create",
@@ -22,6 +23,8 @@ const FUNCTIONS: &[&str] = &[
 const CONSTANTS: &[&str] = &[
     "MBUF_.*",
     "RSS_.*",
+    "RX_SCATTER",
+    "TX_MULTI_SEGS",
     "RTE_ETH_RETA_GROUP_SIZE",
     "RTE_MAX_ETHPORTS",
     "RTE_MAX_LCORE",

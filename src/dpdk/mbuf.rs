@@ -63,6 +63,13 @@ impl Mbuf {
         self.read::<{ MBUF_NB_SEGS as usize }, u16>() == 1
     }
 
+    /// Makes it one segment. `false`, and no change, if the first has no room for the others.
+    #[inline]
+    pub(super) fn linearize(&mut self) -> bool {
+        // SAFETY: the chain is ours.
+        self.single() || unsafe { dpdk_sys::shim_mbuf_linearize(self.0.as_ptr()) } == 0
+    }
+
     fn start(&self) -> *mut u8 {
         let buf: *mut u8 = self.read::<{ MBUF_BUF_ADDR as usize }, _>();
         // SAFETY: data_off is inside the buffer (invariant).

@@ -7,22 +7,24 @@
 //! - [`Steering`]: whether frames come to the worker that owns their subscriber.
 
 mod config;
+mod plan;
 
 pub use config::{PortConfig, PortError, Signaling, Spread, SpreadBy, Steering};
 
 use super::Eal;
 use super::eal::Alive;
 use super::errno::Errno;
-use super::flow;
+use super::flow::{self, Refused};
 use super::mempool::Mempool;
 use super::queue::{RxQueue, TxQueue};
 use crate::addr::{MacAddr, PortId};
 use core::ffi::{CStr, c_int};
 use core::ptr;
 use dpdk_sys::{
-    RTE_ETH_MQ_RX_RSS, RTE_ETH_RETA_GROUP_SIZE, RTE_MAX_ETHPORTS, rte_eth_conf, rte_eth_dev_info,
-    rte_eth_rss_reta_entry64, rte_eth_stats,
+    RTE_ETH_RETA_GROUP_SIZE, RTE_MAX_ETHPORTS, rte_eth_dev_info, rte_eth_rss_reta_entry64,
+    rte_eth_stats,
 };
+use plan::Plan;
 use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +37,7 @@ pub struct Port {
     mac: MacAddr,
     signaling: Signaling,
     steering: Steering,
+    offloads: String,
 }
 
 /// The queues of a port.
@@ -79,31 +82,33 @@ impl Port {
             return Err(PortError::TooFewQueues { device: device.into(), workers, max });
         }
 
-        let plan = Plan::new(config, &info, workers);
+        let mut plan = Plan::new(config, &info, workers, true);
         let mut signaling = Signaling::PuntRing;
-        if info.max_rx_queues > workers {
+        if !config.anchors.is_empty() && info.max_rx_queues > workers {
             // Asked with the queue in place: drivers check that it exists.
-            opened.start(&plan, workers + 1, pool).map_err(setup)?;
-            match flow::steer_signaling(raw, config.anchor, workers) {
+            match opened.start_with_signaling(&plan, workers, pool) {
                 Ok(()) => signaling = Signaling::FlowRule,
                 Err(refused) => {
-                    tracing::debug!(device, %refused, "no flow rule for signaling");
+                    tracing::info!(device, %refused, "no queue for signaling: workers punt it");
                     opened.stop().map_err(setup)?;
                 }
             }
         }
         if signaling == Signaling::PuntRing {
-            opened.start(&plan, workers, pool).map_err(setup)?;
+            plan = Plan::new(config, &info, workers, false);
+            opened.start(&plan, pool).map_err(setup)?;
         }
 
+        let single = plan.sends_single_buffers();
         let queues = Queues {
             rx: (0..workers).map(|q| RxQueue::new(&opened, q)).collect(),
-            tx: (0..workers).map(|q| TxQueue::new(&opened, q)).collect(),
+            tx: (0..workers).map(|q| TxQueue::new(&opened, q, single)).collect(),
             signaling: (signaling == Signaling::FlowRule).then(|| RxQueue::new(&opened, workers)),
         };
         let mac = mac(raw).map_err(setup)?;
-        let steering = plan.steering;
-        Ok((Self { opened, driver: driver(&info), mac, signaling, steering }, queues))
+        let (steering, offloads) = (plan.steering, plan.offloads());
+        let driver = driver(&info);
+        Ok((Self { opened, driver, mac, signaling, steering, offloads }, queues))
     }
 
     /// The driver's name, for instance `net_ixgbe`.
@@ -128,6 +133,12 @@ impl Port {
     #[must_use]
     pub fn steering(&self) -> Steering {
         self.steering
+    }
+
+    /// What it was asked to do beside that, for people; what it cannot do is done here.
+    #[must_use]
+    pub fn offloads(&self) -> &str {
+        &self.offloads
     }
 
     /// Whether there is a link now.
@@ -157,51 +168,6 @@ impl Port {
 /// A failed step and DPDK's answer.
 type Failed = (&'static str, Errno);
 
-/// What is asked of the device whatever the number of receive queues.
-struct Plan<'a> {
-    config: &'a PortConfig<'a>,
-    conf: rte_eth_conf,
-    key: Vec<u8>,
-    /// Entries of the device's redirection table to write; zero for none.
-    reta_size: u16,
-    workers: u16,
-    steering: Steering,
-}
-
-impl<'a> Plan<'a> {
-    fn new(config: &'a PortConfig<'a>, info: &rte_eth_dev_info, workers: u16) -> Self {
-        let mut conf = rte_eth_conf::default();
-        conf.rxmode.mtu = u32::from(config.mtu);
-        let (spread, can) = (&config.spread, info.flow_type_rss_offloads);
-        let exact = dpdk_sys::RSS_IPV6
-            | match spread.by {
-                SpreadBy::Destination => dpdk_sys::RSS_DST_64,
-                SpreadBy::InnerSource => dpdk_sys::RSS_INNER_SRC_64,
-            };
-        // The device's table must repeat ours.
-        let fits = !spread.table.is_empty()
-            && info.reta_size > 0
-            && usize::from(info.reta_size) % spread.table.len() == 0;
-        let steering = match workers {
-            1 => Steering::Single,
-            _ if can & exact == exact && fits => Steering::Rss,
-            _ => Steering::HandOff,
-        };
-        // Without the exact hash the load is still spread; the workers pass on what is not theirs.
-        let hash = if steering == Steering::Rss { exact } else { can & dpdk_sys::RSS_IPV6 };
-        let rss = workers > 1 && hash != 0;
-        if rss {
-            conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-            conf.rx_adv_conf.rss_conf.rss_hf = hash;
-        }
-        // The hash of 64 bits uses the first 12 bytes of the key; devices want their own length.
-        let key_len = usize::from(info.hash_key_size);
-        let key = spread.key.iter().copied().cycle().take(key_len).collect();
-        let reta_size = if rss && fits { info.reta_size } else { 0 };
-        Self { config, conf, key, reta_size, workers, steering }
-    }
-}
-
 /// A port that is ours. Queues share it.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -224,7 +190,23 @@ impl Opened {
         Some(Arc::new(Self { id, raw, _pool: pool.clone(), _alive: eal.share() }))
     }
 
-    fn start(&self, plan: &Plan<'_>, rx_count: u16, pool: &Mempool) -> Result<(), Failed> {
+    /// Starts it, and has the NIC put signaling, and nothing else, on the queue after the workers'.
+    fn start_with_signaling(
+        &self,
+        plan: &Plan<'_>,
+        queue: u16,
+        pool: &Mempool,
+    ) -> Result<(), Refused> {
+        self.start(plan, pool)?;
+        let mut made = flow::steer_signaling(self.raw, plan.config.anchors, queue);
+        if made.is_ok() && !plan.spreads_by_table() {
+            // Without a table of ours a device may spread frames over all queues.
+            made = flow::steer_rest(self.raw);
+        }
+        made.inspect_err(|_| flow::flush(self.raw))
+    }
+
+    fn start(&self, plan: &Plan<'_>, pool: &Mempool) -> Result<(), Failed> {
         let (raw, config) = (self.raw, plan.config);
         let mut conf = plan.conf;
         let mut key = plan.key.clone();
@@ -236,7 +218,12 @@ impl Opened {
         // descriptor counts outlive the calls, which copy them. The pool outlives the port
         // (`_pool`).
         unsafe {
-            let ret = dpdk_sys::rte_eth_dev_configure(raw, rx_count, plan.workers, &raw const conf);
+            let ret = dpdk_sys::rte_eth_dev_configure(
+                raw,
+                plan.rx_queues,
+                plan.tx_queues,
+                &raw const conf,
+            );
             step("configure its queues and MTU", ret)?;
             let ret = dpdk_sys::rte_eth_dev_set_mtu(raw, config.mtu);
             if ret != -libc::ENOTSUP {
@@ -247,13 +234,13 @@ impl Opened {
                 dpdk_sys::rte_eth_dev_adjust_nb_rx_tx_desc(raw, &raw mut rx_desc, &raw mut tx_desc);
             step("adjust the number of descriptors", ret)?;
             let node = dpdk_sys::rte_eth_dev_socket_id(raw).cast_unsigned();
-            for q in 0..rx_count {
+            for q in 0..plan.rx_queues {
                 let pool = pool.as_ptr();
                 let ret =
                     dpdk_sys::rte_eth_rx_queue_setup(raw, q, rx_desc, node, ptr::null(), pool);
                 step("set up a receive queue", ret)?;
             }
-            for q in 0..plan.workers {
+            for q in 0..plan.tx_queues {
                 let ret = dpdk_sys::rte_eth_tx_queue_setup(raw, q, tx_desc, node, ptr::null());
                 step("set up a transmit queue", ret)?;
             }
@@ -282,7 +269,7 @@ impl Opened {
         ];
         let workers = plan.config.spread.table.iter().cycle();
         for (i, worker) in (0..usize::from(plan.reta_size)).zip(workers) {
-            groups[i / GROUP].reta[i % GROUP] = worker.0 % plan.workers;
+            groups[i / GROUP].reta[i % GROUP] = worker.0 % plan.config.workers.max(1);
         }
         // SAFETY: the port is ours; the array holds reta_size entries in groups of 64.
         let ret = unsafe {

@@ -19,6 +19,8 @@ pub struct RxQueue {
 pub struct TxQueue {
     port: Arc<Opened>,
     queue: u16,
+    /// The device sends what lies in one buffer, no more.
+    single: bool,
 }
 
 impl RxQueue {
@@ -29,9 +31,10 @@ impl RxQueue {
 }
 
 impl TxQueue {
-    /// The caller makes one of each queue that it has set up.
-    pub(super) fn new(port: &Arc<Opened>, queue: u16) -> Self {
-        Self { port: Arc::clone(port), queue }
+    /// The caller makes one of each queue that it has set up. `single`: its device was not asked to
+    /// send frames of several buffers.
+    pub(super) fn new(port: &Arc<Opened>, queue: u16, single: bool) -> Self {
+        Self { port: Arc::clone(port), queue, single }
     }
 }
 
@@ -64,15 +67,20 @@ impl nic::TxQueue for TxQueue {
 
     fn send(&mut self, burst: &mut Burst<Mbuf>) -> usize {
         let len = burst.len();
+        // What cannot be made one buffer, and all behind it, stays: refused, as by a full queue.
+        let fit = match self.single {
+            true => burst.iter_mut().map(Mbuf::linearize).take_while(|one| *one).count(),
+            false => len,
+        };
         // SAFETY: the array holds `len` pointers to mbufs of ours (repr(transparent)). It is
         // emptied before the driver sees them, so that none has two owners; the port is started
         // while we share it, and `&mut self` is the only user of the queue.
         unsafe {
             burst.set_len(0);
             let frames = burst.as_mut_ptr().cast::<*mut rte_mbuf>();
-            let n = dpdk_sys::shim_tx_burst(self.port.raw, self.queue, frames, burst_len(len));
+            let n = dpdk_sys::shim_tx_burst(self.port.raw, self.queue, frames, burst_len(fit));
             let sent = usize::from(n);
-            // The driver took the first `sent`; the rest is still ours and moves to the front.
+            // The driver took the first `sent`, at most `fit`; the rest is still ours and moves to the front.
             ptr::copy(frames.add(sent), frames, len - sent);
             burst.set_len(len - sent);
             sent

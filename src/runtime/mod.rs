@@ -101,9 +101,7 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
 
     let eal = Eal::init(&plan::eal_args(config))?;
     let clock = Clock(TscClock::new(&eal));
-    let frame_len_max = config.ports.iter().map(|p| p.mtu).max().unwrap_or(0);
-    let frame_len_max = frame_len_max.saturating_add(ETHERNET_LEN_MAX).max(FRAME_LEN_LEAST);
-    let pool = Mempool::new(&eal, config.eal.mbuf_count, frame_len_max)?;
+    let pool = Mempool::new(&eal, config.eal.mbuf_count, plan::frame_len_max(config))?;
     let workers = u16::try_from(config.cores.worker_cpus.len()).unwrap_or(u16::MAX);
     let steering = Steering::new(workers);
     let mut ports = Ports::open(&eal, config, &pool, &steering)?;
@@ -365,11 +363,6 @@ fn thread(what: &'static str) -> impl FnOnce(io::Error) -> RuntimeError {
     move |source| RuntimeError::Thread { what, source }
 }
 
-/// Ethernet header and two VLAN tags, in bytes.
-const ETHERNET_LEN_MAX: u16 = 22;
-
-/// What receive queues of most NICs want of a buffer, in bytes.
-const FRAME_LEN_LEAST: u16 = 2048;
 /// Questions of operators that wait at a time.
 const QUESTIONS_MAX: usize = 64;
 /// How long the start may wait for the kernel's tables and the restored bindings.

@@ -51,6 +51,25 @@ pub(super) fn eal_args(config: &Config) -> Vec<String> {
     args
 }
 
+/// Bytes that the longest frame of any port may have. Rounded up: NICs count the room of a receive
+/// buffer in whole kilobytes, and put what does not fit into further buffers.
+pub(super) fn frame_len_max(config: &Config) -> u16 {
+    let mtu = config.ports.iter().map(|p| p.mtu).max().unwrap_or(0);
+    let longest = mtu.saturating_add(ETHERNET_LEN_MAX).max(FRAME_LEN_LEAST);
+    longest.checked_next_multiple_of(1024).unwrap_or(longest)
+}
+
+/// Whether frames are longer than what any receive buffer holds.
+pub(super) fn is_jumbo(config: &Config) -> bool {
+    frame_len_max(config) > FRAME_LEN_LEAST
+}
+
+/// Where signaling comes to on a port, for its NIC.
+pub(super) fn anchors(config: &Config, port: &config::Port) -> Vec<Ipv6Addr> {
+    let takes_some = is_access(port) && port.customer.is_none();
+    lma_addresses(config).filter(|_| takes_some).collect()
+}
+
 /// Whether tunnels and signaling are accepted on a port.
 pub(super) fn is_access(port: &config::Port) -> bool {
     port.role == PortRole::Access
@@ -194,6 +213,10 @@ pub(super) fn tunnel_mtu(config: &Config) -> u16 {
     access.map(|p| p.mtu).min().unwrap_or(crate::wire::ipv6::MIN_MTU)
 }
 
+/// Ethernet header and two VLAN tags, in bytes.
+const ETHERNET_LEN_MAX: u16 = 22;
+/// What receive queues of most NICs want of a buffer at least, in bytes.
+const FRAME_LEN_LEAST: u16 = 2048;
 /// Ways to one address of a gateway: each encapsulation, and UDP through some ports of a NAT.
 const PATHS_PER_MAG: usize = 8;
 /// Gateways that operators may add at run time.

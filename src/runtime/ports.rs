@@ -63,7 +63,8 @@ impl Ports {
             rx_desc: port.rx_desc,
             tx_desc: port.tx_desc,
             workers: steering.workers(),
-            anchor: config.node.lma_address.0,
+            anchors: &plan::anchors(config, port),
+            jumbo: plan::is_jumbo(config),
             spread: Spread { key: &RSS_KEY, table: steering.reta(), by },
         };
         let (opened, queues) = Port::open(eal, &setup, pool)?;
@@ -77,7 +78,7 @@ impl Ports {
         }
         tracing::info!(port = port.name, mac = %opened.mac(), driver = opened.driver(),
             signaling = opened.signaling().as_str(), steering = opened.steering().as_str(),
-            "port open");
+            offloads = opened.offloads(), "port open");
         self.note(port, device.into(), Arc::new(opened), None);
         Ok(())
     }

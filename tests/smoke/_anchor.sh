@@ -16,20 +16,26 @@ dhcp = "${DHCP_MODE:-server}"
 [eal]
 file_prefix = "$LAB"
 hugepages = $LAB_HUGEPAGES
-memory_mib = 192
-mbuf_count = 16383
+memory_mib = ${MEMORY_MIB:-192}
+mbuf_count = ${MBUF_COUNT:-16383}
 extra = ["--log-level=lib.eal:warning"]
 
 [[port]]
 name = "access"
 role = "access"
-vdev = "net_af_packet0,iface=access-dpdk,qpairs=$WORKERS,qdisc_bypass=0${ACCESS_VDEV:+,$ACCESS_VDEV}"
+${ACCESS_DEVICE:-vdev = 'net_af_packet0,iface=access-dpdk,qpairs=$WORKERS,qdisc_bypass=0${ACCESS_VDEV:+,$ACCESS_VDEV}'}
+mtu = ${PORT_MTU:-1500}
+rx_desc = ${PORT_DESC:-1024}
+tx_desc = ${PORT_DESC:-1024}
 addresses = ["$LMA/64"$(with_ipv4 ", \"$LMA_IPV4/24\"")]
 
 [[port]]
 name = "core"
 role = "core"
-vdev = "net_af_packet1,iface=core-dpdk,qpairs=$WORKERS,qdisc_bypass=0"
+${CORE_DEVICE:-vdev = 'net_af_packet1,iface=core-dpdk,qpairs=$WORKERS,qdisc_bypass=0'}
+mtu = ${PORT_MTU:-1500}
+rx_desc = ${PORT_DESC:-1024}
+tx_desc = ${PORT_DESC:-1024}
 addresses = ["$ANCHOR_CORE/64"$(with_ipv4 ", \"$ANCHOR_CORE_IPV4/25\"")]
 
 [worker]

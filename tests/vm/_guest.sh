@@ -3,13 +3,22 @@
 #
 #   switch (namespace)                        guest
 #     bridge transit --- taps "guest0" to 3 --- eth0 to 3
+#     taps "nic0" to 5 ------------------------ PCI NICs for DPDK, behind an IOMMU (_nic.sh)
 #     $RUN/guest.in, $RUN/guest.out ----------- ttyS1: commands, their output and status
 #
 # Emulated (TCG): not every machine that tests run on can give a guest its own processor.
 
-GUEST_MEMORY_MIB=512
+GUEST_MEMORY_MIB=768
+GUEST_HUGEPAGES=64
 GUEST_MODULES="virtio_pci virtio_net veth ip6_tunnel ip6_gre ip_gre sit ipip fou tun
-    xfrm_user esp4 esp6 authenc echainiv ctr sha512_generic drbg ecb cbc hmac sha256_generic"
+    xfrm_user esp4 esp6 authenc echainiv ctr sha512_generic drbg ecb cbc hmac sha256_generic
+    vfio_pci vfio_iommu_type1 bridge sch_multiq sch_ingress cls_flower act_skbedit act_mirred"
+
+# Two of each, at PCI 0000:00:10.0 and on: towards the gateways and towards the correspondents. With more
+# queues than workers, so that one may be for signaling.
+NIC_QUEUES=3
+VIRTIO="virtio-net-pci,mq=on,vectors=8,rss=on,iommu_platform=on,ats=on,disable-legacy=on,csum=off,gso=off,guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ufo=off"
+NICS=("$VIRTIO" "$VIRTIO" e1000e e1000e vmxnet3 vmxnet3)
 
 # Copies programs to where they are here, with the libraries that they load.
 copy_with_libraries() { # copy_with_libraries root file ...
@@ -33,11 +42,17 @@ copy_ours() { # copy_ours root
         strip -o "$1/bin/$name" "$BIN/$name"
         copy_libraries "$1" "$BIN/$name"
     done
-    # Each once: of two copies both would be loaded.
-    for name in mempool_ring net_af_packet; do
+    for name in mempool_ring bus_pci net_af_packet net_virtio net_e1000 net_vmxnet3 net_tap; do
         for file in "$(pkg-config --variable=libdir libdpdk)"/dpdk/pmds-*/librte_$name.so; do
             copy_with_libraries "$1" "$(readlink -f "$file")"
         done
+    done
+    # Some are libraries of others. Each once: of two copies both would be loaded.
+    find "$1" -name 'librte_*' -not -path '*/pmds-*' | while read -r name; do
+        file=$(readlink -f "${name#"$1"}")
+        [[ $file == */pmds-* ]] || continue
+        [[ -e $1$file ]] || install -D "$file" "$1$file"
+        ln -sf "$file" "$name"
     done
 }
 
@@ -105,10 +120,19 @@ guest_start() {
         nics+=(-netdev "tap,id=eth$n,ifname=guest$n,script=no,downscript=no"
             -device "virtio-net-pci,netdev=eth$n,mac=02:00:00:00:b0:0$n,romfile=,csum=off,gso=off,guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ufo=off")
     done
-    start guest switch nice -n 5 qemu-system-x86_64 -accel tcg -M pc -cpu max -m $GUEST_MEMORY_MIB \
+    for n in "${!NICS[@]}"; do
+        local several='' queues=''
+        [[ ${NICS[n]} != *mq=on* ]] || several=multi_queue queues=,queues=$NIC_QUEUES
+        in_ns switch ip tuntap add nic$n mode tap $several
+        in_ns switch ip link set nic$n mtu 9000 up
+        nics+=(-netdev "tap,id=nic$n,ifname=nic$n,script=no,downscript=no$queues"
+            -device "${NICS[n]},netdev=nic$n,mac=02:00:00:00:c0:0$n,addr=0x1$n,romfile=")
+    done
+    start guest switch nice -n 5 qemu-system-x86_64 -accel tcg -M q35 -cpu max -m $GUEST_MEMORY_MIB \
+        -device intel-iommu,intremap=on,caching-mode=on,device-iotlb=on \
         -nodefaults -no-reboot -display none \
         -kernel "$vm_kernel/image" -initrd "$RUN/guest.cpio" \
-        -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on" \
+        -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on intel_iommu=on iommu=nopt hugepages=$GUEST_HUGEPAGES" \
         -serial "file:$RUN/console.log" -chardev "pipe,id=commands,path=$RUN/guest" -serial chardev:commands \
         "${nics[@]}"
     guest_answer 150 || fail "the guest did not come up"

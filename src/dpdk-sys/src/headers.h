@@ -29,11 +29,13 @@ enum {
 };
 
 /* Macros with casts, which bindgen cannot evaluate. */
+static const uint64_t RSS_IPV4 = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP |
+				 RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV4_OTHER;
 static const uint64_t RSS_IPV6 = RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_TCP |
 				 RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_NONFRAG_IPV6_OTHER;
-static const uint64_t RSS_DST_64 = RTE_ETH_RSS_L3_DST_ONLY | RTE_ETH_RSS_L3_PRE64;
-static const uint64_t RSS_INNER_SRC_64 =
-	RTE_ETH_RSS_L3_SRC_ONLY | RTE_ETH_RSS_L3_PRE64 | RTE_ETH_RSS_LEVEL_INNERMOST;
+static const uint64_t RSS_INNERMOST = RTE_ETH_RSS_LEVEL_INNERMOST;
+static const uint64_t RX_SCATTER = RTE_ETH_RX_OFFLOAD_SCATTER;
+static const uint64_t TX_MULTI_SEGS = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 
 /* shim.c: static inlines of DPDK that are called once a burst or rarer, and what differs between
  * its versions. */
@@ -43,11 +45,14 @@ struct rte_mbuf *shim_mbuf_alloc(struct rte_mempool *pool);
 void shim_mbuf_free(struct rte_mbuf *frame);
 /* Bytes of all segments; -1 if there are fewer. */
 int shim_mbuf_copy(const struct rte_mbuf *frame, uint32_t at, uint32_t len, void *to);
+/* Copies all segments behind the first one's data: 0, or negative and no change if there is no room. */
+int shim_mbuf_linearize(struct rte_mbuf *frame);
 uint64_t shim_rdtsc(void);
 int shim_errno(void);
 /* 1 up, 0 down, negative errno. */
 int shim_link_up(uint16_t port);
-/* Frames with IPv6 next header `proto` to `dst` (16 bytes) go to `queue`, if the driver says that it
- * can. 0 or a negative errno; `why` then has the driver's words, or "". */
-int shim_flow_to_queue(uint16_t port, uint8_t proto, const uint8_t *dst, uint16_t queue, char *why,
-		       size_t why_size);
+/* Frames with next header or protocol `proto` to `dst` (16 bytes of IPv6, 4 of IPv4; 0: all frames
+ * that no other rule takes) go to `queue`, if the driver says that it can. 0 or a negative errno;
+ * `why` then has the driver's words, or "". */
+int shim_flow_to_queue(uint16_t port, uint8_t proto, const uint8_t *dst, size_t dst_len, uint16_t queue,
+		       char *why, size_t why_size);

@@ -55,14 +55,20 @@ int shim_link_up(uint16_t port)
 }
 
 /* Here because the IPv6 header's address type changed after 22.11. */
-int shim_flow_to_queue(uint16_t port, uint8_t proto, const uint8_t *dst, uint16_t queue, char *why,
-		       size_t why_size)
+int shim_flow_to_queue(uint16_t port, uint8_t proto, const uint8_t *dst, size_t dst_len, uint16_t queue,
+		       char *why, size_t why_size)
 {
-	const struct rte_flow_attr attr = { .ingress = 1 };
-	struct rte_flow_item_ipv6 spec, mask;
-	const struct rte_flow_item pattern[] = {
+	/* 0 comes before 1. */
+	const struct rte_flow_attr attr = { .ingress = 1, .priority = dst_len == 0 };
+	struct rte_flow_item_ipv6 ipv6 = { .hdr.proto = proto }, ipv6_mask = { .hdr.proto = 0xff };
+	struct rte_flow_item_ipv4 ipv4 = { .hdr.next_proto_id = proto };
+	const struct rte_flow_item_ipv4 ipv4_mask = {
+		.hdr.next_proto_id = 0xff,
+		.hdr.dst_addr = RTE_BE32(UINT32_MAX),
+	};
+	struct rte_flow_item pattern[] = {
 		{ .type = RTE_FLOW_ITEM_TYPE_ETH },
-		{ .type = RTE_FLOW_ITEM_TYPE_IPV6, .spec = &spec, .mask = &mask },
+		{ .type = RTE_FLOW_ITEM_TYPE_END },
 		{ .type = RTE_FLOW_ITEM_TYPE_END },
 	};
 	const struct rte_flow_action_queue to = { .index = queue };
@@ -73,16 +79,26 @@ int shim_flow_to_queue(uint16_t port, uint8_t proto, const uint8_t *dst, uint16_
 	struct rte_flow_error error = { 0 };
 	int ret;
 
-	memset(&spec, 0, sizeof(spec));
-	memset(&mask, 0, sizeof(mask));
-	spec.hdr.proto = proto;
-	mask.hdr.proto = 0xff;
-	memcpy(&spec.hdr.dst_addr, dst, 16);
-	memset(&mask.hdr.dst_addr, 0xff, 16);
-
+	if (dst_len == 16) {
+		memcpy(&ipv6.hdr.dst_addr, dst, 16);
+		memset(&ipv6_mask.hdr.dst_addr, 0xff, 16);
+		pattern[1] = (struct rte_flow_item){
+			.type = RTE_FLOW_ITEM_TYPE_IPV6, .spec = &ipv6, .mask = &ipv6_mask
+		};
+	} else if (dst_len == 4) {
+		memcpy(&ipv4.hdr.dst_addr, dst, 4);
+		pattern[1] = (struct rte_flow_item){
+			.type = RTE_FLOW_ITEM_TYPE_IPV4, .spec = &ipv4, .mask = &ipv4_mask
+		};
+	}
 	ret = rte_flow_validate(port, &attr, pattern, actions, &error);
 	if (ret == 0 && rte_flow_create(port, &attr, pattern, actions, &error) == NULL)
 		ret = -rte_errno;
 	snprintf(why, why_size, "%s", ret != 0 && error.message != NULL ? error.message : "");
 	return ret;
+}
+
+int shim_mbuf_linearize(struct rte_mbuf *frame)
+{
+	return rte_pktmbuf_linearize(frame);
 }

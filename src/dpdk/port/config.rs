@@ -20,8 +20,12 @@ pub struct PortConfig<'a> {
     /// How many workers share it, at least one. A `net_af_packet` device needs as many `qpairs`:
     /// the kernel spreads frames over all of them, asked or not.
     pub workers: u16,
-    /// Where signaling comes to: wanted on a queue of its own.
-    pub anchor: Ipv6Addr,
+    /// Where signaling comes to, IPv4 mapped: wanted on a queue of its own. Empty on a port that
+    /// takes none.
+    pub anchors: &'a [Ipv6Addr],
+    /// Whether a frame may be longer than a device's smallest buffers, on whatever port it came:
+    /// then it may lie in several, received or to be sent.
+    pub jumbo: bool,
     /// How the workers share the subscribers.
     pub spread: Spread<'a>,
 }
@@ -29,7 +33,8 @@ pub struct PortConfig<'a> {
 /// Who owns a subscriber: `table[toeplitz(key, first 64 bits of the prefix) % table.len()]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Spread<'a> {
-    /// Key of the Toeplitz hash, at least 12 bytes.
+    /// What of the device's key meets the prefix. With zeros around it nothing else in the hash
+    /// chooses the slot (`dataplane::steer`).
     pub key: &'a [u8],
     /// Whose each slot is.
     pub table: &'a [WorkerId],

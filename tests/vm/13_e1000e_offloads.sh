@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# One worker on e1000e NICs: frames of 9000 bytes lie in two buffers, as they come and as they leave. Tunnels over
+# IPv4 too, whose header has a checksum.
+# shellcheck source=tests/vm/_nic.sh
+. tests/vm/_nic.sh
+LAB_IPV4=true
+
+nic_lab 2
+mtu_is 9000
+nic_start
+equal "the NICs' driver" "$(port access .driver) $(port core .driver)" "net_e1000_em net_e1000_em"
+equal "steering" "$(port access .steering) $(port core .steering)" "single single"
+sessions --ipv4-share 100
+for bytes in 78 1500 8900; do
+    for way in down up; do
+        cross $way $bytes
+        cross $way $bytes --correspondents $CN_IPV4 $CN_LINK_IPV4
+    done
+done
