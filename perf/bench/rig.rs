@@ -169,7 +169,7 @@ impl Rig {
             tx_desc: 1024,
             workers: 2, // the worker and the harness
             anchors: &[],
-        jumbo: false,
+            jumbo: false,
             spread: Spread { key: &RSS_KEY, table: &[], by: SpreadBy::Destination },
         };
         let (port, Queues { mut rx, mut tx, .. }) = Port::open(eal, &config, pool)?;
