@@ -217,7 +217,8 @@ fn setup(id: PortId, device: &str) -> anchord::dpdk::PortConfig<'_> {
         rx_desc: 64,
         tx_desc: 64,
         workers: 1,
-        anchor: addr(LMA),
+        anchors: &[],
+        jumbo: false,
         spread: Spread { key: &[0x6d; 40], table: &[WorkerId(0)], by: SpreadBy::Destination },
     }
 }
