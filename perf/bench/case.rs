@@ -61,21 +61,21 @@ impl Kind {
         matches!(self, Self::Up66 | Self::Up46 | Self::Up64 | Self::Up44)
     }
 
-    fn inner_is_ipv4(self) -> bool {
+    pub(crate) fn inner_is_ipv4(self) -> bool {
         matches!(self, Self::Down46 | Self::Down44 | Self::Up46 | Self::Up44)
     }
 
-    fn outer_is_ipv4(self) -> bool {
+    pub(crate) fn outer_is_ipv4(self) -> bool {
         matches!(self, Self::Down64 | Self::Down44 | Self::Up64 | Self::Up44)
     }
 }
 
 impl Case {
-    /// The generator's device (`perf/pgen/pgen.c`); without `check` it takes what comes.
-    pub(crate) fn device(&self, check: bool) -> String {
+    /// The generator's device (`perf/pgen/pgen.c`), with these arguments besides.
+    pub(crate) fn device(&self, more: &str) -> String {
         let Self { kind, gre, bindings, mags } = self;
-        let (kind, gre, check) = (kind.name(), u8::from(*gre), u8::from(check));
-        format!("net_pgen0,kind={kind},gre={gre},flows={bindings},mags={mags},check={check}")
+        let (kind, gre) = (kind.name(), u8::from(*gre));
+        format!("net_pgen0,kind={kind},gre={gre},flows={bindings},mags={mags}{more}")
     }
 
     /// The arguments of the bench that measures it.
@@ -105,21 +105,27 @@ impl Case {
         })
     }
 
-    /// All bindings.
-    pub(crate) fn entries(self) -> impl Iterator<Item = Change> {
-        (0..self.bindings).filter_map(move |i| self.entry(i, i % self.mags))
-    }
-
     /// Binding `i` in a tunnel.
     pub(crate) fn entry(self, i: u32, tunnel: u32) -> Option<Change> {
+        let key = self.gre.then_some(GRE_KEY + i);
+        let keys = GreKeys { downlink: key, uplink: key };
+        let forward = Forward::Tunnel(TunnelId(tunnel), keys);
+        self.prefix(i).map(|prefix| Change::EntrySet(prefix.into(), forward))
+    }
+
+    /// Binding `i` is gone.
+    pub(crate) fn removal(self, i: u32) -> Option<Change> {
+        self.prefix(i).map(|prefix| Change::EntryDel(prefix.into()))
+    }
+
+    /// What binding `i` is for.
+    pub(crate) fn prefix(self, i: u32) -> Option<HomePrefix> {
         let prefix = if self.kind.inner_is_ipv4() {
             HomePrefix::from_ipv4(Ipv4Addr::from_bits(POOL4 + i), 32)
         } else {
             HomePrefix::new(Ipv6Addr::from_bits(POOL | (u128::from(i) << 64)), 64)
         };
-        let key = self.gre.then_some(GRE_KEY + i);
-        let keys = GreKeys { downlink: key, uplink: key };
-        Some(Change::EntrySet(prefix.ok()?.into(), Forward::Tunnel(TunnelId(tunnel), keys)))
+        prefix.ok()
     }
 }
 
@@ -129,9 +135,12 @@ impl std::fmt::Display for Case {
         let family = |ipv4| if ipv4 { 4 } else { 6 };
         let [inner, outer] = [self.kind.inner_is_ipv4(), self.kind.outer_is_ipv4()].map(family);
         let gre = if self.gre { " GRE" } else { "" };
-        let own =
-            if self.mags == self.bindings && self.mags > MAGS { ", a tunnel each" } else { "" };
-        write!(f, "{way} {inner}in{outer}{gre}, {}{own}", self.bindings)
+        write!(f, "{way} {inner}in{outer}{gre}, {}", self.bindings)?;
+        match self.mags {
+            MAGS => Ok(()),
+            mags if mags == self.bindings => write!(f, ", a tunnel each"),
+            mags => write!(f, ", {mags} gateways"),
+        }
     }
 }
 

@@ -1,35 +1,44 @@
 //! The process that is measured: `anchord`'s own worker on the generator's device, which counts the
 //! cycles, checks what comes out and prints the figure when its port is stopped.
 
-use crate::case::{Case, LMA4};
+use crate::case::Case;
+use crate::churn::{Changes, Churn};
 use crate::cores::Cores;
-use crate::peer::GENERATOR;
-use crate::rig::{self, Publisher, Sequenced};
-use crate::scene::{self, ACCESS, ACCESS_MTU};
-use anchord::addr::CustomerId;
-use anchord::dataplane::steer::RSS_KEY;
-use anchord::dataplane::worker::{Limits, PortConfig as WorkerPortConfig, Worker, WorkerPort};
-use anchord::dpdk::port::{Queues, Spread, SpreadBy};
-use anchord::dpdk::{Eal, Mempool, Port, PortConfig, RxQueue, TscClock, TxQueue, clock};
+use crate::program::GENERATOR;
+use crate::rig::{self, Ends, Publisher};
+use crate::scene::{self, ACCESS};
+use anchord::dataplane::counters::Counter;
+use anchord::dataplane::steer::Steering;
+use anchord::dataplane::worker::{Limits, Worker};
+use anchord::dpdk::port::SpreadBy;
+use anchord::dpdk::{Mempool, TscClock, clock};
 use anchord::time::Instant;
+use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 
 /// What the process is asked for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     case: Case,
-    /// How long, in milliseconds.
+    /// How long at least, in milliseconds.
     #[arg(long, default_value_t = 1000)]
     milliseconds: u64,
     /// How many turns of the worker at most.
     #[arg(long, default_value_t = u64::MAX)]
     turns: u64,
-    /// Meanwhile, a binding moves to another gateway every so many microseconds; 0: none.
+    /// What changes meanwhile.
+    #[arg(long, default_value = "none")]
+    changes: Changes,
+    /// A change every so many nanoseconds; 0: as fast as the worker takes them.
     #[arg(long, default_value_t = 0)]
-    update_every_us: u64,
+    change_every_ns: u64,
+    /// How many bindings `grow`, `full` and `shrink` change.
+    #[arg(long, default_value_t = 0)]
+    change_count: u32,
+    /// The device reports how long the worker's turns took.
+    #[arg(long)]
+    report_turns: bool,
     /// The CPU to run on.
     #[arg(long, default_value_t = 1)]
     cpu: usize,
@@ -39,133 +48,79 @@ pub(crate) struct Args {
 }
 
 /// Measures; the figure is the device's to print.
-pub(crate) fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
+    let Args { case, changes, change_count: count, .. } = *args;
     let cores = Cores::new(args.cpu)?;
-    let device = args.case.device(true);
-    let eal = rig::eal(args.cpu, !args.no_huge, &["-d", GENERATOR, "--vdev", &device])?;
+    let traffic = Case { bindings: changes.flows(case.bindings, count), ..case };
+    let device = traffic.device(if args.report_turns { ",turns=1" } else { "" });
+    let device = ["-d", GENERATOR, "--vdev", &device].map(str::to_owned);
+    let eal = rig::eal(&[args.cpu], !args.no_huge, &device)?;
     let pool = Mempool::new(&eal, rig::MBUFS, 2048)?;
     let clock = TscClock::new(&eal);
-    let (rings, applied, links) = rig::rings();
+    let steering = Steering::new(1);
+    let (port, queues) =
+        rig::open(&eal, &pool, ACCESS, "net_pgen0", &steering, SpreadBy::Destination)?;
+    drop(port); // its queues keep it
+    let Some((Ends { rings, applied }, links)) = rig::rings(1).pop() else { return Ok(()) };
+    let tunnels = case.mags * if changes.moves() { 2 } else { 1 };
     let limits = Limits {
-        entries_max: usize::try_from(args.case.bindings)?,
-        tunnels_max: usize::try_from(args.case.mags * 2)?,
+        entries_max: usize::try_from(case.bindings)?,
+        tunnels_max: usize::try_from(tunnels)?,
     };
-    let config = rig::worker_config(limits, Some(LMA4));
-    let ports = vec![port(&eal, &pool)?];
+    let before = resident_kib()?;
+    let config = rig::worker_config(0, &steering, limits);
     let counters = Arc::default();
     let mut worker =
-        Worker::new(config, ports, rings, pool.clone(), applied, Arc::clone(&counters));
+        Worker::new(config, queues, rings, pool.clone(), applied, Arc::clone(&counters));
     let mut publisher = Publisher::new(links.updates, links.applied);
-    let tunnels = args.case.tunnels(0).chain(args.case.tunnels(args.case.mags));
-    let changes = scene::network().into_iter().chain(tunnels).chain(args.case.entries());
-    publisher.apply(changes, || worker.apply_updates())?;
-    let mover = Mover::start(args, &cores, &clock, publisher.updates)?;
+    let tunnels = (0..tunnels).step_by(case.mags as usize).flat_map(|first| case.tunnels(first));
+    let first = changes.bindings_before(case.bindings, count);
+    let entries = (0..first).filter_map(|i| case.entry(i, i % case.mags));
+    publisher.apply(scene::network().into_iter().chain(tunnels).chain(entries), || {
+        worker.apply_updates()
+    })?;
+    writeln!(out, "bench: resident_kib={}", resident_kib()?.saturating_sub(before))?;
 
-    let end = clock::tsc() + ticks(args.milliseconds * 1000, &clock);
+    let every = ticks(args.change_every_ns, &clock);
+    let churn = Churn::start(changes, case, count, every, publisher.updates, &cores)?;
+    let end = clock::tsc() + ticks(args.milliseconds * 1_000_000, &clock);
+    let endless = matches!(changes, Changes::None | Changes::Move);
     let mut turns = 0;
-    while clock::tsc() < end && turns < args.turns {
+    while (clock::tsc() < end || !endless && !churn.is_over(publisher.applied.load()))
+        && turns < args.turns
+    {
         for _ in 0..TURNS.min(args.turns - turns) {
             worker.poll(Instant(clock.now_ns()));
         }
         turns += TURNS;
     }
-    mover.stop()?;
-    let dropped = counters.snapshot().dropped_total();
-    if dropped > 0 { Err(format!("{dropped} packets were dropped").into()) } else { Ok(()) }
+    churn.stop()?;
+    let counted = counters.snapshot();
+    let (dropped, refused) = (counted.dropped_total(), counted.get(Counter::UpdatesRefused));
+    if dropped > 0 {
+        return Err(format!("{dropped} packets were dropped").into());
+    }
+    if refused != changes.refused() {
+        return Err(format!("{refused} updates were refused").into());
+    }
+    Ok(())
 }
 
 /// Turns between two looks at the time.
 const TURNS: u64 = 64;
 
-/// The one port, towards gateways and correspondents.
-fn port(
-    eal: &Eal,
-    pool: &Mempool,
-) -> Result<WorkerPort<RxQueue, TxQueue>, Box<dyn std::error::Error>> {
-    let config = PortConfig {
-        id: ACCESS,
-        device: "net_pgen0",
-        mtu: ACCESS_MTU,
-        rx_desc: 1024,
-        tx_desc: 1024,
-        workers: 1,
-        anchors: &[],
-        jumbo: false,
-        spread: Spread { key: &RSS_KEY, table: &[], by: SpreadBy::Destination },
-    };
-    let (port, Queues { mut rx, mut tx, .. }) = Port::open(eal, &config, pool)?;
-    let (Some(rx), Some(tx)) = (rx.pop(), tx.pop()) else { return Err("no queues".into()) };
-    drop(port); // its queues keep it
-    let config = WorkerPortConfig {
-        access: true,
-        mac: scene::ACCESS_MAC,
-        mtu: ACCESS_MTU,
-        address: None,
-        ipv4_address: None,
-        customer: CustomerId::default(),
-    };
-    Ok(WorkerPort { config, rx, tx })
-}
-
-/// So many microseconds of the time stamp counter.
-fn ticks(us: u64, clock: &TscClock) -> u64 {
+/// So many nanoseconds of the time stamp counter.
+pub(crate) fn ticks(ns: u64, clock: &TscClock) -> u64 {
     let (from, start) = (clock.now_ns(), clock::tsc());
     while clock.now_ns() - from < 1_000_000 {}
-    (clock::tsc() - start) * us / 1000
+    let per_ms = u128::from(clock::tsc() - start);
+    u64::try_from(per_ms * u128::from(ns) / 1_000_000).unwrap_or(u64::MAX)
 }
 
-/// A thread that moves bindings from gateway to gateway.
-struct Mover {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Mover {
-    fn start(
-        args: &Args,
-        cores: &Cores,
-        clock: &TscClock,
-        updates: Sequenced,
-    ) -> std::io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (case, every, flag) =
-            (args.case, ticks(args.update_every_us, clock), Arc::clone(&stop));
-        let thread = (every > 0).then(|| {
-            cores.elsewhere(move || {
-                std::thread::spawn(move || change_over(case, every, updates, &flag))
-            })
-        });
-        Ok(Self { stop, thread: thread.transpose()? })
-    }
-
-    fn stop(self) -> Result<(), &'static str> {
-        self.stop.store(true, Ordering::Relaxed);
-        match self.thread.map(JoinHandle::join) {
-            Some(Err(_)) => Err("the thread that moves bindings panicked"),
-            Some(Ok(())) | None => Ok(()),
-        }
-    }
-}
-
-/// Every so many ticks gives a binding the other tunnel to its gateway, of which there are two:
-/// what must come out stays the same.
-fn change_over(case: Case, every: u64, mut updates: Sequenced, stop: &AtomicBool) {
-    let mut due = clock::tsc();
-    for turn in 0u32.. {
-        for binding in 0..case.bindings {
-            while clock::tsc() < due {
-                std::hint::spin_loop();
-            }
-            due += every;
-            if stop.load(Ordering::Relaxed) {
-                return;
-            }
-            // Spread over the table; a full ring means that the worker has stopped.
-            let binding = binding.wrapping_mul(0x9e37_79b1) % case.bindings;
-            let tunnel = binding % case.mags + if turn % 2 == 0 { case.mags } else { 0 };
-            if let Some(change) = case.entry(binding, tunnel) {
-                let _ = updates.push(change);
-            }
-        }
-    }
+/// Memory that this process has now, in KiB.
+fn resident_kib() -> Result<u64, Box<dyn std::error::Error>> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no VmRSS")?;
+    Ok(kib.parse()?)
 }

@@ -25,7 +25,7 @@ impl Walk {
     /// Cycles that a load which nothing foresees takes now.
     #[allow(clippy::cast_precision_loss)] // far below 2^52
     pub(crate) fn cycles_per_load(&self) -> f64 {
-        const LOADS: u32 = 1 << 20;
+        const LOADS: u32 = 1 << 18;
         let start = clock::tsc();
         let mut at = 0;
         for _ in 0..LOADS {

@@ -1,7 +1,7 @@
 //! Proxy Binding Updates as a gateway sends them, and what of an acknowledgement must be right. By
 //! hand, as in `scene`: RFC 6275 section 6.1, RFC 5213 section 8, RFC 4283.
 
-use crate::scene::{self, ACCESS_MAC, ACCESS_ROUTER_MAC, ETHER, IPV6, LMA, MAGS, POOL};
+use crate::scene::{self, ACCESS_MAC, ACCESS_ROUTER_MAC, ETHER, IPV6, LMA, POOL};
 use std::net::Ipv6Addr;
 
 /// What a gateway asks for.
@@ -27,14 +27,23 @@ impl Step {
             Self::Handoff => 3,
         }
     }
-
-    /// The gateway that node `i` is at.
-    pub(crate) fn mag(self, i: u32) -> Ipv6Addr {
-        scene::mag((i + u32::from(self == Self::Handoff)) % MAGS)
-    }
 }
 
-const MH: u8 = 135;
+/// An update to be.
+pub(crate) struct Pbu {
+    pub(crate) step: Step,
+    /// Which node.
+    pub(crate) node: u32,
+    /// Which gateway sends it.
+    pub(crate) mag: Ipv6Addr,
+    /// What the node holds; zero: it asks for a prefix.
+    pub(crate) hnp: u128,
+    /// When, as the Timestamp option says it.
+    pub(crate) timestamp: u64,
+}
+
+/// The next header of a Mobility Header.
+pub(crate) const MH: u8 = 135;
 const MH_LEN: usize = 88;
 const NAI_LEN: usize = 22;
 /// Bytes of a whole frame.
@@ -43,10 +52,10 @@ pub(crate) const PBU_LEN: usize = ETHER + IPV6 + MH_LEN;
 const FLAGS: [u8; 2] = [0x82, 0x00];
 const LIFETIME: u16 = 900;
 
-/// Writes the PBU of node `i`, which holds `hnp` (zero: it asks for one), into `out`.
-pub(crate) fn write(step: Step, i: u32, hnp: u128, timestamp: u64, out: &mut [u8]) {
+/// Writes an update into `out`.
+pub(crate) fn write(pbu: &Pbu, out: &mut [u8]) {
+    let Pbu { step, node: i, mag: src, hnp, timestamp } = *pbu;
     scene::ether(out, ACCESS_MAC.0, ACCESS_ROUTER_MAC);
-    let src = step.mag(i);
     scene::ipv6(&mut out[ETHER..], MH_LEN, MH, 64, src, LMA);
     let mh = &mut out[ETHER + IPV6..PBU_LEN];
     mh.fill(0);

@@ -1,39 +1,38 @@
-//! A real worker, its rings and its tables; and one on ports whose other end a harness holds, which
-//! takes part in signaling.
+//! What measured workers are made of: memory, ports, rings, and tables without a control core.
 //!
 //! ```text
-//!              net_ring0 (access)                      net_ring1 (core)
-//!   harness ==tx 0===ring 0===rx 0== worker       harness ==tx 0===ring 0===rx 0== worker
-//!           ==rx 1===ring 1===tx 1==                      ==rx 1===ring 1===tx 1==
+//!   net_pgen: makes frames and takes them             net_ring: the harness has the other end
+//!     rx 0 ==> worker ==> tx 0                          harness ==tx 0===ring 0===rx 0==> worker
+//!                                                               <=rx 1===ring 1===tx 1==
 //! ```
 //! A `net_ring` device returns on receive queue i what transmit queue i sent; with two queue pairs
 //! a port the worker and the harness take opposite ends.
 
-use crate::scene::{self, ACCESS, ACCESS_MTU, CORE, CORE_MTU, MAGS};
-use anchord::addr::{AnchorAddr, CustomerId, WorkerId};
-use anchord::dataplane::counters::{Snapshot, WorkerCounters};
+use crate::case::LMA4;
+use crate::scene::{self, ACCESS_MAC, ACCESS_MTU};
+use anchord::addr::{AnchorAddr, CustomerId, PortId, WorkerId};
+use anchord::dataplane::handoff::Handoff;
 use anchord::dataplane::steer::{RSS_KEY, Steering};
 use anchord::dataplane::update::{Change, Inject, Report, Update};
 use anchord::dataplane::worker::{
-    Limits, PortConfig as WorkerPortConfig, TunnelPolicy, Worker, WorkerConfig, WorkerPort,
-    WorkerRings,
+    Limits, PortConfig as WorkerPortConfig, TunnelPolicy, WorkerConfig, WorkerPort, WorkerRings,
 };
 use anchord::dpdk::port::{Queues, Spread, SpreadBy};
-use anchord::dpdk::{Eal, Mbuf, Mempool, Port, PortConfig, RxQueue, TscClock, TxQueue};
-use anchord::nic::{Burst, TxQueue as _};
+use anchord::dpdk::{Eal, Mbuf, Mempool, Port, PortConfig, RxQueue, TxQueue};
 use anchord::sync::ring::{Consumer, Producer, ring};
 use anchord::sync::seq::{AppliedReader, AppliedWriter, Seq, applied};
-use anchord::time::Instant;
-use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::error::Error;
 
 /// Buffers in the pool: more than the second-level cache holds.
 pub(crate) const MBUFS: u32 = 16_383;
 
-/// Access and core port.
-pub(crate) const DEVICES: [&str; 2] = ["net_ring0", "net_ring1"];
+/// A `net_ring` device.
+pub(crate) const RING: &str = "net_ring0";
 
 const RING_LEN: usize = 4096;
+
+/// Room for every buffer: a worker that is not given its CPU for a while loses nothing.
+const HANDOFF_LEN: usize = MBUFS as usize + 1;
 
 /// The harness's ends of a port.
 pub(crate) struct Wire {
@@ -41,10 +40,9 @@ pub(crate) struct Wire {
     pub(crate) tx: TxQueue,
     /// From the worker.
     pub(crate) rx: RxQueue,
-    _port: Port,
 }
 
-/// The control core's ends of the rings.
+/// The control core's ends of a worker's rings.
 pub(crate) struct Links {
     /// Changes for the worker.
     pub(crate) updates: Producer<Update>,
@@ -57,24 +55,19 @@ pub(crate) struct Links {
     pub(crate) applied: AppliedReader,
 }
 
-/// One worker between two ports.
-pub(crate) struct Rig {
-    /// The worker under test.
-    pub(crate) worker: Worker<RxQueue>,
-    /// Its counters.
-    pub(crate) counters: Arc<WorkerCounters>,
-    /// The harness's ends, by port number.
-    pub(crate) wires: [Wire; 2],
-    /// What the worker is told the time by.
-    pub(crate) clock: TscClock,
-    /// Where all frames come from.
-    pub(crate) pool: Mempool,
+/// A port as a worker has it.
+pub(crate) type Ported = WorkerPort<RxQueue, TxQueue>;
+
+/// A worker's ends.
+pub(crate) struct Ends {
+    pub(crate) rings: WorkerRings<Mbuf>,
+    pub(crate) applied: AppliedWriter,
 }
 
 /// Changes for a worker, without a control core.
 pub(crate) struct Publisher {
     pub(crate) updates: Sequenced,
-    applied: AppliedReader,
+    pub(crate) applied: AppliedReader,
 }
 
 /// Numbers changes.
@@ -83,22 +76,39 @@ pub(crate) struct Sequenced {
     seq: u64,
 }
 
-/// EAL for this process, on one CPU, with these arguments besides.
-pub(crate) fn eal(
-    cpu: usize,
-    huge: bool,
-    devices: &[&str],
-) -> Result<Eal, Box<dyn std::error::Error>> {
-    let lcores = format!("0@{cpu}");
+/// EAL for this process: lcore i on the i-th of these CPUs, with these arguments besides.
+pub(crate) fn eal(cpus: &[usize], huge: bool, more: &[String]) -> Result<Eal, Box<dyn Error>> {
+    let lcores: Vec<_> = cpus.iter().enumerate().map(|(i, cpu)| format!("{i}@{cpu}")).collect();
     let prefix = format!("--file-prefix=anchord-bench-{}", std::process::id());
     let memory = if huge { "--in-memory" } else { "--no-huge" };
     let common = ["-m", "128", "--no-pci", "--no-telemetry", "--log-level", "lib.*:warning"];
-    let args = [&common[..], devices, &[memory, &prefix, "--lcores", &lcores]].concat();
+    let own = [memory, &prefix, "--lcores", &lcores.join(",")].map(str::to_owned);
+    let args = [&common.map(str::to_owned)[..], &own, more].concat();
     Ok(Eal::init(&args)?)
 }
 
-/// All rings of a worker without peers, and what it says by how far it is.
-pub(crate) fn rings() -> (WorkerRings<Mbuf>, AppliedWriter, Links) {
+/// All rings of so many workers.
+pub(crate) fn rings(workers: usize) -> Vec<(Ends, Links)> {
+    let mut outs: Vec<Vec<Option<Producer<Handoff<Mbuf>>>>> = Vec::new();
+    let mut ins: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    for from in 0..workers {
+        let to_each = ins.iter_mut().enumerate().map(|(to, ins)| {
+            (from != to).then(|| {
+                let (tx, rx) = ring(HANDOFF_LEN);
+                ins.push(rx);
+                tx
+            })
+        });
+        outs.push(to_each.collect());
+    }
+    let ends = outs.into_iter().zip(ins);
+    ends.map(|(handoff_out, handoff_in)| ends_of_one(handoff_in, handoff_out)).collect()
+}
+
+fn ends_of_one(
+    handoff_in: Vec<Consumer<Handoff<Mbuf>>>,
+    handoff_out: Vec<Option<Producer<Handoff<Mbuf>>>>,
+) -> (Ends, Links) {
     let (updates, worker_updates) = ring(RING_LEN);
     let (injects, worker_injects) = ring(RING_LEN);
     let (worker_signaling, signaling) = ring(RING_LEN);
@@ -109,19 +119,20 @@ pub(crate) fn rings() -> (WorkerRings<Mbuf>, AppliedWriter, Links) {
         injects: worker_injects,
         signaling: worker_signaling,
         reports: worker_reports,
-        handoff_in: Vec::new(),
-        handoff_out: vec![None],
+        handoff_in,
+        handoff_out,
     };
-    (rings, applied_writer, Links { updates, injects, signaling, reports, applied })
+    let links = Links { updates, injects, signaling, reports, applied };
+    (Ends { rings, applied: applied_writer }, links)
 }
 
-/// The only worker.
-pub(crate) fn worker_config(limits: Limits, lma_ipv4: Option<Ipv4Addr>) -> WorkerConfig {
+/// Worker `id` of those that `steering` knows.
+pub(crate) fn worker_config(id: u16, steering: &Steering, limits: Limits) -> WorkerConfig {
     WorkerConfig {
-        id: WorkerId(0),
-        steering: Steering::new(1),
+        id: WorkerId(id),
+        steering: steering.clone(),
         lma: AnchorAddr(scene::LMA),
-        lma_ipv4,
+        lma_ipv4: Some(LMA4),
         local: Vec::new(),
         vlans: Vec::new(),
         limits,
@@ -129,81 +140,66 @@ pub(crate) fn worker_config(limits: Limits, lma_ipv4: Option<Ipv4Addr>) -> Worke
     }
 }
 
-impl Rig {
-    /// A worker with empty tables for `entries_max` prefixes.
-    pub(crate) fn new(
-        eal: &Eal,
-        [access, core]: [&str; 2],
-        entries_max: usize,
-    ) -> Result<(Self, Links), Box<dyn std::error::Error>> {
-        let pool = Mempool::new(eal, MBUFS, 2048)?;
-        let (access, access_wire) = Self::port(eal, &pool, access, true)?;
-        let (core, core_wire) = Self::port(eal, &pool, core, false)?;
-
-        let (rings, applied, links) = rings();
-        let counters = Arc::new(WorkerCounters::default());
-        let limits = Limits { entries_max, tunnels_max: MAGS as usize };
-        let config = worker_config(limits, None);
-        let (ports, own_pool) = (vec![access, core], pool.clone());
-        let worker = Worker::new(config, ports, rings, own_pool, applied, Arc::clone(&counters));
-        let wires = [access_wire, core_wire];
-        Ok((Self { worker, counters, wires, clock: TscClock::new(eal), pool }, links))
-    }
-
-    fn port(
-        eal: &Eal,
-        pool: &Mempool,
-        device: &str,
-        access: bool,
-    ) -> Result<(WorkerPort<RxQueue, TxQueue>, Wire), Box<dyn std::error::Error>> {
-        let (id, mac, mtu) = if access {
-            (ACCESS, scene::ACCESS_MAC, ACCESS_MTU)
-        } else {
-            (CORE, scene::CORE_MAC, CORE_MTU)
-        };
-        let config = PortConfig {
-            id,
-            device,
-            mtu,
-            rx_desc: 1024,
-            tx_desc: 1024,
-            workers: 2, // the worker and the harness
-            anchors: &[],
-            jumbo: false,
-            spread: Spread { key: &RSS_KEY, table: &[], by: SpreadBy::Destination },
-        };
-        let (port, Queues { mut rx, mut tx, .. }) = Port::open(eal, &config, pool)?;
-        let (Some(rx1), Some(rx0)) = (rx.pop(), rx.pop()) else { return Err("queues".into()) };
-        let (Some(tx1), Some(tx0)) = (tx.pop(), tx.pop()) else { return Err("queues".into()) };
-        let config = WorkerPortConfig {
-            access,
-            mac,
-            mtu,
-            address: None,
-            ipv4_address: None,
-            customer: CustomerId::default(),
-        };
-        let worker_port = WorkerPort { config, rx: rx0, tx: tx1 };
-        Ok((worker_port, Wire { tx: tx0, rx: rx1, _port: port }))
-    }
-
-    /// Now, as the runtime tells it.
-    #[inline]
-    pub(crate) fn now(&self) -> Instant {
-        Instant(self.clock.now_ns())
-    }
-
-    /// The worker's counters now.
-    pub(crate) fn counted(&self) -> Snapshot {
-        self.counters.snapshot()
-    }
-
-    /// Puts frames on the wire to the worker; there is room for them.
-    pub(crate) fn inject(wire: &mut Wire, burst: &mut Burst<Mbuf>) -> Result<(), String> {
-        wire.tx.send(burst);
-        if burst.is_empty() { Ok(()) } else { Err("the wire to the worker is full".into()) }
-    }
+/// Opens a device with a queue for each worker; `by` is what a device that steers is to hash.
+pub(crate) fn open(
+    eal: &Eal,
+    pool: &Mempool,
+    id: PortId,
+    device: &str,
+    steering: &Steering,
+    by: SpreadBy,
+) -> Result<(Port, Vec<Ported>), Box<dyn Error>> {
+    let spread = Spread { key: &RSS_KEY, table: steering.reta(), by };
+    let (port, queues) = queues(eal, pool, id, device, steering.workers(), spread)?;
+    let ports = queues.rx.into_iter().zip(queues.tx);
+    Ok((port, ports.map(|(rx, tx)| WorkerPort { config: WORKER_PORT, rx, tx }).collect()))
 }
+
+/// Opens a `net_ring` device for one worker, with the harness at the other end.
+pub(crate) fn open_wire(
+    eal: &Eal,
+    pool: &Mempool,
+    id: PortId,
+    device: &str,
+) -> Result<(Ported, Wire), Box<dyn Error>> {
+    let spread = Spread { key: &RSS_KEY, table: &[], by: SpreadBy::Destination };
+    let (_, Queues { mut rx, mut tx, .. }) = queues(eal, pool, id, device, 2, spread)?;
+    let (Some(rx1), Some(rx0)) = (rx.pop(), rx.pop()) else { return Err("queues".into()) };
+    let (Some(tx1), Some(tx0)) = (tx.pop(), tx.pop()) else { return Err("queues".into()) };
+    Ok((WorkerPort { config: WORKER_PORT, rx: rx0, tx: tx1 }, Wire { tx: tx0, rx: rx1 }))
+}
+
+fn queues(
+    eal: &Eal,
+    pool: &Mempool,
+    id: PortId,
+    device: &str,
+    workers: u16,
+    spread: Spread<'_>,
+) -> Result<(Port, Queues), Box<dyn Error>> {
+    let config = PortConfig {
+        id,
+        device,
+        mtu: ACCESS_MTU,
+        rx_desc: 1024,
+        tx_desc: 1024,
+        workers,
+        anchors: &[],
+        jumbo: false,
+        spread,
+    };
+    Ok(Port::open(eal, &config, pool)?)
+}
+
+/// Every port of the bench: gateways and correspondents are behind it.
+const WORKER_PORT: WorkerPortConfig = WorkerPortConfig {
+    access: true,
+    mac: ACCESS_MAC,
+    mtu: ACCESS_MTU,
+    address: None,
+    ipv4_address: None,
+    customer: CustomerId(0),
+};
 
 impl Publisher {
     /// The first to use these ends.
@@ -222,7 +218,7 @@ impl Publisher {
                 turn();
             }
         }
-        while self.applied.load() < Seq(self.updates.seq) {
+        while self.applied.load() < self.updates.last() {
             if turn() == 0 {
                 return Err(format!("the worker stopped at update {:?}", self.applied.load()));
             }
@@ -237,5 +233,10 @@ impl Sequenced {
         let done = self.ring.push(Update { seq: Seq(self.seq + 1), change }).is_ok();
         self.seq += u64::from(done);
         done
+    }
+
+    /// The number of the last one.
+    pub(crate) fn last(&self) -> Seq {
+        Seq(self.seq)
     }
 }

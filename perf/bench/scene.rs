@@ -11,18 +11,12 @@ use anchord::addr::{HomePrefix, MacAddr, PortId};
 use anchord::dataplane::update::{Change, NextHop};
 use std::net::Ipv6Addr;
 
-/// Towards the gateways.
+/// The port of a worker that has one.
 pub(crate) const ACCESS: PortId = PortId(0);
-/// Towards the correspondents.
-pub(crate) const CORE: PortId = PortId(1);
-/// Its address.
+/// Of every port.
 pub(crate) const ACCESS_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
-/// Its address.
-pub(crate) const CORE_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
 /// 40 bytes more than the nodes' 1500.
 pub(crate) const ACCESS_MTU: u16 = 1540;
-/// What a correspondent's packet may have.
-pub(crate) const CORE_MTU: u16 = 1500;
 /// Gateways; binding i is at gateway i modulo this.
 pub(crate) const MAGS: u32 = 1000;
 /// The anchor.
@@ -57,6 +51,11 @@ pub(crate) fn network() -> Vec<Change> {
 /// The address of gateway `i`.
 pub(crate) fn mag(i: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits((0xfd01 << 112) | (0xa << 64) | u128::from(i))
+}
+
+/// The same of other gateways, as many.
+pub(crate) fn far_mag(i: u32) -> Ipv6Addr {
+    Ipv6Addr::from_bits((0xfd02 << 112) | (0xa << 64) | u128::from(i))
 }
 
 /// An Ethernet header of IPv6.

@@ -7,7 +7,7 @@
  * no error, no statistics. Prefixes are keyed by 32 bits in buckets of a cache line, the best table
  * that was found for consecutive prefixes of one pool; counters (-c) are an array by binding.
  *
- *   floor EAL arguments -- [-u] [-c] [-n bindings] [-m gateways] [-s seconds]
+ *   floor EAL arguments -- [-u] [-c] [-n bindings] [-m gateways] [-t milliseconds]
  */
 #include <getopt.h>
 #include <immintrin.h>
@@ -47,7 +47,7 @@ static struct gateway *gateways;
 static struct bucket *buckets;
 static struct counter *counters;
 static uint32_t mask;
-static uint64_t bindings = 1000, mags = 1000, seconds = 2;
+static uint64_t bindings = 1000, mags = 1000, milliseconds = 1000;
 
 static inline uint32_t hash(uint64_t key)
 {
@@ -130,7 +130,7 @@ static inline bool decapsulate(struct rte_mbuf *m, const uint8_t *head)
 static inline __attribute__((always_inline)) void run(const bool up, const bool count)
 {
 	const int key_at = ETHER + (up ? IPV6 + 8 : 24);
-	uint64_t end = rte_rdtsc() + seconds * rte_get_tsc_hz();
+	uint64_t end = rte_rdtsc() + milliseconds * rte_get_tsc_hz() / 1000;
 	struct rte_mbuf *mbufs[BURST];
 	uint64_t key[BURST];
 	uint32_t at[BURST];
@@ -205,13 +205,13 @@ int main(int argc, char **argv)
 		return 1;
 	argc -= parsed;
 	argv += parsed;
-	while ((option = getopt(argc, argv, "ucn:m:s:")) != -1)
+	while ((option = getopt(argc, argv, "ucn:m:t:")) != -1)
 		switch (option) {
 		case 'u': up = true; break;
 		case 'c': count = true; break;
 		case 'n': bindings = strtoull(optarg, NULL, 10); break;
 		case 'm': mags = strtoull(optarg, NULL, 10); break;
-		case 's': seconds = strtoull(optarg, NULL, 10); break;
+		case 't': milliseconds = strtoull(optarg, NULL, 10); break;
 		default: return 1;
 		}
 	struct rte_mempool *pool = rte_pktmbuf_pool_create("pool", 16383, 256, 0, 2176, -1);

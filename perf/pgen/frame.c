@@ -157,3 +157,11 @@ void frame_output(struct frame *f, const struct scene *s)
 		memset(f->mask + ETHER + 2, 0, 2);
 	}
 }
+
+void frame_same(struct frame *f, const struct scene *s)
+{
+	frame_input(f, s);
+	memset(f->mask, 0xff, sizeof(f->mask));
+	memset(f->mask, 0, 12);
+	f->mask[ETHER + (f->bytes[ETHER] >> 4 == 4 ? 8 : 7)] = 0;
+}

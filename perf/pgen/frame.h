@@ -33,10 +33,16 @@ struct frame {
 
 enum { GRE_KEY = 0x1000 };
 
+/* Prefix and address of flow 0's node. */
+#define NODE6 UINT64_C(0x20010db800000000)
+#define NODE4 UINT32_C(0x0a000000)
+
 /* What a program receives. */
 void frame_input(struct frame *f, const struct scene *s);
 /* What it must send. */
 void frame_output(struct frame *f, const struct scene *s);
+/* What it must send if it makes no tunnel: the same, to and from whatever Ethernet address. */
+void frame_same(struct frame *f, const struct scene *s);
 
 static inline uint16_t frame_fold(uint32_t sum)
 {
@@ -54,11 +60,11 @@ static inline uint32_t frame_halves(uint32_t word)
 static inline void frame_fill(const struct frame *f, uint8_t *d, uint32_t i, uint32_t mag)
 {
 	if (f->node_ipv4) {
-		uint32_t node = 0x0a000000 + i;
+		uint32_t node = NODE4 + i;
 		*(uint32_t *)(d + f->node_at) = __builtin_bswap32(node);
 		*(uint16_t *)(d + f->inner_sum_at) = frame_fold(f->inner_sum + frame_halves(node));
 	} else {
-		*(uint64_t *)(d + f->node_at) = __builtin_bswap64(0x20010db800000000 + i);
+		*(uint64_t *)(d + f->node_at) = __builtin_bswap64(NODE6 + i);
 	}
 	if (f->mag_at == 0)
 		return;
@@ -68,4 +74,20 @@ static inline void frame_fill(const struct frame *f, uint8_t *d, uint32_t i, uin
 		*(uint16_t *)(d + f->outer_sum_at) = frame_fold(f->outer_sum + frame_halves(low));
 	if (f->key_at)
 		*(uint32_t *)(d + f->key_at) = __builtin_bswap32(GRE_KEY + i);
+}
+
+/* Whose frame it is, if it is right: what was filled in. */
+static inline uint32_t frame_flow(const struct frame *f, const uint8_t *d)
+{
+	if (f->node_ipv4)
+		return __builtin_bswap32(*(const uint32_t *)(d + f->node_at)) - NODE4;
+	return (uint32_t)(__builtin_bswap64(*(const uint64_t *)(d + f->node_at)) - NODE6);
+}
+
+/* For sums that tell one set of flows from another. */
+static inline uint64_t frame_mix(uint32_t flow)
+{
+	uint64_t mixed = (flow + 1) * 0x9e3779b97f4a7c15;
+
+	return mixed ^ mixed >> 32;
 }
