@@ -146,12 +146,7 @@ fn is_owner(steering: &Steering, worker: u16, case: Case, binding: u32) -> bool 
 }
 
 /// A worker's life: all begin together; none ends while another may still hand it something.
-fn forward(
-    worker: &mut Worker<RxQueue>,
-    own: &WorkerCounters,
-    shared: &Shared,
-    clock: TscClock,
-) {
+fn forward(worker: &mut Worker<RxQueue>, own: &WorkerCounters, shared: &Shared, clock: TscClock) {
     shared.begun.fetch_add(1, Ordering::AcqRel);
     while shared.begun.load(Ordering::Acquire) < shared.workers {
         std::hint::spin_loop();
