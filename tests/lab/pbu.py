@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """Sends one Proxy Binding Update built by scapy and prints the acknowledgement as JSON.
 
 An access gateway that shares no code with ours: the smoke tests use it as a rogue and where a test
@@ -13,20 +13,18 @@ acknowledgement says.
 import argparse
 import ipaddress
 import json
-import logging
 import socket
 import struct
 import time
 
-logging.getLogger("scapy").setLevel(logging.ERROR)
-from scapy.all import IPv6, Raw  # noqa: E402
-from scapy.layers.inet6 import MIP6MH_BU, in6_chksum  # noqa: E402
+import mh
+from scapy.layers.inet6 import MIP6MH_BU
 
 # Mobility options of RFC 4283, RFC 5213 section 8, RFC 5845, RFC 5844 and RFC 7389.
 MN_ID, HNP, HANDOFF, ATT, LL_ID, LINK_LOCAL, TIMESTAMP = 8, 22, 23, 24, 25, 26, 27
 GRE_KEY, IPV4_REQUEST, IPV4_REPLY, IPV4_ROUTER = 33, 36, 37, 38
 ALTERNATE_IPV4_COA, LMA_USER_PLANE = 49, 59
-NH_MOBILITY, BU, BA = 135, 5, 6
+BU, BA = 5, 6
 UDP_PORT = 5436
 FLAG_A, FLAG_P, FLAG_F, FLAG_T = 0x8000, 0x0200, 0x0100, 0x0080
 IPV6_HEADER_LEN = 40
@@ -93,8 +91,7 @@ def options(a):
     if a.user_plane:
         add(LMA_USER_PLANE, b"\0\0")
     add(TIMESTAMP, struct.pack("!Q", int((time.time() - a.age) * 65536)), (8, 2))
-    tail = -(at + len(out)) % 8
-    return out + (b"" if tail == 0 else b"\0" if tail == 1 else bytes([1, tail - 2]) + bytes(tail - 2))
+    return out + mh.padding(at + len(out))
 
 
 def update(a):
@@ -105,33 +102,17 @@ def update(a):
     message = header + fixed + body
     if ":" not in a.src:
         return message  # in UDP, whose checksum it is (RFC 5844 4.1.3)
-    ip = IPv6(src=a.src, dst=a.dst, nh=NH_MOBILITY, hlim=HOP_LIMIT)
-    checksum = in6_chksum(NH_MOBILITY, ip / Raw(message), message)
-    message = message[:4] + struct.pack("!H", checksum) + message[6:]
     assert MIP6MH_BU(message).mhtype == BU  # scapy's own reading of it
-    return ip / Raw(message)
+    return mh.in_ipv6(message, a.src, a.dst, HOP_LIMIT)
 
 
 def exchange(packet, a):
     """Sends the update as it is, and returns the message of its acknowledgement or None."""
-    with (
-        socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as out,
-        socket.socket(socket.AF_INET6, socket.SOCK_RAW, NH_MOBILITY) as back,
-    ):
-        back.bind((packet.src, 0))
-        out.sendto(bytes(packet), (packet.dst, 0))  # the kernel finds the neighbour
-        end = time.monotonic() + a.wait
-        while (left := end - time.monotonic()) > 0:
-            back.settimeout(left)
-            try:
-                message, (source, *_) = back.recvfrom(2048)
-            except TimeoutError:
-                break
-            if source == packet.dst and len(message) >= 12 and message[2] == BA:
-                # Others may wait at this address, too.
-                if acknowledgement(message).get("mn_id") in ("", a.mn_id):
-                    return message
-    return None
+
+    def is_ours(message):  # others may wait at this address, too
+        return message[2] == BA and acknowledgement(message).get("mn_id") in ("", a.mn_id)
+
+    return mh.exchange(packet, a.wait, lambda message: is_ours(message) and message)
 
 
 def exchange_by_udp(message, a):

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """Sends one Binding Revocation Indication or Heartbeat, as a gateway that shares no code with ours, and prints the
 answer as JSON. Without one in time it prints {"status": null}.
 
@@ -8,16 +8,11 @@ answer as JSON. Without one in time it prints {"status": null}.
 
 import argparse
 import json
-import logging
-import socket
 import struct
-import time
 
-logging.getLogger("scapy").setLevel(logging.ERROR)
-from scapy.all import IPv6, Raw  # noqa: E402
-from scapy.layers.inet6 import in6_chksum  # noqa: E402
+import mh
 
-NH_MOBILITY, HEARTBEAT, REVOCATION = 135, 13, 16
+HEARTBEAT, REVOCATION = 13, 16
 MN_ID, RESTART_COUNTER = 8, 28
 FLAGS = {"P": 0x8000, "V": 0x4000, "G": 0x2000}
 
@@ -42,9 +37,8 @@ def arguments():
 
 
 def padded(body):
-    """Padding to a multiple of eight; the header before `body` has six bytes."""
-    tail = -(6 + len(body)) % 8
-    return body + (b"" if tail == 0 else b"\0" if tail == 1 else bytes([1, tail - 2]) + bytes(tail - 2))
+    """The header before `body` has six bytes."""
+    return body + mh.padding(6 + len(body))
 
 
 def message(a):
@@ -64,9 +58,7 @@ def message(a):
 def packet(a):
     kind, body = message(a)
     whole = struct.pack("!BBBBH", 59, (6 + len(body)) // 8 - 1, kind, 0, 0) + body
-    ip = IPv6(src=a.src, dst=a.dst, nh=NH_MOBILITY)
-    checksum = in6_chksum(NH_MOBILITY, ip / Raw(whole), whole)
-    return ip / Raw(whole[:4] + struct.pack("!H", checksum) + whole[6:])
+    return mh.in_ipv6(whole, a.src, a.dst)
 
 
 def answer(a, found):
@@ -91,24 +83,7 @@ def answer(a, found):
 
 def main():
     a = arguments()
-    out_packet = packet(a)
-    with (
-        socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as out,
-        socket.socket(socket.AF_INET6, socket.SOCK_RAW, NH_MOBILITY) as back,
-    ):
-        back.bind((a.src, 0))
-        out.sendto(bytes(out_packet), (a.dst, 0))  # the kernel finds the neighbour
-        end = time.monotonic() + a.wait
-        while (left := end - time.monotonic()) > 0:
-            back.settimeout(left)
-            try:
-                found, (source, *_) = back.recvfrom(2048)
-            except TimeoutError:
-                break
-            if source == a.dst and len(found) >= 12 and (fields := answer(a, found)):
-                print(json.dumps(fields))
-                return
-    print(json.dumps({"status": None}))
+    print(json.dumps(mh.exchange(packet(a), a.wait, lambda found: answer(a, found)) or {"status": None}))
 
 
 main()

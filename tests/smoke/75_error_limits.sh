@@ -1,6 +1,6 @@
 #!/bin/bash
-# Errors that a sender provokes: so many at once to one network or host, others get theirs meanwhile; none about errors,
-# later fragments or multicast, and none to a source that is no host's.
+# Errors that a sender provokes: so many at once to one network or host, others get theirs meanwhile; so many in all; none
+# about errors, later fragments or multicast, and none to a source that is no host's.
 . "$(dirname "$0")/_init.sh"
 LAB_IPV4=yes
 NOBODY=2001:db8:1ff::1 NOBODY_IPV4=198.51.100.250
@@ -32,6 +32,13 @@ eventually "all were looked at" answered_is 802
 at_least "errors that were not sent" "$(counter worker_icmp_limited_source)" 300
 
 # (A later fragment of IPv4 does not get this far: the kernel under net_af_packet waits for its first one.)
+# A sender of many networks: the limit of all.
+mapfile -t many < <(for n in {1..400}; do echo "IPv6(src='2001:db8:f:$(printf %x "$n")::1', dst='$NOBODY') / UDP()"; done)
+frames_to_nobody 1 "${many[@]}"
+eventually "all were looked at" answered_is 1202
+at_least "errors over the limit of all" "$(counter worker_icmp_limited)" 100
+sleep 1 # its bucket fills again
+
 before=$(counter worker_icmp_suppressed)
 frames_to_nobody 1 "IPv6(src='$CN_LINK', dst='$NOBODY') / ICMPv6DestUnreach() / Raw(b'x' * 48)" \
     "IPv6(src='$CN_LINK', dst='$NOBODY') / IPv6ExtHdrFragment(nh=17, offset=9) / Raw(b'x' * 48)" \

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """Writes edge.pcap and edge-expected.pcap: packets at the edges of what a worker takes, and what must come out, built
 by scapy.
 

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """Writes refused.pcap: packets at the edges that a worker drops, and for what reason, built by scapy.
 
 The worker's tests (src/dataplane/tests/refused.rs, tests/edges.rs) set up the tables of edge.py. The last frame of a case is
