@@ -29,8 +29,10 @@ fn refused_packets_show_to_tshark_what_their_names_say() {
     let mut fields: Vec<_> = cases.iter().flat_map(shown).map(|(field, _)| field).collect();
     fields.sort_unstable();
     fields.dedup();
-    let frames: Vec<_> =
-        cases.iter().flat_map(|case| case.frames.last().map(|(_, frame)| frame.clone())).collect();
+    let frames: Vec<_> = cases
+        .iter()
+        .filter_map(|case| case.frames.last().map(|(_, frame)| frame.clone()))
+        .collect();
     let Some(rows) = dissect("refused", &frames, &fields) else { return };
     for (case, row) in cases.iter().zip(rows) {
         for (field, value) in shown(case) {

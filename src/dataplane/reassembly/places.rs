@@ -220,13 +220,9 @@ mod tests {
                         }
                     }
                     (_, Some(_)) => {}
-                    (_, None) => match places.begin(key, now + Duration::from_nanos(400)) {
-                        Some(at) => {
-                            prop_assert!(list.iter().all(|(_, other, _)| *other != at));
-                            list.push((key, at, now + Duration::from_nanos(400)));
-                        }
-                        None => {
-                            prop_assert_eq!(list.len(), DATAGRAMS_MAX);
+                    (_, None) => {
+                        if places.used() == DATAGRAMS_MAX {
+                            prop_assert_eq!(places.begin(key, now), None);
                             let at = places.dearest().expect("one to give up");
                             let i = list.iter().position(|(_, other, _)| *other == at).unwrap();
                             let share = |k: &Key| places.share(k.src);
@@ -237,7 +233,11 @@ mod tests {
                             prop_assert!(list[..i].iter().all(|(k, ..)| share(k) != given_up));
                             places.release(list.remove(i).1);
                         }
-                    },
+                        let deadline = now + Duration::from_nanos(400);
+                        let at = places.begin(key, deadline).expect("a place");
+                        prop_assert!(list.iter().all(|(_, other, _)| *other != at));
+                        list.push((key, at, deadline));
+                    }
                 }
                 prop_assert_eq!(places.used(), list.len());
             }

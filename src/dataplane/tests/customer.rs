@@ -305,18 +305,18 @@ fn priority_of_a_tag_is_that_of_the_tag_that_the_frame_leaves_with() {
         rig.run();
         let control = |frame: &[u8]| u16::from_be_bytes([frame[14], frame[15]]);
         for priority in (0..16).map(|bits| bits << 12) {
-            let down = tagged(&Packet4::new(CN4, NODE).on_core(), 100 | priority);
+            let down = tagged(&Packet4::new(CN4, NODE).on_core(), 100 + priority);
             rig.arrive(CORE, &down);
-            assert_eq!(control(&rig.sent_one().1), 300 | priority);
+            assert_eq!(control(&rig.sent_one().1), 300 + priority);
             let inner = Packet4::new(NODE, CN4).bytes();
             let up = Packet::new(MAG1, LMA).payload(4, &inner).frame(CORE_MAC, MAG1_MAC);
-            rig.arrive(CORE, &tagged(&up, 300 | priority));
-            assert_eq!(control(&rig.sent_one().1), 100 | priority);
+            rig.arrive(CORE, &tagged(&up, 300 + priority));
+            assert_eq!(control(&rig.sent_one().1), 100 + priority);
             // All parts of what is cut have it.
             let big = Packet4::new(CN4, NODE).fragment(0).len(1490).on_core();
-            rig.arrive(CORE, &tagged(&big, 100 | priority));
+            rig.arrive(CORE, &tagged(&big, 100 + priority));
             let parts: Vec<_> = rig.sent(CORE).iter().map(|f| control(f)).collect();
-            assert_eq!(parts, [300 | priority; 2]);
+            assert_eq!(parts, [300 + priority; 2]);
         }
         // What comes without a tag leaves with the lowest one.
         let up = Packet::new(MAG1, LMA).payload(4, &Packet4::new(NODE, CN4).bytes()).on_access();

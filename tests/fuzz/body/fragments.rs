@@ -138,7 +138,8 @@ impl Fragment {
 
     /// Whether its length is one that a fragment can have.
     fn is_sound(&self) -> bool {
-        !self.payload.is_empty() && !(self.more && self.payload.len() % 8 != 0)
+        let len = self.payload.len();
+        len > 0 && (len.is_multiple_of(8) || !self.more)
     }
 
     fn frame(&self) -> Vec<u8> {

@@ -215,6 +215,27 @@ inner_fragment = IPv6(src=MN1, dst=CN, hlim=64) / IPv6ExtHdrFragment(nh=17, offs
 case("inner-fragment", at(ACCESS_PORT, [from_access / IPv6(src=MAG1, dst=LMA) / inner_fragment]),
      at(CORE_PORT, [to_core / IPv6(src=MN1, dst=CN, hlim=63) / IPv6ExtHdrFragment(nh=17, offset=100, id=9) / data(64)]))
 
+# RFC 6040 4.2, figure 4: a row for each inner ECN field, a column for each outer one; DSCPs differ, each keeps its own.
+NOT_ECT, ECT_1, ECT_0, CE = range(4)
+EXIT = {NOT_ECT: {NOT_ECT: NOT_ECT, ECT_0: NOT_ECT, ECT_1: NOT_ECT},
+        ECT_0: {NOT_ECT: ECT_0, ECT_0: ECT_0, ECT_1: ECT_1, CE: CE},
+        ECT_1: {NOT_ECT: ECT_1, ECT_0: ECT_1, ECT_1: ECT_1, CE: CE},
+        CE: {NOT_ECT: CE, ECT_0: CE, ECT_1: CE, CE: CE}}
+AF11, EF = 0x0A << 2, 0x2E << 2
+for inner_ecn, row in EXIT.items():
+    for outer_ecn, ecn in row.items():
+        cell, outer_class = f"{inner_ecn}-in-{outer_ecn}", EF | outer_ecn
+        tunnel6 = from_access / IPv6(src=MAG1, dst=LMA, tc=outer_class)
+        tunnel4 = from_access / IP(src=MAG4, dst=LMA4, tos=outer_class)
+        for way, headers, i in [("6in6", tunnel6, 0), ("6in4", tunnel4, 3),
+                                ("gre4", tunnel4 / GRE(key_present=1, key=0x1005, proto=0x86DD), 5)]:
+            case(f"ecn-{cell}-{way}", at(ACCESS_PORT, [headers / ip6(node6(i), CN, tc=AF11 | inner_ecn)]),
+                 at(CORE_PORT, [to_core / ip6(node6(i), CN, hops=63, tc=AF11 | ecn)]))
+        for way, headers, i in [("4in6", tunnel6, 0), ("4in4", tunnel4, 3),
+                                ("gre6", tunnel6 / GRE(key_present=1, key=0x1002, proto=0x0800), 2)]:
+            case(f"ecn-{cell}-{way}", at(ACCESS_PORT, [headers / ip4(NODE[i], CN4, tos=AF11 | inner_ecn)]),
+                 at(CORE_PORT, [to_core / ip4(NODE[i], CN4, ttl=63, tos=AF11 | ecn)]))
+
 capture.write("edge", [f for _, given, _ in CASES for _, f in given])
 capture.write("edge-expected", [f for _, _, expected in CASES for _, f in expected])
 print("# Made by edge.py. A line: name, ports by which frames of edge.pcap come, by which those of edge-expected.pcap leave.")

@@ -78,6 +78,8 @@ SHOWS = {
     "gre-key-of-another": "gre.key=0x00001006,ip.src=198.51.100.7+10.1.0.21",
     "udp-port-of-another": "udp.srcport=5438,udp.dstport=5437",
     "congestion-without-ecn": "ipv6.tclass.ecn=3+0",
+    "congestion-without-ecn-4in4": "ip.dsfield.ecn=3+0",
+    "congestion-without-ecn-gre": "ip.dsfield.ecn=3+0,gre.key=0x00001005",
     "fragments-overlap": "ipv6.fraghdr.offset=7,ipv6.fraghdr.more=1",
     "fragment-inside-another": "ipv6.fraghdr.offset=1,ipv6.plen=16",
     "fragment-behind-the-end": "ipv6.fraghdr.offset=10,ipv6.fraghdr.more=0",
@@ -175,6 +177,9 @@ case("gre-key-of-another", "gre_key",
 case("udp-port-of-another", "udp_port",
      up / to_lma4 / UDP(sport=5438, dport=5437, chksum=0) / IP(src=NODE[6], dst=CN4))
 case("congestion-without-ecn", "ecn_congestion", up / IPv6(src=MAG1, dst=LMA, tc=3) / inner)
+case("congestion-without-ecn-4in4", "ecn_congestion", up / IP(src=MAG4, dst=LMA4, tos=3) / inner4)
+case("congestion-without-ecn-gre", "ecn_congestion", up / IP(src=MAG4, dst=LMA4, tos=3)
+     / GRE(key_present=1, key=0x1005, proto=0x0800) / IP(src=NODE[5], dst=CN4))
 
 
 # Fragments.
