@@ -1,5 +1,5 @@
-//! Frames in several buffers. The ordinary path forwards those whose headers are in the first one; of
-//! the others one is made that has all in one, so that no module behind has to know of more.
+//! Frames in several buffers. The ordinary path forwards those whose headers are in the first one;
+//! of the others one is made that has all in one, so that no module behind has to know of more.
 
 use super::burst::Lane;
 use super::counters::Counter;
@@ -7,8 +7,8 @@ use super::ordinary::From;
 use crate::nic::Frame;
 
 impl<F: Frame> Lane<F> {
-    /// The frame in one buffer. If it is longer than one, or there is none, it stays as it is: it is
-    /// then dropped as `segmented` where that is in the way.
+    /// The frame in one buffer. If it is longer than one, or there is none, it stays as it is: it
+    /// is then dropped as `segmented` where that is in the way.
     #[inline]
     pub(super) fn gather(&mut self, frame: F, from: From) -> (F, From) {
         if frame.data().len() == frame.frame_len() {

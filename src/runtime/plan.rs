@@ -51,11 +51,12 @@ pub(super) fn eal_args(config: &Config) -> Vec<String> {
     args
 }
 
-/// Bytes that the longest frame of any port may have. Rounded up: NICs count the room of a receive
+/// Bytes that the longest frame of any port may have, and a tunnel packet in fragments with a packet
+/// that is as long as the MTU. Rounded up: NICs count the room of a receive
 /// buffer in whole kilobytes, and put what does not fit into further buffers.
 pub(super) fn frame_len_max(config: &Config) -> u16 {
     let mtu = config.ports.iter().map(|p| p.mtu).max().unwrap_or(0);
-    let longest = mtu.saturating_add(ETHERNET_LEN_MAX).max(FRAME_LEN_LEAST);
+    let longest = mtu.saturating_add(HEADERS_LEN_MAX).max(FRAME_LEN_LEAST);
     longest.checked_next_multiple_of(1024).unwrap_or(longest)
 }
 
@@ -213,8 +214,8 @@ pub(super) fn tunnel_mtu(config: &Config) -> u16 {
     access.map(|p| p.mtu).min().unwrap_or(crate::wire::ipv6::MIN_MTU)
 }
 
-/// Ethernet header and two VLAN tags, in bytes.
-const ETHERNET_LEN_MAX: u16 = 22;
+/// Ethernet header with two VLAN tags, and the longest headers of a tunnel, in bytes.
+const HEADERS_LEN_MAX: u16 = 22 + 40 + 64;
 /// What receive queues of most NICs want of a buffer at least, in bytes.
 const FRAME_LEN_LEAST: u16 = 2048;
 /// Ways to one address of a gateway: each encapsulation, and UDP through some ports of a NAT.

@@ -44,7 +44,8 @@ pub(crate) fn dissect(name: &str, frames: &[Vec<u8>], fields: &[&str]) -> Option
     let path = env::temp_dir().join(format!("anchord-{name}-{}.pcap", process::id()));
     pcap::write(&path, frames).expect("a capture in the temporary directory");
     let fields = fields.iter().flat_map(|f| ["-e", f]);
-    // Checksums that a NIC would fill in are not verified unless one asks; each frame is read by itself.
+    // Checksums that a NIC would fill in are not verified unless one asks; each frame is read by
+    // itself.
     let options = ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-T", "fields"];
     let alone = ["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"];
     let options =

@@ -1,5 +1,5 @@
-//! Captures of packets at the edges that scapy made (tests/golden/dataplane): what goes in, and what
-//! comes out of it. `tests/edges.rs` and `tests/golden/edges.rs` read them, too.
+//! Captures of packets at the edges that scapy made (tests/golden/dataplane): what goes in, and
+//! what comes out of it. `tests/edges.rs` and `tests/golden/edges.rs` read them, too.
 
 use super::*;
 

@@ -1,4 +1,5 @@
-//! The addresses, ports and tables of the pictures in `mod.rs` and `packet4.rs`. `tests/edges.rs` has them, too.
+//! The addresses, ports and tables of the pictures in `mod.rs` and `packet4.rs`. `tests/edges.rs`
+//! has them, too.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! Fragments of tunnel packets of several gateways, in any order and disorder, through a whole worker.
-//! A naive reassembly says what must come of them.
+//! Fragments of tunnel packets of several gateways, in any order and disorder, through a whole
+//! worker. A naive reassembly says what must come of them.
 //!
 //! ```text
 //!  | packet, start, len, change | packet, ...    packet: bits 0 and 1 its gateway, the others its number;
