@@ -2,6 +2,7 @@
 # anchor-mag load plays two gateways and three hundred nodes: every answer of anchord is right, prefixes
 # and link-local addresses stay over two handoffs, and nothing is left in the end.
 # proves: PMIP6-5.3.2-1, PMIP6-5.3.3-1
+# alone
 . "$(dirname "$0")/_init.sh"
 NODES=300
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # With two workers the kernel spreads frames over both, so some arrive at the one that does not own the
 # node: they are handed over, in order, and none is lost.
+# alone
 . "$(dirname "$0")/_init.sh"
 WORKERS=2
 

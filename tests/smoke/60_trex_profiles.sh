@@ -2,6 +2,7 @@
 # What perf/trex does with TRex, done by a stand-in for TRex that sends from packet sockets: its updates
 # register every node, its packets are forwarded for every node both ways, and the addresses of its
 # plan are those that the anchor has given out.
+# alone
 . "$(dirname "$0")/_init.sh"
 NODES=200 MAGS=16
 

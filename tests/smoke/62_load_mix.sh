@@ -1,6 +1,7 @@
 #!/bin/bash
 # The load mode mixes IPv4 addresses, GRE keys and UDP, over IPv6 and over IPv4: every answer is right over two
 # handoffs, as many sessions have each kind of tunnel as were asked for, and one of each kind carries packets.
+# alone
 . "$(dirname "$0")/_init.sh"
 LAB_IPV4=yes
 NODES=100

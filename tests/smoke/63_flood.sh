@@ -7,6 +7,7 @@
 # gateways, correspondent and anchord share two CPUs, which no operator lets them: so the flooder yields to everybody
 # else, the queues hold what arrives while anchord waits for its CPU, the rate that a gateway may use suits this
 # machine, and a measurement that something else has disturbed is made again, twice.
+# alone
 . "$(dirname "$0")/_init.sh"
 MAG3=2001:db8:a::13 RATE=1000
 WIRES_FILTER="not host $MAG1"

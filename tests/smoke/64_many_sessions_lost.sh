@@ -3,6 +3,7 @@
 # within a second, and the other gateway's is not. SESSIONS=100000 tests/smoke/64_many_sessions_lost.sh says how
 # long that takes for as many as the largest gateways have.
 # proves: HEARTBEAT-3.2-4
+# alone
 . "$(dirname "$0")/_init.sh"
 SESSIONS=${SESSIONS:-2000} MAX_BINDINGS=$((${SESSIONS:-2000} + 100))
 WIRES_FILTER="not host $MAG1" MAG_KEYS="signaling_rate = 1000000"

@@ -39,13 +39,13 @@ tx_desc = ${PORT_DESC:-1024}
 addresses = ["$ANCHOR_CORE/64"$(with_ipv4 ", \"$ANCHOR_CORE_IPV4/25\"")]
 
 [worker]
-cpus = [$(seq -s, "$WORKERS" | sed 's/[0-9]\+/0/g')]
+cpus = [$(seq -s, "$WORKERS" | sed "s/[0-9]\+/$LAB_CPU/g")]
 polling = "adaptive"
 idle_sleep_max = "1ms"
 ring_len = ${RING_LEN:-1024}
 
 [control]
-cpu = 0
+cpu = $LAB_CPU
 
 [[pool]]
 name = "home"

@@ -10,6 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 BIN=${BIN:-target/debug}
 WORKERS=${WORKERS:-1}
 LAB_HUGEPAGES=${LAB_HUGEPAGES:-false}
+LAB_CPU=${LAB_CPU:-0} # anchord's; tests may run beside each other
 MN_ID=mn1@example.org MN2_ID=mn2@example.org
 RUN=$(mktemp -d "/tmp/$LAB.XXXX") # configurations, logs, captures, sockets
 declare -A daemon=()              # name -> process id of what must be running
@@ -104,9 +105,17 @@ capture() { # capture name namespace interface [filter ...]
     eventually "tcpdump listens" grep -q 'listening on' "$RUN/tcpdump-$1.log"
 }
 
-# Ends a capture and makes its file complete.
+# Ends a capture when its file is complete: a signal ends tcpdump before it has read all.
 captured() { # captured name
+    poll 20 all_read "$1" || true
     stop "tcpdump-$1" INT || true
+}
+
+# Whether tcpdump has written all that its filter let pass: it says so when it is asked.
+all_read() { # all_read name
+    kill -USR1 "${daemon[tcpdump-$1]}"
+    sleep 0.05
+    tail -1 "$RUN/tcpdump-$1.log" | awk '{ exit $2 != $5 }'
 }
 
 # What tshark shows of the frames of a capture that pass a filter, a line a frame.
@@ -138,7 +147,7 @@ wires_captured() {
 wires_end() {
     local name
     for name in wire core; do
-        [[ -z ${daemon[tcpdump-$name]:-} ]] || captured $name
+        [[ -z ${daemon[tcpdump-$name]:-} ]] || stop "tcpdump-$name" INT || true
     done
 }
 
