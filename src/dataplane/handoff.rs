@@ -84,16 +84,13 @@ impl<F: Frame> Peers<F> {
         }
     }
 
-    /// Hands over what is staged.
+    /// Hands over what is staged: one step a worker, whatever its number of frames.
     pub(super) fn flush(&mut self) -> HandedOff {
         let mut done = HandedOff::default();
-        for Peer { staged, ring } in &mut self.peers {
-            for handoff in staged.drain(..) {
-                match ring.as_mut().map(|ring| ring.push(handoff)) {
-                    Some(Ok(())) => done.sent += 1,
-                    Some(Err(_)) | None => done.refused += 1,
-                }
-            }
+        for Peer { staged, ring } in self.peers.iter_mut().filter(|p| !p.staged.is_empty()) {
+            done.sent += ring.as_mut().map_or(0, |ring| ring.push_burst(staged)) as u64;
+            done.refused += staged.len() as u64;
+            staged.clear();
         }
         done
     }

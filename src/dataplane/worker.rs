@@ -228,15 +228,12 @@ impl<R: RxQueue> Worker<R> {
         let mut taken = 0;
         let mut burst = ArrayVec::new();
         for ring in 0..self.handoffs.len() {
-            while !burst.is_full() {
-                let Some(handoff) = self.handoffs[ring].pop() else { break };
-                burst.push(handoff);
-            }
-            if burst.is_empty() {
+            let n = self.handoffs[ring].pop_burst(&mut burst);
+            if n == 0 {
                 continue;
             }
-            taken += burst.len();
-            self.lane.counters.add(Counter::HandoffReceived, burst.len() as u64);
+            taken += n;
+            self.lane.counters.add(Counter::HandoffReceived, n as u64);
             self.lane.take_over(&mut burst);
             self.flush();
         }
