@@ -49,7 +49,19 @@ pub(super) enum Signal {
     ParameterProblem(Ipv6Addr, u32),
 }
 
+/// Next header and protocol of RFC 4303.
+const ESP: u8 = 50;
 const MALFORMED: Signal = Signal::Discard(Counter::SignalingMalformed);
+
+/// Whether a frame brings ESP: flow rules put that on the queue for signaling, too.
+pub(super) fn is_esp(frame: &[u8]) -> bool {
+    let next_header = match ether::payload(frame) {
+        Ok((ether::IPV6, packet)) => packet.get(6),
+        Ok((ether::IPV4, packet)) => packet.get(9),
+        _ => None,
+    };
+    next_header == Some(&ESP)
+}
 
 /// Whom a frame says that it is from; `None` if it is not even that long.
 pub(super) fn source(frame: &[u8]) -> Option<Ipv6Addr> {

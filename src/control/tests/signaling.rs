@@ -33,6 +33,17 @@ fn pbu_on_the_signaling_queue_is_answered() {
 }
 
 #[test]
+fn esp_on_the_signaling_queue_is_the_kernels() {
+    let mut bench = Bench::new(Shape::default());
+    let esp = packet(MAG1, LMA, 50, &[0, 0, 1, 0, 0, 0, 0, 1]);
+    bench.arrive_on_queue(&esp);
+    bench.settle();
+    let (port, frame) = bench.to_kernel.try_recv().expect("the kernel gets it");
+    assert_eq!((port, frame.to_bytes()), (ACCESS, esp));
+    assert_eq!(bench.count(Counter::SignalingMalformed), 0);
+}
+
+#[test]
 fn full_inbox_leaves_frames_in_the_queue_and_none_is_lost() {
     const NODES: usize = 1500;
     let mut bench = Bench::new(Shape { journal_len: 1, ..Shape::default() });
