@@ -106,3 +106,115 @@ impl Hash {
 }
 
 const IPV6_ADDR_LEN: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::super::Spread;
+    use super::*;
+    use crate::addr::{PortId, WorkerId};
+    use std::net::Ipv6Addr;
+
+    const KEY: [u8; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    const TABLE: [WorkerId; 128] = [WorkerId(0); 128];
+
+    fn config(by: SpreadBy, jumbo: bool) -> PortConfig<'static> {
+        PortConfig {
+            id: PortId(0),
+            device: "nic",
+            mtu: 1500,
+            rx_desc: 64,
+            tx_desc: 64,
+            workers: 2,
+            anchors: &[Ipv6Addr::LOCALHOST],
+            jumbo,
+            spread: Spread { key: &KEY, table: &TABLE, by },
+        }
+    }
+
+    /// A device with a hash over both addresses, as most have.
+    fn device(reta_size: u16, hash_key_size: u8) -> rte_eth_dev_info {
+        rte_eth_dev_info {
+            max_rx_queues: 8,
+            max_tx_queues: 8,
+            flow_type_rss_offloads: RSS_IPV4 | RSS_IPV6,
+            reta_size,
+            hash_key_size,
+            rx_offload_capa: u64::MAX,
+            tx_offload_capa: u64::MAX,
+            ..Default::default()
+        }
+    }
+
+    fn asked(plan: &Plan<'_>) -> (Steering, u64, u16) {
+        (plan.steering, plan.conf.rx_adv_conf.rss_conf.rss_hf, plan.reta_size)
+    }
+
+    #[test]
+    fn plain_hash_steers_downlink_with_the_key_where_the_destination_is() {
+        let config = config(SpreadBy::Destination, false);
+        for (reta_size, key_len) in [(128, 40), (512, 52), (2048, 52)] {
+            let plan = Plan::new(&config, &device(reta_size, key_len), 2, false);
+            assert_eq!(asked(&plan), (Steering::Rss, RSS_IPV6, reta_size));
+            let zeros = vec![0; usize::from(key_len) - 28];
+            assert_eq!(plan.key, [&[0; 16][..], &KEY, &zeros].concat());
+            assert_eq!((plan.rx_queues, plan.tx_queues), (2, 2));
+        }
+    }
+
+    #[test]
+    fn uplink_is_steered_by_a_device_that_hashes_the_innermost_header_alone() {
+        let config = config(SpreadBy::InnerSource, false);
+        let mut info = device(128, 40);
+        let plan = Plan::new(&config, &info, 2, false);
+        assert_eq!(asked(&plan), (Steering::HandOff, RSS_IPV4 | RSS_IPV6, 128));
+        assert!(plan.key.is_empty(), "the driver's own spreads tunnels");
+        info.flow_type_rss_offloads |= RSS_INNERMOST;
+        let plan = Plan::new(&config, &info, 2, false);
+        assert_eq!(asked(&plan), (Steering::Rss, RSS_IPV6 | RSS_INNERMOST, 128));
+        assert_eq!(plan.key, [&KEY[..], &[0; 28]].concat());
+    }
+
+    #[test]
+    fn device_without_key_table_or_hash_leaves_it_to_the_workers() {
+        let config = config(SpreadBy::Destination, false);
+        let any = RSS_IPV4 | RSS_IPV6;
+        for (info, wanted) in [
+            (device(0, 40), (Steering::HandOff, any, 0)),
+            (device(64, 40), (Steering::HandOff, any, 0)),
+            (device(128, 0), (Steering::HandOff, any, 128)),
+            (device(128, 16), (Steering::HandOff, any, 128)),
+            (rte_eth_dev_info::default(), (Steering::HandOff, 0, 0)),
+        ] {
+            let plan = Plan::new(&config, &info, 2, false);
+            assert_eq!((asked(&plan), plan.key.len()), (wanted, 0));
+        }
+    }
+
+    #[test]
+    fn queue_for_signaling_is_one_more_and_a_table_keeps_data_away_from_it() {
+        let config = config(SpreadBy::InnerSource, false);
+        let plan = Plan::new(&config, &device(128, 40), 1, true);
+        assert_eq!(asked(&plan), (Steering::Single, RSS_IPV4 | RSS_IPV6, 128));
+        assert_eq!((plan.rx_queues, plan.tx_queues, plan.spreads_by_table()), (2, 2, true));
+        let mut info = device(0, 40);
+        info.max_tx_queues = 1;
+        let plan = Plan::new(&config, &info, 1, true);
+        assert_eq!((plan.rx_queues, plan.tx_queues, plan.spreads_by_table()), (2, 1, false));
+    }
+
+    #[test]
+    fn several_buffers_are_asked_for_with_jumbo_frames_alone_and_where_they_can_be_had() {
+        let mut info = device(128, 40);
+        for (jumbo, wanted) in [(false, (0, 0)), (true, (RX_SCATTER, TX_MULTI_SEGS))] {
+            let port = config(SpreadBy::Destination, jumbo);
+            let plan = Plan::new(&port, &info, 2, false);
+            assert_eq!((plan.conf.rxmode.offloads, plan.conf.txmode.offloads), wanted);
+            assert!(!plan.sends_single_buffers());
+        }
+        (info.rx_offload_capa, info.tx_offload_capa) = (0, 0);
+        let jumbo = config(SpreadBy::Destination, true);
+        let plan = Plan::new(&jumbo, &info, 2, false);
+        assert_eq!((plan.conf.rxmode.offloads, plan.conf.txmode.offloads), (0, 0));
+        assert!(plan.sends_single_buffers());
+    }
+}
