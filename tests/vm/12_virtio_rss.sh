@@ -12,7 +12,9 @@ nic_start
 equal "the NICs' driver" "$(port access .driver) $(port core .driver)" "net_virtio net_virtio"
 equal "steering" "$(port access .steering) $(port core .steering)" "hand-off rss"
 equal "signaling, without flow rules" "$(port access .signaling)" punt-ring
-sessions --ipv4-share 100
+punted=$(punted)
+sessions $LMA "$MAG2" --ipv4-share 100
+at_least "frames punted, with the updates" $(($(punted) - punted)) $NODES
 for bytes in 78 8900; do
     cross down $bytes
     equal "handed over, downlink" "$(handed_off)" 0

@@ -10,10 +10,17 @@ mtu_is 9000
 nic_start
 equal "the NICs' driver" "$(port access .driver) $(port core .driver)" "net_e1000_em net_e1000_em"
 equal "steering" "$(port access .steering) $(port core .steering)" "single single"
-sessions --ipv4-share 100
-for bytes in 78 1500 8900; do
+both_ways() { # by IPv6, short; by IPv4, long
+    local way
     for way in down up; do
-        cross $way $bytes
-        cross $way $bytes --correspondents $CN_IPV4 $CN_LINK_IPV4
+        cross $way 78
+        cross $way 8900 --correspondents $CN_IPV4 $CN_LINK_IPV4
     done
-done
+}
+
+sessions $LMA "$MAG2" --ipv4-share 100
+both_ways
+cross down 8900
+cross up 8900
+sessions $LMA_IPV4 "$MAG2_IPV4" --first-node $NODES --ipv4-share 100
+both_ways

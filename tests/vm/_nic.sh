@@ -32,6 +32,27 @@ nic_lab() { # nic_lab first-nic
     ACCESS_DEVICE="pci = '0000:00:1$1.0'" CORE_DEVICE="pci = '0000:00:1$(($1 + 1)).0'"
 }
 
+# The ports are DPDK's taps, whose other ends the guest's kernel bridges to the host: its classifier carries out
+# their flow rules.
+tap_lab() {
+    ACCESS_DEVICE="vdev = 'net_tap0,iface=access-tap'" CORE_DEVICE="vdev = 'net_tap1,iface=core-tap'"
+    peers_by guest1 transit
+    peers_by guest2 beyond
+}
+
+tap_bridges() {
+    local side n=1
+    for side in access core; do
+        # The tap has its port's address: a bridge would take frames to that as its own.
+        guest "ip link set eth$n netns anchor name $side-side && ip -n anchor link set $side-tap address 02:00:00:00:d0:0$n &&
+            ip -n anchor link add $side-bridge type bridge && for d in $side-side $side-tap $side-bridge; do
+                ip netns exec anchor sysctl -qw net.ipv6.conf.\$d.disable_ipv6=1; done &&
+            for d in $side-side $side-tap; do ip -n anchor link set \$d master $side-bridge up; done &&
+            ip -n anchor link set $side-bridge up"
+        n=2
+    done
+}
+
 # A tap of the guest is the way to one side's peers.
 peers_by() { # peers_by tap transit|beyond
     if [[ $2 == beyond ]]; then
@@ -69,6 +90,7 @@ nic_start() {
     guest "ip netns exec anchor anchord --config $RUN/anchord.toml >$RUN/anchord.log 2>&1 &"
     eventually "anchord's control core answers" ctl port show
     ctl port show >"$RUN/ports"
+    [[ $ACCESS_DEVICE != *tap* ]] || tap_bridges
     eventually "its TAPs are up" in_guest anchor ip -6 route get $CN_LINK
     in_guest anchor ip -6 route replace default via $CN_LINK dev core
     in_guest anchor ip route replace default via $CN_LINK_IPV4 dev core
@@ -78,15 +100,14 @@ nic_start() {
     in_ns far ip neighbour flush all
 }
 
-# Sessions at mag2; their prefixes are in $RUN/sessions.
-sessions() { # sessions [anchor gateway] [option ...]
-    local ends=($LMA "$MAG2") all=()
-    [[ ${1:-} != [0-9]* ]] || { ends=("$1" "$2") && shift 2; }
-    eventually "the gateway reaches the anchor" in_ns mag2 ping -c 1 -W 1 -I "${ends[1]}" "${ends[0]}"
-    in_ns mag2 "$BIN/anchor-mag" load --lma "${ends[0]}" --first-mag "${ends[1]}" --mags 1 --nodes $NODES --window 4 \
-        --reply-timeout 10000 --phases register "$@" >"$RUN/load" || fail "not registered: $(<"$RUN/load")"
-    ctl binding show >"$RUN/sessions"
+# Sessions at mag2; what they have is in $RUN/sessions.
+sessions() { # sessions anchor gateway [option of anchor-mag load ...]
+    eventually "the gateway reaches the anchor" in_ns mag2 ping -c 1 -W 1 -I "$2" "$1"
+    in_ns mag2 "$BIN/anchor-mag" load --lma "$1" --first-mag "$2" --mags 1 --nodes $NODES --window 4 \
+        --reply-timeout 10000 --phases register "${@:3}" >"$RUN/load" || fail "not registered: $(<"$RUN/load")"
+    ctl binding show | jq --arg mag "$2" 'map(select(.mag == $mag))' >"$RUN/sessions"
     equal "sessions" "$(jq length "$RUN/sessions")" $NODES
+    ends=(--anchor "$1" --gateway "$2")
 }
 
 port() { jq -r --arg name "$1" ".[] | select(.name == \$name) | $2" "$RUN/ports"; } # port core .steering
@@ -95,21 +116,27 @@ port() { jq -r --arg name "$1" ".[] | select(.name == \$name) | $2" "$RUN/ports"
 cross() { # cross up|down bytes [option of nodes.py ...]
     ctl worker show >"$RUN/before"
     /usr/bin/python3 tests/vm/nodes.py --way "$1" --bytes "$2" --times $TIMES --lab "$LAB" --sessions "$RUN/sessions" \
-        --gateway "$MAG2" --anchor $LMA --correspondents $CN $CN_LINK "${@:3}" || fail "packets $1"
+        "${ends[@]}" --correspondents $CN $CN_LINK "${@:3}" || fail "packets $1"
     ctl worker show | jq -s 'transpose | map({rx: (.[0].rx_packets - .[1].rx_packets),
         handed_off: (.[0].handed_off - .[1].handed_off), drops: (.[0].drops - .[1].drops)})' - "$RUN/before" >"$RUN/workers"
     echo "$1 $2: $(jq -c . "$RUN/workers")"
 }
 
+# Frames that workers gave to the control core: Mobility Headers, and what is the kernel's.
+punted() { ctl worker show | jq 'map(.punted) | add'; }
 handed_off() { jq 'map(.handed_off) | add' "$RUN/workers"; }
 
 case_logs() { guest "tail -n 60 $RUN/*.log" || true; }
 
 case_down() {
     local tap
-    guest 'for p in $(ip netns pids anchor); do kill -9 $p; done; sleep 1;
-        ip netns del anchor' || true # not all was there
-    for tap in "${taps[@]}"; do in_ns switch ip link set "$tap" nomaster; done
+    guest 'for p in $(ip netns pids anchor); do kill -9 $p; done; sleep 1; ip -n anchor link set access-side netns 1 name eth1;
+        ip -n anchor link set core-side netns 1 name eth2; ip netns del anchor' || true # not all was there
+    guest "rm -rf $RUN"
+    for tap in "${taps[@]}"; do
+        in_ns switch ip link set "$tap" nomaster
+        [[ $tap != guest* ]] || in_ns switch ip link set "$tap" master transit
+    done
     in_ns switch ip link del beyond
     ip netns del "$LAB-far"
 }
