@@ -68,9 +68,10 @@ impl nic::TxQueue for TxQueue {
     fn send(&mut self, burst: &mut Burst<Mbuf>) -> usize {
         let len = burst.len();
         // What cannot be made one buffer, and all behind it, stays: refused, as by a full queue.
-        let fit = match self.single {
-            true => burst.iter_mut().map(Mbuf::linearize).take_while(|one| *one).count(),
-            false => len,
+        let fit = if self.single {
+            burst.iter_mut().map(Mbuf::linearize).take_while(|one| *one).count()
+        } else {
+            len
         };
         // SAFETY: the array holds `len` pointers to mbufs of ours (repr(transparent)). It is
         // emptied before the driver sees them, so that none has two owners; the port is started
