@@ -1,5 +1,6 @@
-//! Frames in several buffers. The ordinary path forwards those whose headers are in the first one;
-//! of the others one is made that has all in one, so that no module behind has to know of more.
+//! Frames in several buffers. The ordinary path forwards those on their way to a node whose headers
+//! are in the first one; of the others one is made that has all in one, so that no module behind
+//! has to know of more.
 
 use super::burst::Lane;
 use super::counters::Counter;
