@@ -16,13 +16,15 @@ use core::fmt;
 use core::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 /// A mobile node's identifier with its subtype (RFC 4283, RFC 8371). Serialised as its text for
-/// people (JSON, TOML), as its fields in binary formats.
+/// people (JSON, TOML), as its fields in binary formats. Its bytes are shared by all copies: a
+/// session, its timers and what is noted of it name the same node.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MnId {
     subtype: u8,
-    bytes: Box<[u8]>,
+    bytes: Arc<[u8]>,
 }
 
 /// Subtypes of RFC 8371 section 6 and the names that introduce their text.
@@ -216,7 +218,7 @@ impl Serialize for MnId {
         if s.is_human_readable() {
             s.collect_str(self)
         } else {
-            (self.subtype, &self.bytes).serialize(s)
+            (self.subtype, &*self.bytes).serialize(s)
         }
     }
 }

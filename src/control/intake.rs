@@ -5,7 +5,6 @@ use super::admission::{Admit, Class, Served, Waiting};
 use super::counters::Counter;
 use super::signaling::{self, Signal};
 use super::{Control, requires_ipsec, send_ack};
-use crate::addr::MnId;
 use crate::mobility::event::Event;
 use crate::mobility::message::{PeerBody, UpdateMsg};
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool};
@@ -96,10 +95,10 @@ impl<P: FramePool> Control<P> {
     /// the first one that counts.
     fn class_of(&self, message: &UpdateMsg) -> Class {
         let mn_id = message.options.iter().find_map(|o| match o {
-            MobilityOption::MnId(subtype, id) => MnId::new(subtype, id),
+            MobilityOption::MnId(subtype, id) => Some((subtype, id)),
             _ => None,
         });
-        let known = mn_id.is_some_and(|id| self.lma.cache().of_node(&id).next().is_some());
+        let known = mn_id.is_some_and(|(subtype, id)| self.lma.cache().has_node(subtype, id));
         let ends = message.update.lifetime == Lifetime::ZERO;
         if known || ends { Class::Urgent } else { Class::Fresh }
     }

@@ -1,26 +1,29 @@
 //! The journal: acknowledged bindings survive the process.
 //!
 //! ```text
-//!   control core --Op--> [bounded channel] --> journal thread --batch--> fjall (state.dir)
-//!        ^                                            |
-//!        +------------- confirmed seq <---------------+
+//!   control core --records of a turn--> [bounded channel] --> journal thread --one write--> state.dir
+//!        ^                                                          |
+//!        +------------------- confirmed seq <-----------------------+
 //! ```
-//! A batch is confirmed when the kernel has it (`PersistMode::Buffer`): it then survives a crash or
-//! kill of the process, though not of the machine. A write that fails is tried again until it
-//! works; meanwhile nothing is acknowledged, and forwarding goes on. See
-//! `docs/adr/0020-journal.md`.
+//! A record is confirmed when the kernel has it: it then survives a crash or kill of the process,
+//! though not of the machine. A write that fails is tried again until it works; meanwhile nothing
+//! is acknowledged, and forwarding goes on. See `docs/adr/0020-journal.md` and
+//! `docs/adr/0063-journal-log.md`.
 
+mod cleaner;
+mod log;
+mod record;
 mod restart;
 
 use crate::mobility::action::BindingId;
 use crate::mobility::binding::Bce;
 use crate::sync::seq::{AppliedReader, AppliedWriter, Seq, applied};
 use core::time::Duration;
-use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use crossbeam::channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use log::{Log, LogError, Shape};
 use restart::Run;
-use std::collections::VecDeque;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
@@ -29,15 +32,15 @@ pub use restart::Restart;
 /// Why the journal could not be opened or read.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The store refused.
+    /// The disk refused, or the directory has what it should not, or is another process's.
     #[error("state directory {}: {source}", dir.display())]
     Store {
         /// `state.dir`.
         dir: PathBuf,
         /// Why.
-        source: fjall::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A record is not one of ours, or of another version.
+    /// A record is damaged, or of another version.
     #[error("state directory {}: binding {id} has an unreadable record", dir.display())]
     Record {
         /// `state.dir`.
@@ -59,159 +62,194 @@ pub enum JournalError {
 /// The bindings on disk.
 pub struct Store {
     dir: PathBuf,
-    database: Database,
-    bindings: Keyspace,
-    runs: Keyspace,
+    log: Log,
+    /// Names the time since the machine started.
+    boot: String,
+    /// The run before this one.
+    last_run: Option<Run>,
     /// The one that [`Self::begin_run`] noted.
     run: Option<Run>,
 }
 
 impl Store {
-    /// Opens or creates the store in `dir`.
-    pub fn open(dir: &Path) -> Result<Self, JournalError> {
-        let failed = |source| JournalError::Store { dir: dir.into(), source };
-        let database = Database::builder(dir).open().map_err(failed)?;
-        let bindings =
-            database.keyspace(KEYSPACE, KeyspaceCreateOptions::default).map_err(failed)?;
-        let runs = database.keyspace(RUNS, KeyspaceCreateOptions::default).map_err(failed)?;
-        Ok(Self { dir: dir.into(), database, bindings, runs, run: None })
+    /// Opens or creates the store in `dir`; `boot` names the time since the machine started.
+    pub fn open(dir: &Path, boot: &str) -> Result<Self, JournalError> {
+        let last_run = read_run(dir)?;
+        let fell = last_run.as_ref().is_some_and(|run| run.fell(boot));
+        let log = Log::open(dir, Shape::default(), fell).map_err(|e| match e {
+            LogError::Damaged(Some(id)) => JournalError::Record { dir: dir.into(), id },
+            e => failed(dir)(e),
+        })?;
+        Ok(Self { dir: dir.into(), log, boot: boot.into(), last_run, run: None })
     }
 
     /// Every binding, in the order of their ids.
     pub fn restore(&self) -> Result<Vec<Bce>, JournalError> {
-        let failed = |source| JournalError::Store { dir: self.dir.clone(), source };
-        let mut records = Vec::new();
-        for pair in self.bindings.iter() {
-            let (key, value) = pair.into_inner().map_err(failed)?;
-            let id = <[u8; 8]>::try_from(&*key).map_or(u64::MAX, u64::from_be_bytes);
-            let read = |bytes: &[u8]| postcard::from_bytes::<Bce>(bytes).ok();
-            let record = match value.split_first() {
-                Some((&VERSION, bytes)) => read(bytes),
-                Some((&NO_GRANTS, bytes)) => read(&[bytes, &[NONE]].concat()),
-                _ => None,
-            };
-            records.push(record.ok_or(JournalError::Record { dir: self.dir.clone(), id })?);
-        }
-        Ok(records)
+        let mut bindings = Vec::with_capacity(self.log.len());
+        let read = self.log.restore(|id, bytes| {
+            let bce = record::read(bytes).filter(|bce| bce.id.0 == id);
+            bindings.push(bce.ok_or_else(|| JournalError::Record { dir: self.dir.clone(), id })?);
+            Ok::<_, JournalError>(())
+        });
+        read.map_err(failed(&self.dir))??;
+        bindings.sort_unstable_by_key(|bce| bce.id);
+        Ok(bindings)
     }
 
     /// Notes that a run begins, on the disk itself, and says what its peers have to know of the one
-    /// before. `boot` names the time since the machine started, `since_epoch` is the time of day.
-    pub fn begin_run(
-        &mut self,
-        boot: String,
-        since_epoch: Duration,
-    ) -> Result<Restart, JournalError> {
-        let failed = |source| JournalError::Store { dir: self.dir.clone(), source };
-        let last = match self.runs.get(LAST_RUN).map_err(failed)? {
-            Some(bytes) => {
-                let unreadable = |_| JournalError::Run { dir: self.dir.clone() };
-                Some(postcard::from_bytes(&bytes).map_err(unreadable)?)
-            }
-            None => None,
-        };
-        let (run, restart) = Run::after(last.as_ref(), boot, since_epoch);
-        self.write_run(&run).map_err(failed)?;
+    /// before. `since_epoch` is the time of day.
+    pub fn begin_run(&mut self, since_epoch: Duration) -> Result<Restart, JournalError> {
+        let (run, restart) = Run::after(self.last_run.as_ref(), self.boot.clone(), since_epoch);
+        write_run(&self.dir, &run).map_err(failed(&self.dir))?;
         self.run = Some(run);
         Ok(restart)
     }
 
-    fn write_run(&self, run: &Run) -> fjall::Result<()> {
-        // A counter and a short name: they always encode.
-        self.runs.insert(LAST_RUN, postcard::to_stdvec(run).unwrap_or_default())?;
-        self.database.persist(PersistMode::SyncAll)
-    }
-
     /// Starts the journal thread; it ends, all written and synced, when the [`Journal`] is dropped.
-    pub fn start(self) -> Result<(Journal, JoinHandle<()>), JournalError> {
-        let (journal, ops, confirmed) = Journal::connect(CHANNEL_LEN);
-        let thread = std::thread::Builder::new()
-            .name("journal".into())
-            .spawn(move || self.run(&ops, confirmed))?;
+    pub fn start(mut self) -> Result<(Journal, JoinHandle<()>), JournalError> {
+        self.log.start_cleaner()?;
+        let (journal, end) = Journal::connect(CHANNEL_LEN);
+        let thread =
+            std::thread::Builder::new().name("journal".into()).spawn(move || self.run(end))?;
         Ok((journal, thread))
     }
 
-    fn run(self, ops: &Receiver<Op>, mut confirmed: AppliedWriter) {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
-        while let Ok(first) = ops.recv() {
-            batch.push(first);
-            batch.extend(ops.try_iter().take(BATCH_MAX - 1));
-            while let Err(error) = self.write(&batch) {
+    fn run(mut self, mut end: JournalEnd) {
+        let mut cleaning = true;
+        while let Some(mut batch) = end.next() {
+            while batch.bytes.len() < BATCH_LEN
+                && let Ok(more) = end.batches.try_recv()
+            {
+                batch.bytes.extend_from_slice(&more.bytes);
+                batch.last = more.last;
+                end.give_back(more.bytes);
+            }
+            while let Err(error) = self.log.append(&mut batch.bytes) {
                 tracing::error!(dir = %self.dir.display(), %error,
                     "bindings cannot be written: no registration is acknowledged until they can");
                 pause();
             }
-            if let Some(last) = batch.last() {
-                confirmed.store(last.seq);
+            end.confirmed.store(batch.last);
+            end.give_back(batch.bytes);
+            if cleaning && let Err(error) = self.log.clean() {
+                tracing::error!(dir = %self.dir.display(), %error,
+                    "the journal is not cleaned any more until the next start");
+                cleaning = false;
             }
-            batch.clear();
         }
         // First the bindings, then the word that they are there.
-        let end = self.run.clone().map(Run::stopped);
-        let synced = self.database.persist(PersistMode::SyncAll);
-        if let Err(error) = synced.and_then(|()| end.map_or(Ok(()), |run| self.write_run(&run))) {
+        let stopped = self.run.clone().map(Run::stopped);
+        let synced = self.log.sync();
+        let noted = synced.and_then(|()| stopped.map_or(Ok(()), |run| write_run(&self.dir, &run)));
+        if let Err(error) = noted {
             tracing::error!(dir = %self.dir.display(), %error, "final sync of the bindings failed");
         }
     }
+}
 
-    fn write(&self, ops: &[Op]) -> Result<(), WriteError> {
-        let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
-        for op in ops {
-            let key = op.id.0.to_be_bytes();
-            match &op.record {
-                Some(bce) => {
-                    batch.insert(&self.bindings, key, postcard::to_extend(&**bce, vec![VERSION])?);
-                }
-                None => batch.remove(&self.bindings, key),
-            }
-        }
-        Ok(batch.commit()?)
+fn failed<E>(dir: &Path) -> impl FnOnce(E) -> JournalError
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let dir = dir.into();
+    |source| JournalError::Store { dir, source: source.into() }
+}
+
+fn read_run(dir: &Path) -> Result<Option<Run>, JournalError> {
+    match fs::read(dir.join(RUN)) {
+        Ok(bytes) => match postcard::from_bytes(&bytes) {
+            Ok(run) => Ok(Some(run)),
+            Err(_) => Err(JournalError::Run { dir: dir.into() }),
+        },
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(failed(dir)(e)),
     }
+}
+
+/// On the disk itself when it returns: either the new one or the one before.
+fn write_run(dir: &Path, run: &Run) -> io::Result<()> {
+    let mut file = File::create(dir.join(RUN_NEW))?;
+    // A counter and a short name: they always encode.
+    file.write_all(&postcard::to_stdvec(run).unwrap_or_default())?;
+    file.sync_all()?;
+    fs::rename(dir.join(RUN_NEW), dir.join(RUN))?;
+    File::open(dir)?.sync_all()
 }
 
 /// The control core's end of the journal.
 #[derive(Debug)]
 pub struct Journal {
-    ops: Sender<Op>,
+    batches: Sender<Batch>,
+    spare: Receiver<Vec<u8>>,
     confirmed: AppliedReader,
     last: Seq,
-    /// What the channel had no room for, in order.
-    backlog: VecDeque<Op>,
+    /// Entries that are not handed on yet.
+    open: Vec<u8>,
+    /// The channel had no room for them.
+    is_full: bool,
+}
+
+/// What the thread behind it holds.
+#[derive(Debug)]
+pub(super) struct JournalEnd {
+    pub(super) batches: Receiver<Batch>,
+    spare: Sender<Vec<u8>>,
+    pub(super) confirmed: AppliedWriter,
+}
+
+/// Entries on their way to the disk.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// The number of the last one.
+    pub(super) last: Seq,
+    bytes: Vec<u8>,
 }
 
 impl Journal {
-    /// A journal, and what the thread behind it holds: a channel of `len` records, and how far they
+    /// A journal, and what the thread behind it holds: a channel of `len` batches, and how far they
     /// are durable.
-    pub(super) fn connect(len: usize) -> (Self, Receiver<Op>, AppliedWriter) {
-        let (ops, ops_rx) = bounded(len);
+    pub(super) fn connect(len: usize) -> (Self, JournalEnd) {
+        let (batches, batches_rx) = bounded(len);
+        let (spare_tx, spare) = bounded(len);
         let (writer, confirmed) = applied();
-        (Self { ops, confirmed, last: Seq(0), backlog: VecDeque::new() }, ops_rx, writer)
+        let this =
+            Self { batches, spare, confirmed, last: Seq(0), open: Vec::new(), is_full: false };
+        (this, JournalEnd { batches: batches_rx, spare: spare_tx, confirmed: writer })
     }
 
-    /// Makes `record` durable, or forgets the binding if there is none.
-    pub(super) fn put(&mut self, id: BindingId, record: Option<Bce>) {
+    /// Makes `bce` durable, or forgets the binding if there is none; it is handed on by
+    /// [`Self::flush`], or before.
+    pub(super) fn put(&mut self, id: BindingId, bce: Option<&Bce>) {
         self.last = Seq(self.last.0 + 1);
-        self.backlog.push_back(Op { seq: self.last, id, record: record.map(Box::new) });
-        self.flush();
+        log::entry(id.0, &mut self.open, |out| {
+            if let Some(bce) = bce {
+                record::write(bce, out);
+            }
+        });
+        if self.open.len() >= HAND_ON_LEN && !self.is_full {
+            self.flush();
+        }
     }
 
-    /// Hands on what the channel has room for now.
+    /// Hands on what there is if the channel has room for it now.
     pub(super) fn flush(&mut self) {
-        while let Some(op) = self.backlog.pop_front() {
-            match self.ops.try_send(op) {
-                Ok(()) => {}
-                // A journal thread that is gone confirms nothing: nothing is acknowledged any more.
-                Err(TrySendError::Full(op) | TrySendError::Disconnected(op)) => {
-                    self.backlog.push_front(op);
-                    break;
-                }
-            }
+        if self.open.is_empty() {
+            return;
+        }
+        let spare = self.spare.try_recv().unwrap_or_default();
+        let batch = Batch { last: self.last, bytes: std::mem::replace(&mut self.open, spare) };
+        self.is_full = false;
+        // A journal thread that is gone confirms nothing: nothing is acknowledged any more.
+        if let Err(TrySendError::Full(b) | TrySendError::Disconnected(b)) =
+            self.batches.try_send(batch)
+        {
+            (self.open, self.is_full) = (b.bytes, true);
         }
     }
 
     /// Whether something waits for room: then no new records should be caused.
     pub(super) fn is_backlogged(&self) -> bool {
-        !self.backlog.is_empty()
+        self.is_full
     }
 
     /// The number of the last record.
@@ -225,20 +263,25 @@ impl Journal {
     }
 }
 
-/// A record on its way to the disk; none: the binding is to be forgotten.
-#[derive(Debug)]
-pub(super) struct Op {
-    pub(super) seq: Seq,
-    id: BindingId,
-    record: Option<Box<Bce>>,
-}
+impl JournalEnd {
+    /// The next batch; `None` when the control core is gone. It looks for one again and again
+    /// before it sleeps: to be woken takes longer than to write a batch.
+    fn next(&self) -> Option<Batch> {
+        for _ in 0..LOOKS {
+            match self.batches.try_recv() {
+                Ok(batch) => return Some(batch),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => std::thread::yield_now(),
+            }
+        }
+        self.batches.recv().ok()
+    }
 
-#[derive(Debug, thiserror::Error)]
-enum WriteError {
-    #[error(transparent)]
-    Store(#[from] fjall::Error),
-    #[error(transparent)]
-    Encode(#[from] postcard::Error),
+    fn give_back(&self, mut bytes: Vec<u8>) {
+        bytes.clear();
+        // More than the channel has room for are dropped.
+        let _ = self.spare.try_send(bytes);
+    }
 }
 
 #[allow(clippy::disallowed_methods)] // an ordinary thread that waits for the disk to recover
@@ -246,17 +289,18 @@ fn pause() {
     std::thread::sleep(std::time::Duration::from_millis(500));
 }
 
-const KEYSPACE: &str = "binding";
-const RUNS: &str = "run";
-const LAST_RUN: &[u8] = b"last";
-/// First byte of a record; another layout gets another number.
-const VERSION: u8 = 3;
-/// The one before: without [`Bce`]'s last field.
-const NO_GRANTS: u8 = 2;
-/// Nothing, as postcard has it.
-const NONE: u8 = 0;
-const CHANNEL_LEN: usize = 8192;
-const BATCH_MAX: usize = 512;
+/// The last run's record, and the next one until it is whole.
+const RUN: &str = "run";
+const RUN_NEW: &str = "run.new";
+/// Batches on their way.
+const CHANNEL_LEN: usize = 256;
+/// What is handed on before the turn ends, in bytes: the disk begins while the core goes on.
+const HAND_ON_LEN: usize = 2 << 10;
+/// What is written at a time, in bytes; with one batch more.
+const BATCH_LEN: usize = 64 << 10;
+/// Looks for a batch before the thread sleeps: some hundred microseconds on a CPU that nobody else
+/// wants.
+const LOOKS: u32 = 500;
 
 #[cfg(test)]
 mod tests;

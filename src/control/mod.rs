@@ -182,6 +182,7 @@ impl<P: FramePool> Control<P> {
         work += self.take_from_kernel();
         work += self.answer(now);
         work += self.reload(now);
+        self.journal.flush();
         work
     }
 
@@ -373,7 +374,7 @@ impl<P: FramePool> Control<P> {
         for action in actions.drain(..) {
             match action {
                 Action::Publish(publication) => self.publisher.publish(publication),
-                Action::Persist(id) => self.journal.put(id, self.lma.cache().get(id).cloned()),
+                Action::Persist(id) => self.journal.put(id, self.lma.cache().get(id)),
                 Action::Reply { ack, held: true } => self.hold(Reply::Ack(ack)),
                 Action::Reply { ack, held: false } => {
                     let (output, counters) = (&mut self.output, &mut self.counters);

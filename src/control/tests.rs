@@ -13,7 +13,7 @@ mod signaling;
 
 use super::exception::KernelPath;
 use super::ipsec::IpsecPath;
-use super::journal::{Journal, Op};
+use super::journal::{Batch, Journal, JournalEnd};
 use super::mirror::{KernelEvent, KernelMirror, Neighbor, NeighborRequest};
 use super::*;
 use crate::addr::{
@@ -77,7 +77,7 @@ pub(super) struct Bench {
     pub(super) signaling: MemWire,
     /// What any worker sent.
     pub(super) tx: MemWire,
-    pub(super) records: Receiver<Op>,
+    pub(super) records: Receiver<Batch>,
     pub(super) confirmed: AppliedWriter,
     pub(super) to_kernel: Receiver<(PortId, MemFrame)>,
     pub(super) from_kernel: Sender<(PortId, Box<[u8]>)>,
@@ -126,7 +126,8 @@ impl Bench {
             links.push(link);
             workers.push(worker);
         }
-        let (journal, records, confirmed) = Journal::connect(shape.journal_len);
+        let (journal, JournalEnd { batches: records, confirmed, .. }) =
+            Journal::connect(shape.journal_len);
         let (to_kernel_tx, to_kernel) = bounded(16);
         let (from_kernel, from_kernel_rx) = bounded(16);
         let (out_of_esp, out_of_esp_rx) = bounded(16);
@@ -224,8 +225,8 @@ impl Bench {
 
     /// Confirms every record that reached the journal.
     pub(super) fn confirm(&mut self) {
-        if let Some(op) = self.records.try_iter().last() {
-            self.confirmed.store(op.seq);
+        if let Some(batch) = self.records.try_iter().last() {
+            self.confirmed.store(batch.last);
         }
     }
 

@@ -11,6 +11,7 @@ use crate::wire::mh::{
     Ipv4HomeStatus, MobilityOption, NatDetection, SeqNo, Status,
 };
 use crate::wire::udp;
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// A refusal: why, and what the PBA says besides.
@@ -53,7 +54,7 @@ pub(crate) struct Offer<'a> {
 }
 
 /// The PBA that accepts `msg` for the session `bce` as it is now.
-pub(crate) fn accept(msg: &UpdateMsg, bce: &Bce, offer: &Offer<'_>) -> AckMsg {
+pub(crate) fn accept(msg: &UpdateMsg, asked: &Asked<'_>, bce: &Bce, offer: &Offer<'_>) -> AckMsg {
     let ends = msg.update.lifetime == Lifetime::ZERO;
     let lifetime = if ends { Lifetime::ZERO } else { bce.lifetime };
     let status = if ends { Status::ACCEPTED } else { bce.answer };
@@ -63,7 +64,7 @@ pub(crate) fn accept(msg: &UpdateMsg, bce: &Bce, offer: &Offer<'_>) -> AckMsg {
     let ack = BindingAck { status, flags, seq: msg.update.seq, lifetime };
     let answer = Answer {
         // A session that has just lost them is asked about those that it had.
-        hnp: if bce.hnp.is_empty() { named(msg) } else { bce.hnp.to_vec() },
+        hnp: if bce.hnp.is_empty() { named(msg).into() } else { Cow::Borrowed(&*bce.hnp) },
         ipv4: offer.ipv4.map(|a| a.home),
         ipv4_status: Ipv4HomeStatus::SUCCESS,
         // RFC 5213 5.5 (7), RFC 4285 6: the time of the request.
@@ -72,18 +73,19 @@ pub(crate) fn accept(msg: &UpdateMsg, bce: &Bce, offer: &Offer<'_>) -> AckMsg {
         // That of the binding, into which one from the request went already.
         link_local: |_| bce.link_local,
     };
-    let mut options = answer.options(msg);
-    if let Some(ipv4) = offer.ipv4.filter(|_| requested_ipv4(msg).is_some()) {
+    let mut options = answer.options(asked);
+    if let Some(ipv4) = offer.ipv4.filter(|_| asked.ipv4.is_some()) {
         // RFC 5844 3.1.2.6
         options.push(MobilityOption::Ipv4DefaultRouter(ipv4.default_router));
         options.extend(offer.dhcp_mode.map(MobilityOption::Ipv4DhcpSupportMode));
     }
     if !ends {
-        options.extend(gre_key(msg, bce));
+        options.extend(gre_key(asked, bce));
         options.extend(nat_detection(msg, bce).map(MobilityOption::NatDetection));
         options.extend(offer.refresh.map(MobilityOption::RefreshAdvice));
     }
-    options.extend(msg.options.iter().filter_map(|o| match o {
+    let more = asked.more.then_some(&msg.options).into_iter().flatten();
+    options.extend(more.filter_map(|o| match o {
         // RFC 6757 4.1: what we understood comes back.
         MobilityOption::AccessNetworkId(_) => Some(o),
         MobilityOption::LmaUserPlane(_) => Some(MobilityOption::LmaUserPlane(Some(
@@ -109,7 +111,7 @@ pub(crate) fn refuse(
         lifetime: Lifetime::ZERO,
     };
     let answer = Answer {
-        hnp: named(msg),
+        hnp: named(msg).into(),
         // RFC 5844 3.1.2.6: as in the request.
         ipv4: None,
         ipv4_status: refusal.ipv4,
@@ -125,13 +127,13 @@ pub(crate) fn refuse(
         },
         link_local: |theirs| theirs,
     };
-    let options = answer.options(msg);
+    let options = answer.options(&Asked::read(msg));
     finish(msg, ack, options, signer)
 }
 
 /// What every answer says, and how it turns what was asked into it.
-struct Answer<T, R, L> {
-    hnp: Vec<HomePrefix>,
+struct Answer<'h, T, R, L> {
+    hnp: Cow<'h, [HomePrefix]>,
     /// As in the request if `None`.
     ipv4: Option<Ipv4Home>,
     ipv4_status: Ipv4HomeStatus,
@@ -140,37 +142,22 @@ struct Answer<T, R, L> {
     link_local: L,
 }
 
-impl<T, R, L> Answer<T, R, L>
+impl<T, R, L> Answer<'_, T, R, L>
 where
     T: Fn(MobTimestamp) -> MobTimestamp,
     R: Fn(u64) -> u64,
     L: Fn(Ipv6Addr) -> Ipv6Addr,
 {
     /// Echoes the request's options in the order of figure 6.
-    fn options(self, msg: &UpdateMsg) -> Vec<MobilityOption<'_>> {
-        let mut echo = Echo::default();
-        // The first of each counts, as when it was read.
-        for option in &msg.options {
-            let place = match option {
-                MobilityOption::MnId(..) => &mut echo.mn_id,
-                MobilityOption::HandoffIndicator(_) => &mut echo.handoff,
-                MobilityOption::AccessTech(_) => &mut echo.att,
-                MobilityOption::Timestamp(_) => &mut echo.timestamp,
-                MobilityOption::MnLinkLayerId(_) => &mut echo.mn_ll_id,
-                MobilityOption::LinkLocal(_) => &mut echo.link_local,
-                MobilityOption::ReplayProtection(_) => &mut echo.replay,
-                _ => continue,
-            };
-            place.get_or_insert(option);
-        }
-        let asked = requested_ipv4(msg);
-        let mut options = vec![echo.mn_id.unwrap_or(MobilityOption::MnId(MnId::NAI, &[]))];
+    fn options<'a>(self, echo: &Asked<'a>) -> Vec<MobilityOption<'a>> {
+        let mut options = Vec::with_capacity(OPTIONS_USUAL);
+        options.push(echo.mn_id.unwrap_or(MobilityOption::MnId(MnId::NAI, &[])));
         // RFC 5844 3.1.2.6: none if only IPv4 was asked for; else RFC 5213 5.3.6: at least one.
-        if asked.is_none() || !named(msg).is_empty() {
-            let at_least = if self.hnp.is_empty() { vec![HomePrefix::ALL_ZERO] } else { self.hnp };
-            options.extend(at_least.into_iter().map(MobilityOption::HomeNetworkPrefix));
+        if echo.ipv4.is_none() || echo.names_ipv6 {
+            let at_least = if self.hnp.is_empty() { &[HomePrefix::ALL_ZERO] } else { &*self.hnp };
+            options.extend(at_least.iter().copied().map(MobilityOption::HomeNetworkPrefix));
         }
-        options.extend(asked.map(|asked| {
+        options.extend(echo.ipv4.map(|asked| {
             let home = self.ipv4.unwrap_or(asked);
             MobilityOption::Ipv4HomeAddressReply(self.ipv4_status, home)
         }));
@@ -221,19 +208,10 @@ fn named(msg: &UpdateMsg) -> Vec<HomePrefix> {
     prefixes.collect()
 }
 
-/// The IPv4 home address that a request asks for.
-pub(crate) fn requested_ipv4(msg: &UpdateMsg) -> Option<Ipv4Home> {
-    msg.options.iter().find_map(|o| match o {
-        MobilityOption::Ipv4HomeAddressRequest(home) => Some(home),
-        _ => None,
-    })
-}
-
 /// The GRE Key option: with our key if the gateway told its own (RFC 5845 3.3.1, 5.2).
-fn gre_key(msg: &UpdateMsg, bce: &Bce) -> Option<MobilityOption<'static>> {
-    let asked = msg.options.iter().any(|o| matches!(o, MobilityOption::GreKey(_)));
+fn gre_key(asked: &Asked<'_>, bce: &Bce) -> Option<MobilityOption<'static>> {
     let used = matches!(bce.encap, Encap::Gre | Encap::UdpGre(_));
-    (asked && used).then(|| MobilityOption::GreKey(bce.keys_in_use().uplink.map(GreKey)))
+    (asked.gre && used).then(|| MobilityOption::GreKey(bce.keys_in_use().uplink.map(GreKey)))
 }
 
 /// RFC 5844 4.2.2: by it a gateway knows that packets travel in UDP.
@@ -248,9 +226,10 @@ fn nat_detection(msg: &UpdateMsg, bce: &Bce) -> Option<NatDetection> {
 /// `NATKATIMEOUT` (RFC 5555 6.4), in seconds.
 const NAT_KEEPALIVE_S: u32 = 110;
 
-/// The options of a request that stand in its PBA.
+/// What of a request stands in its PBA, or decides what does. Of each option the first counts, as
+/// when the request was read.
 #[derive(Debug, Default)]
-struct Echo<'a> {
+pub(crate) struct Asked<'a> {
     mn_id: Option<MobilityOption<'a>>,
     handoff: Option<MobilityOption<'a>>,
     att: Option<MobilityOption<'a>>,
@@ -258,4 +237,55 @@ struct Echo<'a> {
     mn_ll_id: Option<MobilityOption<'a>>,
     link_local: Option<MobilityOption<'a>>,
     replay: Option<MobilityOption<'a>>,
+    /// The IPv4 home address that it asks for.
+    pub(crate) ipv4: Option<Ipv4Home>,
+    names_ipv6: bool,
+    gre: bool,
+    /// It names a key with which it is authenticated (RFC 4285 5.1).
+    pub(crate) signed: bool,
+    /// There are options that are answered one by one.
+    more: bool,
 }
+
+impl<'a> Asked<'a> {
+    pub(crate) fn read(msg: &'a UpdateMsg) -> Self {
+        let mut asked = Self::default();
+        for option in &msg.options {
+            let place = match option {
+                MobilityOption::MnId(..) => &mut asked.mn_id,
+                MobilityOption::HandoffIndicator(_) => &mut asked.handoff,
+                MobilityOption::AccessTech(_) => &mut asked.att,
+                MobilityOption::Timestamp(_) => &mut asked.timestamp,
+                MobilityOption::MnLinkLayerId(_) => &mut asked.mn_ll_id,
+                MobilityOption::LinkLocal(_) => &mut asked.link_local,
+                MobilityOption::ReplayProtection(_) => &mut asked.replay,
+                MobilityOption::Ipv4HomeAddressRequest(home) => {
+                    asked.ipv4.get_or_insert(home);
+                    continue;
+                }
+                MobilityOption::HomeNetworkPrefix(_) => {
+                    asked.names_ipv6 = true;
+                    continue;
+                }
+                MobilityOption::GreKey(_) => {
+                    asked.gre = true;
+                    continue;
+                }
+                MobilityOption::MessageAuth(AuthOption::MN_HA, ..) => {
+                    asked.signed = true;
+                    continue;
+                }
+                MobilityOption::AccessNetworkId(_) | MobilityOption::LmaUserPlane(_) => {
+                    asked.more = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            place.get_or_insert(option);
+        }
+        asked
+    }
+}
+
+/// Room for the options of an answer: more than most have.
+const OPTIONS_USUAL: usize = 12;

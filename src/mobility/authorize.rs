@@ -5,13 +5,14 @@ use crate::mobility::auth::AuthKey;
 use crate::mobility::config::{GrePolicy, MagConfig, PeerConfig};
 use crate::mobility::peer::{Peer, PeerStatus};
 use crate::wire::mh::Status;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use std::net::Ipv6Addr;
 
-/// The gateways that we know, by address.
+/// The gateways that we know, by address. An update asks for its gateway a dozen times; what comes
+/// out of the table in a row is sorted, so that nothing depends on the order of a hash table.
 #[derive(Debug, Default)]
-pub(crate) struct MagTable(BTreeMap<Ipv6Addr, Mag>);
+pub(crate) struct MagTable(HashMap<Ipv6Addr, Mag>);
 
 /// One gateway: what it may do and what it did.
 #[derive(Debug, Default)]
@@ -115,8 +116,7 @@ impl MagTable {
             }
         }
         std::mem::swap(self, new);
-        let idle = self.0.iter().filter(|(_, m)| m.usage.bindings > 0 && m.peer.is_to_be_asked());
-        idle.map(|(&address, _)| address).collect()
+        self.sorted(|m| m.usage.bindings > 0 && m.peer.is_to_be_asked())
     }
 
     /// Whether we know this gateway.
@@ -134,7 +134,8 @@ impl MagTable {
             (mag.is_authorized() && node).then_some(())
         };
         // RFC 5213 5.3.1 (6)
-        may(src).and_then(|()| may(coa.0)).ok_or(Status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG)
+        let both = may(src).and_then(|()| if coa.0 == src { Some(()) } else { may(coa.0) });
+        both.ok_or(Status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG)
     }
 
     /// Whether a gateway may serve this prefix (RFC 5213 section 4).
@@ -162,9 +163,11 @@ impl MagTable {
     /// Changes what a gateway is known to have done; nothing happens if we do not know it, so
     /// strangers cost no memory.
     pub(crate) fn count(&mut self, address: Ipv6Addr, change: impl FnOnce(&mut MagUsage)) {
-        if let Some(mag) = self.0.get_mut(&address) {
-            change(&mut mag.usage);
-            self.forget_if_unused(address);
+        if let Entry::Occupied(mut found) = self.0.entry(address) {
+            change(&mut found.get_mut().usage);
+            if !found.get().is_used() {
+                found.remove();
+            }
         }
     }
 
@@ -184,20 +187,25 @@ impl MagTable {
     }
 
     /// The gateways that may register nodes and exchange heartbeats.
-    pub(crate) fn heard_by_heartbeats(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
-        let heard = self.0.iter().filter(|(_, m)| m.is_authorized() && m.peer.has_heartbeats());
-        heard.map(|(&address, _)| address)
+    pub(crate) fn heard_by_heartbeats(&self) -> Vec<Ipv6Addr> {
+        self.sorted(|m| m.is_authorized() && m.peer.has_heartbeats())
     }
 
     /// The ends of tunnels whose gateway's messages come from this address: all that are reached
     /// there, for a gateway may have several (RFC 7389); without any the address itself.
     pub(crate) fn peers_at(&self, address: Ipv6Addr) -> Vec<Ipv6Addr> {
         let reached = |m: &Mag| m.peer.contact().is_some_and(|c| c.remote == address);
-        let there = self.0.iter().filter(|(_, m)| reached(m));
-        let mut found: Vec<Ipv6Addr> = there.map(|(&a, _)| a).collect();
+        let mut found = self.sorted(reached);
         if found.is_empty() && self.knows(address) {
             found.push(address);
         }
+        found
+    }
+
+    /// The addresses of the gateways that are `wanted`, in their order.
+    fn sorted(&self, wanted: impl Fn(&Mag) -> bool) -> Vec<Ipv6Addr> {
+        let found = self.0.iter().filter(|(_, mag)| wanted(mag));
+        let mut found: Vec<Ipv6Addr> = found.map(|(&address, _)| address).collect();
         found.sort_unstable();
         found
     }
@@ -216,13 +224,17 @@ impl MagTable {
 
     /// All gateways, by address.
     pub(crate) fn iter(&self) -> impl Iterator<Item = MagState> + '_ {
-        self.0.iter().map(|(&address, mag)| MagState {
-            address,
-            authorized: mag.is_authorized(),
-            configured: mag.configured.is_some(),
-            usage: mag.usage,
-            peer: mag.peer.status(),
-        })
+        let state = |address| {
+            let mag = self.0.get(&address)?;
+            Some(MagState {
+                address,
+                authorized: mag.is_authorized(),
+                configured: mag.configured.is_some(),
+                usage: mag.usage,
+                peer: mag.peer.status(),
+            })
+        };
+        self.sorted(|_| true).into_iter().filter_map(state)
     }
 }
 

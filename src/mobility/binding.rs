@@ -78,9 +78,12 @@ pub struct Bce {
     pub created: MobTimestamp,
     /// When the lifetime or the delete delay ends, by the wall clock: what a restart goes by.
     pub ends: MobTimestamp,
-    /// The same by the monotonic clock of this run: what the timer goes by.
+    /// The same by the monotonic clock of this run.
     #[serde(skip)]
     pub(crate) deadline: Instant,
+    /// When the timer comes: at the deadline, or before.
+    #[serde(skip)]
+    pub(crate) timer: Option<Instant>,
     /// Digest of the update that was accepted last.
     pub(crate) last_update: u64,
     /// What the policy store granted it; `None` if the configuration knows its node. It stands last

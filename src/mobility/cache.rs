@@ -13,7 +13,7 @@ use crate::addr::{CustomerId, CustomerPrefix, MnId};
 use crate::mobility::action::BindingId;
 use crate::mobility::binding::Bce;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 
 /// Every mobility session that the anchor knows.
 #[derive(Debug, Default)]
@@ -69,13 +69,21 @@ impl BindingCache {
 
     /// The sessions of all nodes with this identifier, newest first.
     pub fn of_node(&self, mn_id: &MnId) -> impl Iterator<Item = &Bce> {
-        let hash = self.hasher.hash_one(mn_id);
+        let hash = node_hash(&self.hasher, mn_id.subtype(), mn_id.bytes());
         let mut next = self.by_node.find(hash, |&s| self.node_of(s) == Some(mn_id)).copied();
         std::iter::from_fn(move || {
             let slot = self.slot(next?)?;
             next = slot.older;
             Some(&slot.bce)
         })
+    }
+
+    /// Whether a node with this identifier, as it stands on the wire, has a session.
+    #[must_use]
+    pub fn has_node(&self, subtype: u8, id: &[u8]) -> bool {
+        let hash = node_hash(&self.hasher, subtype, id);
+        let is = |mn_id: &MnId| mn_id.subtype() == subtype && mn_id.bytes() == id;
+        self.by_node.find(hash, |&s| self.node_of(s).is_some_and(is)).is_some()
     }
 
     /// The sessions of a customer's node, newest first.
@@ -120,12 +128,12 @@ impl BindingCache {
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         self.by_id.insert(bce.id, slot);
-        let node_hash = self.hasher.hash_one(&bce.mn_id);
-        let place = self.by_node.find(node_hash, |&s| self.node_of(s) == Some(&bce.mn_id)).copied();
+        let hash = node_hash(&self.hasher, bce.mn_id.subtype(), bce.mn_id.bytes());
+        let place = self.by_node.find(hash, |&s| self.node_of(s) == Some(&bce.mn_id)).copied();
         if let Some(s) = self.slots.get_mut(slot as usize) {
             *s = Some(Slot { bce, older: place });
         }
-        self.set_newest(node_hash, place, Some(slot));
+        self.set_newest(hash, place, Some(slot));
         self.index(slot);
     }
 
@@ -183,7 +191,7 @@ impl BindingCache {
     fn unlink(&mut self, slot: u32) {
         let Some(s) = self.slot(slot) else { return };
         let older = s.older;
-        let hash = self.hasher.hash_one(&s.bce.mn_id);
+        let hash = node_hash(&self.hasher, s.bce.mn_id.subtype(), s.bce.mn_id.bytes());
         let newest = self.by_node.find(hash, |&n| self.node_of(n) == Some(&s.bce.mn_id)).copied();
         if newest == Some(slot) {
             return self.set_newest(hash, newest, older);
@@ -232,15 +240,16 @@ impl BindingCache {
 /// Rehashes an entry of `by_prefix` when that table grows.
 fn hash_prefix(slots: &[Option<Slot>], hasher: &DefaultHashBuilder, (slot, n): (u32, u32)) -> u64 {
     let bce = slots.get(slot as usize).and_then(Option::as_ref).map(|s| &s.bce);
-    hash_or_zero(hasher, bce.and_then(|b| b.prefixes().nth(n as usize)).as_ref())
+    let prefix = bce.and_then(|b| b.prefixes().nth(n as usize));
+    prefix.map_or(0, |prefix| hasher.hash_one(prefix))
 }
 
 /// Rehashes an entry of `by_node` when that table grows.
 fn hash_node(slots: &[Option<Slot>], hasher: &DefaultHashBuilder, slot: u32) -> u64 {
     let bce = slots.get(slot as usize).and_then(Option::as_ref).map(|s| &s.bce);
-    hash_or_zero(hasher, bce.map(|b| &b.mn_id))
+    bce.map_or(0, |b| node_hash(hasher, b.mn_id.subtype(), b.mn_id.bytes()))
 }
 
-fn hash_or_zero<T: Hash>(hasher: &DefaultHashBuilder, key: Option<&T>) -> u64 {
-    key.map_or(0, |k| hasher.hash_one(k))
+fn node_hash(hasher: &DefaultHashBuilder, subtype: u8, id: &[u8]) -> u64 {
+    hasher.hash_one((subtype, id))
 }

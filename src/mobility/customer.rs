@@ -67,8 +67,14 @@ impl Customers {
 
     /// Whose node it is: by the realm of its NAI, else `otherwise`.
     pub(crate) fn home(&self, mn_id: &MnId, otherwise: CustomerId) -> CustomerId {
-        let realm = mn_id.realm().map(<[u8]>::to_ascii_lowercase);
-        realm.and_then(|r| self.realms.get(&*r)).copied().unwrap_or(otherwise)
+        let Some(realm) = mn_id.realm().filter(|_| !self.realms.is_empty()) else {
+            return otherwise;
+        };
+        let mut lower = [0; MnId::MAX_LEN];
+        let Some(lower) = lower.get_mut(..realm.len()) else { return otherwise };
+        lower.copy_from_slice(realm);
+        lower.make_ascii_lowercase();
+        self.realms.get(lower).copied().unwrap_or(otherwise)
     }
 
     /// Whether a gateway may register nodes of a customer.

@@ -30,14 +30,29 @@ pub(crate) enum TimerKey {
     Policy(QuestionId),
 }
 
-/// Everything that ends by itself, in order. One entry a binding, moved when it is refreshed:
-/// some hundred nanoseconds at a million bindings, and nothing stale is left behind.
+/// Everything that ends by itself, in order. One entry a binding: it stays where it is when the
+/// binding is refreshed, and is set anew when its time comes and the binding's has not
+/// ([`Self::follow`]).
 #[derive(Debug, Default)]
 pub(crate) struct TimerQueue(BTreeSet<(Instant, TimerKey)>);
 
 impl TimerQueue {
     pub(crate) fn arm(&mut self, at: Instant, key: TimerKey) {
         self.0.insert((at, key));
+    }
+
+    /// Has a timer come at `at`, or before: one that is `set` to an earlier time is left there, and
+    /// whoever it wakes then follows again. Most lifetimes are extended long before they end; their
+    /// timers move once a lifetime, not with each extension.
+    pub(crate) fn follow(&mut self, set: &mut Option<Instant>, at: Instant, key: TimerKey) {
+        if let Some(before) = *set {
+            if before <= at {
+                return;
+            }
+            self.disarm(before, key);
+        }
+        self.arm(at, key);
+        *set = Some(at);
     }
 
     pub(crate) fn disarm(&mut self, at: Instant, key: TimerKey) {
@@ -85,5 +100,16 @@ mod tests {
         q.disarm(Instant(10), b);
         assert_eq!(q.pop_due(Instant(19)), None);
         assert_eq!((q.pop_due(Instant(20)), q.next()), (Some(a), None));
+    }
+
+    #[test]
+    fn timer_follows_at_once_to_an_earlier_time_and_stays_before_a_later_one() {
+        let (mut q, mut set) = (TimerQueue::default(), None);
+        let key = TimerKey::Binding(BindingId(1));
+        for (at, next) in [(20, 20), (30, 20), (10, 10)] {
+            q.follow(&mut set, Instant(at), key);
+            assert_eq!((q.next(), set), (Some(Instant(next)), Some(Instant(next))));
+        }
+        assert_eq!((q.pop_due(Instant(10)), q.next()), (Some(key), None), "there is one");
     }
 }

@@ -277,10 +277,10 @@ impl Lma {
 
     fn handle_pbu(&mut self, msg: &UpdateMsg, now: Now, actions: &mut Vec<Action>) {
         let fields = Fields::read(msg);
-        let mn_id = fields.mn_id.clone();
         // RFC 6275 9.5.4: no answer, and nothing done, if the source is not unicast.
         if !is_unicast(msg.src) {
-            return self.audit(AuditKind::Ignored(Ignored::NotUnicast), mn_id, msg, actions);
+            let why = AuditKind::Ignored(Ignored::NotUnicast);
+            return self.audit(why, fields.mn_id, msg, actions);
         }
         self.mags.count(msg.src, |u| u.pbu_received += 1);
         self.decide(msg, fields, None, now, actions);
@@ -367,7 +367,7 @@ impl Lma {
             Some(bce) => self.terms_of_session(bce, terms, &fields, grant),
             None => terms,
         };
-        let request = fields.complete(msg, terms.profile, home)?;
+        let request = fields.complete(msg, terms.profile, home, digest)?;
         let request = Request { grant: grant.map(|g| Box::new(g.clone())), ..request };
         // (13)
         let denied = service_denied || !self.may_change_service(found, &request, &terms);
@@ -462,7 +462,8 @@ impl Lma {
     ) {
         let Some(bce) = self.cache.get(id) else { return };
         self.mags.count(msg.src, |u| u.pba_accepted += 1);
-        let asked = || self.pools.ipv4_home(bce.customer, ack::requested_ipv4(msg)?.addr());
+        let asked = ack::Asked::read(msg);
+        let home = || self.pools.ipv4_home(bce.customer, asked.ipv4?.addr());
         let service = bce.service.as_deref().map(str::as_bytes);
         let terms = || self.customers.terms(bce.home, &bce.mn_id, service, None).ok();
         let percent = match bce.granted {
@@ -470,13 +471,13 @@ impl Lma {
             None => terms().map(|t| t.profile.refresh_percent),
         };
         let offer = Offer {
-            ipv4: bce.ipv4.or(lost).or_else(asked),
+            ipv4: bce.ipv4.or(lost).or_else(home),
             dhcp_mode: self.customers.dhcp_mode(bce.customer),
             refresh: percent.and_then(|p| refresh_advice(bce.lifetime, p)),
             user_plane: self.local_end(bce.proxy_coa),
-            signer: self.signer(msg),
+            signer: if asked.signed { self.signer(msg) } else { None },
         };
-        actions.push(Action::Reply { ack: ack::accept(msg, bce, &offer), held: true });
+        actions.push(Action::Reply { ack: ack::accept(msg, &asked, bce, &offer), held: true });
     }
 
     fn refuse(

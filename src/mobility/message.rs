@@ -22,13 +22,12 @@ impl OwnedOptions {
     /// Builds them. Fails with `Length` if an option's data passes its length field: never for
     /// what was parsed, nor for a [`crate::addr::MnId`].
     pub fn from_options<'o>(options: impl OptionList<'o>) -> wire::Result<Self> {
-        let mut bytes = Vec::new();
+        let len = options.clone().into_iter().map(|o| o.borrow().buffer_len()).sum();
+        let mut bytes = vec![0; len];
+        let mut rest = &mut bytes[..];
         for option in options {
-            let at = bytes.len();
-            bytes.resize(at + option.borrow().buffer_len(), 0);
-            if let Some(buf) = bytes.get_mut(at..) {
-                option.borrow().emit(buf)?;
-            }
+            let written = option.borrow().emit(rest)?;
+            rest = rest.get_mut(written..).unwrap_or_default();
         }
         Ok(Self(bytes))
     }
@@ -48,7 +47,9 @@ impl OwnedOptions {
 
 impl From<Options<'_>> for OwnedOptions {
     fn from(options: Options<'_>) -> Self {
-        Self(options.encoded().flatten().copied().collect())
+        let mut bytes = Vec::with_capacity(options.len());
+        options.encoded().for_each(|option| bytes.extend_from_slice(option));
+        Self(bytes)
     }
 }
 
@@ -140,8 +141,7 @@ impl UpdateMsg {
     /// What [`Self::header`] is for a message with these options, parsed from `header`.
     #[must_use]
     pub fn kept_header(options: Options<'_>, header: &[u8]) -> Box<[u8]> {
-        let signed = options.iter().any(|o| matches!(o, MobilityOption::MessageAuth(..)));
-        let len = if signed { header.len().min(mh::MAX_LEN) } else { 0 };
+        let len = if options.is_signed() { header.len().min(mh::MAX_LEN) } else { 0 };
         header.get(..len).unwrap_or_default().into()
     }
 }

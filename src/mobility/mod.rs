@@ -15,7 +15,7 @@ pub mod binding;
 pub mod cache;
 pub mod config;
 mod customer;
-mod digest;
+pub(crate) mod digest;
 pub mod event;
 mod freshness;
 mod lifetime;

@@ -14,7 +14,7 @@ use crate::mobility::question::Grant;
 use crate::mobility::tunnel::{GreRequest, TunnelRequest};
 use crate::time::{Lifetime, MobTimestamp};
 use crate::wire::mh::{
-    AccessTech, BuFlags, HandoffIndicator, Ipv4Home, MobilityOption, SeqNo, Status,
+    AccessTech, AuthOption, BuFlags, HandoffIndicator, Ipv4Home, MobilityOption, SeqNo, Status,
 };
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -38,6 +38,8 @@ pub(crate) struct Fields {
     pub(crate) service: Option<Box<[u8]>>,
     pub(crate) access_network: Option<Box<[u8]>>,
     pub(crate) replay: Option<u64>,
+    /// The key between gateway and anchor that it names (RFC 4285 5.1).
+    pub(crate) spi: Option<u32>,
     /// An option of which there cannot be two stands there twice (8.1).
     repeated: bool,
 }
@@ -130,6 +132,10 @@ impl Fields {
                     set(&mut f.access_network, Some(ani.bytes().into()))
                 }
                 MobilityOption::ReplayProtection(time) => set(&mut f.replay, Some(time)),
+                MobilityOption::MessageAuth(AuthOption::MN_HA, spi, _) => {
+                    f.spi = f.spi.or(Some(spi));
+                    true
+                }
                 // Read where the message is authenticated; answered as it stands; not for us.
                 MobilityOption::MessageAuth(..)
                 | MobilityOption::LmaUserPlane(_)
@@ -171,12 +177,13 @@ impl Fields {
     }
 
     /// Everything mandatory, or the status that says what is missing, in the RFC's order. `profile`
-    /// says which families the node may use, `home` whose it is.
+    /// says which families the node may use, `home` whose it is; `digest` is [`digest`]'s of `msg`.
     pub(crate) fn complete(
         self,
         msg: &UpdateMsg,
         profile: &Profile,
         home: CustomerId,
+        digest: u64,
     ) -> Result<Request, Status> {
         let proxy_coa = self.proxy_coa(msg);
         // RFC 5213 5.3.1 (4); checked first by the caller as well
@@ -224,7 +231,7 @@ impl Fields {
             access_network: self.access_network,
             replay: self.replay,
             grant: None,
-            digest: digest(msg),
+            digest,
         })
     }
 }

@@ -95,7 +95,7 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
     // What can fail for the operator's fault comes first.
     let (lma_config, nodes) = plan::lma_config(config)?;
     let mut lma = Lma::new(lma_config);
-    let mut store = Store::open(&config.state.dir)?;
+    let mut store = open_store(config)?;
     let (restored, size) = restore(&store, &mut lma)?;
     let restart = begin_run(&mut store)?;
 
@@ -271,11 +271,16 @@ fn mirrored(config: &Config, taps: &[exception::Tap]) -> Vec<(u32, TapPort)> {
         .collect()
 }
 
-/// Notes on the disk that a run begins. The kernel names the time since the machine started.
-fn begin_run(store: &mut Store) -> Result<Restart, RuntimeError> {
+/// The bindings on disk. The kernel names the time since the machine started.
+fn open_store(config: &Config) -> Result<Store, RuntimeError> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map_err(|source| RuntimeError::Thread { what: "boot_id", source })?;
-    let restart = store.begin_run(boot.trim().into(), wall_clock().to_unix())?;
+    Ok(Store::open(&config.state.dir, boot.trim())?)
+}
+
+/// Notes on the disk that a run begins.
+fn begin_run(store: &mut Store) -> Result<Restart, RuntimeError> {
+    let restart = store.begin_run(wall_clock().to_unix())?;
     tracing::info!(restart_counter = restart.counter, state_lost = restart.state_lost, "run");
     Ok(restart)
 }

@@ -65,9 +65,8 @@ where
     }
 }
 
-/// A filter in which the store's own chatter is off unless it is asked for.
 fn parse(filter: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::try_new(format!("fjall=warn,lsm_tree=warn,{filter}"))
+    EnvFilter::try_new(filter)
 }
 
 #[cfg(test)]
@@ -75,9 +74,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_operator_names_wins_over_our_own_choice() {
-        let filter = parse("info,fjall=debug").expect("valid").to_string();
-        assert!(filter.contains("fjall=debug") && !filter.contains("fjall=warn"), "{filter}");
+    fn filter_that_is_none_is_refused() {
+        assert!(parse("info,anchord::control=debug").is_ok());
         assert!(parse("info,,=x=").is_err());
     }
 }

@@ -29,7 +29,7 @@ median() { jq '.phases[0].latency_us.p50' "$RUN/$1.json"; }
 flood() { # flood one-node|new-nodes|malformed
     if [[ $1 == new-nodes ]]; then
         start flood mag1 nice -n 19 "$BIN/anchor-mag" load --lma $LMA --first-mag $MAG1 --mags 1 --nodes 1000000 \
-            --first-node $next_flood --window 65535 --reply-timeout 300 --phases register --timeout 20 --json
+            --first-node $next_flood --window 65535 --reply-timeout 300 --retries 0 --phases register --timeout 20 --json
         next_flood=$((next_flood + 1000000))
     else
         start flood mag1 nice -n 19 tests/lab/flood.py --src $MAG1 --dst $LMA --seconds 20 "$1"

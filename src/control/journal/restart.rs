@@ -31,6 +31,11 @@ pub struct Restart {
 }
 
 impl Run {
+    /// Whether the machine fell before this run had ended, as seen since `boot`.
+    pub(super) fn fell(&self, boot: &str) -> bool {
+        !self.stopped && self.boot != boot
+    }
+
     /// The run that begins, after `last`. `since_epoch` is the time of day.
     ///
     /// A counter that is lost with its disk must not begin anew below what peers have seen. Seconds
@@ -40,7 +45,7 @@ impl Run {
         boot: String,
         since_epoch: Duration,
     ) -> (Self, Restart) {
-        let kept = last.filter(|l| l.stopped || l.boot == boot);
+        let kept = last.filter(|l| !l.fell(&boot));
         let counter = match (kept, last) {
             (Some(kept), _) => kept.counter,
             (None, Some(lost)) => lost.counter.wrapping_add(1),

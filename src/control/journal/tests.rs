@@ -57,45 +57,99 @@ fn names(records: &[Bce]) -> Vec<String> {
 #[test]
 fn stopped_and_started_again_it_has_the_last_state_of_every_binding() {
     let dir = temporary_dir("restart");
-    let (mut journal, thread) = Store::open(&dir).expect("opens").start().expect("starts");
+    let (mut journal, thread) = Store::open(&dir, "boot").expect("opens").start().expect("starts");
     for n in [1, 2, 3] {
-        journal.put(BindingId(n), Some(record(n)));
+        journal.put(BindingId(n), Some(&record(n)));
     }
     let moved = Bce { handoffs: 9, ..record(3) };
-    journal.put(BindingId(3), Some(moved.clone()));
+    journal.put(BindingId(3), Some(&moved));
     journal.put(BindingId(2), None);
+    journal.flush();
     drop(journal);
     thread.join().expect("ends");
-    let restored = Store::open(&dir).expect("opens").restore().expect("readable");
+    let restored = Store::open(&dir, "boot").expect("opens").restore().expect("readable");
     assert_eq!(restored, [record(1), moved]);
     std::fs::remove_dir_all(&dir).expect("ours");
 }
 
+/// Writes these bindings and ends; the only segment's file.
+fn written(dir: &Path, numbers: impl IntoIterator<Item = u64>) -> PathBuf {
+    let mut store = Store::open(dir, "boot").expect("opens");
+    store.begin_run(Duration::ZERO).expect("begins");
+    let (mut journal, thread) = store.start().expect("starts");
+    for n in numbers {
+        journal.put(BindingId(n), Some(&record(n)));
+    }
+    wait_for(&mut journal);
+    drop(journal);
+    thread.join().expect("ends");
+    // As a kill leaves it.
+    write_run(dir, &Run::after(None, "boot".into(), Duration::ZERO).0).expect("written");
+    dir.join("bindings-1")
+}
+
 #[test]
-fn record_from_before_the_policy_store_is_read() {
-    let dir = temporary_dir("before");
-    let store = Store::open(&dir).expect("opens");
-    let bytes = postcard::to_stdvec(&record(7)).expect("encodes");
-    let (last, rest) = bytes.split_last().expect("not empty");
-    assert_eq!(*last, NONE);
-    let value = [&[NO_GRANTS][..], rest].concat();
-    store.bindings.insert(7_u64.to_be_bytes(), value).expect("written");
-    assert_eq!(store.restore().expect("readable"), [record(7)]);
+fn what_is_no_record_of_ours_is_named_not_guessed() {
+    let dir = temporary_dir("version");
+    let segment = written(&dir, 1..=9);
+    let bytes = std::fs::read(&segment).expect("there");
+    let error = |changed: &[u8]| {
+        std::fs::write(&segment, changed).expect("written");
+        Store::open(&dir, "boot").err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    let entry_len = (bytes.len() - 8) / 9;
+    let mut damaged = bytes.clone();
+    damaged[8 + 6 * entry_len + 40] ^= 1;
+    let said = error(&damaged);
+    assert!(said.ends_with("binding 7 has an unreadable record"), "{said}");
+    let mut version = bytes.clone();
+    version[7] ^= 1;
+    assert!(error(&version).ends_with("the journal is damaged, or of another version"));
+    std::fs::write(dir.join("keyspaces"), b"of another store").expect("written");
+    assert!(error(&bytes).ends_with("keyspaces is none of our files"));
     std::fs::remove_dir_all(&dir).expect("ours");
 }
 
 #[test]
-fn record_of_another_version_is_named_not_guessed() {
-    let dir = temporary_dir("version");
-    let store = Store::open(&dir).expect("opens");
-    let bytes = postcard::to_stdvec(&record(7)).expect("encodes");
-    for version in [NO_GRANTS - 1, VERSION + 1] {
-        let value = [&[version][..], &bytes].concat();
-        store.bindings.insert(7u64.to_be_bytes(), value).expect("writes");
-        let error = store.restore().expect_err("unreadable").to_string();
-        assert!(error.ends_with("binding 7 has an unreadable record"), "{error}");
+fn write_that_the_process_did_not_live_to_finish_is_cut_off() {
+    let dir = temporary_dir("torn");
+    let segment = written(&dir, 1..=9);
+    let bytes = std::fs::read(&segment).expect("there");
+    let entry_len = (bytes.len() - 8) / 9;
+    for cut in [1, entry_len - 1, entry_len] {
+        std::fs::write(&segment, &bytes[..bytes.len() - cut]).expect("written");
+        let store = Store::open(&dir, "boot").expect("opens");
+        let restored = names(&store.restore().expect("readable"));
+        assert_eq!((restored.len(), &*restored[7]), (8, "mn8"), "{cut} bytes less");
     }
+    // What is written then stands behind what is whole.
+    drop(written(&dir, 10..=10));
+    let restored = Store::open(&dir, "boot").expect("opens").restore().expect("readable");
+    assert_eq!(names(&restored).last().map(String::as_str), Some("mn10"));
+    std::fs::remove_dir_all(&dir).expect("ours");
+}
+
+#[test]
+fn machine_that_fell_costs_what_stands_behind_the_damage_and_no_more() {
+    let dir = temporary_dir("fell");
+    let segment = written(&dir, 1..=9);
+    let mut bytes = std::fs::read(&segment).expect("there");
+    let entry_len = (bytes.len() - 8) / 9;
+    bytes[8 + 6 * entry_len..8 + 7 * entry_len].fill(0); // a page that never reached the disk
+    std::fs::write(&segment, &bytes).expect("written");
+    assert!(Store::open(&dir, "boot").is_err(), "the machine did not fall");
+    let store = Store::open(&dir, "another boot").expect("opens");
+    assert_eq!(store.restore().expect("readable").len(), 6);
+    std::fs::remove_dir_all(&dir).expect("ours");
+}
+
+#[test]
+fn directory_belongs_to_one_process() {
+    let dir = temporary_dir("lock");
+    let store = Store::open(&dir, "boot").expect("opens");
+    assert!(Store::open(&dir, "boot").is_err());
     drop(store);
+    assert!(Store::open(&dir, "boot").is_ok());
     std::fs::remove_dir_all(&dir).expect("ours");
 }
 
@@ -105,11 +159,11 @@ fn record_of_another_version_is_named_not_guessed() {
 #[ignore = "run by `every_confirmed_binding_survives_kill_9`"]
 fn child_that_writes_until_it_is_killed() {
     let Some(dir) = std::env::var_os("ANCHORD_TEST_JOURNAL") else { return };
-    let store = Store::open(Path::new(&dir)).expect("opens");
+    let store = Store::open(Path::new(&dir), "boot").expect("opens");
     let (mut journal, _thread) = store.start().expect("starts");
     let mut out = std::io::stdout();
     for n in 1.. {
-        journal.put(BindingId(n), Some(record(n)));
+        journal.put(BindingId(n), Some(&record(n)));
         if n % 50 == 0 {
             wait_for(&mut journal);
             writeln!(out, "confirmed {}", journal.confirmed().0).expect("a reader");
@@ -135,7 +189,7 @@ fn every_confirmed_binding_survives_kill_9() {
         .expect("it writes");
     child.kill().expect("SIGKILL");
     child.wait().expect("dead");
-    let restored = names(&Store::open(&dir).expect("opens").restore().expect("readable"));
+    let restored = names(&Store::open(&dir, "boot").expect("opens").restore().expect("readable"));
     assert!(restored.len() as u64 >= confirmed, "{} of {confirmed}", restored.len());
     let expected: Vec<_> = (1..=restored.len()).map(|n| format!("mn{n}")).collect();
     assert_eq!(restored, expected, "in order, without a gap");
@@ -146,8 +200,9 @@ fn every_confirmed_binding_survives_kill_9() {
 fn restored_bindings_are_taken_up_by_the_pure_core() {
     let mut lma = Lma::new(LmaConfig::new(AnchorAddr(Ipv6Addr::LOCALHOST), Policy::default()));
     let mut actions = Vec::new();
-    let bytes = postcard::to_stdvec(&record(1)).expect("encodes");
-    let bce: Bce = postcard::from_bytes(&bytes).expect("decodes");
+    let mut bytes = Vec::new();
+    record::write(&record(1), &mut bytes);
+    let bce = record::read(&bytes).expect("a record");
     let mono = crate::time::Instant(Duration::from_secs(5).as_nanos().try_into().expect("small"));
     lma.restore(bce, Now { mono, ..Now::default() }, &mut actions).expect("new");
     let mn_id = MnId::nai("mn1").expect("short");
@@ -162,8 +217,8 @@ fn restart_counter_survives_a_kill_and_a_stop_and_is_raised_when_the_machine_fel
     const CLOCK: Duration = Duration::from_secs(1_800_000_000);
     let dir = temporary_dir("counter");
     let begin = |boot: &str| {
-        let mut store = Store::open(&dir).expect("opens");
-        let restart = store.begin_run(boot.into(), CLOCK).expect("begins");
+        let mut store = Store::open(&dir, boot).expect("opens");
+        let restart = store.begin_run(CLOCK).expect("begins");
         (store, restart.counter - 1_800_000_000, restart.state_lost)
     };
     let (store, counter, lost) = begin("boot-1");

@@ -198,6 +198,8 @@ fn operator_is_answered_while_the_disk_is_stuck() {
     for n in 2..6 {
         let pbu = bench.pbu(MAG1, &format!("mn{n}"), 1, 600);
         bench.arrive(&pbu);
+        bench.worker_turn();
+        bench.control_turn(); // what a turn brings is one batch
     }
     let turns = |bench: &mut Bench| {
         for _ in 0..20 {

@@ -67,9 +67,13 @@ pub(in crate::mag) struct LoadArgs {
     /// Over IPv4 so many of a hundred nodes force UDP.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
     udp_share: u32,
-    /// An answer that takes longer is lost, in milliseconds.
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    /// An update without an answer for so many milliseconds is sent again; then after twice as
+    /// long, and so on (RFC 6275 11.8).
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=32_000))]
     reply_timeout: u32,
+    /// How often, before it is lost.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=16))]
+    retries: u32,
     /// Stop after so many seconds, whatever is still open.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     timeout: u32,
@@ -90,6 +94,7 @@ impl LoadArgs {
             window: usize::try_from(self.window).unwrap_or(usize::MAX),
             lifetime: Lifetime::at_most(Duration::from_secs(self.lifetime.into())),
             reply_timeout: Duration::from_millis(self.reply_timeout.into()),
+            retries: self.retries,
             phases: self.phases.clone(),
             mix: Mix { ipv4: self.ipv4_share, gre: self.gre_share, udp: self.udp_share },
         }

@@ -5,7 +5,10 @@
 //!                    answer(PBA) -> verified: status, echoes, lifetime, prefix, address, key, link-local
 //!   at any time:     peer(BRI or heartbeat) -> BRA or response
 //! ```
-//! Nothing is retransmitted: an update without an answer is counted as lost.
+//! An update without an answer is sent again, with a sequence number and a timestamp of its own and
+//! after twice the time of before (RFC 6275 11.8, RFC 5213 5.5); one that was sent as often as the
+//! plan allows is lost. Only so many may be without an answer at a time: a slow anchor slows the
+//! load down, and loses nothing by it.
 
 pub(super) mod drive;
 mod histogram;
@@ -30,6 +33,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 const REALM: &str = "@load.example";
 /// RFC 5213 8.5: Ethernet.
 const ATT: AccessTech = AccessTech(3);
+/// RFC 6275 12: `MAX_BINDACK_TIMEOUT`
+const PATIENCE_MAX: Duration = Duration::from_secs(32);
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -45,8 +50,10 @@ pub(super) struct Plan {
     /// Updates without an answer at a time.
     pub(super) window: usize,
     pub(super) lifetime: Lifetime,
-    /// An answer that takes longer is lost.
+    /// An update without an answer for so long is sent again, then after twice as long, and so on.
     pub(super) reply_timeout: Duration,
+    /// How often, before it is lost.
+    pub(super) retries: u32,
     pub(super) phases: Vec<Phase>,
     pub(super) mix: Mix,
 }
@@ -118,6 +125,8 @@ struct Granted {
 struct Pending {
     seq: SeqNo,
     timestamp: MobTimestamp,
+    /// First, and last.
+    begun_at: Instant,
     sent_at: Instant,
 }
 
@@ -126,6 +135,10 @@ struct Pending {
 pub(super) struct Outcome {
     pub(super) phase: Phase,
     pub(super) sent: u64,
+    /// Those that were sent again.
+    pub(super) retransmitted: u64,
+    /// Answers to what had been sent again, or was answered, by the time they came.
+    pub(super) late: u64,
     pub(super) accepted: u64,
     /// Nodes that had nothing to refresh, hand over or end.
     pub(super) skipped: u64,
@@ -152,8 +165,9 @@ pub(super) struct Load {
     started: Instant,
     next: u32,
     waiting: usize,
-    /// In the order of sending; what was answered is skipped when its time comes.
-    sent: VecDeque<(Instant, u32)>,
+    /// What was sent for the first, the second time and so on, in the order of sending; what was
+    /// answered is skipped when its time comes.
+    sent: Vec<VecDeque<(Instant, u32)>>,
     seq: SeqNo,
 }
 
@@ -169,7 +183,7 @@ impl Load {
             started: now.mono,
             next: 0,
             waiting: 0,
-            sent: VecDeque::new(),
+            sent: vec![VecDeque::new(); plan.retries as usize + 1],
             seq: SeqNo::default(),
             plan,
         };
@@ -188,7 +202,11 @@ impl Load {
 
     /// The next update to be sent; `None` if it is not yet time.
     pub(super) fn poll_send(&mut self, now: Now) -> Option<UpdateMsg> {
-        self.expire(now);
+        while let Some((n, times)) = self.overdue(now) {
+            if let Some(msg) = self.again(n, times, now) {
+                return Some(msg);
+            }
+        }
         if self.phase_is_through() {
             self.begin_phase(now);
         }
@@ -210,10 +228,13 @@ impl Load {
 
     /// When something is due that no answer brings.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let lost = self.sent.front().map(|(at, _)| *at + self.plan.reply_timeout);
+        let overdue = (0..)
+            .zip(&self.sent)
+            .filter_map(|(times, sent)| sent.front().map(|(at, _)| *at + self.patience(times)));
+        let overdue = overdue.min();
         let free = self.next < self.plan.nodes && self.waiting < self.plan.window;
         let due = if free { self.due_at() } else { None };
-        lost.into_iter().chain(due).min()
+        overdue.into_iter().chain(due).min()
     }
 
     /// Takes an answer.
@@ -223,11 +244,11 @@ impl Load {
             .and_then(|n| self.nodes.get(usize::try_from(n).ok()?)?.pending.map(|p| (n, p)))
             .filter(|(_, p)| p.seq == msg.ack.seq);
         let Some((n, pending)) = pending else {
-            return self.error("unexpected".into());
+            return self.unexpected();
         };
         let verified = self.verify(n, pending, msg);
         let Some(outcome) = self.outcomes.last_mut() else { return };
-        outcome.latency.record(now.mono.since(pending.sent_at));
+        outcome.latency.record(now.mono.since(pending.begun_at));
         outcome.took = now.mono.since(self.started);
         self.waiting -= 1;
         let Some(node) = self.nodes.get_mut(n as usize) else { return };
@@ -266,20 +287,45 @@ impl Load {
         }
     }
 
-    /// The updates that were sent longer ago than an answer may take are lost.
-    fn expire(&mut self, now: Now) {
-        while let Some(&(sent_at, n)) = self.sent.front() {
-            if sent_at + self.plan.reply_timeout > now.mono {
-                return;
-            }
-            self.sent.pop_front();
-            let node = self.nodes.get_mut(n as usize);
-            let lost = node.and_then(|node| node.pending.take_if(|p| p.sent_at == sent_at));
-            if lost.is_some() {
-                self.waiting -= 1;
-                self.error("lost".into());
-            }
+    /// What nobody waits for: the answer to an update that was sent again meanwhile, or an error.
+    fn unexpected(&mut self) {
+        match self.outcomes.last_mut() {
+            Some(outcome) if outcome.late < outcome.retransmitted => outcome.late += 1,
+            _ => self.error("unexpected".into()),
         }
+    }
+
+    /// How long an answer may take to an update that was sent again so many times.
+    fn patience(&self, times: u32) -> Duration {
+        (self.plan.reply_timeout * 2_u32.saturating_pow(times)).min(PATIENCE_MAX)
+    }
+
+    /// A node whose update was sent longer ago than an answer may take, and how often it was sent
+    /// again.
+    fn overdue(&mut self, now: Now) -> Option<(u32, u32)> {
+        let times = (0..).zip(&self.sent).find_map(|(times, sent)| {
+            let &(at, _) = sent.front()?;
+            (at + self.patience(times) <= now.mono).then_some(times)
+        })?;
+        let (_, n) = self.sent.get_mut(times as usize)?.pop_front()?;
+        Some((n, times))
+    }
+
+    /// Sends an overdue update once more; `None` if it was answered, or is lost.
+    fn again(&mut self, n: u32, times: u32, now: Now) -> Option<UpdateMsg> {
+        let patience = self.patience(times);
+        let pending = &mut self.nodes.get_mut(n as usize)?.pending;
+        let before = pending.take_if(|p| p.sent_at + patience <= now.mono)?;
+        if times >= self.plan.retries {
+            self.waiting -= 1;
+            self.error("lost".into());
+            return None;
+        }
+        self.outcomes.last_mut()?.retransmitted += 1;
+        let message = self.message(n, before.begun_at, times + 1, now);
+        // One that was revoked meanwhile has nothing to ask for any more.
+        self.waiting -= usize::from(message.is_none());
+        message
     }
 
     fn phase_is_through(&self) -> bool {
@@ -291,6 +337,8 @@ impl Load {
             self.outcomes.push(Outcome {
                 phase,
                 sent: 0,
+                retransmitted: 0,
+                late: 0,
                 accepted: 0,
                 skipped: 0,
                 errors: BTreeMap::new(),
@@ -301,7 +349,7 @@ impl Load {
             });
             self.started = now.mono;
             self.next = 0;
-            self.sent.clear();
+            self.sent.iter_mut().for_each(VecDeque::clear);
         }
     }
 
@@ -316,15 +364,26 @@ impl Load {
     fn update_of(&mut self, n: u32, now: Now) -> Option<UpdateMsg> {
         let outcome = self.outcomes.last_mut()?;
         let node = self.nodes.get_mut(n as usize)?;
+        if outcome.phase != Phase::Register && node.has.is_none() {
+            return None;
+        }
+        if outcome.phase == Phase::Handoff {
+            node.mag = (node.mag + 1) % self.plan.mags.max(1);
+        }
+        outcome.sent += 1;
+        self.waiting += 1;
+        self.message(n, now.mono, 0, now)
+    }
+
+    /// The update of a node, which was sent `times` before, first at `begun_at`.
+    fn message(&mut self, n: u32, begun_at: Instant, times: u32, now: Now) -> Option<UpdateMsg> {
+        let outcome = self.outcomes.last_mut()?;
+        let node = self.nodes.get_mut(n as usize)?;
         let known = node.has.map(|has| has.hnp);
         let (handoff, lifetime, prefixes) = match outcome.phase {
             Phase::Register => (HandoffIndicator::NEW_INTERFACE, self.plan.lifetime, None),
             Phase::Refresh => (HandoffIndicator::NOT_CHANGED, self.plan.lifetime, Some(known?)),
-            Phase::Handoff => {
-                known?;
-                node.mag = (node.mag + 1) % self.plan.mags.max(1);
-                (HandoffIndicator::SAME_INTERFACE, self.plan.lifetime, None)
-            }
+            Phase::Handoff => (HandoffIndicator::SAME_INTERFACE, self.plan.lifetime, None),
             Phase::Deregister => (HandoffIndicator::UNKNOWN, Lifetime::ZERO, Some(known?)),
         };
         self.seq = self.seq.next();
@@ -360,10 +419,9 @@ impl Load {
             lifetime,
             extensions,
         };
-        node.pending = Some(Pending { seq: self.seq, timestamp: now.wall, sent_at: now.mono });
-        outcome.sent += 1;
-        self.waiting += 1;
-        self.sent.push_back((now.mono, n));
+        let (seq, timestamp, sent_at) = (self.seq, now.wall, now.mono);
+        node.pending = Some(Pending { seq, timestamp, begun_at, sent_at });
+        self.sent.get_mut(times as usize)?.push_back((now.mono, n));
         Some(contents.message())
     }
 

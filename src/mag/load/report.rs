@@ -11,6 +11,8 @@ use std::io::{self, Write};
 struct Row<'a> {
     phase: &'static str,
     sent: u64,
+    retransmitted: u64,
+    late: u64,
     accepted: u64,
     skipped: u64,
     seconds: f64,
@@ -47,6 +49,8 @@ impl<'a> Row<'a> {
                 Phase::Deregister => "deregister",
             },
             sent: outcome.sent,
+            retransmitted: outcome.retransmitted,
+            late: outcome.late,
             accepted: outcome.accepted,
             skipped: outcome.skipped,
             seconds,
@@ -107,9 +111,15 @@ pub(super) fn table(outcomes: &[Outcome], out: &mut impl Write) -> io::Result<()
             l.p999,
             l.max
         )?;
-        let answered = [("revocations", row.revocations), ("heartbeats", row.heartbeats)];
-        for (kind, count) in answered.iter().filter(|(_, count)| *count > 0) {
-            writeln!(out, "{:<11} {count:>9} {kind}", "  answered")?;
+        for (kind, count) in [
+            ("sent again", row.retransmitted),
+            ("answers to what was sent again", row.late),
+            ("revocations answered", row.revocations),
+            ("heartbeats answered", row.heartbeats),
+        ] {
+            if count > 0 {
+                writeln!(out, "{:<11} {count:>9} {kind}", "")?;
+            }
         }
         for (kind, count) in row.errors {
             writeln!(out, "{:<11} {count:>9} {kind}", "  error")?;

@@ -28,7 +28,8 @@ fn plan(nodes: u32) -> Plan {
         rate: Some(1000),
         window: 64,
         lifetime: Lifetime(900),
-        reply_timeout: Duration::from_secs(2),
+        reply_timeout: Duration::from_secs(1),
+        retries: 3,
         phases: ALL.to_vec(),
         mix: Mix::default(),
     }
@@ -203,14 +204,47 @@ fn refusals_and_what_follows_from_them_are_counted() {
 }
 
 #[test]
-fn lost_answers_are_counted_and_do_not_stop_the_load() {
+fn lost_answers_are_asked_for_again_until_none_is_missing() {
     let mut n = 0;
-    let outcomes = run(plan(100), &mut anchor(1000), |_| {
+    for o in run(plan(100), &mut anchor(1000), |_| {
         n += 1;
         n % 10 != 0
+    }) {
+        assert_eq!((o.sent, o.accepted), (100, 100), "{:?}: {:?}", o.phase, o.errors);
+        assert!((10..=14).contains(&o.retransmitted) && o.errors.is_empty(), "{}", o.retransmitted);
+        assert!(o.latency.max() >= Duration::from_secs(1), "the first transmission counts");
+    }
+}
+
+#[test]
+fn nodes_that_are_never_answered_are_lost_and_do_not_stop_the_load() {
+    let silent = b"mn7@load.example";
+    let phases = vec![Phase::Register];
+    let outcomes = run(Plan { phases, ..plan(100) }, &mut anchor(1000), |ack| {
+        !ack.options.iter().any(|o| o == MobilityOption::MnId(MnId::NAI, silent))
     });
-    assert_eq!(outcomes[0].errors.get("lost"), Some(&10));
-    assert_eq!(outcomes[0].accepted, 90);
+    let o = &outcomes[0];
+    assert_eq!((o.accepted, o.retransmitted), (99, 3));
+    assert_eq!(o.errors, BTreeMap::from([("lost".into(), 1)]));
+}
+
+#[test]
+fn answer_to_what_was_sent_again_meanwhile_is_late_and_no_error() {
+    let mut lma = anchor(10);
+    let mut load = Load::new(Plan { phases: vec![Phase::Register], ..plan(1) }, at(0));
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for (ms, actions) in [(0, &mut first), (1000, &mut second)] {
+        let pbu = load.poll_send(at(ms)).expect("due");
+        lma.handle(Event::Pbu(pbu), at(ms), actions);
+    }
+    for action in first.into_iter().chain(second) {
+        if let Action::Reply { ack, .. } = action {
+            load.answer(&ack, at(1001));
+        }
+    }
+    let o = load.outcomes().last().expect("a phase");
+    assert_eq!((o.accepted, o.retransmitted, o.late), (1, 1, 1));
+    assert!(o.errors.is_empty() && load.is_done());
 }
 
 /// The errors of a registration whose answers are changed.

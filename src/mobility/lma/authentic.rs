@@ -16,8 +16,7 @@ impl Lma {
         fields: &Fields,
     ) -> Result<Option<&AuthKey>, Objection> {
         let discard = || Objection::Ignore(Ignored::Unauthenticated);
-        let named = named_key(msg);
-        if named.is_none() && self.keys(msg, fields).is_empty() {
+        if fields.spi.is_none() && self.keys(msg, fields).is_empty() {
             return Ok(None);
         }
         // 5, 5.1.1: without the option, or without the key that it names, in silence.
@@ -40,7 +39,6 @@ impl Lma {
     /// What an answer to `msg` is authenticated with (5.1.1): as the message was, if we have its
     /// key.
     pub(super) fn signer(&self, msg: &UpdateMsg) -> Option<Signer<'_>> {
-        named_key(msg)?;
         let fields = Fields::read(msg);
         let about = addresses(msg, &fields);
         self.key(msg, &fields).map(|key| Signer { key, about })
@@ -48,7 +46,7 @@ impl Lma {
 
     /// The key that a message names.
     fn key(&self, msg: &UpdateMsg, fields: &Fields) -> Option<&AuthKey> {
-        let spi = named_key(msg)?;
+        let spi = fields.spi?;
         self.keys(msg, fields).iter().find(|key| key.spi == spi)
     }
 
@@ -62,14 +60,6 @@ impl Lma {
         let home = fields.mn_id.as_ref().map_or(customer, |id| self.customers.home(id, customer));
         self.customers.auth(home)
     }
-}
-
-/// The SPI in the option between gateway and anchor.
-fn named_key(msg: &UpdateMsg) -> Option<u32> {
-    msg.options.iter().find_map(|o| match o {
-        MobilityOption::MessageAuth(AuthOption::MN_HA, spi, _) => Some(spi),
-        _ => None,
-    })
 }
 
 fn addresses(msg: &UpdateMsg, fields: &Fields) -> Addresses {

@@ -39,8 +39,7 @@ impl Lma {
             return;
         }
         let flags = HeartbeatFlags::R | HeartbeatFlags::U;
-        let told: Vec<Ipv6Addr> = self.mags.heard_by_heartbeats().collect();
-        for address in told {
+        for address in self.mags.heard_by_heartbeats() {
             let to = self.contact_of_gateway(address);
             let msg = peer::heartbeat(Heartbeat { flags, seq: 0 }, Some(counter), &to);
             actions.push(Action::Send { msg, held: false });

@@ -35,11 +35,10 @@ impl Lma {
             return self.deregister_family(id, family, msg, actions);
         }
         if first {
-            self.timers.disarm(bce.deadline, TimerKey::Binding(id));
             bce.state = BceState::Deleting;
             bce.lifetime = Lifetime::ZERO;
             bce.end_after(delay, now);
-            self.timers.arm(bce.deadline, TimerKey::Binding(id));
+            self.timers.follow(&mut bce.timer, bce.deadline, TimerKey::Binding(id));
             let hold = |p| Action::Publish(Publication::Hold(p));
             actions.extend(bce.prefixes().map(hold));
         }
@@ -95,10 +94,15 @@ impl Lma {
 
     /// A timer of a session ran out.
     pub(super) fn end(&mut self, id: BindingId, now: Now, actions: &mut Vec<Action>) {
-        let kind = match self.cache.get(id).map(|b| b.state) {
-            Some(BceState::Active) => AuditKind::Expired,
-            Some(BceState::Deleting) => AuditKind::Deleted,
-            None => return,
+        let Some(bce) = self.cache.get_mut(id) else { return };
+        bce.timer = None;
+        if bce.deadline > now.mono {
+            // It was extended meanwhile.
+            return self.timers.follow(&mut bce.timer, bce.deadline, TimerKey::Binding(id));
+        }
+        let kind = match bce.state {
+            BceState::Active => AuditKind::Expired,
+            BceState::Deleting => AuditKind::Deleted,
         };
         self.delete(id, kind, now, actions);
     }
@@ -112,7 +116,9 @@ impl Lma {
         actions: &mut Vec<Action>,
     ) {
         let Some(bce) = self.cache.remove(id) else { return };
-        self.timers.disarm(bce.deadline, TimerKey::Binding(id));
+        if let Some(at) = bce.timer {
+            self.timers.disarm(at, TimerKey::Binding(id));
+        }
         self.forget_revocations(id);
         self.mags.count(bce.proxy_coa.0, |u| u.bindings -= 1);
         self.customers.leave(bce.customer);

@@ -62,7 +62,7 @@ impl Lma {
         }
         self.mags.restore(bce.proxy_coa.0);
         self.customers.enter(bce.customer);
-        self.timers.arm(bce.deadline, TimerKey::Binding(id));
+        self.timers.follow(&mut bce.timer, bce.deadline, TimerKey::Binding(id));
         let active = bce.state == BceState::Active;
         self.cache.insert(bce);
         self.watch(id, now);

@@ -236,11 +236,10 @@ impl Lma {
     /// Stops a session's traffic; it is deleted `after` so long.
     fn suspend(&mut self, id: BindingId, after: Duration, now: Now, actions: &mut Vec<Action>) {
         let Some(bce) = self.cache.get_mut(id) else { return };
-        self.timers.disarm(bce.deadline, TimerKey::Binding(id));
         bce.state = BceState::Deleting;
         bce.lifetime = Lifetime::ZERO;
         bce.end_after(after, now);
-        self.timers.arm(bce.deadline, TimerKey::Binding(id));
+        self.timers.follow(&mut bce.timer, bce.deadline, TimerKey::Binding(id));
         actions.extend(bce.prefixes().map(|p| Action::Publish(Publication::Hold(p))));
         actions.push(Action::Persist(id));
     }

@@ -129,6 +129,7 @@ impl Lma {
             created: now.wall,
             ends: MobTimestamp::default(),
             deadline: Instant::default(),
+            timer: None,
             last_update: req.digest,
             granted: terms.granted,
         };
@@ -137,7 +138,7 @@ impl Lma {
         let id = bce.id;
         self.mags.count(bce.proxy_coa.0, |u| u.bindings += 1);
         self.customers.enter(bce.customer);
-        self.timers.arm(bce.deadline, TimerKey::Binding(id));
+        self.timers.follow(&mut bce.timer, bce.deadline, TimerKey::Binding(id));
         self.cache.insert(bce);
         self.watch(id, now);
         self.publish_forward(id, actions);
@@ -197,7 +198,6 @@ impl Lma {
         let previous = (bce.proxy_coa, bce.encap, bce.keys_in_use());
         let moved = previous.0 != req.proxy_coa;
         let revived = bce.state == BceState::Deleting;
-        self.timers.disarm(bce.deadline, TimerKey::Binding(id));
         bce.take_over(req);
         bce.state = BceState::Active;
         bce.service = terms.service;
@@ -207,7 +207,7 @@ impl Lma {
         bce.lifetime = terms.lifetime;
         bce.end_after(bce.lifetime.duration(), now);
         bce.handoffs += u32::from(moved);
-        self.timers.arm(bce.deadline, TimerKey::Binding(id));
+        self.timers.follow(&mut bce.timer, bce.deadline, TimerKey::Binding(id));
         bce.set_keys(tunnel.downlink, &mut self.gre_keys);
         let redirected = previous != (bce.proxy_coa, bce.encap, bce.keys_in_use());
         if moved {

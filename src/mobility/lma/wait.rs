@@ -12,7 +12,7 @@ use crate::mobility::ack::Refusal;
 use crate::mobility::action::{Action, AuditKind, BindingId, Ignored};
 use crate::mobility::lifetime::TimerKey;
 use crate::mobility::message::UpdateMsg;
-use crate::mobility::request::{Fields, Request};
+use crate::mobility::request::{self, Fields, Request};
 use crate::mobility::revoke;
 use crate::mobility::waiting::{WaitId, Waiting};
 use crate::time::Now;
@@ -125,7 +125,8 @@ impl Lma {
         });
         let session = moved.and_then(|id| self.cache.get(id)).map(|b| (b.id, b.seq));
         let result = terms.and_then(|terms| {
-            let request = fields.complete(msg, terms.profile, terms.home)?;
+            let digest = request::digest(msg);
+            let request = fields.complete(msg, terms.profile, terms.home, digest)?;
             Ok(Request { grant: grant.map(|g| Box::new(g.clone())), ..request })
         });
         match (result, session) {

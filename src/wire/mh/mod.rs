@@ -181,21 +181,39 @@ pub trait MessageData: Sized {
 
     /// The same with a Checksum field of zero, as UDP over IPv4 carries it (RFC 5844 4.1.3.2).
     fn emit_in_udp<'o>(&self, options: impl OptionList<'o>, buf: &mut [u8]) -> Result<usize> {
-        let len = self.buffer_len(options.clone());
-        let header_len = u8::try_from(len / UNIT - 1)
-            .map_err(|_| Error::new(ErrorKind::Length, HEADER_LEN_AT))?;
-        let short = Error::new(ErrorKind::Truncated, buf.len());
-        let buf = buf.get_mut(..len).ok_or(short)?;
-        buf.fill(0);
-
-        let mut w = Writer::new(buf);
-        w.put(&[NO_NEXT_HEADER, header_len, Self::MH_TYPE, 0, 0, 0])?;
-        let data_end = w.at + Self::LEN;
-        self.emit_data(w.buf.get_mut(w.at..data_end).ok_or(short)?);
-        w.at = data_end;
-        option::emit_padded(options, &mut w)?;
-        Ok(len)
+        let room = buf.len();
+        emit_once(self, options.clone(), buf).map_err(|e| {
+            // What is wrong is told when something is: the options are gone through once, not twice.
+            if self.buffer_len(options) > MAX_LEN {
+                Error::new(ErrorKind::Length, HEADER_LEN_AT)
+            } else if e.kind == ErrorKind::Truncated {
+                Error::new(ErrorKind::Truncated, room)
+            } else {
+                e
+            }
+        })
     }
+}
+
+fn emit_once<'o, M: MessageData>(
+    message: &M,
+    options: impl OptionList<'o>,
+    buf: &mut [u8],
+) -> Result<usize> {
+    let mut w = Writer::new(buf);
+    w.put(&[NO_NEXT_HEADER, 0, M::MH_TYPE, 0, 0, 0])?;
+    let data_end = w.at + M::LEN;
+    let short = Error::new(ErrorKind::Truncated, w.at);
+    let data = w.buf.get_mut(w.at..data_end).ok_or(short)?;
+    data.fill(0);
+    message.emit_data(data);
+    w.at = data_end;
+    option::emit_padded(options, UNIT, &mut w)?;
+    let len = w.at;
+    let too_long = Error::new(ErrorKind::Length, HEADER_LEN_AT);
+    w.at = HEADER_LEN_AT;
+    w.put(&[u8::try_from(len / UNIT - 1).map_err(|_| too_long)?])?;
+    Ok(len)
 }
 
 /// The header that `bytes` begin with, cut to its length.

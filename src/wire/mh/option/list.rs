@@ -1,6 +1,6 @@
 //! A message's options in a row: parsing, iterating, and emitting them with padding.
 
-use super::{DATA_AT, MobilityOption, PAD1, PADN};
+use super::{DATA_AT, MESSAGE_AUTH, MobilityOption, PAD1, PADN};
 use crate::wire::{Error, ErrorKind, Result, Writer};
 use core::borrow::Borrow;
 use core::iter::FusedIterator;
@@ -15,9 +15,10 @@ pub(in super::super) fn padded_end<'o>(options: impl OptionList<'o>, at: usize) 
     options.into_iter().fold(at, |at, o| at + o.borrow().padding_at(at) + o.borrow().buffer_len())
 }
 
-/// Writes the options, each aligned, and pads the rest of the buffer.
+/// Writes the options, each aligned, and padding up to the next multiple of `unit`.
 pub(in super::super) fn emit_padded<'o>(
     options: impl OptionList<'o>,
+    unit: usize,
     w: &mut Writer<'_>,
 ) -> Result<()> {
     for option in options {
@@ -25,7 +26,7 @@ pub(in super::super) fn emit_padded<'o>(
         pad(option.padding_at(w.at), w)?;
         option.write(w)?;
     }
-    pad(w.buf.len() - w.at, w)
+    pad(w.at.next_multiple_of(unit) - w.at, w)
 }
 
 /// Writes `n` bytes of padding, at most 7.
@@ -67,6 +68,11 @@ impl<'a> Options<'a> {
         Self { bytes }
     }
 
+    /// How many bytes they fill, padding included.
+    pub(crate) const fn len(self) -> usize {
+        self.bytes.len()
+    }
+
     /// Each option as it stands on the wire, type and length included, without padding.
     pub(crate) fn encoded(self) -> impl Iterator<Item = &'a [u8]> {
         let mut at = 0;
@@ -76,6 +82,11 @@ impl<'a> Options<'a> {
             Some(option)
         })
         .filter(|o| !is_padding(o))
+    }
+
+    /// Whether one of them authenticates the message (RFC 4285).
+    pub(crate) fn is_signed(self) -> bool {
+        self.encoded().any(|o| o.first() == Some(&MESSAGE_AUTH))
     }
 
     /// The options, padding left out.
