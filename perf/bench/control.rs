@@ -58,7 +58,7 @@ impl Core {
         if state.exists() {
             std::fs::remove_dir_all(state)?;
         }
-        let (journal, _thread) = cores.aside(|| Store::open(state)?.start())??;
+        let (journal, _thread) = cores.aside(|| Store::open(state, "bench")?.start())??;
         let (events_in, events) = bounded(64);
         let (requests, _) = bounded(1);
         let (to_kernel, _) = bounded(1);

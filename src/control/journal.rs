@@ -20,6 +20,7 @@ use crate::mobility::binding::Bce;
 use crate::sync::seq::{AppliedReader, AppliedWriter, Seq, applied};
 use core::time::Duration;
 use crossbeam::channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use crossbeam::sync::{Parker, Unparker};
 use log::{Log, LogError, Shape};
 use restart::Run;
 use std::fs::{self, File};
@@ -179,7 +180,9 @@ fn write_run(dir: &Path, run: &Run) -> io::Result<()> {
 /// The control core's end of the journal.
 #[derive(Debug)]
 pub struct Journal {
+    /// It goes before `wake`: what wakes the thread last is that there is nobody any more.
     batches: Sender<Batch>,
+    wake: Wake,
     spare: Receiver<Vec<u8>>,
     confirmed: AppliedReader,
     last: Seq,
@@ -195,6 +198,17 @@ pub(super) struct JournalEnd {
     pub(super) batches: Receiver<Batch>,
     spare: Sender<Vec<u8>>,
     pub(super) confirmed: AppliedWriter,
+    parker: Parker,
+}
+
+/// Wakes the thread if it sleeps, the last time when this is dropped.
+#[derive(Debug)]
+struct Wake(Unparker);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.0.unpark();
+    }
 }
 
 /// Entries on their way to the disk.
@@ -212,9 +226,11 @@ impl Journal {
         let (batches, batches_rx) = bounded(len);
         let (spare_tx, spare) = bounded(len);
         let (writer, confirmed) = applied();
-        let this =
-            Self { batches, spare, confirmed, last: Seq(0), open: Vec::new(), is_full: false };
-        (this, JournalEnd { batches: batches_rx, spare: spare_tx, confirmed: writer })
+        let parker = Parker::new();
+        let wake = Wake(parker.unparker().clone());
+        let (last, open, is_full) = (Seq(0), Vec::new(), false);
+        let this = Self { batches, wake, spare, confirmed, last, open, is_full };
+        (this, JournalEnd { batches: batches_rx, spare: spare_tx, confirmed: writer, parker })
     }
 
     /// Makes `bce` durable, or forgets the binding if there is none; it is handed on by
@@ -245,6 +261,7 @@ impl Journal {
         {
             (self.open, self.is_full) = (b.bytes, true);
         }
+        self.wake.0.unpark();
     }
 
     /// Whether something waits for room: then no new records should be caused.
@@ -264,17 +281,17 @@ impl Journal {
 }
 
 impl JournalEnd {
-    /// The next batch; `None` when the control core is gone. It looks for one again and again
-    /// before it sleeps: to be woken takes longer than to write a batch.
+    /// The next batch; `None` when the control core is gone. It sleeps at once when there is none:
+    /// whoever is woken runs before those who have run all the time, whoever has yielded after
+    /// them, which matters where it shares a CPU.
     fn next(&self) -> Option<Batch> {
-        for _ in 0..LOOKS {
+        loop {
             match self.batches.try_recv() {
                 Ok(batch) => return Some(batch),
                 Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) => std::thread::yield_now(),
+                Err(TryRecvError::Empty) => self.parker.park(),
             }
         }
-        self.batches.recv().ok()
     }
 
     fn give_back(&self, mut bytes: Vec<u8>) {
@@ -298,9 +315,6 @@ const CHANNEL_LEN: usize = 256;
 const HAND_ON_LEN: usize = 2 << 10;
 /// What is written at a time, in bytes; with one batch more.
 const BATCH_LEN: usize = 64 << 10;
-/// Looks for a batch before the thread sleeps: some hundred microseconds on a CPU that nobody else
-/// wants.
-const LOOKS: u32 = 500;
 
 #[cfg(test)]
 mod tests;
