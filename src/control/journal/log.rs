@@ -57,6 +57,8 @@ impl Default for Shape {
 pub(super) enum LogError {
     #[error(transparent)]
     Io(#[from] io::Error),
+    #[error("another process has it")]
+    Locked,
     #[error("{0} is none of our files")]
     Foreign(String),
     #[error("{0} is missing")]
@@ -397,14 +399,14 @@ fn seal(bytes: &mut [u8]) -> Option<usize> {
 
 /// The process before may be just ending.
 #[allow(clippy::disallowed_methods)] // a start, before any core polls
-fn take_lock(lock: &File) -> io::Result<()> {
+fn take_lock(lock: &File) -> Result<(), LogError> {
     for _ in 0..LOCK_TRIES {
         if flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
             return Ok(());
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    Ok(flock(lock, FlockOperation::NonBlockingLockExclusive)?)
+    Err(LogError::Locked)
 }
 
 fn path(dir: &Path, number: u32) -> PathBuf {

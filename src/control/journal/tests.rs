@@ -147,7 +147,8 @@ fn machine_that_fell_costs_what_stands_behind_the_damage_and_no_more() {
 fn directory_belongs_to_one_process() {
     let dir = temporary_dir("lock");
     let store = Store::open(&dir, "boot").expect("opens");
-    assert!(Store::open(&dir, "boot").is_err());
+    let error = Store::open(&dir, "boot").err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(error.ends_with("another process has it"), "{error}");
     drop(store);
     assert!(Store::open(&dir, "boot").is_ok());
     std::fs::remove_dir_all(&dir).expect("ours");
