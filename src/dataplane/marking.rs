@@ -107,7 +107,7 @@ mod tests {
         Marking::new(ecn, dscp)
     }
 
-    // proves: ECN-4.1-2
+    // proves: ECN-4.1-1, ECN-4.1-2, ECN-4.3-1, ECN-4.3-2
     #[test]
     fn entry_copies_ecn_in_normal_mode_and_clears_it_in_compatibility_mode() {
         for class in 0..=255 {
