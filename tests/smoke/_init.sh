@@ -41,6 +41,7 @@ finish() {
         done
     fi
     lab_down
+    ! mountpoint -q "$RUN/state" || umount -l "$RUN/state"
     if [[ -n ${KEEP:-} ]]; then echo "kept: $RUN" >&2; else rm -rf "$RUN"; fi
     at_end
     exit "$status"

@@ -250,7 +250,11 @@ impl Log {
             }
             at += len;
         }
-        segment.file.write_all_at(batch, segment.len)?;
+        if let Err(error) = segment.file.write_all_at(batch, segment.len) {
+            // What was written of it must not stand behind what is written in its place.
+            segment.file.set_len(segment.len)?;
+            return Err(error);
+        }
         segment.len += batch.len() as u64;
         self.total += batch.len() as u64;
         for &(id, place, forget) in &self.places {
