@@ -162,6 +162,8 @@ fn lma_config(nodes: u32) -> Result<LmaConfig, Box<dyn Error>> {
         mags: all_mags().map(MagConfig::new).collect(),
         max_bindings: nodes as usize,
         max_prefixes: nodes as usize + ENTRIES_MAX,
+        // Nothing is refused for coming late on a machine that does other things.
+        timestamp_validity_window: Duration::from_secs(60),
         ..LmaConfig::new(AnchorAddr(LMA), policy)
     })
 }

@@ -30,7 +30,6 @@ mod table;
 
 use anchord::dpdk::HugePages;
 use clap::Parser;
-use std::io::Write;
 
 #[global_allocator]
 static ALLOCATOR: HugePages = HugePages;
@@ -39,10 +38,7 @@ static ALLOCATOR: HugePages = HugePages;
 #[derive(Parser)]
 struct Args {
     #[command(subcommand)]
-    command: Option<Command>,
-    /// What `cargo bench` passes.
-    #[arg(long, hide = true)]
-    bench: bool,
+    command: Command,
 }
 
 #[derive(clap::Subcommand)]
@@ -62,11 +58,10 @@ enum Command {
 fn main() -> measure::Measured {
     let mut out = std::io::stdout();
     match Args::parse().command {
-        Some(Command::Measure(args)) => measure::run(&args, &mut out),
-        Some(Command::Forward(args)) => forward::run(&args, &mut out),
-        Some(Command::Pair(args)) => pair::run(&args, &mut out),
-        Some(Command::Latency(args)) => latency::run(&args, &mut out),
-        Some(Command::Signaling(args)) => signaling::run(&args, &mut out),
-        None => Ok(writeln!(out, "not measured: run perf/run")?),
+        Command::Measure(args) => measure::run(&args, &mut out),
+        Command::Forward(args) => forward::run(&args, &mut out),
+        Command::Pair(args) => pair::run(&args, &mut out),
+        Command::Latency(args) => latency::run(&args, &mut out),
+        Command::Signaling(args) => signaling::run(&args, &mut out),
     }
 }

@@ -32,8 +32,8 @@ impl Output {
         Self { queues: of("pgen: "), turns: of("pgen-turns: "), bench: of("bench: ") }
     }
 
-    /// Of each queue, if all that the device gave came back as it must.
-    pub(crate) fn figures(&self) -> Result<Vec<Figure>, String> {
+    /// Whether all that the device gave came back as it must.
+    pub(crate) fn check(&self) -> Result<(), String> {
         if self.queues.is_empty() {
             return Err("the device said nothing".into());
         }
@@ -42,6 +42,12 @@ impl Output {
             let lines: Vec<_> = self.queues.iter().map(Line::to_string).collect();
             return Err(format!("not what must come out: {}", lines.join("; ")));
         }
+        Ok(())
+    }
+
+    /// Of each queue, if what came out is right.
+    pub(crate) fn figures(&self) -> Result<Vec<Figure>, String> {
+        self.check()?;
         self.queues.iter().map(Figure::of).collect()
     }
 

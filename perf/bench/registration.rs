@@ -24,7 +24,7 @@ pub(crate) fn latency(
         format!("--state={}", place.work.join("state").display()),
     ];
     let output = place.bench("latency", &arguments)?;
-    output.figures()?; // what came out is right
+    output.check()?;
     let mut csv = files.create("latency.csv")?;
     writeln!(csv, "switched_ns,acknowledged_ns")?;
     let (mut switched, mut acknowledged) = (Vec::new(), Vec::new());

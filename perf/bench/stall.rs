@@ -73,10 +73,10 @@ pub(crate) fn measure(place: &Place, entries: u32, files: &mut Files<'_>) -> Mea
             "--report-turns".into(),
         ];
         let output = place.anchord(case, &arguments)?;
-        output.figure()?; // what came out is right
+        output.check()?;
         let (bins, greatest) = output.turns()?;
         for (cycles, count) in &bins {
-            writeln!(csv, "{name},{cycles},{count}")?;
+            writeln!(csv, "\"{name}\",{cycles},{count}")?;
         }
         let turns = Turns { bins, greatest };
         let [half, p99, p999, p9999] = [0.5, 0.99, 0.999, 0.9999].map(|q| turns.quantile(q));
