@@ -16,7 +16,7 @@ use anchord::dataplane::counters::WorkerCounters;
 use anchord::dataplane::steer::Steering;
 use anchord::dataplane::update::NextHop;
 use anchord::dpdk::{Mempool, TscClock};
-use anchord::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
+use anchord::mobility::config::{LmaConfig, LmaTimers, MagConfig, Policy, PoolConfig, Profile};
 use anchord::mobility::{ENTRIES_MAX, Lma};
 use anchord::time::{Duration, Instant, MobTimestamp, Now};
 use crossbeam::channel::{Sender, bounded};
@@ -37,13 +37,15 @@ pub(crate) struct Core {
     clock: TscClock,
     /// What it has worked for, in nanoseconds.
     pub(crate) busy_ns: u64,
+    /// With the journal's thread.
+    shares_cpu: bool,
     /// Kept: the control core takes closed channels for a kernel that went away.
     events: Sender<KernelEvent>,
 }
 
 impl Core {
     /// A core without bindings, for `nodes` nodes and one worker, with its journal in `state`,
-    /// written on another CPU. All gateways are behind `port`.
+    /// written on another CPU unless it `shares_cpu` with that. All gateways are behind `port`.
     #[allow(clippy::too_many_arguments)] // what it is made of
     pub(crate) fn new(
         pool: Mempool,
@@ -54,6 +56,7 @@ impl Core {
         port: PortId,
         state: &Path,
         cores: &Cores,
+        shares_cpu: bool,
     ) -> Result<Self, Box<dyn Error>> {
         if state.exists() {
             std::fs::remove_dir_all(state)?;
@@ -96,7 +99,7 @@ impl Core {
             pools: vec!["bench".into()],
             tunnel_mtu: ACCESS_MTU,
         });
-        let this = Self { control, clock, busy_ns: 0, events: events_in };
+        let this = Self { control, clock, busy_ns: 0, shares_cpu, events: events_in };
         for port in (0..=port.0).map(PortId) {
             let mac = Some(MacAddr(ACCESS_ROUTER_MAC));
             let neighbor = Neighbor { mac, state: "reachable" };
@@ -114,12 +117,14 @@ impl Core {
         Ok(self.events.send(KernelEvent::RouteSet(prefix.into(), next))?)
     }
 
-    /// One turn.
+    /// One turn. One without work lets the journal's thread have the CPU if that has no other.
     pub(crate) fn poll(&mut self) {
         let mono = Instant(self.clock.now_ns());
         let wall = MobTimestamp::from_unix(EPOCH + Duration::from_nanos(mono.0));
         if self.control.poll(Now { mono, wall }) > 0 {
             self.busy_ns += self.clock.now_ns() - mono.0;
+        } else if self.shares_cpu {
+            std::thread::yield_now();
         }
     }
 
@@ -163,7 +168,10 @@ fn lma_config(nodes: u32) -> Result<LmaConfig, Box<dyn Error>> {
         max_bindings: nodes as usize,
         max_prefixes: nodes as usize + ENTRIES_MAX,
         // Nothing is refused for coming late on a machine that does other things.
-        timestamp_validity_window: Duration::from_secs(60),
+        timers: LmaTimers {
+            timestamp_validity_window: Duration::from_secs(60),
+            ..LmaTimers::default()
+        },
         ..LmaConfig::new(AnchorAddr(LMA), policy)
     })
 }

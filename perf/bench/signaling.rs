@@ -68,6 +68,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<(), Box<dyn Error
         ACCESS,
         &args.state,
         &cores,
+        cores.spare == cores.cpu,
     )?;
     core.settle(&mut turn);
     let mut gateways = Gateways::new(wire, pool, clock, nodes, nodes);
