@@ -38,7 +38,7 @@ pub(crate) fn latency(
     writeln!(
         files.report,
         "\n{:<46} {:>7} {:>7} {:>7} {:>8}   goal",
-        format!("us, {handoffs} handoffs, {bindings} bindings, full load"),
+        format!("us, {} handoffs, {bindings} bindings, full load", switched.len()),
         "median",
         "99 %",
         "99.9 %",
