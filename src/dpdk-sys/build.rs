@@ -24,7 +24,7 @@ const CONSTANTS: &[&str] = &[
     "MBUF_.*",
     "RSS_.*",
     "RX_SCATTER",
-    "TX_MULTI_SEGS",
+    "TX_(FAST_FREE|MULTI_SEGS)",
     "RTE_ETH_RETA_GROUP_SIZE",
     "RTE_MAX_ETHPORTS",
     "RTE_MAX_LCORE",

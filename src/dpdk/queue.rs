@@ -81,7 +81,8 @@ impl nic::TxQueue for TxQueue {
             let frames = burst.as_mut_ptr().cast::<*mut rte_mbuf>();
             let n = dpdk_sys::shim_tx_burst(self.port.raw, self.queue, frames, burst_len(fit));
             let sent = usize::from(n);
-            // The driver took the first `sent`, at most `fit`; the rest is still ours and moves to the front.
+            // The driver took the first `sent`, at most `fit`; the rest is still ours and moves to
+            // the front.
             ptr::copy(frames.add(sent), frames, len - sent);
             burst.set_len(len - sent);
             sent

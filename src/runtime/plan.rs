@@ -51,9 +51,9 @@ pub(super) fn eal_args(config: &Config) -> Vec<String> {
     args
 }
 
-/// Bytes that the longest frame of any port may have, and a tunnel packet in fragments with a packet
-/// that is as long as the MTU. Rounded up: NICs count the room of a receive
-/// buffer in whole kilobytes, and put what does not fit into further buffers.
+/// Bytes that the longest frame of any port may have, and a tunnel packet in fragments with a
+/// packet that is as long as the MTU. Rounded up: NICs count the room of a receive buffer in whole
+/// kilobytes, and put what does not fit into further buffers.
 pub(super) fn frame_len_max(config: &Config) -> u16 {
     let mtu = config.ports.iter().map(|p| p.mtu).max().unwrap_or(0);
     let longest = mtu.saturating_add(HEADERS_LEN_MAX).max(FRAME_LEN_LEAST);

@@ -35,6 +35,7 @@ static const uint64_t RSS_IPV6 = RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6 | RTE_
 				 RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_NONFRAG_IPV6_OTHER;
 static const uint64_t RSS_INNERMOST = RTE_ETH_RSS_LEVEL_INNERMOST;
 static const uint64_t RX_SCATTER = RTE_ETH_RX_OFFLOAD_SCATTER;
+static const uint64_t TX_FAST_FREE = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 static const uint64_t TX_MULTI_SEGS = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 
 /* shim.c: static inlines of DPDK that are called once a burst or rarer, and what differs between

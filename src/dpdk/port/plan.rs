@@ -2,8 +2,8 @@
 
 use super::{PortConfig, SpreadBy, Steering};
 use dpdk_sys::{
-    RSS_INNERMOST, RSS_IPV4, RSS_IPV6, RTE_ETH_MQ_RX_RSS, RX_SCATTER, TX_MULTI_SEGS, rte_eth_conf,
-    rte_eth_dev_info,
+    RSS_INNERMOST, RSS_IPV4, RSS_IPV6, RTE_ETH_MQ_RX_RSS, RX_SCATTER, TX_FAST_FREE, TX_MULTI_SEGS,
+    rte_eth_conf, rte_eth_dev_info,
 };
 
 /// What is asked of a device.
@@ -35,6 +35,9 @@ impl<'a> Plan<'a> {
         if config.jumbo {
             conf.rxmode.offloads = info.rx_offload_capa & RX_SCATTER;
             conf.txmode.offloads = info.tx_offload_capa & TX_MULTI_SEGS;
+        } else {
+            // All frames are of one pool, in one buffer, with one owner.
+            conf.txmode.offloads = info.tx_offload_capa & TX_FAST_FREE;
         }
         let hash = Hash::new(config, info, workers);
         // The device's table must repeat ours.
@@ -69,7 +72,11 @@ impl<'a> Plan<'a> {
     /// For people: what was asked for beside queues.
     pub(super) fn offloads(&self) -> String {
         let (rx, tx) = (self.conf.rxmode.offloads, self.conf.txmode.offloads);
-        let asked = [(rx & RX_SCATTER, "scatter"), (tx & TX_MULTI_SEGS, "multi-segs")];
+        let asked = [
+            (rx & RX_SCATTER, "scatter"),
+            (tx & TX_MULTI_SEGS, "multi-segs"),
+            (tx & TX_FAST_FREE, "fast-free"),
+        ];
         let names: Vec<_> = asked.iter().filter(|(bit, _)| *bit != 0).map(|(_, n)| *n).collect();
         names.join(" ")
     }
@@ -205,7 +212,7 @@ mod tests {
     #[test]
     fn several_buffers_are_asked_for_with_jumbo_frames_alone_and_where_they_can_be_had() {
         let mut info = device(128, 40);
-        for (jumbo, wanted) in [(false, (0, 0)), (true, (RX_SCATTER, TX_MULTI_SEGS))] {
+        for (jumbo, wanted) in [(false, (0, TX_FAST_FREE)), (true, (RX_SCATTER, TX_MULTI_SEGS))] {
             let port = config(SpreadBy::Destination, jumbo);
             let plan = Plan::new(&port, &info, 2, false);
             assert_eq!((plan.conf.rxmode.offloads, plan.conf.txmode.offloads), wanted);
