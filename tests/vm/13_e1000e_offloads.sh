@@ -10,17 +10,15 @@ mtu_is 9000
 nic_start
 equal "the NICs' driver" "$(port access .driver) $(port core .driver)" "net_e1000_em net_e1000_em"
 equal "steering" "$(port access .steering) $(port core .steering)" "single single"
-both_ways() { # by IPv6, short; by IPv4, long
+both_ways() { # both_ways bytes-of-IPv6-packets bytes-of-IPv4-packets
     local way
     for way in down up; do
-        cross $way 78
-        cross $way 8900 --correspondents $CN_IPV4 $CN_LINK_IPV4
+        cross $way "$1"
+        cross $way "$2" --correspondents $CN_IPV4 $CN_LINK_IPV4
     done
 }
 
 sessions $LMA "$MAG2" --ipv4-share 100
-both_ways
-cross down 8900
-cross up 8900
+both_ways 8900 78
 sessions $LMA_IPV4 "$MAG2_IPV4" --first-node $NODES --ipv4-share 100
-both_ways
+both_ways 78 8900
