@@ -229,6 +229,7 @@ const NAT_KEEPALIVE_S: u32 = 110;
 /// What of a request stands in its PBA, or decides what does. Of each option the first counts, as
 /// when the request was read.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // options that are there or not
 pub(crate) struct Asked<'a> {
     mn_id: Option<MobilityOption<'a>>,
     handoff: Option<MobilityOption<'a>>,

@@ -43,7 +43,7 @@ impl Assignment<'_> {
         ipv4: Option<Ipv4Home>,
         coa: ProxyCoa,
     ) -> Result<Addresses, Refusal> {
-        let mut taken = Vec::new();
+        let mut taken = Vec::with_capacity(hnp.len().min(PREFIXES_MAX));
         let mut outcome = self.fill(hnp, &mut taken).map_err(Refusal::from).map(|()| None);
         let prefixes = taken.len();
         if let (Ok(chosen), Some(asked)) = (&mut outcome, ipv4) {

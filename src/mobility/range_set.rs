@@ -16,6 +16,14 @@ pub(crate) struct RangeSet(BTreeMap<u128, u128>);
 impl RangeSet {
     /// Adds `first..=last`, joined with the ranges that it overlaps or touches.
     pub(crate) fn insert(&mut self, mut first: u128, mut last: u128) {
+        // Mostly a range grows at its end: nothing else is touched then.
+        if let Some((&f, l)) = self.0.range_mut(..=last.saturating_add(1)).next_back()
+            && f <= first
+            && l.saturating_add(1) >= first
+        {
+            *l = last.max(*l);
+            return;
+        }
         while let Some((&f, &l)) = (self.0.range(..=last.saturating_add(1)).next_back())
             .filter(|r| r.1.saturating_add(1) >= first)
         {

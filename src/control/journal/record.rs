@@ -28,13 +28,16 @@ pub(super) fn write(bce: &Bce, out: &mut Vec<u8>) {
         BceState::Active => 0,
         BceState::Deleting => 1,
     };
-    let flags = flag(bce.gre_keys.downlink, DOWNLINK_KEY)
-        | flag(bce.gre_keys.uplink, UPLINK_KEY)
-        | flag(bce.replay, REPLAY)
-        | flag(bce.granted, GRANTED)
-        | flag(bce.ipv4, IPV4)
-        | flag(bce.service.as_deref(), SERVICE)
-        | flag(bce.access_network.as_deref(), ACCESS_NETWORK);
+    let there = [
+        (bce.gre_keys.downlink.is_some(), DOWNLINK_KEY),
+        (bce.gre_keys.uplink.is_some(), UPLINK_KEY),
+        (bce.replay.is_some(), REPLAY),
+        (bce.granted.is_some(), GRANTED),
+        (bce.ipv4.is_some(), IPV4),
+        (bce.service.is_some(), SERVICE),
+        (bce.access_network.is_some(), ACCESS_NETWORK),
+    ];
+    let flags = there.iter().filter(|(is, _)| *is).fold(0, |flags, (_, flag)| flags | flag);
     out.extend_from_slice(&bce.id.0.to_le_bytes());
     out.extend_from_slice(&bce.home.0.to_le_bytes());
     out.extend_from_slice(&bce.customer.0.to_le_bytes());
@@ -76,10 +79,9 @@ pub(super) fn write(bce: &Bce, out: &mut Vec<u8>) {
     out.push(bce.mn_id.subtype());
     bytes(bce.mn_id.bytes(), out);
     bytes(bce.mn_ll_id.bytes(), out);
-    for text in [bce.service.as_deref().map(str::as_bytes), bce.access_network.as_deref()] {
-        if let Some(text) = text {
-            bytes(text, out);
-        }
+    let texts = [bce.service.as_deref().map(str::as_bytes), bce.access_network.as_deref()];
+    for text in texts.into_iter().flatten() {
+        bytes(text, out);
     }
     for prefix in &bce.hnp {
         out.extend_from_slice(&prefix.addr().octets());
@@ -178,10 +180,6 @@ pub(super) fn read(record: &[u8]) -> Option<Bce> {
         last_update,
         granted,
     })
-}
-
-fn flag<T>(field: Option<T>, flag: u8) -> u8 {
-    if field.is_some() { flag } else { 0 }
 }
 
 /// Bytes of a length that an option's length field could carry.
