@@ -40,8 +40,10 @@ impl<F: Frame> Lane<F> {
             self.clamp_uplink(&mut frame, slot);
         }
         let bytes = frame.frame_len() - ETHER_LEN;
-        if let Some(slot) = slot {
-            self.shard.count_uplink(slot, bytes);
+        if let Some(slot) = slot
+            && self.shard.count_uplink(slot, bytes)
+        {
+            self.shard.carry(slot);
         }
         self.counters.add(Counter::UplinkPackets, 1);
         self.counters.add(Counter::UplinkBytes, bytes as u64);

@@ -6,14 +6,14 @@ use super::classify::{Class, Ingress, Via, classify};
 use super::counters::{Counter, CounterWriter};
 use super::defragment::Gateways;
 use super::drop::DropReason;
-use super::egress::{Staged, address};
+use super::egress::{Sender, Staged};
 use super::fib::Fib;
 use super::fragment::Identifications;
 use super::handoff::{Context, Handoff, Origin, Peers, Stage};
 use super::header::{ETHER_LEN, Ip};
 use super::icmp::ErrorLimit;
 use super::marking::Markings;
-use super::ordinary::{From, Notes};
+use super::ordinary::{From, Notes, Uppers};
 use super::punt::Reports;
 use super::reassembly::Reassembly;
 use super::shard::{Shard, Slot};
@@ -49,6 +49,7 @@ pub(super) struct Lane<F: Frame> {
     pub(super) lma_ipv4: Option<Ipv4Addr>,
     /// Devices, then VLANs.
     pub(super) ports: Vec<PortConfig>,
+    pub(super) senders: Vec<Sender>,
     pub(super) vlans: Vlans,
     pub(super) shard: Shard,
     pub(super) tunnels: TunnelTable,
@@ -66,6 +67,7 @@ pub(super) struct Lane<F: Frame> {
     pub(super) markings: Markings,
     /// Whether SYNs are looked for.
     pub(super) clamp_mss: bool,
+    pub(super) uppers: Uppers,
     pub(super) errors: ErrorLimit,
     pub(super) counters: CounterWriter,
     pub(super) staged: Vec<Staged<F>>,
@@ -73,7 +75,6 @@ pub(super) struct Lane<F: Frame> {
     pub(super) reports: Reports<F>,
     pub(super) now: Instant,
     pub(super) ingress: Vec<Ingress>,
-    notes: Notes,
 }
 
 impl<F: Frame> Lane<F> {
@@ -91,7 +92,7 @@ impl<F: Frame> Lane<F> {
         ports.extend(config.vlans.iter().map(|v| v.config));
         // In a tunnel packet: what any port carries, behind the longest headers.
         let payload_max = ports.iter().map(|p| usize::from(p.mtu)).max().unwrap_or(0) + 64;
-        let mut fib = Fib::new(u16::try_from(ports.len()).unwrap_or(u16::MAX));
+        let mut fib = Fib::new(ports.iter().map(|p| p.mtu).collect());
         let lma_ipv4 = config.lma_ipv4.map(|a| a.to_ipv6_mapped());
         let ours = config.local.iter().copied().chain([config.lma.0]).chain(lma_ipv4);
         for (customer, addr) in ours.map(|addr| (TRANSPORT, addr)).chain(own_addresses(&ports)) {
@@ -105,6 +106,7 @@ impl<F: Frame> Lane<F> {
             lma_ipv4: config.lma_ipv4,
             ingress: ports.iter().map(|p| ingress(p, config.lma, config.lma_ipv4)).collect(),
             staged,
+            senders: ports.iter().map(|p| Sender::new(p.mac)).collect(),
             ports,
             vlans,
             origins: HashMap::new(),
@@ -115,6 +117,7 @@ impl<F: Frame> Lane<F> {
             pool,
             markings: Markings::new(&config.policy),
             clamp_mss: config.policy.clamp_mss,
+            uppers: Uppers::new(config.policy.clamp_mss),
             shard: Shard::new(config.limits.entries_max),
             tunnels: TunnelTable::new(config.limits.tunnels_max),
             steering: config.steering,
@@ -123,44 +126,49 @@ impl<F: Frame> Lane<F> {
             counters,
             peers,
             reports,
-            notes: Notes::new(),
             now: Instant::default(),
         }
     }
 
     /// Frames that a device received.
-    pub(super) fn receive(&mut self, device: PortId, burst: &mut Burst<F>) {
+    pub(super) fn receive(&mut self, device: PortId, burst: &mut Burst<F>, notes: &mut Notes) {
+        let mut bytes = 0;
         for frame in burst.iter() {
             frame.prefetch_headers();
+            bytes += frame.frame_len() as u64;
         }
-        let mut notes = std::mem::take(&mut self.notes);
-        let own = self.entry(device);
-        for (frame, note) in burst.iter_mut().zip(notes.iter_mut()) {
-            let port = self.vlans.untag(frame, device);
-            let entry = if port == device { own } else { self.entry(port) };
-            self.read(frame, entry, From::Port(port), note);
+        self.counters.add(Counter::RxPackets, burst.len() as u64);
+        self.counters.add(Counter::RxBytes, bytes);
+        if self.vlans.is_empty() {
+            self.run_burst(burst, &[From::Port(device)], notes);
+        } else {
+            let port = |frame| From::Port(self.vlans.untag(frame, device));
+            let froms: ArrayVec<_, BURST_MAX> = burst.iter_mut().map(port).collect();
+            self.run_burst(burst, &froms, notes);
         }
-        self.run_all(burst, notes);
+        self.hand_over();
     }
 
     /// Frames that other workers handed over: ours, whatever the hash says.
-    pub(super) fn take_over(&mut self, handoffs: &mut ArrayVec<Handoff<F>, BURST_MAX>) {
-        let (mut burst, mut notes) = (Burst::new(), std::mem::take(&mut self.notes));
-        for (Handoff { stage, frame }, note) in handoffs.drain(..).zip(notes.iter_mut()) {
-            match stage {
-                Stage::Uplink(port) => {
-                    self.read(&frame, self.entry(port), From::Uplink(port), note);
-                }
-                Stage::Downlink(context) => self.read_plain(&frame, context, note),
-            }
+    pub(super) fn take_over(
+        &mut self,
+        handoffs: &mut ArrayVec<Handoff<F>, BURST_MAX>,
+        notes: &mut Notes,
+    ) {
+        let (mut burst, mut froms) = (Burst::new(), ArrayVec::<_, BURST_MAX>::new());
+        for Handoff { stage, frame } in handoffs.drain(..) {
+            froms.push(match stage {
+                Stage::Uplink(port) => From::Uplink(port),
+                Stage::Downlink(context) => From::Downlink(context),
+            });
             burst.push(frame);
         }
-        self.run_all(&mut burst, notes);
+        self.run_burst(&mut burst, &froms, notes);
+        self.hand_over();
     }
 
-    fn run_all(&mut self, burst: &mut Burst<F>, mut notes: Notes) {
-        self.run_burst(burst, &mut notes);
-        self.notes = notes;
+    /// Hands over what a burst has for other workers.
+    fn hand_over(&mut self) {
         let handed = self.peers.flush();
         self.counters.add(Counter::HandoffSent, handed.sent);
         self.counters.dropped(DropReason::HandoffFull, handed.refused);
@@ -204,14 +212,13 @@ impl<F: Frame> Lane<F> {
     /// Whose a tunnel packet is: its GRE key says so (RFC 5845 section 3.1), or else its gateway.
     fn customer_of(&self, frame: &F, via: Via) -> CustomerId {
         let by_key = via.key().and_then(|key| self.shard.customer_of(key));
-        by_key.or_else(|| self.customer_behind(frame)).unwrap_or(TRANSPORT)
+        let by_gateway = || self.customer_behind(frame.data().get(ETHER_LEN..)?);
+        by_key.or_else(by_gateway).unwrap_or(TRANSPORT)
     }
 
-    pub(super) fn customer_behind(&self, frame: &F) -> Option<CustomerId> {
-        if self.origins.is_empty() {
-            return None;
-        }
-        let gateway = Ip::of_frame(frame.data()).map(Ip::src)?;
+    /// Whose the gateway of a tunnel packet is.
+    pub(super) fn customer_behind(&self, packet: &[u8]) -> Option<CustomerId> {
+        let gateway = Ip::of(packet).map(Ip::src)?;
         self.origins.get(&Ipv6Addr::from_bits(gateway)).copied()
     }
 
@@ -324,12 +331,15 @@ impl<F: Frame> Lane<F> {
     }
 
     /// Ends a packet that needs no tunnel: out of `port` to `mac`, or to the control core until the
-    /// link-layer address of `gateway` is known.
+    /// link-layer address of `gateway` is known, and without one.
     pub(super) fn send_to(&mut self, mut frame: F, port: PortId, to: Result<MacAddr, Ipv6Addr>) {
-        let Some(config) = self.ports.get(usize::from(port.0)) else {
+        let Some(sender) = self.senders.get(usize::from(port.0)) else {
             return self.discard(frame, DropReason::UnknownPort);
         };
-        address(&mut frame, config, to.ok());
+        let family = Ip::of_frame(frame.data()).map(Ip::family);
+        if let (Some(ether), Some(family)) = (frame.data_mut().first_chunk_mut(), family) {
+            sender.write(ether, family, to.unwrap_or_default());
+        }
         match to {
             Ok(_) => self.send(frame, port),
             Err(gateway) => self.punt(frame, PuntReason::Unresolved(port, gateway)),

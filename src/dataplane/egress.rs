@@ -1,8 +1,7 @@
 //! What leaves: frames are staged by port and sent once a burst. What the NIC refuses is dropped
 //! and counted; a worker never waits for a queue.
 
-use super::header::ether_type;
-use super::worker::PortConfig;
+use super::header::{ETHER_LEN, Family, ether_type};
 use crate::addr::MacAddr;
 use crate::nic::{Burst, Frame, TxQueue};
 
@@ -41,6 +40,16 @@ impl<F: Frame> Staged<F> {
         self.bytes += len;
     }
 
+    /// Takes a whole burst, if nothing is staged yet.
+    pub(super) fn take_all(&mut self, burst: &mut Burst<F>) -> bool {
+        if !self.frames.is_empty() {
+            return false;
+        }
+        self.bytes += burst.iter().map(Frame::frame_len).sum::<usize>();
+        core::mem::swap(&mut self.frames, burst);
+        true
+    }
+
     /// Sends what is staged, and says what became of all that was since the last time.
     #[inline]
     pub(super) fn flush(&mut self) -> Sent {
@@ -60,15 +69,29 @@ impl<F: Frame> Staged<F> {
     }
 }
 
-/// Writes the Ethernet header of a packet that leaves by `port`. Without a destination (the
-/// neighbour is not resolved) that is left zero.
-#[inline]
-pub(super) fn address<F: Frame>(frame: &mut F, port: &PortConfig, to: Option<MacAddr>) {
-    if let Some(ether) = frame.data_mut().first_chunk_mut::<15>() {
-        ether[..6].copy_from_slice(&to.unwrap_or_default().0);
-        ether[6..12].copy_from_slice(&port.mac.0);
-        let is_ipv4 = ether[14] >> 4 == 4;
-        let ether_type = if is_ipv4 { ether_type::IPV4 } else { ether_type::IPV6 };
-        ether[12..14].copy_from_slice(&ether_type);
+/// The end of the Ethernet headers of what leaves by a port: its address and the `EtherType`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sender {
+    ipv4: [u8; 8],
+    ipv6: [u8; 8],
+}
+
+impl Sender {
+    pub(super) fn new(mac: MacAddr) -> Self {
+        let end = |ether_type: [u8; 2]| {
+            let mut end = [0; 8];
+            end[..6].copy_from_slice(&mac.0);
+            end[6..].copy_from_slice(&ether_type);
+            end
+        };
+        Self { ipv4: end(ether_type::IPV4), ipv6: end(ether_type::IPV6) }
+    }
+
+    /// Writes the Ethernet header of a packet of this family.
+    #[inline]
+    pub(super) fn write(&self, ether: &mut [u8; ETHER_LEN], family: Family, to: MacAddr) {
+        let end = if family == Family::Ipv4 { &self.ipv4 } else { &self.ipv6 };
+        ether[..6].copy_from_slice(&to.0);
+        ether[6..].copy_from_slice(end);
     }
 }

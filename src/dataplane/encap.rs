@@ -9,9 +9,9 @@
 mod ipv4;
 mod ipv6;
 
-use super::hash::{high, low, mix};
-use super::header::{ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, Ip, Ipv6, protocol};
-use super::tunnel::{Shape, TunnelSlot};
+use super::hash::{fold_half, high, low};
+use super::header::{ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, Ip, Ipv6, Ipv6Start, protocol};
+use super::tunnel::{HEAD_LEN, Shape, TunnelSlot};
 use crate::nic::Frame;
 use crate::wire::ipv6::find_upper_layer;
 use crate::wire::{gre, tlv, udp};
@@ -42,23 +42,25 @@ pub(super) struct EncapLimit {
     pub(super) at: usize,
 }
 
-/// The same as [`encapsulate`] for a tunnel of nothing but IPv6, and a packet of `len` bytes that
-/// fits it.
-#[must_use]
+/// The same as [`encapsulate`] in a tunnel of nothing but IPv6, whose header begins like this; gives
+/// the headers and the first bytes behind them.
 #[inline]
-pub(super) fn encapsulate_ipv6<F: Frame>(
-    frame: &mut F,
+pub(super) fn encapsulate_ipv6<'f, F: Frame>(
+    frame: &'f mut F,
     tunnel: &TunnelSlot,
-    outer: Outer,
-    len: usize,
-) -> bool {
-    frame.prepend(IPV6_LEN)
-        && ipv6::write(frame.data_mut(), tunnel, Shape::Ipv6, outer, len + IPV6_LEN)
+    start: Ipv6Start,
+) -> Option<&'f mut [u8; HEAD_LEN + IPV4_LEN]> {
+    let front = frame.prepend_chunk(IPV6_LEN)?;
+    let (head, _) = front.split_first_chunk_mut::<HEAD_LEN>()?;
+    *head = tunnel.head;
+    ipv6::write_start(head, start);
+    Some(front)
 }
 
 /// Replaces the Ethernet header of `frame` by the tunnel's and its headers. `false`, and no change,
 /// if the buffer has no room in front or the packet is too long for a length field.
 #[must_use]
+#[inline]
 pub(super) fn encapsulate<F: Frame>(frame: &mut F, tunnel: &TunnelSlot, outer: Outer) -> bool {
     let overhead = overhead(tunnel.shape, outer.encap_limit.is_some(), outer.key.is_some());
     let packet_len = frame.frame_len() - ETHER_LEN + overhead;
@@ -67,7 +69,7 @@ pub(super) fn encapsulate<F: Frame>(frame: &mut F, tunnel: &TunnelSlot, outer: O
     }
     let bytes = frame.data_mut();
     match tunnel.shape.family() {
-        Family::Ipv6 => ipv6::write(bytes, tunnel, tunnel.shape, outer, packet_len),
+        Family::Ipv6 => ipv6::write(bytes, tunnel, outer, packet_len),
         Family::Ipv4 => ipv4::write(bytes, tunnel, outer, packet_len),
     }
 }
@@ -125,27 +127,28 @@ pub(super) fn encap_limit(packet: &[u8], ip: Ipv6<'_>) -> Option<EncapLimit> {
 }
 
 /// A flow label for the tunnel header: a hash of the packet's addresses and its own flow label or,
-/// without one, its transport ports. Never zero, which would mean "no label" (RFC 6437).
-#[inline]
+/// without one, its transport ports (RFC 6438 section 3). Never zero, which would mean "no label"
+/// (RFC 6437).
 pub(super) fn flow_label(packet: &[u8], ip: Ip<'_>) -> u32 {
-    let ports = |at: usize| {
-        packet.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |p| u32::from_be_bytes(*p))
-    };
-    let (number, entropy) = match ip {
-        Ip::V6(ip) => match (ip.flow_label(), ip.next_header()) {
-            (0, n @ (protocol::TCP | protocol::UDP | protocol::SCTP)) => (n, ports(IPV6_LEN)),
-            (label, n) => (n, label),
-        },
+    let ports = |at: usize| packet.get(at..).and_then(<[u8]>::first_chunk);
+    let (number, own, ports) = match ip {
+        Ip::V6(ip) => (ip.next_header(), ip.start().flow_label(), ports(IPV6_LEN)),
         // Fragments of a packet have no ports in common.
-        Ip::V4(ip) => match ip.protocol() {
-            n @ (protocol::TCP | protocol::UDP | protocol::SCTP) if !ip.is_fragment() => {
-                (n, ports(ip.header_len()))
-            }
-            n => (n, 0),
-        },
+        Ip::V4(ip) if ip.is_fragment() => (ip.protocol(), 0, None),
+        Ip::V4(ip) => (ip.protocol(), 0, ports(ip.header_len())),
     };
-    let [src, dst] = [ip.src(), ip.dst()].map(|a| low(a) ^ high(a).rotate_left(32));
-    let hash = mix(src.wrapping_add(u64::from(entropy) << 16), dst ^ u64::from(number));
-    let label = low(u128::from(hash >> 44));
-    u32::try_from(label).unwrap_or(1).max(1)
+    let ports = ports.filter(|_| protocol::has_ports(number)).map_or(0, |p| u32::from_be_bytes(*p));
+    flow_label_of(number, own, ip.src(), ip.dst(), ports)
+}
+
+/// The same of a packet whose flow label is `own`; without ports these are zero.
+#[inline(always)]
+#[allow(clippy::inline_always)] // a dozen instructions
+#[allow(clippy::cast_possible_truncation)] // 20 bits
+pub(super) const fn flow_label_of(number: u8, own: u32, src: u128, dst: u128, ports: u32) -> u32 {
+    let rest = if own == 0 { ports } else { own };
+    let src = low(src) ^ high(src).rotate_left(32) ^ (rest as u64) << 16;
+    let dst = low(dst) ^ high(dst).rotate_left(32) ^ number as u64;
+    let label = (fold_half(src, dst) >> 44) as u32;
+    if label == 0 { 1 } else { label }
 }

@@ -11,10 +11,11 @@
 //! Any change starts a new *generation*; cache lines and tunnels that were resolved in an older one
 //! are resolved again when they are used.
 
-use super::hash::{high, low, mix, slot};
+use super::hash::{Halves, fold, high, low, slot};
 use super::header::is_mapped;
 use super::update::NextHop;
 use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, MacAddr, PortId};
+use crate::nic::Frame;
 use hashbrown::HashMap;
 use prefix_trie::{PrefixMap, PrefixSet};
 use std::net::Ipv6Addr;
@@ -42,15 +43,15 @@ pub(super) struct Generation(pub(super) u32);
 
 /// Where in the cache a destination belongs.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct CacheHome(u16);
+pub(super) struct CacheHome(u32);
 
 /// A worker's copy of the kernel's routes and neighbours, and the pools.
 #[derive(Debug)]
 pub(super) struct Fib {
     tables: HashMap<CustomerId, Table>,
     neighbors: HashMap<(PortId, Ipv6Addr), MacAddr>,
-    /// Ports are the numbers below it.
-    ports: u16,
+    /// Of every port, the largest packet.
+    mtus: Vec<u16>,
     generation: Generation,
     cache: Box<[CacheLine]>,
 }
@@ -65,46 +66,64 @@ struct Table {
 /// A resolved destination: half a cache line of the CPU.
 #[derive(Debug, Clone, Copy)]
 struct CacheLine {
-    dst: u128,
+    dst: Halves,
     generation: u32,
     customer: CustomerId,
-    kind: Kind,
-    mac: MacAddr,
-    port: PortId,
+    exit: Exit,
 }
 
-/// [`Route`] without what is beside it in the line. An unresolved next hop is not cached: its
-/// packets are punted anyway.
+/// Where packets leave, in the cache: a [`Route::Send`], or with [`Exit::mtu`] zero another one.
 #[derive(Debug, Clone, Copy)]
-#[repr(u8)]
-enum Kind {
-    Anchored,
-    Send,
-    Unreachable,
-    Blackhole,
-    Local,
+pub(super) struct Exit {
+    /// The largest packet of the port.
+    pub(super) mtu: u16,
+    pub(super) mac: MacAddr,
+    pub(super) port: PortId,
 }
 
 const _: () = assert!(size_of::<CacheLine>() == 32);
 
-/// Destinations that the cache holds: 256 KiB, a fraction of a core's second-level cache.
-const CACHE_LEN: usize = 8192;
+/// Destinations that the cache holds: 2 MiB. Those of one moment, as a rule, need a fraction of it.
+const CACHE_LEN: usize = 65_536;
+
+impl Exit {
+    /// An unresolved next hop is not cached: its packets are punted anyway.
+    fn of(route: Route, mtus: &[u16]) -> Option<Self> {
+        let other = |number| Self { mtu: 0, mac: MacAddr::default(), port: PortId(number) };
+        match route {
+            Route::Send(port, mac) => {
+                let mtu = mtus.get(usize::from(port.0)).copied().filter(|mtu| *mtu > 0)?;
+                Some(Self { mtu, mac, port })
+            }
+            Route::Anchored => Some(other(0)),
+            Route::Unreachable => Some(other(1)),
+            Route::Blackhole => Some(other(2)),
+            Route::Local => Some(other(3)),
+            Route::Unresolved(..) => None,
+        }
+    }
+
+    fn route(self) -> Route {
+        match (self.mtu, self.port.0) {
+            (1.., _) => Route::Send(self.port, self.mac),
+            (0, 0) => Route::Anchored,
+            (0, 1) => Route::Unreachable,
+            (0, 2) => Route::Blackhole,
+            (0, _) => Route::Local,
+        }
+    }
+}
 
 impl Fib {
-    /// Without routes, for ports `0..ports`.
-    pub(super) fn new(ports: u16) -> Self {
-        let empty = CacheLine {
-            dst: 0,
-            generation: 0,
-            customer: CustomerId(0),
-            kind: Kind::Unreachable,
-            mac: MacAddr([0; 6]),
-            port: PortId(0),
-        };
+    /// Without routes, for ports of these MTUs.
+    pub(super) fn new(mtus: Vec<u16>) -> Self {
+        let exit = Exit { mtu: 0, mac: MacAddr::default(), port: PortId(0) };
+        let empty =
+            CacheLine { dst: Halves::default(), generation: 0, customer: CustomerId(0), exit };
         Self {
             tables: HashMap::new(),
             neighbors: HashMap::new(),
-            ports,
+            mtus,
             generation: Generation(1),
             cache: vec![empty; CACHE_LEN].into_boxed_slice(),
         }
@@ -151,15 +170,15 @@ impl Fib {
 
     /// Where a destination is in the cache, if it is.
     #[inline]
-    #[allow(clippy::cast_possible_truncation)] // CACHE_LEN is less
+    #[allow(clippy::cast_possible_truncation)] // below CACHE_LEN
     pub(super) fn home(customer: CustomerId, dst: u128) -> CacheHome {
-        CacheHome(slot(mix(high(dst) ^ u64::from(customer.0), low(dst)), CACHE_LEN) as u16)
+        CacheHome(slot(fold(high(dst) ^ u64::from(customer.0), low(dst)), CACHE_LEN) as u32)
     }
 
-    /// The line to prefetch for it.
+    /// Asks for the line of it.
     #[inline]
-    pub(super) fn line(&self, CacheHome(at): CacheHome) -> &impl Sized {
-        &self.cache[usize::from(at)]
+    pub(super) fn prefetch<F: Frame>(&self, CacheHome(at): CacheHome) {
+        F::prefetch(&self.cache, at as usize);
     }
 
     /// Where a customer's packet to `dst` goes, if the cache knows.
@@ -168,37 +187,25 @@ impl Fib {
         &self,
         CacheHome(at): CacheHome,
         customer: CustomerId,
-        dst: u128,
-    ) -> Option<Route> {
-        let line = &self.cache[usize::from(at)];
+        dst: Halves,
+    ) -> Option<&Exit> {
+        let line = self.cache.get(at as usize)?;
         let is_fresh = line.generation == self.generation.0;
-        (line.dst == dst && line.customer == customer && is_fresh).then_some(match line.kind {
-            Kind::Anchored => Route::Anchored,
-            Kind::Send => Route::Send(line.port, line.mac),
-            Kind::Unreachable => Route::Unreachable,
-            Kind::Blackhole => Route::Blackhole,
-            Kind::Local => Route::Local,
-        })
+        (is_fresh && line.customer == customer && line.dst == dst).then_some(&line.exit)
     }
 
     /// Where a customer's packet to `dst` goes. O(1) for destinations seen lately.
     pub(super) fn resolve(&mut self, customer: CustomerId, dst: u128) -> Route {
-        let home = Self::home(customer, dst);
-        if let Some(route) = self.known(home, customer, dst) {
-            return route;
+        let CacheHome(at) = Self::home(customer, dst);
+        if let Some(exit) = self.known(CacheHome(at), customer, Halves::of(dst)) {
+            return exit.route();
         }
-        let CacheHome(at) = home;
         let route = self.lookup(customer, dst);
-        let (kind, port, mac) = match route {
-            Route::Unresolved(..) => return route,
-            Route::Send(port, mac) => (Kind::Send, port, mac),
-            Route::Anchored => (Kind::Anchored, PortId(0), MacAddr::default()),
-            Route::Unreachable => (Kind::Unreachable, PortId(0), MacAddr::default()),
-            Route::Blackhole => (Kind::Blackhole, PortId(0), MacAddr::default()),
-            Route::Local => (Kind::Local, PortId(0), MacAddr::default()),
-        };
-        let generation = self.generation.0;
-        self.cache[usize::from(at)] = CacheLine { dst, generation, customer, kind, mac, port };
+        if let Some(exit) = Exit::of(route, &self.mtus) {
+            let generation = self.generation.0;
+            self.cache[at as usize] =
+                CacheLine { dst: Halves::of(dst), generation, customer, exit };
+        }
         route
     }
 
@@ -222,7 +229,7 @@ impl Fib {
             Some(NextHop::Local) => return Route::Local,
             Some(NextHop::Unreachable) | None => return Route::Unreachable,
         };
-        if port.0 >= self.ports {
+        if usize::from(port.0) >= self.mtus.len() {
             return Route::Unreachable; // a link that is not ours
         }
         match self.neighbors.get(&(port, hop)) {
@@ -282,7 +289,7 @@ mod tests {
 
     #[test]
     fn longest_route_wins_and_its_neighbour_is_asked() {
-        let mut fib = Fib::new(2);
+        let mut fib = Fib::new(vec![1500; 2]);
         assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Unreachable);
         fib.set_route(prefix("::/0"), NextHop::Gateway(PortId(1), addr("fe80::1")));
         assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Unresolved(PortId(1), addr("fe80::1")));
@@ -307,7 +314,7 @@ mod tests {
 
     #[test]
     fn pool_wins_over_routes_but_not_over_our_own_addresses() {
-        let mut fib = Fib::new(1);
+        let mut fib = Fib::new(vec![1500]);
         fib.set_pool(prefix("2001:db8:100::/40"));
         fib.set_route(prefix("2001:db8:100::/40"), NextHop::Blackhole); // as BGP speakers hold it
         fib.set_route(prefix("2001:db8:100::1/128"), NextHop::Local);
@@ -319,14 +326,14 @@ mod tests {
 
     #[test]
     fn route_through_a_link_that_is_not_a_port_is_none() {
-        let mut fib = Fib::new(2);
+        let mut fib = Fib::new(vec![1500; 2]);
         fib.set_route(prefix("::/0"), NextHop::OnLink(PortId(2)));
         assert_eq!(resolve(&mut fib, "2001:db8::1"), Route::Unreachable);
     }
 
     #[test]
     fn default_route_of_one_family_is_none_of_the_other() {
-        let mut fib = Fib::new(2);
+        let mut fib = Fib::new(vec![1500; 2]);
         fib.set_route(prefix("::/0"), NextHop::Blackhole);
         fib.set_pool(prefix("::/8"));
         assert_eq!(resolve(&mut fib, "::ffff:192.0.2.1"), Route::Unreachable);
@@ -340,7 +347,7 @@ mod tests {
 
     #[test]
     fn customers_have_pools_and_routes_of_their_own() {
-        let mut fib = Fib::new(2);
+        let mut fib = Fib::new(vec![1500; 2]);
         let (a, b) = (CustomerId(1), CustomerId(2));
         let private: HomePrefix = "10.0.0.0/8".parse().unwrap();
         fib.set_pool(private.of(a));
@@ -357,7 +364,7 @@ mod tests {
 
     #[test]
     fn generations_come_again_after_all_lines_were_forgotten() {
-        let mut fib = Fib::new(1);
+        let mut fib = Fib::new(vec![1500]);
         let dst = addr("2001:db8::1").to_bits();
         fib.set_pool(prefix("2001:db8::/32"));
         assert_eq!((fib.generation(), fib.resolve(OWN, dst)), (Generation(2), Route::Anchored));

@@ -59,7 +59,9 @@ impl<F: Frame> Lane<F> {
         if !encapsulate(&mut frame, tunnel, outer) {
             return self.discard(frame, DropReason::NoHeadroom);
         }
-        self.shard.count_downlink(slot, bytes);
+        if self.shard.count_downlink(slot, bytes) {
+            self.shard.carry(slot);
+        }
         self.counters.add(Counter::DownlinkPackets, 1);
         self.counters.add(Counter::DownlinkBytes, bytes as u64);
         if frame.frame_len() - ETHER_LEN > usize::from(mtu) {

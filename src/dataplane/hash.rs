@@ -4,16 +4,29 @@
 //! slots, a multiplication folded over both halves spreads them. It need not withstand an enemy:
 //! what is stored under it, the control core assigned.
 
+// Odd constants with no structure (fractional parts of the golden ratio and of e).
+const PHI: u64 = 0x9e37_79b9_7f4a_7c15;
+const E: u64 = 0xb7e1_5162_8aed_2a6b;
+
 /// Spreads two words; the upper bits of the result are the best ones.
 #[inline]
 pub(super) const fn mix(a: u64, b: u64) -> u64 {
-    // Odd constants with no structure (fractional parts of the golden ratio and of e).
-    const PHI: u64 = 0x9e37_79b9_7f4a_7c15;
-    const E: u64 = 0xb7e1_5162_8aed_2a6b;
-    let product = ((a ^ PHI) as u128) * ((b ^ E) as u128);
-    let folded = high(product) ^ low(product);
+    let folded = fold(a, b);
     // Once more: one product alone leaves words that differ in their last bits near each other.
     (folded ^ (folded >> 32)).wrapping_mul(PHI)
+}
+
+/// The same where neighbours may be near each other, as long as they are apart.
+#[inline]
+pub(super) const fn fold(a: u64, b: u64) -> u64 {
+    fold_half(a, b ^ E)
+}
+
+/// The same if `b` has bits in many places.
+#[inline]
+pub(super) const fn fold_half(a: u64, b: u64) -> u64 {
+    let product = ((a ^ PHI) as u128) * (b as u128);
+    high(product) ^ low(product)
 }
 
 /// The upper half of an address: its routing prefix, as a rule.
@@ -28,6 +41,20 @@ pub(super) const fn high(x: u128) -> u64 {
 #[inline]
 pub(super) const fn low(x: u128) -> u64 {
     x as u64
+}
+
+/// An address in two words: half the alignment, and one store each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Halves {
+    high: u64,
+    low: u64,
+}
+
+impl Halves {
+    #[inline]
+    pub(super) const fn of(x: u128) -> Self {
+        Self { high: high(x), low: low(x) }
+    }
 }
 
 /// Maps a hash onto `0..len` by its upper bits, for any `len`.

@@ -5,7 +5,9 @@ mod ipv4;
 mod ipv6;
 
 pub(super) use ipv4::{IPV4_LEN, Ipv4};
-pub(super) use ipv6::{IPV6_LEN, Ipv6};
+pub(super) use ipv6::{
+    FLOW_LABEL_SHIFT, IPV6_LEN, Ipv6, Ipv6Start, PAYLOAD_LEN_SHIFT, TRAFFIC_CLASS_SHIFT,
+};
 
 /// Bytes of an Ethernet header without tags.
 pub(super) const ETHER_LEN: usize = 14;
@@ -32,6 +34,12 @@ pub(super) mod protocol {
     pub(in super::super) const DESTINATION: u8 = 60;
     pub(in super::super) const SCTP: u8 = 132;
     pub(in super::super) const MOBILITY: u8 = 135;
+
+    /// Whether a packet of this one begins with the port numbers of both ends.
+    #[inline]
+    pub(in super::super) const fn has_ports(number: u8) -> bool {
+        matches!(number, TCP | UDP | SCTP)
+    }
 }
 
 /// Which of the two protocols a packet is of.
@@ -156,11 +164,19 @@ pub(super) const fn is_link_local(addr: u128) -> bool {
 /// RFC 1812 section 5.3.7) or as a destination on behalf of a node: unspecified, loopback,
 /// link-local, multicast, broadcast, reserved.
 #[inline]
+#[allow(clippy::cast_possible_truncation)] // the address behind the prefix
 pub(super) const fn is_unforwardable(addr: u128) -> bool {
     if is_mapped(addr) {
-        return matches!((addr >> 24) & 0xff, 0 | 127 | 224..) || is_link_local(addr);
+        return is_unforwardable_ipv4(addr as u32);
     }
     addr <= 1 || is_link_local(addr) || is_multicast(addr)
+}
+
+/// The same of an IPv4 address.
+#[inline(always)]
+#[allow(clippy::inline_always)] // some comparisons
+pub(super) const fn is_unforwardable_ipv4(addr: u32) -> bool {
+    matches!(addr >> 24, 0 | 127 | 224..) || addr >> 16 == 0xa9fe
 }
 
 #[cfg(test)]

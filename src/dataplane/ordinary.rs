@@ -3,36 +3,39 @@
 //! tunnel whose next hop is known.
 //!
 //! ```text
-//!   read each     place each:         look each up:         run each, in order:
-//!   packet's -->  ask for its  -->    ask for its    -->    forward it,
-//!   headers       entry's line        tunnel and route      or give it to the general path
+//!   read each packet's headers,      look each up:         run each, in order:
+//!   ask for the line of its    -->   ask for its     -->   forward it,
+//!   entry and of its route           tunnel                or give it to the general path
 //! ```
 //!
 //! Each stage is a loop over the burst whose turns do not depend on each other, and asks for the
-//! memory that the next one reads: a packet waits for no memory alone. Whatever is not ordinary,
-//! for any reason, is left as it came and goes the general way (`burst.rs`), which decides
+//! memory that the next one reads: a packet waits for no memory alone. Such a loop does what the
+//! commonest packets need (IPv6 in IPv6) and calls nothing, so that all it works with stays in
+//! registers; a second loop, if anything is left, does the rest.
+//!
+//! Whatever is not ordinary, for any reason, goes the general way (`burst.rs`), which decides
 //! everything anew: here nothing is dropped, answered or punted, and nothing is forwarded that the
 //! general path would not forward in the same bytes. `tests/ordinary.rs` holds one against the
 //! other.
 
 #![allow(clippy::inline_always)] // one path, laid out flat: its pieces are for the reader
 
+mod down;
+mod others;
 mod read;
+mod up;
+mod upper;
 
-use super::burst::{Lane, cut};
-use super::classify::Via;
-use super::counters::{Counter, CounterWriter};
-use super::drop::DropReason;
-use super::egress::address;
-use super::encap::{Outer, encapsulate, encapsulate_ipv6, overhead};
-use super::fib::{CacheHome, Route};
+use super::burst::Lane;
+use super::fib::CacheHome;
 use super::handoff::Context;
-use super::header::{ETHER_LEN, Family, IPV6_LEN, Ip, Ipv4};
-use super::shard::{Probe, Slot};
+use super::hash::Halves;
+use super::header::{ETHER_LEN, Family, IPV4_LEN, Ip, Ipv4, Ipv6Start};
+use super::shard::{Probe, Slot, Word};
 use super::tunnel::Shape;
-use super::update::TunnelId;
-use crate::addr::{CustomerId, MacAddr, PortId};
+use crate::addr::PortId;
 use crate::nic::{BURST_MAX, Burst, Frame};
+pub(super) use upper::Uppers;
 
 /// Where a frame came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,267 +48,192 @@ pub(super) enum From {
     Downlink(Context),
 }
 
+/// What is to be done with a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It goes to a node.
+    Down,
+    /// It comes from a node, in a tunnel.
+    Up,
+    /// It is not ordinary.
+    General,
+    /// Its headers need a closer look.
+    Unread,
+    /// As [`Way::Down`] and [`Way::Up`], but not like the commonest.
+    OtherDown,
+    OtherUp,
+    /// It is ready to leave.
+    Leave,
+}
+
+impl Way {
+    /// As far as its headers say.
+    #[inline(always)]
+    const fn is_ordinary(self) -> bool {
+        matches!(self, Self::Down | Self::Up)
+    }
+}
+
 /// What is known of a frame. It is written in place, and each field is read as it was written: what
 /// is copied in other pieces right after it was written stalls the processor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Note {
-    from: From,
     way: Way,
-    /// Length of the packet, tunnel headers included; behind it is padding.
-    packet_len: u16,
-    customer: CustomerId,
-    /// The node's address, and where its entry is looked for.
-    addr: u128,
-    probe: Probe,
-    /// Its entry and tunnel.
-    slot: Slot,
-    tunnel: TunnelId,
-    has_keys: bool,
-    /// The family of the packet that is in the tunnel.
+    /// The family of the packet to or from the node.
     inner: Family,
-    /// Of a packet to a node: what the tunnel's header repeats.
-    traffic_class: u8,
-    dont_fragment: bool,
-    flow_label: u32,
-    /// Of a packet from a node: where it begins in the tunnel packet, and behind what; its
-    /// destination, and where that one's next hop may be found.
-    inner_at: u16,
-    via: Via,
-    dst: u128,
+    /// Where its entry is looked for, and where it was found.
+    probe: Probe,
+    slot: Slot,
+    word: Word,
+    /// Down: the start of a tunnel header of IPv6 with nothing between it and the packet.
+    start: Ipv6Start,
+    /// Up: where the packet begins in the tunnel packet, and what that looks like.
+    inner_at: u8,
+    shape: Shape,
+    /// Up: its destination, and where the cache has the way there.
+    dst: Halves,
     home: CacheHome,
+    /// Where it leaves.
+    port: PortId,
 }
 
-/// Which way a packet goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// It is not ordinary.
-    General,
-    /// To a node.
-    Down,
-    /// From a node, in a tunnel.
-    Up,
-}
+const _: () = assert!(size_of::<Note>() <= 64, "notes of a burst leave room for its packets");
 
 /// Of the frames of a burst, in their order; room for all that a burst may have.
-#[derive(Debug, Default)]
-pub(super) struct Notes(Vec<Note>);
+#[derive(Debug)]
+pub(super) struct Notes(Box<[Note]>);
 
 impl Notes {
     /// Blank ones.
     pub(super) fn new() -> Self {
         let blank = Note {
-            from: From::Port(PortId(0)),
-            way: Way::General,
-            packet_len: 0,
-            customer: CustomerId(0),
-            addr: 0,
+            way: Way::Unread,
+            inner: Family::Ipv6,
             probe: Probe::default(),
             slot: Slot::default(),
-            tunnel: TunnelId(0),
-            has_keys: false,
-            inner: Family::Ipv6,
-            traffic_class: 0,
-            dont_fragment: false,
-            flow_label: 0,
+            word: Word::NONE,
+            start: Ipv6Start::default(),
             inner_at: 0,
-            via: Via::Ip,
-            dst: 0,
+            shape: Shape::Ipv6,
+            dst: Halves::default(),
             home: CacheHome::default(),
+            port: PortId(0),
         };
-        Self(vec![blank; BURST_MAX])
+        Self(vec![blank; BURST_MAX].into_boxed_slice())
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Note> {
-        self.0.iter_mut()
+    /// Whether the first frame of the last burst left without the general path.
+    #[cfg(test)]
+    pub(super) fn has_left(&self) -> bool {
+        self.0.first().is_some_and(|note| note.way == Way::Leave)
     }
 }
 
-/// What a burst has forwarded.
+/// What has been forwarded of a burst.
 #[derive(Debug, Default)]
 struct Tally {
-    downlink_packets: u64,
-    downlink_bytes: u64,
-    uplink_packets: u64,
-    uplink_bytes: u64,
-}
-
-impl Tally {
-    fn count(&self, counters: &mut CounterWriter) {
-        counters.add(Counter::DownlinkPackets, self.downlink_packets);
-        counters.add(Counter::DownlinkBytes, self.downlink_bytes);
-        counters.add(Counter::UplinkPackets, self.uplink_packets);
-        counters.add(Counter::UplinkBytes, self.uplink_bytes);
-    }
+    packets: u64,
+    bytes: u64,
 }
 
 impl<F: Frame> Lane<F> {
-    /// The stages after the first one, for a burst whose frames have all been read.
-    pub(super) fn run_burst(&mut self, burst: &mut Burst<F>, notes: &mut Notes) {
+    /// Runs the frames of a burst to their ends; `froms` says of each, or of all, where it came from.
+    pub(super) fn run_burst(&mut self, burst: &mut Burst<F>, froms: &[From], notes: &mut Notes) {
         let notes = notes.0.get_mut(..burst.len()).unwrap_or_default();
-        for note in notes.iter_mut().filter(|note| note.way != Way::General) {
-            self.place(note);
+        self.read(burst, notes, froms);
+        self.look_up(burst, notes, froms);
+        // As a rule all go the same way.
+        let is_up = notes.first().is_some_and(|note| note.way == Way::Up);
+        let mut forwarded = 0;
+        for is_up in [is_up, !is_up] {
+            if forwarded < notes.len() as u64 {
+                forwarded += if is_up { self.up(burst, notes) } else { self.down(burst, notes) };
+            }
         }
-        for note in notes.iter_mut().filter(|note| note.way != Way::General) {
-            self.look_up(note);
-        }
-        let mut tally = Tally::default();
-        for (frame, note) in burst.drain(..).zip(notes) {
-            let left = match note.way {
-                Way::Down => self.down(frame, note, &mut tally),
-                Way::Up => self.up(frame, note, &mut tally),
-                Way::General => Err(frame),
+        self.leave(burst, notes, froms, forwarded == notes.len() as u64);
+    }
+
+    /// The second stage: the entry and its tunnel.
+    #[inline(never)]
+    fn look_up(&self, frames: &[F], notes: &mut [Note], froms: &[From]) {
+        let mut is_all = true;
+        for note in notes.iter_mut().filter(|note| note.way.is_ordinary()) {
+            let Some((slot, word)) = self.shard.find(&note.probe) else {
+                note.word = Word::NONE;
+                is_all = false;
+                continue;
             };
-            if let Err(frame) = left {
-                self.run_general(frame, note.from);
+            (note.slot, note.word) = (slot, word);
+            self.tunnels.prefetch::<F>(word.tunnel());
+            if word.has_keys() {
+                self.shard.prefetch_keys::<F>(slot);
             }
         }
-        tally.count(&mut self.counters);
-    }
-
-    /// The second stage: where the entry is, if this worker owns it.
-    #[inline(always)]
-    fn place(&self, note: &mut Note) {
-        let is_from_port = matches!(note.from, From::Port(_));
-        if is_from_port && self.steering.owner_of_bits(note.addr) != self.id {
-            note.way = Way::General;
-            return;
-        }
-        match self.shard.probe(note.customer, note.inner, note.addr) {
-            Some(probe) => {
-                F::prefetch(self.shard.line(&probe));
-                note.probe = probe;
-            }
-            None => note.way = Way::General,
-        }
-    }
-
-    /// The third stage: the entry and its tunnel.
-    #[inline(always)]
-    fn look_up(&self, note: &mut Note) {
-        let slot = self.shard.find(&note.probe, note.addr).or_else(|| self.look_further(note));
-        let found = slot.and_then(|slot| Some((slot, self.shard.tunnel(slot)?)));
-        let Some((slot, (tunnel, has_keys))) = found else {
-            note.way = Way::General;
-            return;
-        };
-        (note.slot, note.tunnel, note.has_keys) = (slot, tunnel, has_keys);
-        if let Some(tunnel) = self.tunnels.ends(tunnel) {
-            F::prefetch(tunnel);
-        }
-        if has_keys {
-            F::prefetch(self.shard.beside(slot));
-        }
-        if note.way == Way::Up {
-            F::prefetch(self.fib.line(note.home));
+        if !is_all {
+            self.look_further(frames, notes, froms);
         }
     }
 
     /// Among shorter prefixes, if there are any.
     #[cold]
-    fn look_further(&self, note: &Note) -> Option<Slot> {
-        self.shard.lookup(note.customer, note.addr)
-    }
-
-    /// The last stage of a packet to its node; gives it back if the general path has to decide.
-    #[inline(always)]
-    fn down(&mut self, mut frame: F, note: &Note, tally: &mut Tally) -> Result<(), F> {
-        let Some(tunnel) = self.tunnels.ready(note.tunnel, self.fib.generation()) else {
-            return Err(frame);
-        };
-        let packet_len = usize::from(note.packet_len);
-        let is_plain = tunnel.shape == Shape::Ipv6;
-        let key = if is_plain { None } else { self.downlink_key(note, tunnel.shape) };
-        let overhead =
-            if is_plain { IPV6_LEN } else { overhead(tunnel.shape, false, key.is_some()) };
-        if packet_len + overhead > usize::from(tunnel.mtu) || !cut(&mut frame, packet_len) {
-            return Err(frame);
-        }
-        spend_hop(&mut frame, note.inner);
-        let mut outer = Outer {
-            inner: note.inner,
-            traffic_class: note.traffic_class,
-            flow_label: note.flow_label,
-            encap_limit: None,
-            dont_fragment: note.dont_fragment,
-            identification: 0,
-            key,
-        };
-        let port = tunnel.port;
-        let done = if is_plain {
-            encapsulate_ipv6(&mut frame, tunnel, outer, packet_len)
-        } else {
-            if tunnel.shape.family() == Family::Ipv4 {
-                outer.identification = self.identification;
-                self.identification = self.identification.wrapping_add(self.steering.workers());
+    fn look_further(&self, frames: &[F], notes: &mut [Note], froms: &[From]) {
+        for ((frame, note), from) in frames.iter().zip(notes).zip(each(froms)) {
+            if !note.way.is_ordinary() || !note.word.is_none() {
+                continue;
             }
-            encapsulate(&mut frame, tunnel, outer)
-        };
-        if !done {
-            self.discard(frame, DropReason::NoHeadroom);
-            return Ok(());
-        }
-        self.shard.count_downlink(note.slot, packet_len);
-        tally.downlink_packets += 1;
-        tally.downlink_bytes += packet_len as u64;
-        self.send(frame, port);
-        Ok(())
-    }
-
-    /// The key of packets to a node in a tunnel of this shape.
-    #[inline]
-    fn downlink_key(&self, note: &Note, shape: Shape) -> Option<u32> {
-        let has_key = shape.has_gre() && note.has_keys;
-        has_key.then(|| self.shard.gre_keys(note.slot).downlink).flatten()
-    }
-
-    /// The last stage of a packet from its node; gives it back if the general path has to decide.
-    #[inline(always)]
-    fn up(&mut self, mut frame: F, note: &Note, tally: &mut Tally) -> Result<(), F> {
-        let Some((port, mac)) = self.exit(&frame, note) else { return Err(frame) };
-        let (packet_len, inner_at) = (usize::from(note.packet_len), usize::from(note.inner_at));
-        if !cut(&mut frame, packet_len) || !frame.trim_front(inner_at) {
-            return Err(frame);
-        }
-        let bytes = packet_len - inner_at;
-        self.shard.count_uplink(note.slot, bytes);
-        tally.uplink_packets += 1;
-        tally.uplink_bytes += bytes as u64;
-        spend_hop(&mut frame, note.inner);
-        if let Some(config) = self.ports.get(usize::from(port.0)) {
-            address(&mut frame, config, Some(mac));
-        }
-        self.send(frame, port);
-        Ok(())
-    }
-
-    /// Where a packet from a node leaves; `None` if there is anything to decide.
-    #[inline(always)]
-    fn exit(&self, frame: &F, note: &Note) -> Option<(PortId, MacAddr)> {
-        let tunnel = self.tunnels.ends(note.tunnel)?;
-        let outer = Ip::of_frame(frame.data())?;
-        tunnel.admits(outer.src(), outer.dst(), note.via).ok()?;
-        if tunnel.shape.has_gre() {
-            // A key is one customer's, so where it is the entry's, it says what was assumed.
-            let uplink = if note.has_keys { self.shard.gre_keys(note.slot).uplink } else { None };
-            if note.via.key() != uplink {
-                return None;
+            let addr = node(frame, note).filter(|addr| self.is_ours(*addr, from));
+            match addr.and_then(|addr| self.shard.lookup(note.probe.tag.customer(), addr)) {
+                Some(slot) => (note.slot, note.word) = (slot, self.shard.word(slot)),
+                None => note.way = Way::General,
             }
         }
-        let Route::Send(port, mac) = self.fib.known(note.home, note.customer, note.dst)? else {
-            return None;
-        };
-        let mtu = self.ports.get(usize::from(port.0))?.mtu;
-        (note.packet_len - note.inner_at <= mtu).then_some((port, mac))
+    }
+
+    /// Whether the packets of an address are this worker's.
+    #[cold]
+    #[inline(never)]
+    fn is_ours(&self, addr: u128, from: From) -> bool {
+        !matches!(from, From::Port(_)) || self.steering.owner_of_bits(addr) == self.id
+    }
+
+    /// The end: all frames in their order; if all are `ready`, maybe at once.
+    fn leave(&mut self, burst: &mut Burst<F>, notes: &[Note], froms: &[From], ready: bool) {
+        let first = notes.first().map_or(PortId(0), |note| note.port);
+        if ready
+            && notes.iter().fold(0, |others, note| others | note.port.0 ^ first.0) == 0
+            && let Some(staged) = self.staged.get_mut(usize::from(first.0))
+            && staged.take_all(burst)
+        {
+            return;
+        }
+        for ((frame, note), from) in burst.drain(..).zip(notes).zip(each(froms)) {
+            match note.way {
+                Way::Leave => self.send(frame, note.port),
+                _ => self.run_general(frame, from),
+            }
+        }
+    }
+}
+
+/// One for each of a burst's frames, where one may stand for all.
+fn each(froms: &[From]) -> impl Iterator<Item = From> {
+    froms.iter().chain(std::iter::repeat_n(froms, BURST_MAX).flatten()).copied()
+}
+
+/// The node's address.
+fn node<F: Frame>(frame: &F, note: &Note) -> Option<u128> {
+    let packet = frame.data().get(ETHER_LEN..)?;
+    match note.way {
+        Way::Up => packet.get(usize::from(note.inner_at)..).and_then(Ip::of).map(Ip::src),
+        _ => Ip::of(packet).map(Ip::dst),
     }
 }
 
 /// Forwarding costs a hop; there is one to spend.
 #[inline(always)]
-fn spend_hop<F: Frame>(frame: &mut F, family: Family) {
-    let Some(packet) = frame.data_mut().get_mut(ETHER_LEN..) else { return };
-    match (family, packet) {
-        (Family::Ipv6, [_, _, _, _, _, _, _, hops, ..]) => *hops = hops.wrapping_sub(1),
-        (Family::Ipv6, _) => {}
-        (Family::Ipv4, packet) => Ipv4::spend_hop(packet),
+fn spend_hop(packet: &mut [u8; IPV4_LEN], family: Family) {
+    match family {
+        Family::Ipv6 => packet[7] = packet[7].wrapping_sub(1),
+        Family::Ipv4 => Ipv4::spend_hop(packet),
     }
 }

@@ -19,8 +19,11 @@ use super::header::Family;
 use super::keys::KeyTable;
 use super::update::{EntryCounters, Forward, TunnelId};
 use crate::addr::{CustomerId, CustomerPrefix, GreKeys};
+use crate::nic::Frame;
+pub(super) use line::Word;
 use line::{ENTRIES, Line, TUNNELS_MAX};
-use scope::{NOT_LONG, Scope, Scopes};
+pub(super) use scope::Scope;
+use scope::{Scopes, Tag};
 
 /// What of an entry few packets need.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,26 +40,29 @@ struct Beside {
 pub(super) struct Probe {
     key: u64,
     home: u32,
-    scope: u16,
-    /// Of a scope of long prefixes, how many of the address's last bits do not count; else
-    /// [`NOT_LONG`].
-    spare: u8,
+    pub(super) tag: Tag,
 }
 
 /// Where an entry is, while it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Slot(u32);
+pub(super) struct Slot {
+    line: u32,
+    entry: u32,
+}
 
 impl Slot {
-    fn line(self) -> usize {
-        (self.0 / 4) as usize
+    #[inline]
+    const fn line(self) -> usize {
+        self.line as usize
     }
 
-    fn entry(self) -> usize {
-        (self.0 % 4) as usize
+    #[inline]
+    const fn entry(self) -> usize {
+        self.entry as usize
     }
 
-    fn beside(self) -> usize {
+    #[inline]
+    const fn beside(self) -> usize {
         self.line() * ENTRIES + self.entry()
     }
 }
@@ -97,59 +103,85 @@ impl Shard {
         self.keys.customer_of(uplink)
     }
 
-    /// Where the entry of `addr` is, if it is one of the longest prefixes of its kind. `None`:
-    /// there are no prefixes of this customer and family at all.
+    /// A customer's longest prefixes of a family; if there are none, a scope without entries.
     #[inline]
-    pub(super) fn probe(&self, customer: CustomerId, family: Family, addr: u128) -> Option<Probe> {
-        let scope = self.scopes.of(customer, family).first()?;
-        Some(self.probe_in(scope, addr))
+    pub(super) fn longest(&self, customer: CustomerId, family: Family) -> Scope {
+        self.scopes.of(customer, family).first().copied().unwrap_or(Scope::empty(customer))
     }
 
-    /// The line to prefetch for it.
-    #[inline]
-    pub(super) fn line(&self, probe: &Probe) -> &impl Sized {
-        &self.lines[probe.home as usize]
+    /// Where the entry of `addr` is, if it is of this scope and not of a long prefix.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // a dozen instructions
+    pub(super) fn probe(&self, scope: &Scope, addr: u128) -> Probe {
+        let key = scope.key(addr);
+        Probe { key, home: self.home(scope.tag.short_id(), key), tag: scope.tag }
     }
 
-    /// The entry of an address at this place, if it is there.
+    /// Asks for the line of it.
     #[inline]
-    pub(super) fn find(&self, probe: &Probe, addr: u128) -> Option<Slot> {
+    pub(super) fn prefetch<F: Frame>(&self, probe: &Probe) {
+        F::prefetch(&self.lines, probe.home as usize);
+    }
+
+    /// The entry at this place, and what becomes of its packets. `None`: there may be one all the
+    /// same, [`Self::lookup`] knows.
+    #[inline]
+    pub(super) fn find(&self, probe: &Probe) -> Option<(Slot, Word)> {
         let mut at = probe.home;
         loop {
             let line = self.lines.get(at as usize)?;
-            let is_it = |entry: u32| {
-                probe.spare == NOT_LONG || self.has_rest(Slot(at * 4 + entry), probe.spare, addr)
-            };
-            if let Some(entry) = line.find(probe.key, probe.scope, is_it) {
-                return Some(Slot(at * 4 + entry));
-            }
-            if !line.is_passed() {
-                return None;
+            if let Some((entry, word)) = line.find(probe.key, probe.tag.short_id()) {
+                return Some((Slot { line: at, entry }, word));
             }
             at = self.after(at);
-            if at == probe.home {
-                return None; // all around
+            if !line.is_passed() || at == probe.home {
+                return None;
             }
         }
+    }
+
+    /// The entry of an address in a scope, whatever prefixes that has.
+    fn find_in(&self, scope: &Scope, addr: u128) -> Option<Slot> {
+        let key = scope.full_key(addr);
+        let home = self.home(scope.id, key);
+        let mut at = home;
+        loop {
+            let line = &self.lines[at as usize];
+            let slots = line.all(key, scope.id).map(|entry| Slot { line: at, entry });
+            let has_rest =
+                |slot: &Slot| scope.spare.is_none_or(|spare| self.has_rest(*slot, spare, addr));
+            if let Some(slot) = { slots }.find(has_rest) {
+                return Some(slot);
+            }
+            at = self.after(at);
+            if !line.is_passed() || at == home {
+                return None;
+            }
+        }
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // 2^32 lines would be 256 GiB
+    fn home(&self, scope: u16, key: u64) -> u32 {
+        slot(mix(key, u64::from(scope)), self.lines.len()) as u32
     }
 
     /// The entry of the longest prefix that contains `addr`.
     pub(super) fn lookup(&self, customer: CustomerId, addr: u128) -> Option<Slot> {
         let scopes = self.scopes.of(customer, Family::of(addr)).iter();
-        scopes.map(|scope| self.probe_in(scope, addr)).find_map(|probe| self.find(&probe, addr))
+        { scopes }.find_map(|scope| self.find_in(scope, addr))
     }
 
     /// The entry of exactly this prefix.
     pub(super) fn lookup_exact(&self, key: CustomerPrefix) -> Option<Slot> {
         let scope = self.scopes.get(key)?;
-        self.find(&self.probe_in(scope, key.prefix.bits()), key.prefix.bits())
+        self.find_in(scope, key.prefix.bits())
     }
 
-    /// The tunnel of an entry, and whether it has GRE keys; `None` while it is held.
+    /// What becomes of an entry's packets, in short.
     #[inline]
-    pub(super) fn tunnel(&self, slot: Slot) -> Option<(TunnelId, bool)> {
-        let line = self.lines.get(slot.line())?;
-        line.tunnel(slot.entry()).map(|id| (id, line.has_keys(slot.entry())))
+    pub(super) fn word(&self, slot: Slot) -> Word {
+        self.lines[slot.line()].word(slot.entry())
     }
 
     /// The keys of an entry that has some.
@@ -158,45 +190,41 @@ impl Shard {
         self.side(slot).keys
     }
 
-    /// The line to prefetch for them.
+    /// Asks for the line of them.
     #[inline]
-    pub(super) fn beside(&self, slot: Slot) -> &impl Sized {
-        self.side(slot)
+    pub(super) fn prefetch_keys<F: Frame>(&self, slot: Slot) {
+        F::prefetch(&self.beside, slot.beside());
     }
 
     /// What becomes of an entry's packets.
     #[inline]
     pub(super) fn forward(&self, slot: Slot) -> Forward {
-        match self.tunnel(slot) {
-            None => Forward::Held,
-            Some((id, false)) => Forward::Tunnel(id, GreKeys::default()),
-            Some((id, true)) => Forward::Tunnel(id, self.gre_keys(slot)),
+        match self.word(slot) {
+            word if word.is_held() => Forward::Held,
+            word if word.has_keys() => Forward::Tunnel(word.tunnel(), self.gre_keys(slot)),
+            word => Forward::Tunnel(word.tunnel(), GreKeys::default()),
         }
     }
 
-    /// Counts a packet to the node.
+    /// Counts a packet to the node. `true`: before the next one its counts have to be carried.
     #[inline]
-    pub(super) fn count_downlink(&mut self, slot: Slot, bytes: usize) {
-        if let Some(line) = self.lines.get_mut(slot.line())
-            && line.count_downlink(slot.entry(), bytes)
-        {
-            self.carry(slot);
-        }
+    #[must_use]
+    pub(super) fn count_downlink(&mut self, slot: Slot, bytes: usize) -> bool {
+        let line = self.lines.get_mut(slot.line());
+        line.is_some_and(|line| line.count_downlink(slot.entry(), bytes))
     }
 
-    /// Counts a packet from the node.
+    /// The same for a packet from the node.
     #[inline]
-    pub(super) fn count_uplink(&mut self, slot: Slot, bytes: usize) {
-        if let Some(line) = self.lines.get_mut(slot.line())
-            && line.count_uplink(slot.entry(), bytes)
-        {
-            self.carry(slot);
-        }
+    #[must_use]
+    pub(super) fn count_uplink(&mut self, slot: Slot, bytes: usize) -> bool {
+        let line = self.lines.get_mut(slot.line());
+        line.is_some_and(|line| line.count_uplink(slot.entry(), bytes))
     }
 
     /// Moves what the line has counted to where there is room for more.
     #[cold]
-    fn carry(&mut self, slot: Slot) {
+    pub(super) fn carry(&mut self, slot: Slot) {
         let counted = self.lines[slot.line()].take_counts(slot.entry());
         self.beside[slot.beside()].counters += counted;
     }
@@ -247,7 +275,7 @@ impl Shard {
             self.keys.remove(uplink);
         }
         let Some(scope) = self.scopes.get(key) else { return };
-        let mut at = self.probe_in(scope, key.prefix.bits()).home;
+        let mut at = self.home(scope.id, scope.full_key(key.prefix.bits()));
         while at as usize != slot.line() {
             self.lines[at as usize].leave();
             at = self.after(at);
@@ -260,32 +288,23 @@ impl Shard {
     /// A new entry, held; there is room. `None` if there are too many scopes.
     fn insert(&mut self, key: CustomerPrefix) -> Option<Slot> {
         let scope = self.scopes.acquire(key)?;
-        let probe = self.probe_in(&scope, key.prefix.bits());
-        let mut at = probe.home;
+        let word = scope.full_key(key.prefix.bits());
+        let mut at = self.home(scope.id, word);
         let entry = loop {
             let line = &mut self.lines[at as usize];
-            match line.insert(probe.key, probe.scope) {
+            match line.insert(word, scope.id) {
                 Some(entry) => break entry,
                 None => line.pass(),
             }
             at = self.after(at);
         };
-        let slot = Slot(at * 4 + entry);
+        let slot = Slot { line: at, entry };
         self.beside[slot.beside()] = Beside { rest: low(key.prefix.bits()), ..Beside::default() };
         self.entries += 1;
         Some(slot)
     }
 
-    #[inline]
-    #[allow(clippy::cast_possible_truncation)] // 2^32 lines would be 256 GiB
-    fn probe_in(&self, scope: &Scope, addr: u128) -> Probe {
-        let key = scope.key(addr);
-        let home = slot(mix(key, u64::from(scope.id)), self.lines.len());
-        Probe { key, home: home as u32, scope: scope.id, spare: scope.spare }
-    }
-
-    /// Whether the second half is that of this address, too.
-    #[inline(never)]
+    /// Whether the second half of an entry's prefix is that of this address, too.
     fn has_rest(&self, slot: Slot, spare: u8, addr: u128) -> bool {
         self.side(slot).rest == low(addr) >> spare << spare
     }

@@ -103,9 +103,14 @@ impl Steering {
     /// The workers that must know this prefix.
     #[must_use]
     pub fn owner(&self, prefix: HomePrefix) -> Owner {
-        let one_input = if is_mapped(prefix.bits()) && prefix.len() >= 96 { 128 } else { 64 };
-        if prefix.len() < one_input { Owner::All } else { Owner::One(self.owner_of(prefix.addr())) }
+        if is_spread(prefix) { Owner::All } else { Owner::One(self.owner_of(prefix.addr())) }
     }
+}
+
+/// Whether addresses of a prefix have different hashes.
+pub(super) const fn is_spread(prefix: HomePrefix) -> bool {
+    let one_input = if is_mapped(prefix.bits()) && prefix.len() >= 96 { 128 } else { 64 };
+    prefix.len() < one_input
 }
 
 /// The 32 bits of the key from each set bit of `byte` (which stands at position `i` of the input)

@@ -1,7 +1,7 @@
 //! The workers' tunnel table: for each gateway the bytes that stand before every packet to it.
 //!
 //! ```text
-//!   | destination MAC, source MAC, 86dd | 6, 0, 41, 64, LMAA, Proxy-CoA        | MTU, port, path |
+//!   | destination MAC, source MAC, 86dd | 8 bytes a packet, LMAA, Proxy-CoA    | MTU, port, path |
 //!   | destination MAC, source MAC, 0800 | 45, 0, 64, 4, sum, both addresses | UDP: 5437, port    |
 //!     0                                  14                               34    42  54          63
 //! ```
@@ -17,6 +17,7 @@ use super::header::{ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, ether_type, protocol}
 use super::update::{Tunnel, TunnelId};
 use super::worker::PortConfig;
 use crate::addr::{CustomerId, Encap, PortId, TunnelPath};
+use crate::nic::Frame;
 use crate::wire::udp;
 
 /// Bytes of an Ethernet and an IPv6 header.
@@ -131,8 +132,6 @@ impl TunnelSlot {
         match shape.family() {
             Family::Ipv6 => {
                 head[12..14].copy_from_slice(&ether_type::IPV6);
-                head[14] = 6 << 4;
-                head[21] = HOP_LIMIT;
                 head[22..38].copy_from_slice(&local);
                 head[38..54].copy_from_slice(&remote);
             }
@@ -160,6 +159,22 @@ impl TunnelSlot {
             head[24..26].copy_from_slice(&sum.to_be_bytes());
         }
         Some(slot)
+    }
+
+    /// Whether a frame has a tunnel packet of the same outer family that came from the gateway to
+    /// our end.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // two comparisons
+    pub(super) fn has_ends_of(&self, frame: &[u8]) -> bool {
+        let head = &self.head;
+        match self.shape.family() {
+            Family::Ipv6 => frame.first_chunk::<HEAD_LEN>().is_some_and(|frame| {
+                frame[22..38] == head[38..54] && frame[38..54] == head[22..38]
+            }),
+            Family::Ipv4 => frame.first_chunk::<UDP_AT>().is_some_and(|frame| {
+                frame[26..30] == head[30..34] && frame[30..34] == head[26..30]
+            }),
+        }
     }
 
     /// Whether a tunnel packet between these two addresses, IPv4-mapped or not, came through this
@@ -239,6 +254,12 @@ impl TunnelTable {
     #[inline]
     pub(super) fn ends(&self, id: TunnelId) -> Option<&TunnelSlot> {
         self.slots.get(id.0 as usize)
+    }
+
+    /// Asks for the line of a tunnel.
+    #[inline]
+    pub(super) fn prefetch<F: Frame>(&self, id: TunnelId) {
+        F::prefetch(&self.slots, id.0 as usize);
     }
 
     /// For sending: resolved already, and its next hop too. `None`: ask [`Self::resolved`].

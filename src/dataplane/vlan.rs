@@ -41,13 +41,14 @@ impl Vlans {
         Self { devices, vlans: ports.iter().map(vlan).collect() }
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.vlans.is_empty()
+    }
+
     /// The port of a frame that a device received; if it is a VLAN, its tag is gone. A tag of no
     /// VLAN stays, and the port is the device.
     #[inline]
     pub(super) fn untag<F: Frame>(&self, frame: &mut F, device: PortId) -> PortId {
-        if self.vlans.is_empty() {
-            return device;
-        }
         let Some((port, priority)) = self.find(frame.data(), device) else { return device };
         if !remove_tag(frame) {
             return device;

@@ -6,6 +6,7 @@ use super::drop::DropReason;
 use super::egress::Staged;
 use super::handoff::{Handoff, Peers};
 use super::marking::{DscpModel, EcnMode};
+use super::ordinary::Notes;
 use super::punt::Reports;
 use super::steer::Steering;
 use super::update::{Change, Inject, Report, Update};
@@ -124,6 +125,8 @@ pub struct WorkerRings<F: Frame> {
 /// A forwarding worker. Owns its part of the binding table, its queues and its counters.
 pub struct Worker<R: RxQueue> {
     pub(super) lane: Lane<R::Frame>,
+    /// Of the burst that is run.
+    pub(super) notes: Notes,
     /// By port.
     queues: Vec<R>,
     updates: Consumer<Update>,
@@ -165,6 +168,7 @@ impl<R: RxQueue> Worker<R> {
                 Box::new(pool),
                 CounterWriter::new(counters),
             ),
+            notes: Notes::new(),
             queues,
             updates: rings.updates,
             injects: rings.injects,
@@ -215,10 +219,11 @@ impl<R: RxQueue> Worker<R> {
                 continue;
             }
             received += n;
-            let bytes: usize = burst.iter().map(Frame::frame_len).sum();
-            self.lane.counters.add(Counter::RxPackets, n as u64);
-            self.lane.counters.add(Counter::RxBytes, bytes as u64);
-            self.lane.receive(PortId(u16::try_from(port).unwrap_or(u16::MAX)), &mut burst);
+            self.lane.receive(
+                PortId(u16::try_from(port).unwrap_or(u16::MAX)),
+                &mut burst,
+                &mut self.notes,
+            );
             self.flush();
         }
         received
@@ -234,7 +239,7 @@ impl<R: RxQueue> Worker<R> {
             }
             taken += n;
             self.lane.counters.add(Counter::HandoffReceived, n as u64);
-            self.lane.take_over(&mut burst);
+            self.lane.take_over(&mut burst, &mut self.notes);
             self.flush();
         }
         taken

@@ -91,6 +91,10 @@ fn bindings(cflags: &[String]) {
 fn shim(cflags: &[String]) {
     let mut cc = cc::Build::new();
     cc.file("src/shim.c").std("gnu11").warnings(true);
+    let features = std::env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    if features.split(',').any(|feature| feature == "avx2") {
+        cc.define("NEEDS_X86_64_V3", None);
+    }
     for flag in cflags {
         cc.flag(flag);
     }

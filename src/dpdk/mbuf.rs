@@ -11,8 +11,8 @@
 
 use crate::addr::PortId;
 use crate::nic::Frame;
-use core::ptr::{self, NonNull};
-use core::{fmt, slice};
+use core::ptr::NonNull;
+use core::{fmt, hint, slice};
 use dpdk_sys::{
     MBUF_BUF_ADDR, MBUF_BUF_LEN, MBUF_DATA_LEN, MBUF_DATA_OFF, MBUF_NB_SEGS, MBUF_PKT_LEN,
     MBUF_PORT, MBUF_VLAN_TCI, rte_mbuf,
@@ -72,16 +72,30 @@ impl Mbuf {
 
     fn start(&self) -> *mut u8 {
         let buf: *mut u8 = self.read::<{ MBUF_BUF_ADDR as usize }, _>();
-        // SAFETY: data_off is inside the buffer (invariant).
-        unsafe { buf.add(usize::from(self.data_off())) }
+        // SAFETY: data_off is inside the buffer (invariant), which is somewhere.
+        unsafe {
+            hint::assert_unchecked(!buf.is_null());
+            buf.add(usize::from(self.data_off()))
+        }
     }
 
-    /// Moves the front and the end of the data. Callers have checked both against the buffer.
-    fn set_bounds(&mut self, data_off: u16, data_len: u16) {
-        let pkt_len = self.pkt_len() - u32::from(self.data_len()) + u32::from(data_len);
-        self.write::<{ MBUF_DATA_OFF as usize }, _>(data_off);
+    /// Moves the front of the data, which is at `data_off`, by `n` bytes, backwards if that is
+    /// negative. Callers have checked it against the buffer.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // three stores
+    #[allow(clippy::cast_possible_truncation)] // inside of the buffer, so all of them fit
+    fn move_front(&mut self, data_off: u16, n: usize) {
+        let (data_len, pkt_len) = (self.data_len(), self.pkt_len());
+        self.write::<{ MBUF_DATA_OFF as usize }, _>(data_off.wrapping_add(n as u16));
+        self.write::<{ MBUF_DATA_LEN as usize }, _>(data_len.wrapping_sub(n as u16));
+        self.write::<{ MBUF_PKT_LEN as usize }, _>(pkt_len.wrapping_sub(n as u32));
+    }
+
+    /// Moves the end of the data. Callers have checked it against the buffer.
+    fn set_data_len(&mut self, data_len: u16) {
+        let rest = self.pkt_len() - u32::from(self.data_len()); // of other segments
         self.write::<{ MBUF_DATA_LEN as usize }, _>(data_len);
-        self.write::<{ MBUF_PKT_LEN as usize }, _>(pkt_len);
+        self.write::<{ MBUF_PKT_LEN as usize }, _>(rest + u32::from(data_len));
     }
 
     #[inline(always)]
@@ -120,21 +134,41 @@ impl Frame for Mbuf {
 
     #[inline]
     fn prepend(&mut self, n: usize) -> bool {
-        let Ok(n) = u16::try_from(n) else { return false };
-        let (off, len) = (self.data_off(), self.data_len());
-        let (Some(off), Some(len)) = (off.checked_sub(n), len.checked_add(n)) else { return false };
-        self.set_bounds(off, len);
+        let off = self.data_off();
+        if n > usize::from(off) {
+            return false;
+        }
+        self.move_front(off, n.wrapping_neg());
         true
     }
 
     #[inline]
+    fn prepend_chunk<const N: usize>(&mut self, n: usize) -> Option<&mut [u8; N]> {
+        let off = self.data_off();
+        if n > usize::from(off) || N > usize::from(self.data_len()) + n {
+            return None;
+        }
+        self.move_front(off, n.wrapping_neg());
+        // SAFETY: the invariant; there are as many bytes as that, and the borrow is exclusive.
+        Some(unsafe { &mut *self.start().cast() })
+    }
+
+    #[inline]
+    fn trim_front_chunk<const N: usize>(&mut self, n: usize) -> Option<&mut [u8; N]> {
+        if N + n > usize::from(self.data_len()) {
+            return None;
+        }
+        self.move_front(self.data_off(), n);
+        // SAFETY: as in `prepend_chunk`.
+        Some(unsafe { &mut *self.start().cast() })
+    }
+
+    #[inline]
     fn trim_front(&mut self, n: usize) -> bool {
-        let (off, len) = (self.data_off(), self.data_len());
-        let Some((n, left)) = u16::try_from(n).ok().and_then(|n| Some((n, len.checked_sub(n)?)))
-        else {
+        if n > usize::from(self.data_len()) {
             return false;
-        };
-        self.set_bounds(off + n, left);
+        }
+        self.move_front(self.data_off(), n);
         true
     }
 
@@ -143,7 +177,7 @@ impl Frame for Mbuf {
         if !self.single() || len > self.data_len() {
             return false;
         }
-        self.set_bounds(self.data_off(), len);
+        self.set_data_len(len);
         true
     }
 
@@ -154,7 +188,7 @@ impl Frame for Mbuf {
         if !self.single() || n > room {
             return false;
         }
-        self.set_bounds(self.data_off(), self.data_len() + n);
+        self.set_data_len(self.data_len() + n);
         true
     }
 
@@ -181,8 +215,8 @@ impl Frame for Mbuf {
     }
 
     #[inline]
-    fn prefetch<T>(what: &T) {
-        prefetch(ptr::from_ref(what).cast());
+    fn prefetch<T>(of: &[T], at: usize) {
+        prefetch(of.as_ptr().wrapping_add(at).cast());
     }
 
     #[inline]

@@ -27,9 +27,29 @@ pub trait Frame: Sized + Send + 'static {
     /// there is not enough. The new bytes hold whatever was there.
     #[must_use]
     fn prepend(&mut self, n: usize) -> bool;
+    /// The same, and gives the first bytes of what the frame then is. `None`, and no change, if the
+    /// first segment has fewer.
+    #[must_use]
+    #[inline]
+    fn prepend_chunk<const N: usize>(&mut self, n: usize) -> Option<&mut [u8; N]> {
+        if self.data().len() + n < N || !self.prepend(n) {
+            return None;
+        }
+        self.data_mut().first_chunk_mut()
+    }
     /// Removes `n` bytes from the front. `false`, and no change, if the first segment is shorter.
     #[must_use]
     fn trim_front(&mut self, n: usize) -> bool;
+    /// The same, and gives the first bytes of what is left. `None`, and no change, if the first
+    /// segment then had fewer.
+    #[must_use]
+    #[inline]
+    fn trim_front_chunk<const N: usize>(&mut self, n: usize) -> Option<&mut [u8; N]> {
+        if self.data().len() < N + n || !self.trim_front(n) {
+            return None;
+        }
+        self.data_mut().first_chunk_mut()
+    }
     /// Shortens a single-segment frame to `len` bytes. `false`, and no change, if it is shorter
     /// already or has several segments.
     #[must_use]
@@ -49,9 +69,10 @@ pub trait Frame: Sized + Send + 'static {
     fn priority(&self) -> u16;
     /// Sets that.
     fn set_priority(&mut self, bits: u16);
-    /// Asks the processor for a cache line that will be read soon. Only a hint: nothing changes.
+    /// Asks the processor for the cache line of an element that will be read soon. Only a hint:
+    /// nothing changes, and there need be no such element.
     #[inline]
-    fn prefetch<T>(_what: &T) {}
+    fn prefetch<T>(_of: &[T], _at: usize) {}
     /// The same for the frame's headers.
     #[inline]
     fn prefetch_headers(&self) {}

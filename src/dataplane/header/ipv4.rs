@@ -113,6 +113,29 @@ impl<'a> Ipv4<'a> {
         MAPPED | u32::from_be_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]) as u128
     }
 
+    /// Source and destination.
+    #[inline]
+    pub(in super::super) const fn addrs(self) -> [u32; 2] {
+        let b = self.0;
+        [
+            u32::from_be_bytes([b[12], b[13], b[14], b[15]]),
+            u32::from_be_bytes([b[16], b[17], b[18], b[19]]),
+        ]
+    }
+
+    /// Whether it is of this version, without options, and its checksum holds.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // a dozen instructions
+    pub(in super::super) fn is_simple(self) -> bool {
+        // RFC 1071 2: by words of any length, in either order of bytes; the sum is not zero.
+        let word = |i: usize| {
+            let b = &self.0[i * 4..i * 4 + 4];
+            u64::from(u32::from_ne_bytes([b[0], b[1], b[2], b[3]]))
+        };
+        let sum = word(0) + word(1) + word(2) + word(3) + word(4);
+        self.0[0] == 0x45 && sum.is_multiple_of(0xffff)
+    }
+
     /// Whether the checksum of a header with its options holds.
     #[inline]
     pub(in super::super) fn is_intact(header: &[u8]) -> bool {
@@ -123,10 +146,13 @@ impl<'a> Ipv4<'a> {
     #[inline]
     pub(in super::super) fn spend_hop(packet: &mut [u8]) {
         if let Some(header) = packet.first_chunk_mut::<IPV4_LEN>() {
-            let old = u16::from_be_bytes([header[8], header[9]]);
-            header[8] = header[8].saturating_sub(1);
-            let new = u16::from_be_bytes([header[8], header[9]]);
-            Self::update_checksum(header, old, new);
+            let [ttl, _, checksum @ ..] = [header[8], header[9], header[10], header[11]];
+            if ttl > 0 {
+                header[8] = ttl - 1;
+                // The word of both is 0x0100 less, whatever they are.
+                let checksum = updated(u16::from_be_bytes(checksum), 0x0100, 0);
+                header[10..12].copy_from_slice(&checksum.to_be_bytes());
+            }
         }
     }
 

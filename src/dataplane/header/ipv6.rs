@@ -7,6 +7,73 @@ pub(in super::super) const IPV6_LEN: usize = 40;
 #[derive(Clone, Copy)]
 pub(in super::super) struct Ipv6<'a>(&'a [u8; IPV6_LEN]);
 
+/// What stands before the addresses of an IPv6 header, as one number: one load, one store.
+///
+/// ```text
+///   version 4 bits | traffic class 8 | flow label 20 | payload length 16 | next header 8 | hop limit 8
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in super::super) struct Ipv6Start(pub(in super::super) u64);
+
+/// Where its fields begin.
+pub(in super::super) const TRAFFIC_CLASS_SHIFT: u32 = 52;
+pub(in super::super) const FLOW_LABEL_SHIFT: u32 = 32;
+pub(in super::super) const PAYLOAD_LEN_SHIFT: u32 = 16;
+const NEXT_HEADER_SHIFT: u32 = 8;
+
+#[allow(clippy::cast_possible_truncation)] // cut to the field
+impl Ipv6Start {
+    #[inline]
+    pub(in super::super) const fn new(
+        traffic_class: u8,
+        flow_label: u32,
+        payload_len: u16,
+        next_header: u8,
+        hop_limit: u8,
+    ) -> Self {
+        Self(
+            6 << 60
+                | (traffic_class as u64) << TRAFFIC_CLASS_SHIFT
+                | (flow_label as u64) << FLOW_LABEL_SHIFT
+                | (payload_len as u64) << PAYLOAD_LEN_SHIFT
+                | (next_header as u64) << NEXT_HEADER_SHIFT
+                | hop_limit as u64,
+        )
+    }
+
+    #[inline]
+    pub(in super::super) const fn version(self) -> u8 {
+        (self.0 >> 60) as u8
+    }
+
+    #[inline]
+    pub(in super::super) const fn traffic_class(self) -> u8 {
+        (self.0 >> TRAFFIC_CLASS_SHIFT) as u8
+    }
+
+    #[inline]
+    pub(in super::super) const fn flow_label(self) -> u32 {
+        (self.0 >> FLOW_LABEL_SHIFT) as u32 & 0x000f_ffff
+    }
+
+    /// Length of the whole packet by the payload length, header included. (A jumbogram, RFC 2675,
+    /// has zero there and counts as its header.)
+    #[inline]
+    pub(in super::super) const fn packet_len(self) -> usize {
+        IPV6_LEN + (self.0 >> PAYLOAD_LEN_SHIFT) as u16 as usize
+    }
+
+    #[inline]
+    pub(in super::super) const fn next_header(self) -> u8 {
+        (self.0 >> NEXT_HEADER_SHIFT) as u8
+    }
+
+    #[inline]
+    pub(in super::super) const fn hop_limit(self) -> u8 {
+        self.0 as u8
+    }
+}
+
 impl<'a> Ipv6<'a> {
     /// The header that `packet` begins with; `None` if it is shorter.
     #[inline]
@@ -14,43 +81,39 @@ impl<'a> Ipv6<'a> {
         packet.first_chunk().map(Self)
     }
 
+    /// All that stands before the addresses.
+    #[inline]
+    pub(in super::super) const fn start(self) -> Ipv6Start {
+        match self.0.first_chunk() {
+            Some(start) => Ipv6Start(u64::from_be_bytes(*start)),
+            None => Ipv6Start(0),
+        }
+    }
+
     #[inline]
     pub(in super::super) const fn version(self) -> u8 {
-        (self.word() >> 28) as u8
+        self.start().version()
     }
 
     #[inline]
     pub(in super::super) const fn traffic_class(self) -> u8 {
-        (self.word() >> 20 & 0xff) as u8
+        self.start().traffic_class()
     }
 
-    #[inline]
-    pub(in super::super) const fn flow_label(self) -> u32 {
-        self.word() & 0x000f_ffff
-    }
-
-    /// Version, traffic class and flow label: one load.
-    #[inline]
-    const fn word(self) -> u32 {
-        let [a, b, c, d, ..] = *self.0;
-        u32::from_be_bytes([a, b, c, d])
-    }
-
-    /// Length of the whole packet by its payload length field, header included. (A jumbogram, RFC
-    /// 2675, has zero there and counts as its header.)
+    /// Length of the whole packet by its payload length field, header included.
     #[inline]
     pub(in super::super) const fn packet_len(self) -> usize {
-        IPV6_LEN + u16::from_be_bytes([self.0[4], self.0[5]]) as usize
+        self.start().packet_len()
     }
 
     #[inline]
     pub(in super::super) const fn next_header(self) -> u8 {
-        self.0[6]
+        self.start().next_header()
     }
 
     #[inline]
     pub(in super::super) const fn hop_limit(self) -> u8 {
-        self.0[7]
+        self.start().hop_limit()
     }
 
     #[inline]

@@ -16,7 +16,7 @@ pub(super) struct Line {
     downlink: [Count; ENTRIES],
     uplink: [Count; ENTRIES],
     /// [`TUNNEL`] or [`HELD`], [`HAS_KEYS`], and the upper half of the scope.
-    words: [u32; ENTRIES],
+    words: [Word; ENTRIES],
     /// The lower half.
     scopes: [u8; ENTRIES],
     /// How many entries are behind it that would be in it, had there been room; [`PASSED_MAX`] for
@@ -25,6 +25,36 @@ pub(super) struct Line {
 }
 
 const _: () = assert!(size_of::<Line>() == 64, "one cache line a packet");
+
+/// What an entry says about its packets.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Word(u32);
+
+impl Word {
+    /// That of no entry.
+    pub(in super::super) const NONE: Self = Self(u32::MAX);
+
+    #[inline]
+    pub(in super::super) const fn is_none(self) -> bool {
+        self.0 == u32::MAX
+    }
+
+    /// While the entry is held it is none that there is.
+    #[inline]
+    pub(in super::super) const fn tunnel(self) -> TunnelId {
+        TunnelId(self.0 & TUNNEL)
+    }
+
+    #[inline]
+    pub(in super::super) const fn is_held(self) -> bool {
+        self.0 & TUNNEL == HELD
+    }
+
+    #[inline]
+    pub(in super::super) fn has_keys(self) -> bool {
+        self.0 & HAS_KEYS != 0
+    }
+}
 
 const TUNNEL: u32 = 0x003f_ffff;
 const HELD: u32 = TUNNEL;
@@ -61,30 +91,33 @@ impl Line {
         keys: [0; ENTRIES],
         downlink: [Count(0); ENTRIES],
         uplink: [Count(0); ENTRIES],
-        words: [0; ENTRIES],
+        words: [Word(0); ENTRIES],
         scopes: [0; ENTRIES],
         passed: 0,
     };
 
-    /// The entry with this key and scope of which `is_it` holds. Which of the three it is cannot be
+    /// The last entry with this key, if it has this scope, too. Which of the three it is cannot be
     /// foretold, so there is no branch on that.
     #[inline]
-    pub(super) fn find(&self, key: u64, scope: u16, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        let equal = |entry: usize| u32::from(self.keys[entry] == key) << entry;
-        let mut equal = equal(0) | equal(1) | equal(2);
-        while equal != 0 {
-            let entry = equal.trailing_zeros();
-            if self.scope(entry as usize) == scope && is_it(entry) {
-                return Some(entry);
-            }
-            equal &= equal - 1;
-        }
-        None
+    pub(super) fn find(&self, key: u64, scope: u16) -> Option<(u32, Word)> {
+        let [_, second, third] = self.keys.map(|its| u32::from(its == key));
+        let entry = second.max(third * 2);
+        let at = entry as usize;
+        let is_it = self.keys[at] == key && self.scope(at) == scope;
+        is_it.then(|| (entry, self.words[at]))
+    }
+
+    /// All entries with this key and scope.
+    pub(super) fn all(&self, key: u64, scope: u16) -> impl Iterator<Item = u32> {
+        let is_it = move |entry: &u32| {
+            self.keys[*entry as usize] == key && self.scope(*entry as usize) == scope
+        };
+        (0..3).filter(is_it)
     }
 
     #[inline]
     fn scope(&self, entry: usize) -> u16 {
-        let [upper, ..] = self.words[entry].to_be_bytes();
+        let [upper, ..] = self.words[entry].0.to_be_bytes();
         u16::from_be_bytes([upper, self.scopes[entry]])
     }
 
@@ -93,7 +126,7 @@ impl Line {
         let free = (0..ENTRIES).find(|entry| self.scope(*entry) == 0)?;
         let [upper, lower] = scope.to_be_bytes();
         self.keys[free] = key;
-        self.words[free] = u32::from(upper) << SCOPE_SHIFT | HELD;
+        self.words[free] = Word(u32::from(upper) << SCOPE_SHIFT | HELD);
         self.scopes[free] = lower;
         self.downlink[free] = Count(0);
         self.uplink[free] = Count(0);
@@ -101,7 +134,7 @@ impl Line {
     }
 
     pub(super) fn free(&mut self, entry: usize) {
-        self.words[entry] = 0;
+        self.words[entry] = Word(0);
         self.scopes[entry] = 0;
     }
 
@@ -122,27 +155,20 @@ impl Line {
         self.passed > 0
     }
 
-    /// `None` while it is held.
     #[inline]
-    pub(super) fn tunnel(&self, entry: usize) -> Option<TunnelId> {
-        let tunnel = self.words[entry] & TUNNEL;
-        (tunnel != HELD).then_some(TunnelId(tunnel))
-    }
-
-    #[inline]
-    pub(super) fn has_keys(&self, entry: usize) -> bool {
-        self.words[entry] & HAS_KEYS != 0
+    pub(super) fn word(&self, entry: usize) -> Word {
+        self.words[entry]
     }
 
     /// A tunnel below [`TUNNELS_MAX`].
     pub(super) fn set_tunnel(&mut self, entry: usize, TunnelId(id): TunnelId, has_keys: bool) {
         let keys = if has_keys { HAS_KEYS } else { 0 };
-        let scope = self.words[entry] >> SCOPE_SHIFT << SCOPE_SHIFT;
-        self.words[entry] = scope | keys | (id & TUNNEL);
+        let scope = self.words[entry].0 >> SCOPE_SHIFT << SCOPE_SHIFT;
+        self.words[entry] = Word(scope | keys | (id & TUNNEL));
     }
 
     pub(super) fn hold(&mut self, entry: usize) {
-        self.words[entry] |= HELD;
+        self.words[entry].0 |= HELD;
     }
 
     /// Whether the counts have to be taken.

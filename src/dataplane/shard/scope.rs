@@ -9,42 +9,93 @@
 
 use super::super::hash::{high, low, mix};
 use super::super::header::Family;
+use super::super::steer::is_spread;
 use crate::addr::{CustomerId, CustomerPrefix, HomePrefix};
 
 /// A customer's prefixes of one family and length.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scope {
+pub(in super::super) struct Scope {
     /// Never zero.
     pub(super) id: u16,
     len: u8,
-    /// In a scope of prefixes longer than 64 bits, how many bits follow a prefix; else
-    /// [`NOT_LONG`].
-    pub(super) spare: u8,
+    /// Whether the addresses of one prefix may be of several workers.
+    pub(in super::super) is_spread: bool,
+    pub(super) tag: Tag,
+    /// In a scope of long prefixes, those of more than 64 bits, how many bits follow a prefix.
+    pub(super) spare: Option<u8>,
     entries: u32,
     /// What of an address's halves is the key.
     first: u64,
     second: u64,
 }
 
-/// No number of bits.
-pub(super) const NOT_LONG: u8 = u8::MAX;
+/// What of a scope goes with an address.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in super::super) struct Tag(u32);
 
-impl Scope {
-    fn new(id: u16, prefix: HomePrefix) -> Self {
-        let (len, mask) = (prefix.len(), HomePrefix::mask(prefix.len()));
-        let (first, second, spare) = match family(prefix) {
-            Family::Ipv4 => (0, low(mask), NOT_LONG),
-            Family::Ipv6 if len <= 64 => (high(mask), 0, NOT_LONG),
-            Family::Ipv6 => (high(mask), low(mask), 128 - len),
-        };
-        Self { id, len, spare, entries: 0, first, second }
+impl Tag {
+    const fn new(short_id: u16, CustomerId(customer): CustomerId) -> Self {
+        Self((customer as u32) << 16 | short_id as u32)
     }
 
-    /// The key of an address: in a scope of long prefixes the second half, too, must be compared.
+    /// The scope's number, but of one of long prefixes that of one without entries: they take a
+    /// second look.
     #[inline]
-    pub(super) fn key(&self, addr: u128) -> u64 {
-        let (first, second) = (high(addr) & self.first, low(addr) & self.second);
-        if self.spare == NOT_LONG { first | second } else { first ^ mix(second, 0) }
+    #[allow(clippy::cast_possible_truncation)] // the lower half
+    pub(super) const fn short_id(self) -> u16 {
+        self.0 as u16
+    }
+
+    /// Whose it is.
+    #[inline]
+    pub(in super::super) const fn customer(self) -> CustomerId {
+        CustomerId((self.0 >> 16) as u16)
+    }
+}
+
+/// Scopes with entries are numbered below it.
+const IDS_MAX: u16 = u16::MAX;
+
+impl Scope {
+    /// Without entries.
+    pub(super) const fn empty(customer: CustomerId) -> Self {
+        Self {
+            id: IDS_MAX,
+            tag: Tag::new(IDS_MAX, customer),
+            len: 0,
+            is_spread: false,
+            spare: None,
+            entries: 0,
+            first: 0,
+            second: 0,
+        }
+    }
+
+    fn new(id: u16, CustomerPrefix { prefix, customer }: CustomerPrefix) -> Self {
+        let (len, mask) = (prefix.len(), HomePrefix::mask(prefix.len()));
+        let (first, second, spare) = match family(prefix) {
+            Family::Ipv4 => (0, low(mask), None),
+            Family::Ipv6 if len <= 64 => (high(mask), 0, None),
+            Family::Ipv6 => (high(mask), low(mask), Some(128 - len)),
+        };
+        let short_id = if spare.is_none() { id } else { IDS_MAX };
+        let is_spread = is_spread(prefix);
+        let tag = Tag::new(short_id, customer);
+        Self { id, tag, len, is_spread, spare, entries: 0, first, second }
+    }
+
+    /// The key of an address if no prefixes here are long.
+    #[inline]
+    pub(super) const fn key(&self, addr: u128) -> u64 {
+        high(addr) & self.first | low(addr) & self.second
+    }
+
+    /// The key of an address. Among long prefixes the second half, too, must be compared.
+    pub(super) const fn full_key(&self, addr: u128) -> u64 {
+        match self.spare {
+            None => self.key(addr),
+            Some(_) => high(addr) & self.first ^ mix(low(addr) & self.second, 0),
+        }
     }
 }
 
@@ -84,9 +135,10 @@ impl Scopes {
         let scopes = &mut self.customers[customer][usize::from(family(key.prefix) == Family::Ipv4)];
         let at = scopes.iter().position(|scope| scope.len <= len).unwrap_or(scopes.len());
         if scopes.get(at).is_none_or(|scope| scope.len != len) {
-            let id = self.free.pop().or_else(|| self.last.checked_add(1))?;
+            let next = self.last + 1;
+            let id = self.free.pop().or_else(|| (next < IDS_MAX).then_some(next))?;
             self.last = self.last.max(id);
-            scopes.insert(at, Scope::new(id, key.prefix));
+            scopes.insert(at, Scope::new(id, key));
         }
         scopes[at].entries += 1;
         Some(scopes[at])

@@ -62,8 +62,14 @@ proptest! {
                 p.customer == customer && same_family && p.prefix.contains(addr)
             };
             let want = model.iter().filter(|(p, _)| holds(p)).max_by_key(|(p, _)| p.prefix.len());
-            let got = shard.lookup(customer, addr.to_bits()).map(|s| shard.forward(s));
-            prop_assert_eq!(got, want.map(|(_, id)| through(*id)));
+            let slot = shard.lookup(customer, addr.to_bits());
+            prop_assert_eq!(slot.map(|s| shard.forward(s)), want.map(|(_, id)| through(*id)));
+            // The quick way finds that one or none, and finds it where prefixes are of one kind.
+            let scope = shard.longest(customer, Family::of(addr.to_bits()));
+            let quick = shard.find(&shard.probe(&scope, addr.to_bits())).map(|(slot, _)| slot);
+            prop_assert!(quick.is_none() || quick == slot);
+            let is_one = shard.len() > 0 && model.keys().all(|p| p.prefix.len() == 64 && p.customer == customer);
+            prop_assert!(!is_one || quick == slot);
         }
     }
 }
@@ -74,8 +80,7 @@ fn moving_an_entry_keeps_its_counters_and_removing_it_clears_them() {
     let p = prefix("2001:db8:1::/64").of(CustomerId(3));
     assert!(shard.set(p, through(1)));
     let slot = shard.lookup(CustomerId(3), p.prefix.addr().to_bits()).unwrap();
-    shard.count_downlink(slot, 100);
-    shard.count_uplink(slot, 60);
+    assert!(!shard.count_downlink(slot, 100) && !shard.count_uplink(slot, 60));
     assert!(shard.set(p, Forward::Held));
     let want = EntryCounters {
         downlink_packets: 1,

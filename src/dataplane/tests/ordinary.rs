@@ -38,6 +38,49 @@ impl Frame1 {
     }
 }
 
+// What the budgets of perf/icount are for: these packets cost no more than that.
+#[test]
+fn ordinary_packets_of_every_family_pass_without_the_general_path() {
+    let in_ipv6 = |next, header: &[u8], inner: &[u8]| {
+        let payload = [header, inner].concat();
+        (ACCESS, Packet::new(MAG1, LMA).payload(next, &payload).on_access())
+    };
+    let padded = |(port, frame): (PortId, Vec<u8>)| (port, [&frame[..], &[0; 9]].concat());
+    let (down, up) = (Packet::new(CN, MN1), Packet::new(MN1, CN));
+    let mut rig = Rig::dual(1);
+    let passes = [
+        (CORE, down.on_core()),
+        padded((CORE, down.on_core())),
+        (ACCESS, uplink(&up)),
+        padded((ACCESS, uplink(&up))),
+        (CORE, Packet4::new(CN4, "10.1.0.19").on_core()),
+        padded((CORE, Packet4::new(CN4, "10.1.0.19").on_core())),
+        (
+            ACCESS,
+            Packet4::new(MAG4, LMA4)
+                .payload(4, &Packet4::new("10.1.0.19", CN4).bytes())
+                .on_access(),
+        ),
+    ];
+    let mut has_left = |(port, frame): &(PortId, Vec<u8>)| {
+        rig.arrive(*port, frame); // the first one resolves its tunnel or its route
+        rig.arrive(*port, frame);
+        rig.workers[0].worker.notes.has_left()
+    };
+    for (at, pass) in passes.iter().enumerate() {
+        assert!(has_left(pass), "{at}");
+    }
+    for other in [
+        (CORE, down.clone().hops(1).on_core()),
+        (CORE, Packet::new("::1", MN1).on_core()),
+        (CORE, down.payload(44, &[17, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0]).on_core()),
+        (ACCESS, uplink(&Packet::new(MN2, CN))),
+        in_ipv6(47, &[0x20, 0, 0x86, 0xdd, 0, 0, 0, 7], &up.bytes()),
+    ] {
+        assert!(!has_left(&other));
+    }
+}
+
 proptest! {
     #[test]
     fn burst_comes_out_as_from_the_general_path_alone(

@@ -1,8 +1,26 @@
 /* See headers.h. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "headers.h"
+
+#ifdef NEEDS_X86_64_V3
+/* Before all of the program that was compiled for such a processor: else an older one stops it
+ * without a word at the first instruction that it does not know. */
+__attribute__((constructor)) static void require_x86_64_v3(void)
+{
+	static const char why[] = "error: this program was built for processors of x86-64-v3 (AVX2, BMI2, FMA; since "
+				  "Haswell and Zen), and this is none: build it without .cargo/x86-64-v3.toml\n";
+
+	__builtin_cpu_init();
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma"))
+		return;
+	if (write(STDERR_FILENO, why, sizeof(why) - 1) >= 0)
+		_exit(78); /* EX_CONFIG */
+	_exit(1);
+}
+#endif
 
 uint16_t shim_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t n)
 {

@@ -1,0 +1,83 @@
+//! What stands behind an IP header, as far as forwarding cares.
+
+use super::super::header::protocol;
+
+/// What a next header or protocol number means here. Above zero, it takes a closer look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i8)]
+pub(super) enum Upper {
+    /// A transport header that begins with both ports.
+    Ports = -1,
+    /// Nothing.
+    Opaque = 0,
+    /// In IPv6, an extension header.
+    Extension = 1,
+    /// A header of TCP, whose SYNs may have to be changed (`mss.rs`).
+    Segment = 2,
+    /// In IPv6, an extension header that concerns us.
+    HopByHop = 3,
+}
+
+/// By number.
+#[derive(Debug)]
+pub(in super::super) struct Uppers([Upper; 256]);
+
+impl Uppers {
+    pub(in super::super) fn new(clamp_mss: bool) -> Self {
+        Self(std::array::from_fn(|number| match u8::try_from(number).unwrap_or(0) {
+            protocol::TCP if clamp_mss => Upper::Segment,
+            protocol::TCP | protocol::UDP | protocol::SCTP => Upper::Ports,
+            protocol::HOP_BY_HOP => Upper::HopByHop,
+            protocol::ROUTING | protocol::FRAGMENT | protocol::DESTINATION => Upper::Extension,
+            _ => Upper::Opaque,
+        }))
+    }
+
+    #[inline]
+    pub(super) fn of(&self, number: u8) -> Upper {
+        self.0[usize::from(number)]
+    }
+
+    /// In IPv4, where there are no extension headers.
+    #[inline]
+    pub(super) fn of_ipv4(&self, number: u8) -> Upper {
+        match self.of(number) {
+            Upper::Extension | Upper::HopByHop => Upper::Opaque,
+            upper => upper,
+        }
+    }
+}
+
+impl Upper {
+    /// The ports of a packet that begins behind its header, at `at`, with these bytes; zero if they
+    /// are none. `None`: the packet is not ordinary.
+    #[inline(always)]
+    pub(super) fn ports(self, begin: [u8; PORTS_LEN], packet: &[u8], at: usize) -> Option<u32> {
+        let mut known = self;
+        if known > Self::Opaque {
+            if known != Self::Segment || is_syn(packet, at) {
+                return None;
+            }
+            known = Self::Ports;
+        }
+        // All bits or none: a branch here would be foretold badly.
+        Some(u32::from_be_bytes(begin) & i32::from(known as i8).cast_unsigned())
+    }
+
+    /// Whether a packet that a node sent is not ordinary.
+    #[inline(always)]
+    pub(super) fn refuses(self, packet: &[u8], at: usize) -> bool {
+        self > Self::Extension && (self != Self::Segment || is_syn(packet, at))
+    }
+}
+
+/// Whether a TCP header begins there that may be a SYN's.
+#[inline]
+fn is_syn(packet: &[u8], at: usize) -> bool {
+    packet.get(at + TCP_FLAGS_AT).is_none_or(|flags| flags & TCP_SYN != 0)
+}
+
+/// Bytes of both port numbers.
+pub(super) const PORTS_LEN: usize = 4;
+const TCP_FLAGS_AT: usize = 13;
+const TCP_SYN: u8 = 0b10;
