@@ -45,7 +45,7 @@ impl Digest {
     }
 }
 
-/// Any odd number with bits all over: the golden ratio's, and the square root of two's to start with.
+/// Any odd number with bits all over: the golden ratio's; and the square root of two's to start.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 const START: u64 = 0x6a09_e667_f3bc_c909;
 

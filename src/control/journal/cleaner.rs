@@ -28,7 +28,7 @@ impl Cleaner {
     }
 
     pub(super) fn hand_over(&self, job: Job) {
-        // After a failure the thread is gone: files then stay, and are read again at the next start.
+        // After a failure the thread is gone: files stay, and are read again at the next start.
         let _ = self.0.send(job);
     }
 }

@@ -183,7 +183,7 @@ pub trait MessageData: Sized {
     fn emit_in_udp<'o>(&self, options: impl OptionList<'o>, buf: &mut [u8]) -> Result<usize> {
         let room = buf.len();
         emit_once(self, options.clone(), buf).map_err(|e| {
-            // What is wrong is told when something is: the options are gone through once, not twice.
+            // What is wrong is looked for when something is: else the options are read once.
             if self.buffer_len(options) > MAX_LEN {
                 Error::new(ErrorKind::Length, HEADER_LEN_AT)
             } else if e.kind == ErrorKind::Truncated {
