@@ -219,8 +219,13 @@ impl Bench {
         self.control.poll(self.now)
     }
 
+    /// The workers do all that they have to do, in as many turns as that takes.
     pub(super) fn worker_turn(&mut self) -> usize {
-        self.workers.iter_mut().map(|w| w.poll(self.now.mono)).sum()
+        let now = self.now.mono;
+        let all = |w: &mut Worker<MemRx>| {
+            std::iter::from_fn(|| Some(w.poll(now))).take_while(|work| *work > 0).sum::<usize>()
+        };
+        self.workers.iter_mut().map(all).sum()
     }
 
     /// Confirms every record that reached the journal.

@@ -135,8 +135,10 @@ pub struct Worker<R: RxQueue> {
     applied: AppliedWriter,
 }
 
-/// Updates applied at most between two bursts, so that a large change delays no packet for long.
-const UPDATES_MAX: usize = 512;
+/// Updates applied at most between two bursts: less than what a burst takes when each of them misses
+/// every cache, so that no change of whatever size delays a packet for longer than that (`perf/run`
+/// shows the turns of a worker while its table grows and empties).
+const UPDATES_MAX: usize = 4;
 
 impl<R: RxQueue> Worker<R> {
     /// A worker with empty tables; allocates all that `config.limits` will ever need. (Routes and

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 /// In the order in which they are handed over: what an emptied segment had is synced elsewhere
 /// before it goes.
@@ -15,21 +16,32 @@ pub(super) enum Job {
     Remove(PathBuf),
 }
 
-/// The thread; it ends with this.
+/// The thread; it ends with this, when all is done: whoever opens the log next finds what stays.
 #[derive(Debug)]
-pub(super) struct Cleaner(Sender<Job>);
+pub(super) struct Cleaner {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
 
 impl Cleaner {
     pub(super) fn start() -> io::Result<Self> {
         // A job for many megabytes of records each: they cannot pile up faster than the disk fills.
         let (jobs, to_do) = unbounded();
-        std::thread::Builder::new().name("journal-clean".into()).spawn(move || run(&to_do))?;
-        Ok(Self(jobs))
+        let thread =
+            std::thread::Builder::new().name("journal-clean".into()).spawn(move || run(&to_do))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
     pub(super) fn hand_over(&self, job: Job) {
-        // After a failure the thread is gone: files stay, and are read again at the next start.
-        let _ = self.0.send(job);
+        // After a failure the thread is gone: files then stay, and are read again at the next start.
+        let _ = self.jobs.as_ref().map(|jobs| jobs.send(job));
+    }
+}
+
+impl Drop for Cleaner {
+    fn drop(&mut self) {
+        self.jobs = None;
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
