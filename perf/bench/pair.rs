@@ -63,12 +63,12 @@ struct Shared {
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let case = args.case;
     let steering = Steering::new(u16::try_from(args.cpus.len())?);
+    // Between two queues there is no order to check: all are checked alike, to be compared.
     let more = format!(
-        ",queues={},packets={},steer={},check={}",
+        ",queues={},packets={},steer={},check=any",
         steering.workers(),
         args.packets,
         u8::from(args.steer),
-        if args.steer { "order" } else { "any" },
     );
     let device = ["-d", GENERATOR, "--vdev", &case.device(&more)].map(str::to_owned);
     let eal = rig::eal(&args.cpus, !args.no_huge, &device)?;

@@ -8,7 +8,7 @@ MAG_DHCP="ipv6 = 'server'
 dns = ['$RESOLVER']"
 
 replies() { mag "$1" show --json | jq .counters.dhcpv6_replies; }
-types() { frames node dhcpv6 dhcpv6.msgtype | paste -sd' '; } # of the messages on the node's link
+types() { frames node "dhcpv6 && !icmpv6" dhcpv6.msgtype | paste -sd" "; } # of the messages on the node's link, not as errors quote them
 
 lab_up
 anchord_start
