@@ -23,6 +23,7 @@ LAYERS = set("""eth sll ethertype vlan arp ip ipv6 icmp icmpv6 udp tcp gre mipv6
 
 WARNING, ERROR = 0x600000, 0x800000  # tshark's severities
 MOBILITY, UDP, FRAGMENT, IPV6_HEADER_LEN = 135, 17, 44, 40
+MORE_FRAGMENTS = 0x20  # in the sixth byte of an IPv4 header
 PBU, PBA, HEARTBEAT, REVOCATION = "5", "6", "13", "16"
 INDICATION = "1"  # B.R. Type (RFC 5846 5.1); 2 is the acknowledgement
 NO_IDENTIFIER = "160"
@@ -59,7 +60,9 @@ def sound(frame):
 
 
 def is_first_fragment(data):
-    """Whether an IPv6 packet is the first fragment of a larger one."""
+    """Whether a packet is the first fragment of a larger one."""
+    if data[:1] and data[0] >> 4 == 4:
+        return len(data) > 8 and data[6] & 0x3F == MORE_FRAGMENTS and data[7] == 0
     return len(data) > 44 and data[0] >> 4 == 6 and data[6] == FRAGMENT and data[42:44] == b"\0\1"
 
 
@@ -260,7 +263,7 @@ def prefixes(frame):
 
 
 def care_of(update):
-    return update.first("mip6.acoa.acoa") or source(update)
+    return update.first("mip6.acoa.acoa") or update.first("mip6.alt_ip4") or source(update)
 
 
 def source(frame):
