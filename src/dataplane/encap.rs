@@ -42,8 +42,8 @@ pub(super) struct EncapLimit {
     pub(super) at: usize,
 }
 
-/// The same as [`encapsulate`] in a tunnel of nothing but IPv6, whose header begins like this; gives
-/// the headers and the first bytes behind them.
+/// The same as [`encapsulate`] in a tunnel of nothing but IPv6, whose header begins like this;
+/// gives the headers and the first bytes behind them.
 #[inline]
 pub(super) fn encapsulate_ipv6<'f, F: Frame>(
     frame: &'f mut F,

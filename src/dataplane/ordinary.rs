@@ -137,7 +137,8 @@ struct Tally {
 }
 
 impl<F: Frame> Lane<F> {
-    /// Runs the frames of a burst to their ends; `froms` says of each, or of all, where it came from.
+    /// Runs the frames of a burst to their ends; `froms` says of each, or of all, where it came
+    /// from.
     pub(super) fn run_burst(&mut self, burst: &mut Burst<F>, froms: &[From], notes: &mut Notes) {
         let notes = notes.0.get_mut(..burst.len()).unwrap_or_default();
         self.read(burst, notes, froms);

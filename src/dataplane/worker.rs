@@ -135,9 +135,9 @@ pub struct Worker<R: RxQueue> {
     applied: AppliedWriter,
 }
 
-/// Updates applied at most between two bursts: less than what a burst takes when each of them misses
-/// every cache, so that no change of whatever size delays a packet for longer than that (`perf/run`
-/// shows the turns of a worker while its table grows and empties).
+/// Updates applied at most between two bursts: less than what a burst takes when each of them
+/// misses every cache, so that no change of whatever size delays a packet for longer than that
+/// (`perf/run` shows the turns of a worker while its table grows and empties).
 const UPDATES_MAX: usize = 4;
 
 impl<R: RxQueue> Worker<R> {

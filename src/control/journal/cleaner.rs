@@ -33,7 +33,8 @@ impl Cleaner {
     }
 
     pub(super) fn hand_over(&self, job: Job) {
-        // After a failure the thread is gone: files then stay, and are read again at the next start.
+        // After a failure the thread is gone: files then stay, and are read again at the next
+        // start.
         let _ = self.jobs.as_ref().map(|jobs| jobs.send(job));
     }
 }

@@ -11,8 +11,8 @@ use crate::addr::PortId;
 use crate::nic::Frame;
 
 impl<F: Frame> Lane<F> {
-    /// The last stage of packets to nodes: each into its tunnel, if nothing is left to decide. Returns
-    /// how many that were.
+    /// The last stage of packets to nodes: each into its tunnel, if nothing is left to decide.
+    /// Returns how many that were.
     #[inline(never)]
     pub(super) fn down(&mut self, frames: &mut [F], notes: &mut [Note]) -> u64 {
         let (mut tally, mut is_all) = (Tally::default(), true);

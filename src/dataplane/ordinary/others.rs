@@ -152,8 +152,8 @@ impl Note {
     }
 }
 
-/// What a packet to the anchor carries by this number: a packet, or GRE with a key and nothing else,
-/// or with nothing, and a packet.
+/// What a packet to the anchor carries by this number: a packet, or GRE with a key and nothing
+/// else, or with nothing, and a packet.
 #[inline(always)]
 fn carried_by(number: u8, packet: &[u8], mut carried: Carried) -> Option<(Family, Carried)> {
     match number {

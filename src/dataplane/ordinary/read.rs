@@ -1,5 +1,6 @@
-//! The first stage: what the headers of a packet say, if they are ordinary ones, and where the entry
-//! of its node is. The commonest packets first; [`super::others`] takes a closer look at the rest.
+//! The first stage: what the headers of a packet say, if they are ordinary ones, and where the
+//! entry of its node is. The commonest packets first; [`super::others`] takes a closer look at the
+//! rest.
 
 use super::super::burst::Lane;
 use super::super::classify::Ingress;

@@ -12,8 +12,8 @@ use crate::nic::Frame;
 use crate::wire::gre;
 
 impl<F: Frame> Lane<F> {
-    /// The last stage of packets from nodes: each out of its tunnel, if nothing is left to decide. Returns
-    /// how many that were.
+    /// The last stage of packets from nodes: each out of its tunnel, if nothing is left to decide.
+    /// Returns how many that were.
     #[inline(never)]
     pub(super) fn up(&mut self, frames: &mut [F], notes: &mut [Note]) -> u64 {
         let (mut tally, mut is_all) = (Tally::default(), true);

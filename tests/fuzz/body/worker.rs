@@ -141,8 +141,9 @@ impl Rig {
         let counters = Arc::new(WorkerCounters::default());
         let ports = vec![port(0), port(1)];
         let pool = MemPool::new(4);
-        let worker =
+        let mut worker =
             Worker::new(config, ports, rings, pool.clone(), applied().0, Arc::clone(&counters));
+        while worker.apply_updates() > 0 {}
         let now = Instant(1 << 40);
         Self { pool, worker, rx, tx, signaling, reports, counters, now, came: 0, went: 0 }
     }
