@@ -243,6 +243,7 @@ mod tests {
 
     fn message(from: Ipv6Addr) -> Waiting {
         Waiting::Peer(Box::new(PeerMsg {
+            tunnel: None,
             src: from,
             dst: mag(1),
             transport: Transport::Ipv6,

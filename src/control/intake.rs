@@ -98,7 +98,8 @@ impl<P: FramePool> Control<P> {
             MobilityOption::MnId(subtype, id) => Some((subtype, id)),
             _ => None,
         });
-        let known = mn_id.is_some_and(|(subtype, id)| self.lma.cache().has_node(subtype, id));
+        let known =
+            mn_id.is_some_and(|(subtype, id)| self.anchor.lma().cache().has_node(subtype, id));
         let ends = message.update.lifetime == Lifetime::ZERO;
         if known || ends { Class::Urgent } else { Class::Fresh }
     }

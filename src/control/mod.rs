@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   signaling queues --+                                +--> publish --> update rings --> workers
-//!   signaling rings ---+--> signaling --> Lma::handle --+--> journal thread
+//!   signaling rings ---+--> signaling -> Anchor::handle +--> journal thread
 //!   admin questions ---+         actions, in order      +--> held replies --(applied, durable)--+
 //!   timers ------------+                                                                        |
 //!   kernel events --> routes, neighbours --> workers          inject rings <-- output <---------+
@@ -41,8 +41,8 @@ use crate::addr::CustomerId;
 use crate::admin::channel::Questions;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::update::{Change, PuntReason, Report};
-use crate::mobility::Lma;
 use crate::mobility::action::{Action, Audit, AuditKind, Ignored};
+use crate::mobility::anchor::Anchor;
 use crate::mobility::event::Event;
 use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
 use crate::mobility::question::QuestionId;
@@ -73,7 +73,7 @@ pub use parts::{MagInfo, Parts, PortInfo, PortStatus, WorkerLink};
 /// The control core. Owned and polled by one thread.
 pub struct Control<P: FramePool> {
     own: Anchors,
-    lma: Lma,
+    anchor: Anchor,
     publisher: Publisher,
     journal: Journal,
     held: HeldReplies,
@@ -130,7 +130,7 @@ impl<P: FramePool> Control<P> {
         let requests = parts.mirror.requests.clone();
         let mut this = Self {
             own: Anchors { ipv6: parts.lma_address.0, ipv4: parts.lma_address_ipv4 },
-            lma: parts.lma,
+            anchor: parts.anchor,
             publisher: Publisher::new(lanes, parts.steering, mtu),
             journal: parts.journal,
             held: HeldReplies::default(),
@@ -161,7 +161,7 @@ impl<P: FramePool> Control<P> {
             this.inbox.add(mag.address, mag.signaling_rate);
         }
         this.publish_pools();
-        this.counters[Counter::BindingRestored] = this.lma.cache().len() as u64;
+        this.counters[Counter::BindingRestored] = this.anchor.lma().cache().len() as u64;
         this.actions = parts.restored;
         this.perform(Now::default());
         this
@@ -236,9 +236,9 @@ impl<P: FramePool> Control<P> {
         // Not held up by a journal that is stuck: a binding ends once, so what waits is bounded.
         while work < TIMER_BUDGET
             && !self.publisher.is_backlogged()
-            && self.lma.poll_timeout().is_some_and(|t| t <= now.mono)
+            && self.anchor.poll_timeout().is_some_and(|t| t <= now.mono)
         {
-            self.lma.handle_timeout(now, &mut self.actions);
+            self.anchor.handle_timeout(now, &mut self.actions);
             self.perform(now);
             work += 1;
         }
@@ -247,7 +247,7 @@ impl<P: FramePool> Control<P> {
 
     /// Deletes some sessions of gateways that lost them; not faster than the journal writes.
     fn sweep(&mut self, now: Now) -> usize {
-        let due = self.lma.is_sweeping() && !self.is_paused();
+        let due = self.anchor.is_sweeping() && !self.is_paused();
         if due {
             self.handle_event(Event::Sweep, now);
         }
@@ -364,7 +364,7 @@ impl<P: FramePool> Control<P> {
     }
 
     fn handle_event(&mut self, event: Event, now: Now) {
-        self.lma.handle(event, now, &mut self.actions);
+        self.anchor.handle(event, now, &mut self.actions);
         self.perform(now);
     }
 
@@ -374,7 +374,7 @@ impl<P: FramePool> Control<P> {
         for action in actions.drain(..) {
             match action {
                 Action::Publish(publication) => self.publisher.publish(publication),
-                Action::Persist(id) => self.journal.put(id, self.lma.cache().get(id)),
+                Action::Persist(id) => self.journal.put(id, self.anchor.binding(id)),
                 Action::Reply { ack, held: true } => self.hold(Reply::Ack(ack)),
                 Action::Reply { ack, held: false } => {
                     let (output, counters) = (&mut self.output, &mut self.counters);
@@ -386,6 +386,11 @@ impl<P: FramePool> Control<P> {
                     send_peer(output, &self.mags, counters, &msg, now.mono);
                 }
                 Action::AskPolicy(question) => self.ask_policy(&question),
+                // Only a home agent says so, and none is configured yet.
+                Action::ProbeHome(_)
+                | Action::Defend(_)
+                | Action::Undefend(_)
+                | Action::SendIcmp(_) => {}
                 Action::Audit(audit) => self.note(&audit, now),
             }
         }

@@ -13,8 +13,8 @@ use crate::config::PortRole;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::steer::Steering;
 use crate::dataplane::update::{Inject, Report, Update};
-use crate::mobility::Lma;
 use crate::mobility::action::Action;
+use crate::mobility::anchor::Anchor;
 use crate::nic::{Frame, FramePool, RxQueue};
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::seq::AppliedReader;
@@ -96,7 +96,7 @@ pub struct Parts<P: FramePool> {
     /// The same over IPv4, if there is one.
     pub lma_address_ipv4: Option<Ipv4Addr>,
     /// The pure core, bindings restored.
-    pub lma: Lma,
+    pub anchor: Anchor,
     /// What the pure core decided while they were restored.
     pub restored: Vec<Action>,
     /// For frames of our own.

@@ -77,7 +77,7 @@ impl<P: FramePool> Control<P> {
 
     /// Takes what the program answered.
     pub(super) fn take_answers(&mut self, now: Now) -> usize {
-        let oldest = self.lma.oldest_question().map_or(u64::MAX, |q| q.0);
+        let oldest = self.anchor.lma().oldest_question().map_or(u64::MAX, |q| q.0);
         if let Some(link) = &self.policy {
             link.shared.oldest.store(oldest, Ordering::Relaxed);
         }
@@ -94,9 +94,10 @@ impl<P: FramePool> Control<P> {
 
     fn take_answer(&mut self, answer: Result<Answer, String>, now: Now) {
         let answer = answer.map(|Answer { id, said }| {
-            let home = self.lma.question(id).map_or_else(CustomerId::default, |(home, _)| *home);
+            let home =
+                self.anchor.lma().question(id).map_or_else(CustomerId::default, |(home, _)| *home);
             let answer = match said {
-                Said::Serve(entry) => grant::read(&entry, home, &self.lma, &self.pools)
+                Said::Serve(entry) => grant::read(&entry, home, self.anchor.lma(), &self.pools)
                     .map(|grant| PolicyAnswer::Granted(Box::new(grant))),
                 Said::NotServed => Ok(PolicyAnswer::NotServed),
                 Said::Error(why) => {
@@ -110,7 +111,7 @@ impl<P: FramePool> Control<P> {
         let (question, answer) = match answer {
             Ok((id, Ok(answer))) => {
                 self.counters[Counter::PolicyAnswered] +=
-                    u64::from(self.lma.question(id).is_some());
+                    u64::from(self.anchor.lma().question(id).is_some());
                 (Some(id), answer)
             }
             Ok((id, Err(why))) => {
@@ -140,7 +141,7 @@ impl<P: FramePool> Control<P> {
             socket: link.shared.socket.display().to_string(),
             connected: link.shared.connected.load(Ordering::Relaxed),
             connections: link.shared.connections.load(Ordering::Relaxed),
-            waiting: self.lma.waiting_for_policy(),
+            waiting: self.anchor.lma().waiting_for_policy(),
             asked: self.counters[Counter::PolicyAsked],
             answered: self.counters[Counter::PolicyAnswered],
             overdue: self.counters[Counter::PolicyOverdue],

@@ -151,7 +151,7 @@ impl<P: FramePool> Control<P> {
             mn_id: filter.mn_id.as_ref(),
         };
         let row = |b: &Bce, now| row(b, self.customers.get(&b.customer), now);
-        let cache = self.lma.cache();
+        let cache = self.anchor.lma().cache();
         if let Some(mn_id) = filter.mn_id {
             // By its index: the filter need not walk the table.
             let sessions = cache.of_node(mn_id).filter(|b| passes(b, filter));
@@ -216,7 +216,7 @@ impl<P: FramePool> Control<P> {
             prefix.is_none_or(|p| holds(b, p)) && customer.is_none_or(|c| b.customer == c)
         };
         let found: Vec<CustomerId> =
-            self.lma.cache().of_node(&mn_id).filter(meant).map(|b| b.home).collect();
+            self.anchor.lma().cache().of_node(&mn_id).filter(meant).map(|b| b.home).collect();
         let Some(first) = found.first() else {
             let what = prefix.map_or_else(String::new, |p| format!(" with prefix {p}"));
             return Err(format!("no binding of {mn_id}{what}: see `binding show`"));
@@ -241,7 +241,8 @@ impl<P: FramePool> Control<P> {
     fn mag_rows(&self, now: Now) -> Vec<MagRow> {
         let name = |a: &Ipv6Addr| self.mags.get(a).map(|m| m.name.clone()).unwrap_or_default();
         let mut rows: Vec<MagRow> = self
-            .lma
+            .anchor
+            .lma()
             .mags()
             .map(|m| MagRow {
                 address: m.address.to_canonical(),
@@ -292,7 +293,7 @@ impl<P: FramePool> Control<P> {
 
     /// Forgets the gateways that the pure core has forgotten: withdrawn, and without a session.
     pub(super) fn forget_mags(&mut self) {
-        let (lma, output, counters) = (&self.lma, &mut self.output, &mut self.counters);
+        let (lma, output, counters) = (self.anchor.lma(), &mut self.output, &mut self.counters);
         let inbox = &mut self.inbox;
         self.mags.retain(|&address, _| {
             let known = lma.knows_mag(address);
@@ -305,7 +306,7 @@ impl<P: FramePool> Control<P> {
     }
 
     fn pool_rows(&self) -> Vec<PoolRow> {
-        let rows = self.lma.pools().zip(self.pools.clone()).map(|(usage, name)| PoolRow {
+        let rows = self.anchor.lma().pools().zip(self.pools.clone()).map(|(usage, name)| PoolRow {
             name,
             customer: self.customers.get(&usage.customer).cloned(),
             prefix: usage.prefix,
@@ -331,7 +332,7 @@ impl<P: FramePool> Control<P> {
                 pools: pools(name),
             })
         };
-        self.lma.customers().filter_map(row).collect()
+        self.anchor.lma().customers().filter_map(row).collect()
     }
 
     fn port_rows(&self) -> Vec<PortRow> {
@@ -392,9 +393,9 @@ impl<P: FramePool> Control<P> {
     fn stat_rows(&self) -> Vec<StatRow> {
         let row = |name: &str, value| StatRow { name: name.into(), value };
         let gauges = [
-            row("bindings", self.lma.cache().len() as u64),
-            row("pbu_waiting", self.lma.waiting() as u64),
-            row("policy_waiting", self.lma.waiting_for_policy() as u64),
+            row("bindings", self.anchor.lma().cache().len() as u64),
+            row("pbu_waiting", self.anchor.lma().waiting() as u64),
+            row("policy_waiting", self.anchor.lma().waiting_for_policy() as u64),
             row("replies_held", self.held.len() as u64),
             row("updates_backlog", self.publisher.backlog_len() as u64),
         ];

@@ -133,13 +133,13 @@ impl<P: FramePool> Control<P> {
     /// All or nothing.
     fn take_over(&mut self, new: &mut NewConfig, now: Now) -> Result<(), Refused> {
         let stays = |m: &MagState| m.usage.bindings > 0 || !m.configured;
-        let staying = self.lma.mags().filter(stays).map(|m| m.address);
+        let staying = self.anchor.lma().mags().filter(stays).map(|m| m.address);
         let staying = staying.filter(|a| !new.mags.contains_key(a)).count();
         let known = new.mags.len() + staying;
         if known > self.mags_max {
             return Err(Refused::Mags { known, max: self.mags_max });
         }
-        self.lma.take_over(&mut new.description, now);
+        self.anchor.take_over(&mut new.description, now);
         self.publish_pools();
         std::mem::swap(&mut self.customers, &mut new.customers);
         std::mem::swap(&mut self.pools, &mut new.pools);
@@ -166,7 +166,7 @@ impl<P: FramePool> Control<P> {
 
     /// Tells workers where nodes live.
     pub(super) fn publish_pools(&mut self) {
-        let pools = self.lma.pools().map(|p| p.prefix.of(p.customer));
+        let pools = self.anchor.lma().pools().map(|p| p.prefix.of(p.customer));
         let pools: Vec<CustomerPrefix> = pools.collect();
         self.publisher.set_pools(&pools);
     }

@@ -161,7 +161,7 @@ fn interpret(message: Message<'_>, header: &[u8], ends: Ends) -> Signal {
         Message::Bu(update, _) => {
             let proxy = update.flags.contains(BuFlags::P);
             let header = UpdateMsg::kept_header(message.options(), header);
-            let message = UpdateMsg { src, dst, transport, update, options, header };
+            let message = UpdateMsg { home: None, src, dst, transport, update, options, header };
             return if proxy { Signal::Pbu(message) } else { Signal::Bu(message) };
         }
         // We send no Binding Refresh Request that would be answered, and ask nobody for a binding.
@@ -171,7 +171,7 @@ fn interpret(message: Message<'_>, header: &[u8], ends: Ends) -> Signal {
         Message::Bri(indication, _) => PeerBody::Bri(indication),
         Message::Bra(ack, _) => PeerBody::Bra(ack),
     };
-    Signal::Peer(PeerMsg { src, dst, transport, body, options })
+    Signal::Peer(PeerMsg { tunnel: None, src, dst, transport, body, options })
 }
 
 /// Whether an IPv4 source names one host (RFC 1122 3.2.2).
@@ -188,6 +188,7 @@ fn may_answer(packet: &[u8]) -> bool {
 pub(super) fn refuse_home_registration(message: &UpdateMsg) -> Option<AckMsg> {
     let one_node = !message.src.is_multicast() && !message.src.is_unspecified();
     (one_node && message.update.flags.contains(BuFlags::H)).then(|| AckMsg {
+        home: None,
         src: message.dst,
         dst: message.src,
         transport: message.transport,

@@ -27,6 +27,7 @@ use crate::dataplane::update::NextHop;
 use crate::dataplane::worker::{
     Limits, PortConfig, TunnelPolicy, Worker, WorkerConfig, WorkerPort, WorkerRings,
 };
+use crate::mobility::Lma;
 use crate::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
 use crate::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use crate::sync::ring::{Producer, ring};
@@ -139,7 +140,7 @@ impl Bench {
         let control = Control::new(Parts {
             lma_address: AnchorAddr(LMA),
             lma_address_ipv4: Some(LMA_IPV4),
-            lma: Lma::new(lma_config(shape)),
+            anchor: Lma::new(lma_config(shape)).into(),
             restored: Vec::new(),
             pool: pool.clone(),
             ports,

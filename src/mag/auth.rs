@@ -162,6 +162,7 @@ mod tests {
 
     fn update() -> UpdateMsg {
         UpdateMsg {
+            home: None,
             src: COA,
             dst: LMA,
             transport: Transport::Ipv6,
@@ -191,7 +192,7 @@ mod tests {
         let len = ack.emit(&options, LMA, COA, &mut buf).expect("fits");
         let options = OwnedOptions::from_options(&options).expect("short");
         let transport = Transport::Ipv6;
-        (AckMsg { src: LMA, dst: COA, transport, ack, options }, buf[..len].to_vec())
+        (AckMsg { home: None, src: LMA, dst: COA, transport, ack, options }, buf[..len].to_vec())
     }
 
     /// The time in the Replay Protection option.

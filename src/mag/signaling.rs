@@ -125,7 +125,7 @@ pub(super) fn read(bytes: &[u8], from: Received) -> wire::Result<Option<Input>> 
     let options = OwnedOptions::from(message.options());
     let body = match message {
         Message::Ba(ack, _) => {
-            return Ok(Some(Input::Pba(AckMsg { src, dst, transport, ack, options })));
+            return Ok(Some(Input::Pba(AckMsg { home: None, src, dst, transport, ack, options })));
         }
         Message::Bri(bri, _) => PeerBody::Bri(bri),
         Message::Bra(bra, _) => PeerBody::Bra(bra),
@@ -133,5 +133,5 @@ pub(super) fn read(bytes: &[u8], from: Received) -> wire::Result<Option<Input>> 
         Message::Be(error, _) => PeerBody::BindingError(error),
         Message::Brr(_) | Message::Bu(..) => return Ok(None),
     };
-    Ok(Some(Input::Peer(PeerMsg { src, dst, transport, body, options })))
+    Ok(Some(Input::Peer(PeerMsg { tunnel: None, src, dst, transport, body, options })))
 }

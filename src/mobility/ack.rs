@@ -190,6 +190,7 @@ fn finish(
         options.push(MobilityOption::MessageAuth(AuthOption::MN_HA, *spi, data));
     }
     AckMsg {
+        home: None,
         src: msg.dst,
         dst: msg.src,
         transport: msg.transport,

@@ -1,6 +1,7 @@
 //! What the anchor's pure core decides, as data. The control loop carries it out, in order.
 
 use crate::addr::{CustomerPrefix, GreKeys, MnId, ProxyCoa, TunnelPath};
+use crate::mobility::ha::{HomeIcmp, LinkAddress};
 use crate::mobility::message::{AckMsg, PeerMsg};
 use crate::mobility::question::PolicyQuestion;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,16 @@ pub enum Action {
     },
     /// Ask the policy store; [`crate::mobility::event::Event::Policy`] brings what it answers.
     AskPolicy(PolicyQuestion),
+    /// Ask the home link whether anybody has this address (RFC 4862 5.4);
+    /// [`crate::mobility::event::Event::HomeProbed`] brings what came of it. Where no port has the
+    /// link, nobody has it.
+    ProbeHome(LinkAddress),
+    /// Answer for this address on the home link from now on, and say so (RFC 6275 10.4.1).
+    Defend(LinkAddress),
+    /// Do so no more.
+    Undefend(LinkAddress),
+    /// Send an ICMPv6 message of the home agent.
+    SendIcmp(HomeIcmp),
     /// Something that an operator may want to see.
     Audit(Audit),
 }
@@ -37,6 +48,43 @@ pub enum Action {
 /// Names a binding for as long as it lives; never reused within a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BindingId(pub u64);
+
+/// Whose a binding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BindingKind {
+    /// The local mobility anchor's.
+    Proxy,
+    /// The Mobile IPv6 home agent's.
+    Home,
+    /// The Mobile IPv4 home agent's.
+    Home4,
+}
+
+impl BindingId {
+    /// The `n`th id of a kind. Its two topmost bits say which, so that no two bindings of the
+    /// anchor have the same.
+    #[must_use]
+    pub const fn new(kind: BindingKind, n: u64) -> Self {
+        let kind = match kind {
+            BindingKind::Proxy => 0,
+            BindingKind::Home => 1,
+            BindingKind::Home4 => 2,
+        };
+        Self(kind << Self::KIND_SHIFT | n & !(3 << Self::KIND_SHIFT))
+    }
+
+    /// Whose binding it names.
+    #[must_use]
+    pub const fn kind(self) -> BindingKind {
+        match self.0 >> Self::KIND_SHIFT {
+            0 => BindingKind::Proxy,
+            1 => BindingKind::Home,
+            _ => BindingKind::Home4,
+        }
+    }
+
+    const KIND_SHIFT: u32 = 62;
+}
 
 /// A change of what is forwarded for one home network prefix or IPv4 home address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! What can happen to the anchor's pure core.
 
 use crate::addr::{CustomerId, HomePrefix, MnId};
+use crate::mobility::ha::{Drain, LinkAddress, RouterHeard};
 use crate::mobility::message::{PeerMsg, UpdateMsg};
 use crate::mobility::question::{PolicyAnswer, QuestionId};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,41 @@ use std::net::Ipv6Addr;
 pub enum Event {
     /// A Binding Update with the P flag arrived and its header passed RFC 6275 section 9.2.
     Pbu(UpdateMsg),
+    /// A Binding Update without the P flag arrived, checked likewise.
+    Bu(UpdateMsg),
+    /// The home link was asked for an address (`Action::ProbeHome`).
+    HomeProbed {
+        /// Which.
+        address: LinkAddress,
+        /// Somebody has it.
+        taken: bool,
+    },
+    /// A router advertised itself on a home link.
+    HomeLinkRouter(RouterHeard),
+    /// A Home Agent Address Discovery Request arrived (RFC 6275 6.5).
+    AgentDiscovery {
+        /// Source.
+        src: Ipv6Addr,
+        /// Destination: the anycast address of a home link's agents, or one of ours.
+        dst: Ipv6Addr,
+        /// By which the answer is known.
+        id: u16,
+        /// Agents that serve mobile routers are asked for (RFC 3963 7.1).
+        mobile_router: bool,
+    },
+    /// A Mobile Prefix Solicitation arrived (RFC 6275 6.7).
+    PrefixSolicitation {
+        /// Source: the care-of address.
+        src: Ipv6Addr,
+        /// The home address in its Home Address option.
+        home: Ipv6Addr,
+        /// Destination.
+        dst: Ipv6Addr,
+        /// By which the answer is known.
+        id: u16,
+    },
+    /// The operator takes the home agent out of service, or back.
+    NodeDrain(Drain),
     /// An update for which there is no time: it is refused, and not looked at any further.
     Busy(UpdateMsg),
     /// A message about revocation or heartbeats arrived, or a Binding Error; checked likewise.

@@ -174,6 +174,13 @@ impl Lma {
             Event::MagAdd(address) => self.mags.add(address),
             Event::MagDel(address) => self.mags.withdraw(address),
             Event::MagRevoke(address) => self.revoke_gateway(address, now, actions),
+            // The home agent's: `Anchor` knows.
+            Event::Bu(_)
+            | Event::HomeProbed { .. }
+            | Event::HomeLinkRouter(_)
+            | Event::AgentDiscovery { .. }
+            | Event::PrefixSolicitation { .. }
+            | Event::NodeDrain(_) => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! Messages as the pure core sees them: owned, serialisable, with the addresses they came with.
 
+use crate::addr::TunnelPath;
 use crate::wire;
 use crate::wire::mh::option::OptionIter;
 use crate::wire::mh::{
@@ -127,6 +128,9 @@ pub struct UpdateMsg {
     /// What carries it.
     #[serde(default)]
     pub transport: Transport,
+    /// The home address of its Home Address option (RFC 6275 6.3); `src` stays the packet's source.
+    #[serde(default)]
+    pub home: Option<Ipv6Addr>,
     /// Its fixed fields.
     pub update: BindingUpdate,
     /// Its options.
@@ -156,6 +160,10 @@ pub struct AckMsg {
     /// What carries it.
     #[serde(default)]
     pub transport: Transport,
+    /// The home address in its type 2 routing header (RFC 6275 9.5.4); `dst` stays the care-of
+    /// address.
+    #[serde(default)]
+    pub home: Option<Ipv6Addr>,
     /// Its fixed fields.
     pub ack: BindingAck,
     /// Its options.
@@ -172,6 +180,10 @@ pub struct PeerMsg {
     /// What carries it.
     #[serde(default)]
     pub transport: Transport,
+    /// The tunnel of a mobile node that it goes into: then `dst` is the home address. Such messages
+    /// may not have a type 2 routing header (RFC 6275 6.1).
+    #[serde(default)]
+    pub tunnel: Option<TunnelPath>,
     /// Which message, and its fixed fields.
     pub body: PeerBody,
     /// Its options.

@@ -8,6 +8,7 @@
 
 mod ack;
 pub mod action;
+pub mod anchor;
 mod assign;
 pub mod auth;
 mod authorize;
@@ -18,6 +19,7 @@ mod customer;
 pub(crate) mod digest;
 pub mod event;
 mod freshness;
+pub mod ha;
 mod lifetime;
 mod lma;
 mod lookup;

@@ -234,6 +234,7 @@ mod tests {
     fn update(mag: u16, seq: u16, hint: u8) -> Parked {
         let options = [MobilityOption::HandoffIndicator(HandoffIndicator(hint))];
         let msg = UpdateMsg {
+            home: None,
             src: Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, mag),
             dst: Ipv6Addr::LOCALHOST,
             transport: Transport::Ipv6,

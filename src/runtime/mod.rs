@@ -35,6 +35,7 @@ use crate::control::{Control, Parts};
 use crate::dataplane::steer::Steering;
 use crate::dpdk::{self, Eal, EalError, Mempool, PortError, TscClock};
 use crate::mobility::action::Action;
+use crate::mobility::anchor::Anchor;
 use crate::mobility::{Lma, RestoreError};
 use crate::telemetry::LogHandle;
 use crate::time::{Duration, Instant, MobTimestamp, Now};
@@ -94,9 +95,9 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
 
     // What can fail for the operator's fault comes first.
     let (lma_config, nodes) = plan::lma_config(config)?;
-    let mut lma = Lma::new(lma_config);
+    let mut anchor = Anchor::from(Lma::new(lma_config));
     let mut store = open_store(config)?;
-    let (restored, size) = restore(&store, &mut lma)?;
+    let (restored, size) = restore(&store, &mut anchor)?;
     let restart = begin_run(&mut store)?;
 
     let eal = Eal::init(&plan::eal_args(config))?;
@@ -150,7 +151,7 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
     let mut control = Control::new(Parts {
         lma_address: config.node.lma_address,
         lma_address_ipv4: config.node.lma_address_ipv4,
-        lma,
+        anchor,
         restored,
         pool,
         ports: ports.info,
@@ -226,14 +227,15 @@ fn serve(
 }
 
 /// Reads the bindings that were acknowledged before.
-fn restore(store: &Store, lma: &mut Lma) -> Result<(Vec<Action>, Restored), RuntimeError> {
+fn restore(store: &Store, anchor: &mut Anchor) -> Result<(Vec<Action>, Restored), RuntimeError> {
     // The monotonic clock is not made yet: it starts at zero, soon.
     let now = Now { mono: Instant(0), wall: wall_clock() };
     let (mut actions, mut mags) = (Vec::new(), HashSet::new());
     for bce in store.restore()? {
         mags.insert(bce.proxy_coa);
-        lma.restore(bce, now, &mut actions)?;
+        anchor.restore(bce, now, &mut actions)?;
     }
+    let lma = anchor.lma();
     tracing::info!(bindings = lma.cache().len(), "restored");
     Ok((actions, Restored { prefixes: lma.cache().prefixes(), mags: mags.len() }))
 }

@@ -45,6 +45,7 @@ fn messages() -> Vec<Seen> {
         match Message::parse(&packet[40..], src, dst).expect("a good header") {
             Message::Bu(update, options) => {
                 let msg = UpdateMsg {
+                    home: None,
                     src,
                     dst,
                     transport: Transport::Ipv6,
@@ -56,6 +57,7 @@ fn messages() -> Vec<Seen> {
             }
             Message::Ba(ack, options) => {
                 seen.push(Seen::Pba(AckMsg {
+                    home: None,
                     src,
                     dst,
                     transport: Transport::Ipv6,

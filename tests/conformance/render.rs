@@ -56,6 +56,10 @@ pub(crate) fn action(action: &Action) -> String {
         Action::Send { msg, held } => {
             format!("send {} {}", if *held { "held" } else { "at once" }, peer(msg))
         }
+        Action::ProbeHome(a) => format!("probe {} on link {}", a.address, a.link.0),
+        Action::Defend(a) => format!("defend {} on link {}", a.address, a.link.0),
+        Action::Undefend(a) => format!("defend {} on link {} no more", a.address, a.link.0),
+        Action::SendIcmp(icmp) => format!("send {icmp:?}"),
         Action::AskPolicy(q) => {
             let service = q.service.as_deref().map(String::from_utf8_lossy);
             let service = service.map(|s| format!(", service {s}")).unwrap_or_default();

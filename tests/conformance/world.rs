@@ -120,6 +120,10 @@ impl World {
                     assert_eq!(*held, ack.ack.status.is_accepted(), "only refusals go at once");
                 }
                 Action::Send { .. } | Action::AskPolicy(_) | Action::Audit(_) => {}
+                Action::ProbeHome(_)
+                | Action::Defend(_)
+                | Action::Undefend(_)
+                | Action::SendIcmp(_) => panic!("no home agent is configured: {action:?}"),
             }
         }
     }

@@ -21,11 +21,12 @@ impl Asking {
         let mut bench = Bench::new(Shape::default());
         let pool = |prefix: &str| PoolConfig::new(prefix.parse().expect("valid"), 64);
         let base = Profile::ipv6(0, Duration::from_secs(3600));
-        bench.control.lma = Lma::new(LmaConfig {
+        bench.control.anchor = Lma::new(LmaConfig {
             pools: vec![pool("2001:db8:100::/48"), pool("2001:db8:200::/48")],
             mags: [MAG1, MAG2].map(MagConfig::new).into(),
             ..LmaConfig::new(AnchorAddr(LMA), Policy::asking(base))
-        });
+        })
+        .into();
         bench.control.pools = vec!["home".into(), "other".into()];
         let (questions_tx, questions) = mpsc::channel(room);
         let (answers, answers_rx) = bounded(16);
@@ -75,7 +76,8 @@ fn node_gets_what_the_program_says_by_name_and_refreshes_without_it() {
     let hnp: Vec<String> = asking
         .bench
         .control
-        .lma
+        .anchor
+        .lma()
         .cache()
         .page(0, 9)
         .0

@@ -133,12 +133,13 @@ fn identifier_of_nodes_of_two_customers_is_not_deleted_before_one_is_named() {
         customer: CustomerId(customer),
         ..PoolConfig::new("2001:db8:100::/40".parse().expect("valid"), 64)
     };
-    bench.control.lma = Lma::new(LmaConfig {
+    bench.control.anchor = Lma::new(LmaConfig {
         pools: vec![pool(1), pool(2)],
         mags: vec![mag(MAG1, 1), mag(MAG2, 2)],
         customers: vec![CustomerConfig::default(), of(0), of(1)],
         ..LmaConfig::new(AnchorAddr(LMA), Policy::default())
-    });
+    })
+    .into();
     let names = [(1, "acme"), (2, "beta")].map(|(id, name)| (CustomerId(id), name.into()));
     bench.control.customers = names.into();
     bench.register(MAG1, "mn1");
@@ -237,7 +238,7 @@ fn deletion_waits_for_room_in_the_update_ring_and_is_not_refused() {
     assert!(deleted.try_recv().is_err(), "it waits");
     bench.settle();
     assert_eq!(deleted.try_recv(), Ok(Reply::Deleted { sessions: 1 }));
-    assert!(bench.control.lma.cache().is_empty());
+    assert!(bench.control.anchor.lma().cache().is_empty());
 }
 
 #[test]

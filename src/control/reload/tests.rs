@@ -34,7 +34,7 @@ fn reload(bench: &mut Bench, new: NewConfig) -> Result<(), Refused> {
 
 fn hnp_of(bench: &Bench, mn_id: &str) -> HomePrefix {
     let mn_id = MnId::nai(mn_id).expect("short");
-    bench.control.lma.cache().of_node(&mn_id).next().expect("a session").hnp[0]
+    bench.control.anchor.lma().cache().of_node(&mn_id).next().expect("a session").hnp[0]
 }
 
 fn mags(bench: &mut Bench) -> Vec<(String, Ipv6Addr, u16)> {
@@ -108,7 +108,7 @@ fn more_gateways_than_there_is_room_for_are_refused_and_nothing_changes() {
     assert_eq!(bench.count(Counter::ConfigRefused), 1);
     assert_eq!(mags(&mut bench).len(), 2);
     bench.register(MAG2, "mn2");
-    assert_eq!(bench.control.lma.pools().map(|p| p.used).collect::<Vec<_>>(), [2]);
+    assert_eq!(bench.control.anchor.lma().pools().map(|p| p.used).collect::<Vec<_>>(), [2]);
 }
 
 /// The time that the control core does nothing else; printed, not judged: see docs/operation.md.
@@ -187,6 +187,7 @@ fn registration(n: u32) -> Event {
     ];
     let lifetime = Lifetime(60_000);
     Event::Pbu(UpdateMsg {
+        home: None,
         src: Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 1, 1),
         dst: LMA,
         transport: Transport::Ipv6,

@@ -90,7 +90,7 @@ fn data_packet(bench: &mut Bench) -> Vec<u8> {
     let mut prefix = |mag, node: &str| {
         bench.register(mag, node);
         let mn_id = MnId::nai(node).expect("short");
-        let bce = bench.control.lma.cache().of_node(&mn_id).next().expect("registered");
+        let bce = bench.control.anchor.lma().cache().of_node(&mn_id).next().expect("registered");
         Ipv6Addr::from_bits(bce.hnp[0].bits() | 1)
     };
     let (to, from) = (prefix(MAG1, "here"), prefix(MAG2, "there"));
@@ -157,12 +157,12 @@ fn gateway_that_waits_for_new_nodes_has_its_refreshes_and_handoffs_served_first(
         bench.arrive(&pbu);
     }
     let mn_id = MnId::nai("old").expect("short");
-    let hnp = bench.control.lma.cache().of_node(&mn_id).next().expect("registered").hnp[0];
+    let hnp = bench.control.anchor.lma().cache().of_node(&mn_id).next().expect("registered").hnp[0];
     let handoff = bench.pbu_with(MAG2, "old", hnp, 2, 600);
     bench.arrive(&handoff);
     while bench.worker_turn() > 0 {}
     bench.control_turn();
-    let at = bench.control.lma.cache().of_node(&mn_id).next().expect("there").proxy_coa;
+    let at = bench.control.anchor.lma().cache().of_node(&mn_id).next().expect("there").proxy_coa;
     assert_eq!(at.0, MAG2, "in the first turn, though four hundred stand before it");
     assert!(bench.control.inbox.len() > 300);
 }
@@ -182,18 +182,18 @@ fn sessions_of_a_gateway_that_restarted_end_a_few_a_turn() {
         }
     }
     bench.register(MAG2, "other");
-    assert_eq!(bench.control.lma.cache().len(), SESSIONS + 1);
+    assert_eq!(bench.control.anchor.lma().cache().len(), SESSIONS + 1);
     bench.pass(Duration::from_secs(1));
     for counter in [1, 2] {
         bench.arrive(&heartbeat(MAG1, counter));
     }
     let mut turns = 0;
-    while bench.control.lma.cache().len() > 1 {
-        let before = bench.control.lma.cache().len();
+    while bench.control.anchor.lma().cache().len() > 1 {
+        let before = bench.control.anchor.lma().cache().len();
         bench.confirm();
         bench.control_turn();
         while bench.worker_turn() > 0 {}
-        assert!(before - bench.control.lma.cache().len() <= 64, "a turn is bounded");
+        assert!(before - bench.control.anchor.lma().cache().len() <= 64, "a turn is bounded");
         turns += 1;
         assert!(turns < 1000, "it comes to its end");
     }

@@ -26,7 +26,7 @@ fn pba_waits_for_an_unresolved_gateway_and_the_kernel_is_asked_once() {
 fn packet_that_waited_for_the_old_gateway_is_dropped_after_a_handoff() {
     let mut bench = Bench::new(Shape::default());
     bench.register(MAG1, "mn1@example.org");
-    let hnp = bench.control.lma.cache().page(0, 1).0.next().expect("one").1.hnp[0];
+    let hnp = bench.control.anchor.lma().cache().page(0, 1).0.next().expect("one").1.hnp[0];
     bench.tell(KernelEvent::NeighborDel(ACCESS, MAG1));
     bench.settle();
     let inner = packet("2001:db8:f::1".parse().expect("valid"), hnp.addr(), 59, &[]);
@@ -100,7 +100,7 @@ fn binding_expires_and_the_worker_forgets_it() {
     bench.pass(Duration::from_secs(599));
     assert_eq!(entries(&bench), 1);
     bench.pass(Duration::from_secs(2));
-    assert!(bench.control.lma.cache().is_empty());
+    assert!(bench.control.anchor.lma().cache().is_empty());
     assert_eq!((entries(&bench), bench.count(Counter::BindingExpired)), (0, 1));
 }
 
@@ -110,7 +110,7 @@ fn deregistered_node_is_held_for_the_delete_delay_then_forgotten() {
     let mut bench = Bench::new(Shape::default());
     bench.register(MAG1, "mn1@example.org");
     bench.pass(Duration::from_secs(1));
-    let hnp = bench.control.lma.cache().page(0, 1).0.next().expect("one").1.hnp[0];
+    let hnp = bench.control.anchor.lma().cache().page(0, 1).0.next().expect("one").1.hnp[0];
     let pbu = bench.pbu_with(MAG1, "mn1@example.org", hnp, 2, 0);
     bench.arrive(&pbu);
     bench.settle();

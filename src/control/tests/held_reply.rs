@@ -99,7 +99,7 @@ fn binding_forwards_through_the_new_gateway_before_its_pba() {
     let mut bench = Bench::new(Shape::default());
     bench.register(MAG1, "mn1@example.org");
     bench.pass(Duration::from_secs(1));
-    let hnp = bench.control.lma.cache().page(0, 10).0.next().expect("one").1.hnp[0];
+    let hnp = bench.control.anchor.lma().cache().page(0, 10).0.next().expect("one").1.hnp[0];
     let inner = packet("2001:db8:f::1".parse().expect("valid"), hnp.addr(), 59, &[]);
     let mut seen = Vec::new();
     let pbu = bench.pbu(MAG2, "mn1@example.org", 2, 600);

@@ -48,7 +48,10 @@ fn update_in_esp_is_answered_in_esp_and_one_without_is_discarded_in_silence() {
     bench.arrive(&pbu);
     bench.settle();
     assert_eq!(bench.count(Counter::SignalingUnprotected), 1);
-    assert_eq!((bench.count(Counter::PbuReceived), bench.control.lma.cache().len()), (0, 0));
+    assert_eq!(
+        (bench.count(Counter::PbuReceived), bench.control.anchor.lma().cache().len()),
+        (0, 0)
+    );
     bench.comes_in_esp(&pbu);
     assert_eq!((bench.count(Counter::IpsecRx), bench.count(Counter::PbuReceived)), (1, 1));
     let sent = bench.goes_into_esp();
@@ -97,6 +100,7 @@ fn heartbeats_and_revocations_are_protected_both_ways() {
     // About a session that was registered when nothing was required yet.
     let (trigger, flags) = (RevocationTrigger::ADMINISTRATIVE, RevocationFlags::P);
     let msg = PeerMsg {
+        tunnel: None,
         src: LMA,
         dst: MAG1,
         transport: Transport::Ipv6,

@@ -21,7 +21,7 @@ fn register_for_an_hour(bench: &mut Bench) -> Ipv6Addr {
     bench.arrive(&pbu);
     bench.settle();
     assert_eq!(bench.acks().len(), 1);
-    bench.control.lma.cache().page(0, 1).0.next().expect("one").1.hnp[0].addr()
+    bench.control.anchor.lma().cache().page(0, 1).0.next().expect("one").1.hnp[0].addr()
 }
 
 /// Whether an inner packet of so many bytes gets through to the node.
@@ -71,7 +71,7 @@ fn path_mtu_holds_for_a_tunnel_that_is_made_later() {
     let node = register_for_an_hour(&mut bench);
     bench.arrive(&too_big(MAG1, node, 1300));
     bench.settle();
-    let hnp = bench.control.lma.cache().page(0, 1).0.next().expect("one").1.hnp[0];
+    let hnp = bench.control.anchor.lma().cache().page(0, 1).0.next().expect("one").1.hnp[0];
     let pbu = bench.pbu_with(MAG2, "mn1@example.org", hnp, 2, 3600);
     bench.arrive(&pbu);
     bench.settle();

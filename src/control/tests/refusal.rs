@@ -87,7 +87,7 @@ fn bad_checksum_is_discarded_in_silence() {
     bench.settle();
     assert!(bench.tx.is_empty());
     assert_eq!(bench.count(Counter::SignalingChecksum), 2);
-    assert!(bench.control.lma.cache().is_empty());
+    assert!(bench.control.anchor.lma().cache().is_empty());
 }
 
 // proves: PMIP6-5.3.1-6, PMIP6-5.3.1-7
@@ -101,7 +101,7 @@ fn gateway_that_is_not_configured_gets_154_and_no_binding() {
     bench.settle();
     let acks = bench.acks();
     assert!(matches!(acks.as_slice(), [(_, a)] if a.status.0 == 154 && a.seq.0 == 7), "{acks:?}");
-    assert!(bench.control.lma.cache().is_empty());
+    assert!(bench.control.anchor.lma().cache().is_empty());
     assert_eq!(bench.count(Counter::PbuRefused), 1);
 }
 

@@ -30,6 +30,7 @@ impl Load {
             PeerBody::Heartbeat(_) | PeerBody::Bra(_) | PeerBody::BindingError(_) => return None,
         };
         Some(PeerMsg {
+            tunnel: None,
             src: msg.dst,
             dst: msg.src,
             transport: msg.transport,

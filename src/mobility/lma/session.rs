@@ -3,7 +3,7 @@
 
 use super::Lma;
 use super::release::Family;
-use crate::addr::{CustomerId, GreKeys, MnId, TunnelPath};
+use crate::addr::{CustomerId, CustomerPrefix, GreKeys, MnId, TunnelPath};
 use crate::mobility::ack::Refusal;
 use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
 use crate::mobility::assign::{Addresses, Assignment, ENTRIES_MAX};
@@ -308,10 +308,22 @@ impl Lma {
     /// to (4), RFC 5844 3.1.2.2, 3.1.2.4, 4.1.3.1).
     pub(super) fn publish_forward(&self, id: BindingId, actions: &mut Vec<Action>) {
         let Some(bce) = self.cache.get(id) else { return };
+        actions.extend(bce.prefixes().map(|p| Action::Publish(self.forward(bce, p))));
+    }
+
+    fn forward(&self, bce: &Bce, prefix: CustomerPrefix) -> Publication {
         let local = self.local_end(bce.proxy_coa);
         let path = TunnelPath { local, remote: bce.proxy_coa.0, encap: bce.encap };
-        let forward = |p| Action::Publish(Publication::Forward(p, path, bce.keys_in_use()));
-        actions.extend(bce.prefixes().map(forward));
+        Publication::Forward(prefix, path, bce.keys_in_use())
+    }
+
+    /// What is in force for this prefix by a session; `None` if no session holds exactly it.
+    pub(crate) fn publication(&self, prefix: CustomerPrefix) -> Option<Publication> {
+        let bce = self.cache.by_prefix(prefix)?;
+        Some(match bce.state {
+            BceState::Active => self.forward(bce, prefix),
+            BceState::Deleting => Publication::Hold(prefix),
+        })
     }
 
     pub(super) fn audit_session(&self, kind: AuditKind, id: BindingId, actions: &mut Vec<Action>) {

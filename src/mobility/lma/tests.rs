@@ -58,6 +58,7 @@ fn pbu(n: u32, seq: u16, hnp: Option<HomePrefix>, lifetime: u16) -> Event {
         MobilityOption::AccessTech(AccessTech(4)),
     ];
     Event::Pbu(UpdateMsg {
+        home: None,
         src: MAG,
         dst: LMA,
         transport: Transport::Ipv6,

@@ -85,6 +85,7 @@ impl UpdateContents<'_> {
             .chain(prefixes.map(MobilityOption::HomeNetworkPrefix))
             .chain(options);
         UpdateMsg {
+            home: None,
             src: self.proxy_coa.0,
             dst: self.lma.0,
             transport: transport_to(self.lma),

@@ -123,6 +123,7 @@ impl Pbu {
         let over_ipv4 = src.to_ipv4_mapped().is_some();
         let transport = if over_ipv4 { Transport::Udp(self.port) } else { Transport::Ipv6 };
         let mut msg = UpdateMsg {
+            home: None,
             src,
             dst: if over_ipv4 { LMA_IPV4.to_ipv6_mapped() } else { address(LMA) },
             transport: if self.esp { transport.protected() } else { transport },

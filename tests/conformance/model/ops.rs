@@ -132,6 +132,7 @@ impl Pbu {
         let src = mag(&mag_name(self.mag));
         let ipv4 = src.to_ipv4_mapped().is_some();
         UpdateMsg {
+            home: None,
             src,
             dst: if ipv4 { LMA_IPV4.to_ipv6_mapped() } else { address(LMA) },
             transport: if ipv4 { Transport::Udp(5436) } else { Transport::Ipv6 },

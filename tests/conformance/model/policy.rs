@@ -115,6 +115,7 @@ pub(super) fn sessions(world: &World) -> Vec<Session> {
         last: any.clone(),
     };
     let any = UpdateMsg {
+        home: None,
         src: Ipv6Addr::UNSPECIFIED,
         dst: Ipv6Addr::UNSPECIFIED,
         transport: Transport::Ipv6,

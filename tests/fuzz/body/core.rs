@@ -200,6 +200,10 @@ impl World {
             }
             Action::AskPolicy(question) => remember(&mut self.questions, question),
             Action::Persist(_) | Action::Audit(_) => {}
+            Action::ProbeHome(_)
+            | Action::Defend(_)
+            | Action::Undefend(_)
+            | Action::SendIcmp(_) => panic!("no home agent is configured: {action:?}"),
         }
     }
 

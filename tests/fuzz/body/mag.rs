@@ -238,11 +238,11 @@ fn peer(input: &mut Input<'_>) -> PeerMsg {
     let (options, rest) = input.0.split_at(len);
     let options = Options::parse(options).map(Into::into).unwrap_or_default();
     input.0 = rest;
-    PeerMsg { src: LMA, dst: COA, transport: Transport::Ipv6, body, options }
+    PeerMsg { tunnel: None, src: LMA, dst: COA, transport: Transport::Ipv6, body, options }
 }
 
 fn message(pbu: &UpdateMsg, status: Status, lifetime: Lifetime, options: OwnedOptions) -> AckMsg {
     let seq = SeqNo(pbu.update.seq.0);
     let ack = BindingAck { status, flags: BaFlags::P, seq, lifetime };
-    AckMsg { src: pbu.dst, dst: pbu.src, transport: pbu.transport, ack, options }
+    AckMsg { home: None, src: pbu.dst, dst: pbu.src, transport: pbu.transport, ack, options }
 }

@@ -79,6 +79,7 @@ pub(super) fn sent(actions: &[Action]) -> Vec<PeerMsg> {
 /// One of them, from the anchor.
 pub(super) fn from_lma(body: PeerBody, options: &[MobilityOption<'_>]) -> Event {
     Event::Peer(PeerMsg {
+        tunnel: None,
         src: LMA.0,
         dst: COA.0,
         transport: Transport::Ipv6,
@@ -313,6 +314,7 @@ impl Answer {
         options.extend(self.more.iter().copied());
         let ipv4 = self.src.to_ipv4_mapped().is_some();
         AckMsg {
+            home: None,
             src: self.src,
             dst: if ipv4 { COA4.0 } else { COA.0 },
             transport: if ipv4 { Transport::Udp(5436) } else { Transport::Ipv6 },

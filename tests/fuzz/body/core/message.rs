@@ -71,7 +71,7 @@ pub(super) fn update(input: &mut Input<'_>, now: Now) -> UpdateMsg {
         BindingUpdate { seq, flags: BuFlags(BuFlags::A.0 | BuFlags::P.0 | more), lifetime };
     let (src, dst, transport) = way(input);
     let (options, header) = signed(input, update, &options, src);
-    UpdateMsg { src, dst, transport, update, options, header }
+    UpdateMsg { home: None, src, dst, transport, update, options, header }
 }
 
 /// What only some updates have.
@@ -183,7 +183,7 @@ pub(super) fn raw_update(input: &mut Input<'_>) -> Option<UpdateMsg> {
     let (src, dst, transport) = way(input);
     let options = raw_options(input)?;
     let update = BindingUpdate { flags: BuFlags(0x8200), ..BindingUpdate::default() };
-    Some(UpdateMsg { src, dst, transport, update, options, header: Box::default() })
+    Some(UpdateMsg { home: None, src, dst, transport, update, options, header: Box::default() })
 }
 
 fn raw_options(input: &mut Input<'_>) -> Option<OwnedOptions> {
@@ -217,7 +217,7 @@ pub(super) fn peer(input: &mut Input<'_>) -> Option<PeerMsg> {
         0 => raw_options(input)?,
         n => peer_options(input, n),
     };
-    Some(PeerMsg { src, dst, transport, body, options })
+    Some(PeerMsg { tunnel: None, src, dst, transport, body, options })
 }
 
 fn peer_options(input: &mut Input<'_>, n: u8) -> OwnedOptions {
@@ -249,5 +249,5 @@ pub(super) fn answer(input: &mut Input<'_>, sent: &PeerMsg) -> PeerMsg {
         }
         other => (other, sent.options.clone()),
     };
-    PeerMsg { src: sent.dst, dst: sent.src, transport: sent.transport, body, options }
+    PeerMsg { tunnel: None, src: sent.dst, dst: sent.src, transport: sent.transport, body, options }
 }
