@@ -70,7 +70,7 @@ impl Core {
         let control = Control::new(Parts {
             lma_address: AnchorAddr(LMA),
             lma_address_ipv4: None,
-            lma: Lma::new(lma_config(nodes)?),
+            anchor: Lma::new(lma_config(nodes)?).into(),
             restored: Vec::new(),
             pool,
             ports: (0..=port.0).map(port_info).collect(),
