@@ -50,4 +50,15 @@ mod tests {
     fn the_example_of_rfc_1624_is_updated_to_zero() {
         assert_eq!(updated(0xdd2f, 0x5555, 0x3285), 0x0000);
     }
+
+    // Minus zero is no checksum of a sum that is not zero (RFC 1624 section 3), and tests/lab/dissect
+    // takes 0xffff for a sender's.
+    #[test]
+    fn no_checksum_is_updated_to_minus_zero() {
+        for checksum in 0..0xffff {
+            for (old, new) in [(1460, 1400), (0xffff, 0), (0xffff, 0xffff), (0, 0), (1, !checksum)] {
+                assert_ne!(updated(checksum, old, new), 0xffff, "{checksum:x} {old:x} {new:x}");
+            }
+        }
+    }
 }

@@ -18,7 +18,7 @@ LOG_UNNAMED = "INFO anchord::control: binding mag=2001:db8:100::2 kind=Refused(1
 LINK_LOCAL, PREFIX = "fe800000000000000000000000000001", "20010db8000100000000000000000000"
 ALL_ZERO = "00" * 16
 ALL_NODES = "ff020000000000000000000000000001"
-ICMPV6, UDP, UDP_PORT = 58, 17, 5436
+ICMPV6, TCP, UDP, UDP_PORT = 58, 6, 17, 5436
 
 # Where things are in the golden messages, counted from the Mobility Header.
 FLAGS, STATUS, SEQUENCE, LIFETIME, OPTIONS = 6 + 2, 6, 8, 10, 12
@@ -64,6 +64,9 @@ PBU, PBA, RA = golden("pbu-attach"), golden("pba-accepted"), advertisement()
 assert PBA[IPV6_HEADER_LEN + PREFIX_OPTION] == 22
 ECHO = ipv6(PREFIX, LINK_LOCAL, ICMPV6, struct.pack("!BBHHH", 128, 0, 0, 7, 1) + b"12345678", 2, 64)
 DATAGRAM = ipv6(PREFIX, LINK_LOCAL, UDP, struct.pack("!HHHH", 4444, 4444, 16, 0) + b"12345678", 6, 64)
+SEGMENT = ipv6(PREFIX, LINK_LOCAL, TCP, struct.pack("!HHIIHHIxx", 44, 44, 1, 1, 0x5010, 9, 0), 16, 64)
+# The same with data that make the sum 0, which Linux sends as 0xffff.
+MINUS_ZERO = SEGMENT[:56] + b"\xff\xff" + SEGMENT[58:60] + SEGMENT[56:58]
 
 
 def peers(kind, rest, answer=False):
@@ -142,6 +145,8 @@ CASES = [
     ("icmp", answered(PBA) + [(CELL, RA[:-1] + b"\x01")], "Created", "hecksum"),
     ("echo", answered(PBA) + [(ANCHORD, ECHO[:-1] + b"x")], "Created", "hecksum"),
     ("udp", answered(PBA) + [(ANCHORD, DATAGRAM[:-1] + b"x")], "Created", "hecksum"),
+    ("tcp", answered(PBA) + [(ANCHORD, SEGMENT[:-1] + b"x")], "Created", "hecksum"),
+    ("minus-zero", answered(PBA) + [(ANCHORD, MINUS_ZERO)], "Created", ""),
 ]
 
 
