@@ -282,6 +282,8 @@ impl<F: Frame> Lane<F> {
             Change::TunnelSet(id, tunnel) => {
                 self.gateways.add(id.0, tunnel.path.remote.to_bits());
                 fits = self.tunnels.set(id, tunnel);
+                // Now, not with the first packet: a node that moves by itself brings its own tunnel.
+                self.tunnels.resolved(id, &self.fib, &self.ports);
             }
             Change::TunnelDel(id) => {
                 self.gateways.remove(id.0);

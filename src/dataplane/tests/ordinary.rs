@@ -81,6 +81,18 @@ fn ordinary_packets_of_every_family_pass_without_the_general_path() {
     }
 }
 
+// A Mobile IPv6 node has a tunnel of its own, and a new one with each care-of address.
+#[test]
+fn first_packet_in_a_new_tunnel_passes_without_the_general_path() {
+    let mut rig = Rig::new(1);
+    let path = TunnelPath::ip(addr(LMA), addr(MAG2));
+    rig.publish(Change::TunnelSet(TunnelId(7), Tunnel { path, mtu: 1500 }));
+    rig.set("2001:db8:1:1::/64", Forward::Tunnel(TunnelId(7), GreKeys::default()));
+    rig.run();
+    rig.arrive(CORE, &Packet::new(CN, MN1).on_core());
+    assert!(rig.workers[0].worker.notes.has_left());
+}
+
 proptest! {
     #[test]
     fn burst_comes_out_as_from_the_general_path_alone(
