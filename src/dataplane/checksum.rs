@@ -56,7 +56,8 @@ mod tests {
     #[test]
     fn no_checksum_is_updated_to_minus_zero() {
         for checksum in 0..0xffff {
-            for (old, new) in [(1460, 1400), (0xffff, 0), (0xffff, 0xffff), (0, 0), (1, !checksum)] {
+            for (old, new) in [(1460, 1400), (0xffff, 0), (0xffff, 0xffff), (0, 0), (1, !checksum)]
+            {
                 assert_ne!(updated(checksum, old, new), 0xffff, "{checksum:x} {old:x} {new:x}");
             }
         }
