@@ -46,6 +46,7 @@ pub fn put_in_force(running: &Config, wanted: Config, path: &Path) -> Result<Con
             max_bindings: running.policy.max_bindings,
             store: store(&running.policy, &wanted.policy),
         },
+        home_agent: running.home_agent.clone(),
         timers: wanted.timers,
         tunnel: running.tunnel,
         admin: running.admin.clone(),

@@ -12,6 +12,7 @@ mod check;
 mod diff;
 mod duration;
 mod fault;
+mod home_agent;
 mod key;
 mod live;
 pub mod mag;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use diff::{Difference, differences};
 pub use fault::{Fault, Faults};
+pub use home_agent::{HomeAgent, HomeLink, HomeNode, HomeProof};
 pub use key::AuthKey;
 pub use live::put_in_force;
 pub use node_entry::NodeEntry;
@@ -89,6 +91,8 @@ pub struct Config {
     pub mags: Vec<Mag>,
     /// `[policy]`
     pub policy: Policy,
+    /// `[home_agent]`; `None`: we are none.
+    pub home_agent: Option<HomeAgent>,
     /// `[timer]`
     pub timers: Timers,
     /// `[tunnel]`.
@@ -256,7 +260,7 @@ pub enum GreUse {
 }
 
 /// Keys for the Mobility Message Authentication option (RFC 4285).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Auth {
     /// Mobility SPI, 256 or more.
     pub spi: u32,

@@ -1,7 +1,7 @@
 //! What the file of nodes said when it was read, in sixteen bytes a node: enough to tell what has
 //! changed when it is read again.
 
-use super::Profile;
+use super::{HomeNode, Profile};
 use crate::addr::{CustomerId, MnId};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -27,8 +27,8 @@ pub struct NodeChanges {
 
 impl NodeTable {
     /// Notes a node.
-    pub fn note(&mut self, mn_id: &MnId, customer: CustomerId, profile: &Profile) {
-        self.nodes.push((digest(mn_id), digest(&(customer, profile))));
+    pub fn note(&mut self, mn_id: &MnId, customer: CustomerId, profile: &Profile, home: &HomeNode) {
+        self.nodes.push((digest(mn_id), digest(&(customer, profile, home))));
     }
 
     /// All nodes are noted.
@@ -76,7 +76,7 @@ mod tests {
         for &(name, customer, prefixes) in nodes {
             let mn_id = MnId::nai(name).expect("short");
             let profile = Profile { prefixes, ..super::super::default_profile() };
-            table.note(&mn_id, CustomerId(customer), &profile);
+            table.note(&mn_id, CustomerId(customer), &profile, &HomeNode::default());
         }
         table.finish();
         table

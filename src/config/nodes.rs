@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! # mn_id, enabled, pool, prefixes, max_lifetime, static prefixes and IPv4 address,
-//! #     families, pool_ipv4, customer
+//! #     families, pool_ipv4, customer, home address, mobile networks, authentication
 //! mn1@example.org
 //! mn2@example.org, yes, business, 2, 8h
 //! mn3@example.org, yes, , , , 2001:db8:4000:7::/64 2001:db8:4000:8::/64 10.0.0.7
 //! mn4@example.org, no
 //! mn5, , , , , , ipv4, private, acme
+//! mn6, , , , , , , , , 2001:db8:4000:9::1, 2001:db8:9000::/56, 256:mn6.key
 //! ```
 //! A field that is empty or left out is that of `[policy.default]`. Nothing is kept here: each node
 //! is handed on as it is read, so that the only table of a million nodes is that of its user.
@@ -15,20 +16,20 @@
 use super::check;
 use super::section::{PREFIXES_MAX, families_of};
 use super::value::{lifetime_of, node_prefix_of};
-use super::{Config, Customer, Fault, Faults, Profile};
+use super::{Config, Customer, Fault, Faults, HomeNode, Profile};
 use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, MnId};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-/// Reads `policy.nodes_file`, if there is one, and hands each node, whose it is, and its profile to
-/// `each`.
+/// Reads `policy.nodes_file`, if there is one, and hands each node, whose it is, its profile and its
+/// home to `each`.
 /// Returns how many there were.
 ///
 /// `each` has seen the nodes of the good lines also when faults are returned.
 pub fn load_nodes(
     config: &Config,
-    each: impl FnMut(MnId, CustomerId, &Profile),
+    each: impl FnMut(MnId, CustomerId, &Profile, &HomeNode),
 ) -> Result<usize, Faults> {
     let Some(path) = &config.policy.nodes_file else { return Ok(0) };
     let bytes =
@@ -41,13 +42,14 @@ fn read(
     bytes: &[u8],
     path: &Path,
     config: &Config,
-    mut each: impl FnMut(MnId, CustomerId, &Profile),
+    mut each: impl FnMut(MnId, CustomerId, &Profile, &HomeNode),
 ) -> Result<usize, Faults> {
     let text = std::str::from_utf8(bytes).map_err(|e| {
         let line = bytes[..e.valid_up_to()].split(|b| *b == b'\n').count();
         Faults::new(path, vec![fault(line, "is not UTF-8 text".into())])
     })?;
     let default = config.policy.default.clone().unwrap_or_else(super::section::default_profile);
+    let dir = path.parent().unwrap_or(Path::new(""));
     let mut report = Report::default();
     let mut lines: HashMap<&str, usize> = HashMap::new();
     let mut owners: Vec<(CustomerPrefix, usize)> = Vec::new();
@@ -60,17 +62,22 @@ fn read(
         if let Some(first) = lines.insert(name, line) {
             report.note(line, format!("{name} stands in line {first} already"));
         }
-        let parsed = parse_entry(entry, &default, &mut profile).and_then(|(mn_id, customer)| {
+        let parsed = parse_entry(entry, &default, &mut profile).and_then(|parsed| {
+            let (mn_id, customer, rest) = parsed;
             let customer = customer_of(config, &mn_id, customer)?;
-            check::profile(&profile, customer.map(|c| c.name.as_str()), config)?;
-            Ok((mn_id, customer.map_or(CustomerId(0), |c| c.id)))
+            let name = customer.map(|c| c.name.as_str());
+            let home = HomeNode::parse(rest.split(',').map(str::trim), dir, config)?;
+            home.reserve(&mut profile, name, config)?;
+            check::profile(&profile, name, config)?;
+            Ok((mn_id, customer.map_or(CustomerId(0), |c| c.id), home))
         });
         match parsed {
-            Ok((mn_id, customer)) => {
+            Ok((mn_id, customer, home)) => {
                 let ipv4 = profile.static_ipv4.map(host_prefix);
                 let own = profile.static_prefixes.iter().copied().chain(ipv4);
+                let own = own.chain(home.own(&profile));
                 owners.extend(own.map(|p| (p.of(customer), line)));
-                each(mn_id, customer, &profile);
+                each(mn_id, customer, &profile, &home);
             }
             Err(what) => report.note(line, what),
         }
@@ -79,13 +86,15 @@ fn read(
     report.finish(path).map(|()| lines.len())
 }
 
-/// Reads one line into `profile`; returns whose it is, and the name of a customer if one is named.
+/// Reads one line into `profile`; returns whose it is, the name of a customer if one is named, and
+/// what is said of its home.
 fn parse_entry<'e>(
     entry: &'e str,
     default: &Profile,
     profile: &mut Profile,
-) -> Result<(MnId, Option<&'e str>), String> {
-    let mut fields = entry.split(',').map(str::trim);
+) -> Result<(MnId, Option<&'e str>, &'e str), String> {
+    let mut whole = entry.splitn(FIELDS + 1, ',').map(str::trim);
+    let mut fields = whole.by_ref().take(FIELDS);
     let name = fields.next().unwrap_or_default();
     let mn_id: MnId = name.parse().map_err(|e: crate::addr::MnIdError| e.to_string())?;
     let canonical = mn_id.to_string();
@@ -132,11 +141,17 @@ fn parse_entry<'e>(
         pool => profile.pool_ipv4 = Some(pool.into()),
     }
     let customer = fields.next().filter(|name| !name.is_empty());
-    match fields.next() {
-        None => Ok((mn_id, customer)),
-        Some(_) => Err("has more than 9 fields (static prefixes are parted by blanks)".into()),
+    let rest = whole.next().unwrap_or_default();
+    if rest.split(',').count() > HOME_FIELDS {
+        let most = FIELDS + HOME_FIELDS;
+        return Err(format!("has more than {most} fields (static prefixes are parted by blanks)"));
     }
+    Ok((mn_id, customer, rest))
 }
+
+/// Fields of a line before those of its home, and these.
+const FIELDS: usize = 9;
+const HOME_FIELDS: usize = 3;
 
 /// Whose node it is: that of its realm, else of the customer who is named, else the operator's.
 fn customer_of<'c>(
@@ -261,7 +276,7 @@ mod tests {
 
     fn nodes(text: &str) -> Result<Vec<(String, Profile)>, String> {
         let mut found = Vec::new();
-        let each = |id: MnId, _, p: &Profile| found.push((id.to_string(), p.clone()));
+        let each = |id: MnId, _, p: &Profile, _: &HomeNode| found.push((id.to_string(), p.clone()));
         read(text.as_bytes(), Path::new("n.csv"), &lab(), each).map_err(|f| f.to_string())?;
         Ok(found)
     }
@@ -285,7 +300,7 @@ mod tests {
     fn every_faulty_line_is_reported_with_its_number() {
         let text = "mn1\nmn1,yes\nmn2,maybe\nmn3,,nowhere\nmn4,,,0\nmn5,,,,soon\n\
                     mn6,,,,,2001:db8:4000::/60\nmn7,,,,,2001:db8:4000:1::/64\n\
-                    mn8,,,,,2001:db8:4000:1::/64\n1:6d6e39\n,yes\nmn9,,,,,,,,,x\n\
+                    mn8,,,,,2001:db8:4000:1::/64\n1:6d6e39\n,yes\nmn9,,,,,,,,,,,,x\n\
                     mn10,,,,,2001:db8:5::/64 2001:db8:5::/56\nmn11,,,,,fe80::/64\n";
         let report = nodes(text).expect_err("faults");
         let expected = "\
@@ -298,7 +313,7 @@ n.csv:7: static prefix 2001:db8:4000::/60 lies in pool lab (2001:db8:4000::/48),
 n.csv:9: static prefix 2001:db8:4000:1::/64 overlaps 2001:db8:4000:1::/64 of line 8
 n.csv:10: \"1:6d6e39\" must be written as \"mn9\"
 n.csv:11: \"\" is no node identifier (a NAI, imsi:digits, or subtype:hex, of 1 to 254 octets)
-n.csv:12: has more than 9 fields (static prefixes are parted by blanks)
+n.csv:12: has more than 12 fields (static prefixes are parted by blanks)
 n.csv:13: its static prefixes 2001:db8:5::/64 and 2001:db8:5::/56 overlap
 n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
         assert_eq!(report, expected);
@@ -339,7 +354,8 @@ n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
                     mn2@acme.example,,,,,10.0.0.7\nmn2@BETA.example,,,,,10.0.0.7/32,ipv4\n\
                     mn3,,,,,,ipv6,,beta\n";
         let mut found = Vec::new();
-        let each = |id: MnId, c, p: &Profile| found.push((id.to_string(), c, p.clone()));
+        let each =
+            |id: MnId, c, p: &Profile, _: &HomeNode| found.push((id.to_string(), c, p.clone()));
         read(text.as_bytes(), Path::new("n.csv"), &dual_stack(), each).expect("valid");
         let customers: Vec<u16> = found.iter().map(|(_, c, _)| c.0).collect();
         assert_eq!(customers, [0, 1, 2, 2]);
@@ -355,7 +371,7 @@ n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
         let text = "mn1,,,,,10.0.0.7 10.0.0.8\nmn2,,,,,10.0.0.0/24\nmn3,,,,,224.0.0.1\n\
                     mn4,,,,,,none\nmn5,,,,,,,lab\nmn6,,,,,,,,gamma\n\
                     mn7@acme.example,,,,,,,,beta\nmn8,,,,,10.0.0.9\nmn9,,,,,10.0.0.9\n";
-        let each = |_: MnId, _: CustomerId, _: &Profile| ();
+        let each = |_: MnId, _: CustomerId, _: &Profile, _: &HomeNode| ();
         let faults = read(text.as_bytes(), Path::new("n.csv"), &dual_stack(), each);
         let expected = "\
 n.csv:1: has more than one IPv4 address
@@ -375,7 +391,7 @@ n.csv:9: static prefix 10.0.0.9/32 overlaps 10.0.0.9/32 of line 8";
         config.policy.default = None;
         let text = b"mn1,,,,,2001:db8:7::/64\nmn2\n";
         let faults =
-            read(text, Path::new("n.csv"), &config, |_, _, _| ()).expect_err("mn2 has none");
+            read(text, Path::new("n.csv"), &config, |_, _, _, _| ()).expect_err("mn2 has none");
         assert!(faults.to_string().contains("n.csv:2: has neither static prefixes"), "{faults}");
     }
 
@@ -389,7 +405,7 @@ n.csv:9: static prefix 10.0.0.9/32 overlaps 10.0.0.9/32 of line 8";
 
     #[test]
     fn what_is_no_text_is_refused_with_its_line() {
-        let each = |_: MnId, _: CustomerId, _: &Profile| ();
+        let each = |_: MnId, _: CustomerId, _: &Profile, _: &HomeNode| ();
         let faults = read(b"mn1\nmn\xff2\n", Path::new("n.csv"), &lab(), each);
         assert_eq!(faults.expect_err("not text").to_string(), "n.csv:2: is not UTF-8 text");
     }
@@ -401,7 +417,7 @@ n.csv:9: static prefix 10.0.0.9/32 overlaps 10.0.0.9/32 of line 8";
             writeln!(text, "mn{n}@example.org,yes,lab,1,1h").expect("a string takes all");
         }
         let mut seen = 0;
-        let each = |_: MnId, _: CustomerId, _: &Profile| seen += 1;
+        let each = |_: MnId, _: CustomerId, _: &Profile, _: &HomeNode| seen += 1;
         let count = read(text.as_bytes(), Path::new("n.csv"), &lab(), each);
         assert_eq!((count.map_err(|f| f.to_string()), seen), (Ok(1_000_000), 1_000_000));
     }

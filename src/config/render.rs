@@ -2,7 +2,7 @@
 
 use super::{
     Auth, Config, Customer, Device, Families, GreUse, Mag, Node, PolicyStore, Polling, Pool, Port,
-    PortRole, Profile, Service, duration, peer, tunnel,
+    PortRole, Profile, Service, duration, home_agent, peer, tunnel,
 };
 use crate::addr::{AnchorAddr, HomePrefix};
 use crate::time::Duration;
@@ -82,6 +82,7 @@ pub fn render(config: &Config) -> Table {
         ("pool".into(), list(pools, pool)),
         ("mag".into(), list(mags, mag)),
     ]);
+    insert(&mut whole, "home_agent", config.home_agent.as_ref().map(home_agent::render));
     whole
 }
 

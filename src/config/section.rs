@@ -13,7 +13,8 @@ use super::reader::{Reader, Section, boolean, integer, string};
 use super::tunnel::tunnel;
 use super::value::{absolute, eal_argument, label, socket_path, span, unicast, unicast4};
 use super::{
-    Admin, Config, Cores, Eal, Log, Node, Polling, Port, PortRole, State, Timers, check, peer,
+    Admin, Config, Cores, Eal, Log, Node, Polling, Port, PortRole, State, Timers, check,
+    home_agent, peer,
 };
 use crate::addr::AnchorAddr;
 use crate::nic::BURST_MAX;
@@ -41,6 +42,7 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
     let mtu = mtu.unwrap_or(MTU_MIN);
     let mags = all(&root.tables("mag"), |s| mobility::mag(s, dir, mtu));
     let policy = mobility::policy(&root.table_or_empty("policy"), dir);
+    let home_agent = root.table("home_agent").map(|s| home_agent::read(&s, &ports));
 
     check::ports(&root, &ports);
     check::cores(&root, cores.as_ref());
@@ -51,6 +53,9 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
     check::addresses(&root, node.as_ref(), &ports, &pools, &mags);
     check::policy(&root, &policy, &services, &pools);
     check::buffers(&root, &eal, &ports, cores.as_ref());
+    if let Some(home_agent) = &home_agent {
+        home_agent::check(&root, home_agent, &customers, &pools);
+    }
 
     let timers = timers(&root.table_or_empty("timer"));
     let tunnel = tunnel(&root.table_or_empty("tunnel"));
@@ -75,6 +80,7 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
         pools,
         mags,
         policy,
+        home_agent,
         timers,
         tunnel,
         admin,

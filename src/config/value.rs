@@ -147,7 +147,11 @@ fn routable4(address: Ipv4Addr) -> Result<Ipv6Addr, String> {
 
 /// An address that packets can be routed to.
 pub(super) fn unicast(v: &DeValue<'_>) -> Result<Ipv6Addr, String> {
-    let text = string(v)?;
+    unicast_address(&string(v)?)
+}
+
+/// The same, of a text.
+pub(super) fn unicast_address(text: &str) -> Result<Ipv6Addr, String> {
     let address: Ipv6Addr = text.parse().map_err(|_| format!("{text:?} is not an IPv6 address"))?;
     if address.is_unicast_link_local() {
         return Err(format!("{address} is link-local: packets cannot be routed to it"));

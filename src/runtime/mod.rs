@@ -36,6 +36,7 @@ use crate::dataplane::steer::Steering;
 use crate::dpdk::{self, Eal, EalError, Mempool, PortError, TscClock};
 use crate::mobility::action::Action;
 use crate::mobility::anchor::Anchor;
+use crate::mobility::ha::HomeAgent;
 use crate::mobility::{Lma, RestoreError};
 use crate::telemetry::LogHandle;
 use crate::time::{Duration, Instant, MobTimestamp, Now};
@@ -94,8 +95,8 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
     heed_signals(&stop, config_asker.clone()).map_err(thread("signals"))?;
 
     // What can fail for the operator's fault comes first.
-    let (lma_config, nodes) = plan::lma_config(config)?;
-    let mut anchor = Anchor::from(Lma::new(lma_config));
+    let plan::Cores { lma, ha, nodes } = plan::cores(config)?;
+    let mut anchor = Anchor::new(Lma::new(lma), HomeAgent::new(ha));
     let mut store = open_store(config)?;
     let (restored, size) = restore(&store, &mut anchor)?;
     let restart = begin_run(&mut store)?;
@@ -152,6 +153,7 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
         lma_address: config.node.lma_address,
         lma_address_ipv4: config.node.lma_address_ipv4,
         anchor,
+        home: plan::home(config),
         restored,
         pool,
         ports: ports.info,

@@ -1,9 +1,11 @@
 //! From the configuration to what each part is told: EAL's arguments, the pure core's
 //! configuration, TAPs, limits. Pure but for the file of nodes.
 
+mod ha;
 mod lma;
 
-pub(super) use lma::lma_config;
+pub(super) use ha::home;
+pub(super) use lma::{Cores, cores};
 
 use crate::addr::{CustomerId, MacAddr, PortId};
 use crate::config::{self, Config, Device, PortRole};

@@ -106,7 +106,8 @@ impl Setup {
         let changes = config::differences(&self.running, &file);
         let config = config::put_in_force(&self.running, file, &self.path);
         let config = config.map_err(|faults| faults.to_string())?;
-        let (lma, nodes) = plan::lma_config(&config).map_err(|faults| faults.to_string())?;
+        let cores = plan::cores(&config).map_err(|faults| faults.to_string())?;
+        let plan::Cores { lma, nodes, .. } = cores;
         let changes = ConfigChanges { changes, nodes: self.nodes.changes(&nodes) };
         Ok(Read { config, lma, nodes, changes })
     }

@@ -5,7 +5,7 @@
 //!   nodes file       --by realm or by name------------------->  its nodes that are
 //! ```
 
-use super::{customer, mag_addresses, max_prefixes};
+use super::{customer, ha, mag_addresses, max_prefixes};
 use crate::addr::{CustomerId, HomePrefix};
 use crate::config::{self, Auth, Config, Families, GreUse, NodeTable};
 use crate::mobility::auth::AuthKey;
@@ -13,14 +13,23 @@ use crate::mobility::config::{
     CustomerConfig, GrePolicy, LmaConfig, LmaTimers, MagConfig, PeerConfig, Policy, PoolConfig,
     Profile, RESERVED_LINK_LOCAL, ServiceConfig, Source,
 };
+use crate::mobility::ha::{HaConfig, HomeNode};
 use std::net::Ipv4Addr;
 
-/// The pure core's configuration, and what the file of nodes said; faults are those of that file.
-pub(in crate::runtime) fn lma_config(
-    config: &Config,
-) -> Result<(LmaConfig, NodeTable), config::Faults> {
+/// The pure cores' configuration.
+pub(in crate::runtime) struct Cores {
+    /// Of the local mobility anchor.
+    pub(in crate::runtime) lma: LmaConfig,
+    /// Of the home agent.
+    pub(in crate::runtime) ha: HaConfig,
+    /// What the file of nodes said.
+    pub(in crate::runtime) nodes: NodeTable,
+}
+
+/// The pure cores' configuration; faults are those of the file of nodes.
+pub(in crate::runtime) fn cores(config: &Config) -> Result<Cores, config::Faults> {
     let timers = &config.timers;
-    let (customers, nodes) = customers(config)?;
+    let (customers, home_nodes, nodes) = customers(config)?;
     let lma = LmaConfig {
         lma_address: config.node.lma_address,
         lma_address_ipv4: config.node.lma_address_ipv4,
@@ -50,7 +59,7 @@ pub(in crate::runtime) fn lma_config(
         max_bindings: config.policy.max_bindings,
         max_prefixes: max_prefixes(config),
     };
-    Ok((lma, nodes))
+    Ok(Cores { lma, ha: ha::ha_config(config, home_nodes), nodes })
 }
 
 fn pool(config: &Config, p: &config::Pool) -> PoolConfig {
@@ -81,9 +90,12 @@ fn mag(config: &Config, m: &config::Mag) -> Vec<MagConfig> {
     mag_addresses(m).map(each).collect()
 }
 
-/// By their numbers: those that are nobody's have no nodes.
-fn customers(config: &Config) -> Result<(Vec<CustomerConfig>, NodeTable), config::Faults> {
-    let mut nodes = NodeTable::default();
+type Nodes = (Vec<CustomerConfig>, Vec<HomeNode>, NodeTable);
+
+/// By their numbers: those that are nobody's have no nodes. And the nodes that may register by
+/// themselves.
+fn customers(config: &Config) -> Result<Nodes, config::Faults> {
+    let (mut nodes, mut home_nodes) = (NodeTable::default(), Vec::new());
     let count = config.customers.iter().map(|c| usize::from(c.id.0)).max().unwrap_or(0) + 1;
     let mut all = vec![CustomerConfig::default(); count];
     all[0] = CustomerConfig {
@@ -103,8 +115,9 @@ fn customers(config: &Config) -> Result<(Vec<CustomerConfig>, NodeTable), config
             dhcp_mode: c.dhcp,
         };
     }
-    config::load_nodes(config, |mn_id, customer, own| {
-        nodes.note(&mn_id, customer, own);
+    config::load_nodes(config, |mn_id, customer, own, home| {
+        nodes.note(&mn_id, customer, own, home);
+        home_nodes.extend(ha::node(&mn_id, customer, own, home));
         let ipv4 = own.static_ipv4.and_then(|a: Ipv4Addr| HomePrefix::from_ipv4(a, 32).ok());
         let prefixes: Vec<HomePrefix> = own.static_prefixes.iter().copied().chain(ipv4).collect();
         if let Some(c) = all.get_mut(usize::from(customer.0)) {
@@ -112,7 +125,7 @@ fn customers(config: &Config) -> Result<(Vec<CustomerConfig>, NodeTable), config
         }
     })?;
     nodes.finish();
-    Ok((all, nodes))
+    Ok((all, home_nodes, nodes))
 }
 
 fn service(config: &Config, s: &config::Service) -> ServiceConfig {
@@ -175,6 +188,6 @@ fn gre(g: GreUse) -> GrePolicy {
     }
 }
 
-fn auth(a: &Auth) -> AuthKey {
+pub(super) fn auth(a: &Auth) -> AuthKey {
     AuthKey { spi: a.spi, secret: a.key.bytes().into(), replay_window: a.replay_window }
 }
