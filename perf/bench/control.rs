@@ -8,6 +8,7 @@ use anchord::addr::{AnchorAddr, HomePrefix, MacAddr, PortId};
 use anchord::admin::channel;
 use anchord::config::PortRole;
 use anchord::control::exception::KernelPath;
+use anchord::control::home::HomeLinks;
 use anchord::control::ipsec::IpsecPath;
 use anchord::control::journal::{Restart, Store};
 use anchord::control::mirror::{KernelEvent, KernelMirror, Neighbor};
@@ -71,6 +72,7 @@ impl Core {
             lma_address: AnchorAddr(LMA),
             lma_address_ipv4: None,
             anchor: Lma::new(lma_config(nodes)?).into(),
+            home: HomeLinks::default(),
             restored: Vec::new(),
             pool,
             ports: (0..=port.0).map(port_info).collect(),

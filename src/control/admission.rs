@@ -20,6 +20,7 @@ use std::net::Ipv6Addr;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Waiting {
     Pbu(Box<UpdateMsg>),
+    Bu(Box<UpdateMsg>),
     Peer(Box<PeerMsg>),
 }
 

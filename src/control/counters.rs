@@ -58,8 +58,14 @@ counters! {
     SignalingRefused => "signaling_refused",
     /// Mobility Headers of an unknown type.
     SignalingUnknownType => "signaling_unknown_type",
-    /// Binding Updates without the P flag: we are no home agent.
-    BuWithoutProxyFlag => "bu_without_proxy_flag",
+    /// Binding Updates of mobile nodes handed to the pure core.
+    BuReceived => "bu_received",
+    /// Binding Acknowledgements sent to mobile nodes.
+    BaSent => "ba_sent",
+    /// Home addresses that somebody on the home link has already.
+    HomeAddressTaken => "home_address_taken",
+    /// Neighbour solicitations of home addresses that were answered in the name of their nodes.
+    HomeAddressDefended => "home_address_defended",
     /// Mobility Headers without ESP in the name of gateways of which it is required: discarded.
     SignalingUnprotected => "signaling_unprotected",
     /// Messages that an anchor does not expect (BRR, BA).

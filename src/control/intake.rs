@@ -4,7 +4,7 @@
 use super::admission::{Admit, Class, Served, Waiting};
 use super::counters::Counter;
 use super::signaling::{self, Signal};
-use super::{Control, requires_ipsec, send_ack};
+use super::{Control, requires_ipsec};
 use crate::mobility::event::Event;
 use crate::mobility::message::{PeerBody, UpdateMsg};
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool};
@@ -30,7 +30,7 @@ impl<P: FramePool> Control<P> {
                 taken += burst.len();
                 for frame in burst.drain(..) {
                     if signaling::is_esp(frame.data()) {
-                        self.give_to_kernel(frame); // which gives back what is in it
+                        self.give_to_kernel(frame, now); // which gives back what is in it
                     } else {
                         self.receive(frame.data(), false, now);
                     }
@@ -79,6 +79,11 @@ impl<P: FramePool> Control<P> {
                 } else {
                     self.refuse(from, class, Waiting::Pbu(Box::new(message)), true, now);
                 }
+            }
+            Signal::Bu(message) if admit == Admit::Yes => {
+                let ends = message.update.lifetime == Lifetime::ZERO;
+                let class = if ends { Class::Urgent } else { Class::Fresh };
+                self.queue(from, class, Waiting::Bu(Box::new(message)), now);
             }
             Signal::Peer(message) if admit == Admit::Yes => {
                 self.queue(from, Class::Urgent, Waiting::Peer(Box::new(message)), now);
@@ -153,6 +158,10 @@ impl<P: FramePool> Control<P> {
                 self.counters[Counter::PbuReceived] += 1;
                 self.handle_event(Event::Pbu(*message), now);
             }
+            Waiting::Bu(message) => {
+                self.counters[Counter::BuReceived] += 1;
+                self.handle_event(Event::Bu(*message), now);
+            }
             Waiting::Peer(message) => {
                 self.counters[received(&message.body)] += 1;
                 self.handle_event(Event::Peer(*message), now);
@@ -164,16 +173,7 @@ impl<P: FramePool> Control<P> {
     fn answer_at_once(&mut self, signal: Signal, frame: &[u8], now: Now) {
         match signal {
             // They wait for their turn.
-            Signal::Pbu(_) | Signal::Peer(_) => {}
-            Signal::Bu(message) => {
-                self.counters[Counter::BuWithoutProxyFlag] += 1;
-                if let Some(ack) = signaling::refuse_home_registration(&message)
-                    && self.admit_error(now)
-                {
-                    let (output, counters) = (&mut self.output, &mut self.counters);
-                    send_ack(output, &self.mags, counters, &ack, now.mono);
-                }
-            }
+            Signal::Pbu(_) | Signal::Bu(_) | Signal::Peer(_) => {}
             Signal::Discard(counter) => self.counters[counter] += 1,
             Signal::BindingError(ends) => {
                 self.counters[Counter::SignalingUnknownType] += 1;

@@ -19,6 +19,7 @@ pub mod advertise;
 pub mod counters;
 pub mod exception;
 mod held;
+pub mod home;
 mod intake;
 pub mod ipsec;
 pub mod journal;
@@ -49,11 +50,13 @@ use crate::mobility::question::QuestionId;
 use crate::nic::{BURST_MAX, Frame, FramePool, RxQueue};
 use crate::sync::ring::Consumer;
 use crate::time::{Duration, Instant, Now};
+use crate::wire::mh::BaFlags;
 use admission::Admission;
 use counters::{Counter, Counters};
 use exception::KernelPath;
 use hashbrown::HashMap;
 use held::{Barrier, HeldReplies, Reply};
+use home::Home;
 use journal::{Journal, Restart};
 use mirror::{KernelEvent, KernelMirror};
 use output::Output;
@@ -102,6 +105,7 @@ pub struct Control<P: FramePool> {
     /// What peers have to know of the last run, until they are told.
     restart: Option<Restart>,
     path_mtus: PathMtus,
+    home: Home,
     reloads: Reloads,
     /// Scratch: empty between events.
     actions: Vec<Action>,
@@ -154,6 +158,7 @@ impl<P: FramePool> Control<P> {
             unasked: Vec::new(),
             restart: Some(parts.restart),
             path_mtus: PathMtus::default(),
+            home: Home::new(parts.home),
             reloads: parts.reloads,
             actions: Vec::new(),
         };
@@ -174,6 +179,7 @@ impl<P: FramePool> Control<P> {
             self.handle_event(Event::Start { restart_counter, state_lost }, now);
         }
         work += self.run_timers(now);
+        work += self.run_probes(now);
         work += self.sweep(now);
         work += self.follow_kernel(now);
         work += self.drain_reports(now);
@@ -322,7 +328,7 @@ impl<P: FramePool> Control<P> {
                 };
                 work += 1;
                 match report {
-                    Report::Punt(PuntReason::Exception, frame) => self.give_to_kernel(frame),
+                    Report::Punt(PuntReason::Exception, frame) => self.give_to_kernel(frame, now),
                     Report::Punt(PuntReason::Unresolved(port, addr), frame) => {
                         let key = (port, addr);
                         self.output.send_to_neighbor(key, frame, now.mono, &mut self.counters);
@@ -335,9 +341,12 @@ impl<P: FramePool> Control<P> {
         work
     }
 
-    fn give_to_kernel(&mut self, mut frame: P::Frame) {
+    fn give_to_kernel(&mut self, mut frame: P::Frame, now: Now) {
         let whole = frame.data().len() == frame.frame_len();
         let port = self.output.untag(frame.port(), &mut frame);
+        if port.is_some_and(|port| self.hear_home_link(port, frame.data(), now)) {
+            return;
+        }
         if let Some(port) = port.filter(|_| whole)
             && self.kernel.to_kernel.try_send((port, frame)).is_ok()
         {
@@ -386,16 +395,16 @@ impl<P: FramePool> Control<P> {
                     send_peer(output, &self.mags, counters, &msg, now.mono);
                 }
                 Action::AskPolicy(question) => self.ask_policy(&question),
-                // Only a home agent says so, and none is configured yet.
-                Action::ProbeHome(_)
-                | Action::Defend(_)
-                | Action::Undefend(_)
-                | Action::SendIcmp(_) => {}
+                Action::ProbeHome(address) => self.probe_home(address, now),
+                Action::Defend(address) => self.defend(address),
+                Action::Undefend(address) => self.undefend(address),
+                Action::SendIcmp(_) => {}
                 Action::Audit(audit) => self.note(&audit, now),
             }
         }
         self.actions = actions;
         self.refuse_unasked(now);
+        self.finish_probes(now);
         self.counters[Counter::UpdateBacklogged] += u64::from(self.publisher.is_backlogged());
     }
 
@@ -463,7 +472,8 @@ fn send_ack<P: FramePool>(
     let esp = ack.transport.is_protected() || requires_ipsec(mags, ack.dst);
     let write = |buf: &mut [u8]| signaling::write_ack(ack, buf);
     if output.send_message(esp, ack.dst, now, counters, write) {
-        counters[Counter::PbaSent] += 1;
+        let proxy = ack.ack.flags.contains(BaFlags::P);
+        counters[if proxy { Counter::PbaSent } else { Counter::BaSent }] += 1;
     }
 }
 

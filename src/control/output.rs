@@ -221,6 +221,21 @@ impl<P: FramePool> Output<P> {
         }
     }
 
+    /// Sends a whole frame as it is; `false` if there was no buffer, or the worker's ring was full.
+    pub(super) fn send_frame(
+        &mut self,
+        port: PortId,
+        bytes: &[u8],
+        counters: &mut Counters,
+    ) -> bool {
+        let Some(mut frame) = self.alloc(port, bytes.len()) else {
+            counters[Counter::NoBuffer] += 1;
+            return false;
+        };
+        frame.data_mut().copy_from_slice(bytes);
+        self.inject(port, frame, counters)
+    }
+
     /// Sends a frame of the kernel as it is.
     pub(super) fn send_from_kernel(&mut self, port: PortId, bytes: &[u8], counters: &mut Counters) {
         match self.alloc(port, bytes.len()) {

@@ -2,6 +2,7 @@
 //! gateways and workers.
 
 use super::exception::KernelPath;
+use super::home::HomeLinks;
 use super::ipsec::IpsecPath;
 use super::journal::{Journal, Restart};
 use super::mirror::KernelMirror;
@@ -97,6 +98,8 @@ pub struct Parts<P: FramePool> {
     pub lma_address_ipv4: Option<Ipv4Addr>,
     /// The pure core, bindings restored.
     pub anchor: Anchor,
+    /// The links of home addresses.
+    pub home: HomeLinks,
     /// What the pure core decided while they were restored.
     pub restored: Vec<Action>,
     /// For frames of our own.

@@ -5,11 +5,10 @@
 use super::counters::Counter;
 use crate::mobility::message::{AckMsg, OwnedOptions, PeerBody, PeerMsg, Transport, UpdateMsg};
 use crate::mobility::packet::{self, Ends};
-use crate::time::Lifetime;
 use crate::wire::icmpv6::{self, ErrorMessage};
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::{Ipv6Header, find_upper_layer};
-use crate::wire::mh::{self, BaFlags, BindingAck, BindingError, BuFlags, Message, Options, Status};
+use crate::wire::mh::{self, BindingError, BuFlags, Message, Options};
 use crate::wire::udp::{self, UdpHeader};
 use crate::wire::{ErrorKind, ether};
 use core::ops::Range;
@@ -36,7 +35,7 @@ impl Anchors {
 pub(super) enum Signal {
     /// A Proxy Binding Update for the pure core.
     Pbu(UpdateMsg),
-    /// A Binding Update without the P flag: a mobile node that takes us for a home agent.
+    /// A Binding Update without the P flag, of a mobile node.
     Bu(UpdateMsg),
     /// Revocation, heartbeat or error, for the pure core.
     Peer(PeerMsg),
@@ -181,25 +180,6 @@ fn is_one_host(addr: Ipv4Addr) -> bool {
 
 fn may_answer(packet: &[u8]) -> bool {
     ErrorMessage::ErroneousField(0).may_answer(packet)
-}
-
-/// The answer to a Binding Update without the P flag: we are no home agent. RFC 6275 9.5.1 wants a
-/// home registration refused; what asks for no home agent is for a correspondent, and ignored.
-pub(super) fn refuse_home_registration(message: &UpdateMsg) -> Option<AckMsg> {
-    let one_node = !message.src.is_multicast() && !message.src.is_unspecified();
-    (one_node && message.update.flags.contains(BuFlags::H)).then(|| AckMsg {
-        home: None,
-        src: message.dst,
-        dst: message.src,
-        transport: message.transport,
-        ack: BindingAck {
-            status: Status::HOME_REGISTRATION_NOT_SUPPORTED,
-            flags: BaFlags::default(),
-            seq: message.update.seq,
-            lifetime: Lifetime::ZERO,
-        },
-        options: OwnedOptions::default(),
-    })
 }
 
 /// Writes an acknowledgement as an IP packet; returns its length in bytes.

@@ -12,6 +12,7 @@ mod refusal;
 mod signaling;
 
 use super::exception::KernelPath;
+use super::home::HomeLinks;
 use super::ipsec::IpsecPath;
 use super::journal::{Batch, Journal, JournalEnd};
 use super::mirror::{KernelEvent, KernelMirror, Neighbor, NeighborRequest};
@@ -141,6 +142,7 @@ impl Bench {
             lma_address: AnchorAddr(LMA),
             lma_address_ipv4: Some(LMA_IPV4),
             anchor: Lma::new(lma_config(shape)).into(),
+            home: HomeLinks::default(),
             restored: Vec::new(),
             pool: pool.clone(),
             ports,

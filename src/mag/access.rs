@@ -94,8 +94,8 @@ pub(super) fn advertisement(
 
 /// A Neighbor Solicitation as a whole packet: is the node still there (RFC 4861 7.3.3)?
 pub(super) fn probe(src: Ipv6Addr, node: Ipv6Addr, mac: MacAddr) -> wire::Result<Vec<u8>> {
-    let message = NeighborSolicitation { target: node, source_link_layer: mac };
-    packet(src, node, NeighborSolicitation::LEN, |buf| message.emit(src, node, buf))
+    let message = NeighborSolicitation { target: node, source_link_layer: Some(mac) };
+    packet(src, node, NeighborSolicitation::LEN_MAX, |buf| message.emit(src, node, buf))
 }
 
 fn packet(

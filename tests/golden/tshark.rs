@@ -83,8 +83,8 @@ fn tshark_finds_no_fault_in_our_icmpv6() {
     let node = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
     let mut ra = vec![0xa5; advertisement.buffer_len()];
     advertisement.emit(MAG_LINK_LOCAL, node, &mut ra).expect("fits");
-    let solicitation = NeighborSolicitation { target: node, source_link_layer: MAG_MAC };
-    let mut ns = vec![0xa5; NeighborSolicitation::LEN];
+    let solicitation = NeighborSolicitation { target: node, source_link_layer: Some(MAG_MAC) };
+    let mut ns = vec![0xa5; NeighborSolicitation::LEN_MAX];
     solicitation.emit(MAG_LINK_LOCAL, node, &mut ns).expect("fits");
 
     let mut frames = vec![

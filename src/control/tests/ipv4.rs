@@ -127,12 +127,12 @@ fn tagged_frame_for_the_kernel_goes_to_the_tap_of_its_vlan_without_the_tag() {
     let mut tagged = plain.clone();
     tagged.splice(12..12, [0x81, 0x00, 0xe0, 100]);
     let frame = bench.pool.frame(ACCESS, &tagged).expect("a buffer");
-    bench.control.give_to_kernel(frame);
+    bench.control.give_to_kernel(frame, bench.now);
     let (port, frame) = bench.to_kernel.try_recv().expect("the kernel gets it");
     assert_eq!((port, frame.to_bytes()), (PortId(1), plain));
     tagged[15] = 101;
     let frame = bench.pool.frame(ACCESS, &tagged).expect("a buffer");
-    bench.control.give_to_kernel(frame);
+    bench.control.give_to_kernel(frame, bench.now);
     assert!(bench.to_kernel.try_recv().is_err(), "there is no VLAN 101");
     assert_eq!(bench.count(Counter::KernelTxDropped), 1);
 }

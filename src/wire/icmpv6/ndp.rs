@@ -19,8 +19,14 @@ const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 pub const HOP_LIMIT: u8 = 255;
 
 const SOURCE_LINK_LAYER: u8 = 1;
+const TARGET_LINK_LAYER: u8 = 2;
 const PREFIX_INFORMATION: u8 = 3;
 const MTU: u8 = 5;
+
+/// Flags of a Neighbor Advertisement.
+const ROUTER: u8 = 0x80;
+const SOLICITED: u8 = 0x40;
+const OVERRIDE: u8 = 0x20;
 
 /// Flags M and O of a Router Advertisement.
 const MANAGED_AND_OTHER: u8 = 0xc0;
@@ -63,19 +69,46 @@ impl RouterSolicitation {
 pub struct NeighborAdvertisement {
     /// The address that it speaks of.
     pub target: Ipv6Addr,
+    /// Flag R: the sender is a router.
+    pub router: bool,
+    /// Flag S: it answers a solicitation.
+    pub solicited: bool,
+    /// Flag O: it takes the place of what is cached.
+    pub overrides: bool,
+    /// The link-layer address of the target, if it says so.
+    pub target_link_layer: Option<MacAddr>,
 }
 
 impl NeighborAdvertisement {
+    /// Length of the message with a link-layer address, in bytes.
+    pub const LEN_MAX: usize = 24 + UNIT;
+
+    /// Writes the message into the front of `buf`, checksum included; returns its length.
+    pub fn emit(&self, src: Ipv6Addr, dst: Ipv6Addr, buf: &mut [u8]) -> Result<usize> {
+        let flags =
+            [(self.router, ROUTER), (self.solicited, SOLICITED), (self.overrides, OVERRIDE)];
+        let flags = flags.iter().filter(|(is, _)| *is).fold(0, |flags, (_, flag)| flags | flag);
+        let option = self.target_link_layer.map(|mac| (TARGET_LINK_LAYER, mac));
+        emit_about(NEIGHBOR_ADVERTISEMENT, flags, self.target, option, (src, dst), buf)
+    }
+
     /// Parses and validates (RFC 4861 section 7.1.2).
     pub fn parse(message: &[u8], envelope: Envelope) -> Result<Self> {
         validate(message, envelope, NEIGHBOR_ADVERTISEMENT)?;
         let target: Ipv6Addr = field(message, 8)?.into();
-        let solicited = octet(message, 4)? & 0x40 != 0;
+        let flags = octet(message, 4)?;
+        let solicited = flags & SOLICITED != 0;
         if target.is_multicast() || solicited && envelope.dst.is_multicast() {
             return Err(Error::new(ErrorKind::Value, 8));
         }
         check_options(message, 24)?;
-        Ok(Self { target })
+        Ok(Self {
+            target,
+            router: flags & ROUTER != 0,
+            solicited,
+            overrides: flags & OVERRIDE != 0,
+            target_link_layer: find_link_layer(message, 24, TARGET_LINK_LAYER)?,
+        })
     }
 }
 
@@ -84,25 +117,61 @@ impl NeighborAdvertisement {
 pub struct NeighborSolicitation {
     /// Whose link-layer address, or presence, is asked for.
     pub target: Ipv6Addr,
-    /// The sender's link-layer address.
-    pub source_link_layer: MacAddr,
+    /// The sender's link-layer address, if it says so; who has no address yet does not.
+    pub source_link_layer: Option<MacAddr>,
 }
 
 impl NeighborSolicitation {
-    /// Length of the message, in bytes.
-    pub const LEN: usize = 32;
+    /// Length of the message with a link-layer address, in bytes.
+    pub const LEN_MAX: usize = 24 + UNIT;
+
+    /// Parses and validates (RFC 4861 section 7.1.1).
+    pub fn parse(message: &[u8], envelope: Envelope) -> Result<Self> {
+        validate(message, envelope, NEIGHBOR_SOLICITATION)?;
+        let target: Ipv6Addr = field(message, 8)?.into();
+        let source_link_layer = find_link_layer(message, 24, SOURCE_LINK_LAYER)?;
+        let is_probe = envelope.src.is_unspecified();
+        let to_others = envelope.dst != solicited_node(target);
+        if target.is_multicast() || is_probe && (to_others || source_link_layer.is_some()) {
+            return Err(Error::new(ErrorKind::Value, 8));
+        }
+        Ok(Self { target, source_link_layer })
+    }
 
     /// Writes the message into the front of `buf`, checksum included; returns its length.
     pub fn emit(&self, src: Ipv6Addr, dst: Ipv6Addr, buf: &mut [u8]) -> Result<usize> {
-        let short = Error::new(ErrorKind::Truncated, buf.len());
-        let message = buf.get_mut(..Self::LEN).ok_or(short)?;
-        let mut w = Writer::new(message);
-        w.put(&[NEIGHBOR_SOLICITATION, 0, 0, 0, 0, 0, 0, 0])?;
-        w.put(&self.target.octets())?;
-        put_link_layer(&mut w, self.source_link_layer)?;
-        fill_checksum(message, src, dst)?;
-        Ok(Self::LEN)
+        let option = self.source_link_layer.map(|mac| (SOURCE_LINK_LAYER, mac));
+        emit_about(NEIGHBOR_SOLICITATION, 0, self.target, option, (src, dst), buf)
     }
+}
+
+/// The group of the nodes whose addresses end as this one (RFC 4291 section 2.7.1).
+#[must_use]
+pub fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
+    let low = address.to_bits() & 0xff_ffff;
+    Ipv6Addr::from_bits(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, 0).to_bits() | low)
+}
+
+/// Writes a message about `target` with at most one option, from and to these addresses.
+fn emit_about(
+    kind: u8,
+    flags: u8,
+    target: Ipv6Addr,
+    option: Option<(u8, MacAddr)>,
+    (src, dst): (Ipv6Addr, Ipv6Addr),
+    buf: &mut [u8],
+) -> Result<usize> {
+    let len = 24 + option.map_or(0, |_| UNIT);
+    let short = Error::new(ErrorKind::Truncated, buf.len());
+    let message = buf.get_mut(..len).ok_or(short)?;
+    let mut w = Writer::new(message);
+    w.put(&[kind, 0, 0, 0, flags, 0, 0, 0])?;
+    w.put(&target.octets())?;
+    if let Some((kind, mac)) = option {
+        put_link_layer(&mut w, kind, mac)?;
+    }
+    fill_checksum(message, src, dst)?;
+    Ok(len)
 }
 
 /// A Router Advertisement (RFC 4861 section 4.2) with its options.
@@ -151,7 +220,7 @@ impl RouterAdvertisement<'_> {
         w.put(&[ROUTER_ADVERTISEMENT, 0, 0, 0, self.hop_limit, flags])?;
         w.put(&self.router_lifetime_s.to_be_bytes())?;
         w.put(&[0; 8])?;
-        put_link_layer(&mut w, self.source_link_layer)?;
+        put_link_layer(&mut w, SOURCE_LINK_LAYER, self.source_link_layer)?;
         w.put(&[MTU, 1, 0, 0, 0, 0])?;
         w.put(&self.mtu.to_be_bytes())?;
         for p in self.prefixes {
@@ -167,8 +236,8 @@ impl RouterAdvertisement<'_> {
     }
 }
 
-fn put_link_layer(w: &mut Writer<'_>, mac: MacAddr) -> Result<()> {
-    w.put(&[SOURCE_LINK_LAYER, 1])?;
+fn put_link_layer(w: &mut Writer<'_>, option: u8, mac: MacAddr) -> Result<()> {
+    w.put(&[option, 1])?;
     w.put(&mac.0)
 }
 
@@ -287,7 +356,17 @@ mod tests {
     #[test]
     fn neighbor_advertisement_of_scapy_is_understood() {
         let na = NeighborAdvertisement::parse(&bytes(NA), envelope(NODE, MAG));
-        assert_eq!(na, Ok(NeighborAdvertisement { target: NODE }));
+        let expected = NeighborAdvertisement {
+            target: NODE,
+            router: false,
+            solicited: true,
+            overrides: false,
+            target_link_layer: Some(MacAddr([2, 0, 0, 0, 0, 2])),
+        };
+        assert_eq!(na, Ok(expected));
+        let mut buf = [0xff; NeighborAdvertisement::LEN_MAX];
+        assert_eq!(expected.emit(NODE, MAG, &mut buf), Ok(buf.len()));
+        assert_eq!(buf[..], bytes(NA));
         let e = envelope(NODE, Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1));
         assert!(NeighborAdvertisement::parse(&refreshed(bytes(NA), e), e).is_err());
     }
@@ -295,7 +374,7 @@ mod tests {
     #[test]
     fn what_we_send_is_what_scapy_makes_and_short_buffers_are_errors() {
         let source_link_layer = MacAddr([2, 0, 0, 0, 0, 1]);
-        let ns = NeighborSolicitation { target: NODE, source_link_layer };
+        let ns = NeighborSolicitation { target: NODE, source_link_layer: Some(source_link_layer) };
         let mut ra = RouterAdvertisement {
             hop_limit: 64,
             router_lifetime_s: 1800,

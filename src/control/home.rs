@@ -1,0 +1,265 @@
+//! Home links: what a home agent does on them besides registrations (RFC 6275 10.4.1, RFC 4862 5.4).
+//!
+//! ```text
+//!   Action::ProbeHome --> solicitation from ::, again each RetransTimer --> Event::HomeProbed
+//!                           ^ an advertisement, or another's probe: taken
+//!   Action::Defend    --> advertisement to all nodes; solicitations are answered until Undefend
+//!   Event::HomeLinkRouter <-- router advertisements
+//! ```
+//! On a virtual link nobody is asked and nobody has to be told.
+
+use super::Control;
+use super::counters::Counter;
+use crate::addr::{HomePrefix, MacAddr, PortId};
+use crate::mobility::event::Event;
+use crate::mobility::ha::{LinkAddress, LinkId};
+use crate::nic::FramePool;
+use crate::time::{Duration, Instant, Now};
+use crate::wire::ether::{self, EtherHeader};
+use crate::wire::icmpv6;
+use crate::wire::icmpv6::ndp::{
+    self, Envelope, NeighborAdvertisement, NeighborSolicitation, solicited_node,
+};
+use crate::wire::ipv6::{self, Ipv6Header};
+use hashbrown::HashSet;
+use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
+
+/// What the configuration says of home links.
+#[derive(Debug, Clone, Default)]
+pub struct HomeLinks {
+    /// By their [`LinkId`]; `None`: it is virtual.
+    pub ports: Vec<Option<HomePort>>,
+    /// `DupAddrDetectTransmits` (RFC 4862 5.1).
+    pub dad_transmits: u8,
+    /// `RetransTimer` (RFC 4861 10).
+    pub retrans_timer: Duration,
+}
+
+/// A home link at a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HomePort {
+    /// The port.
+    pub port: PortId,
+    /// The link's prefix.
+    pub prefix: HomePrefix,
+}
+
+/// Probes under way, and what is defended.
+#[derive(Debug)]
+pub(super) struct Home {
+    links: HomeLinks,
+    /// Solicitations that are still to be sent, and when the next one, or the end, is due.
+    probes: BTreeMap<LinkAddress, (u8, Instant)>,
+    defended: HashSet<LinkAddress>,
+    /// What came of probes: empty between events.
+    probed: Vec<(LinkAddress, bool)>,
+}
+
+impl Home {
+    pub(super) fn new(links: HomeLinks) -> Self {
+        let (probes, defended, probed) = (BTreeMap::new(), HashSet::new(), Vec::new());
+        Self { links, probes, defended, probed }
+    }
+
+    /// The port of a link; `None`: it is virtual.
+    fn port(&self, link: LinkId) -> Option<HomePort> {
+        self.links.ports.get(usize::from(link.0)).copied().flatten()
+    }
+
+    /// The link at a port that an address is on; of a link-local one the first.
+    fn link_at(&self, port: PortId, address: Ipv6Addr) -> Option<LinkId> {
+        let is_there = |p: &HomePort| {
+            p.port == port && (address.is_unicast_link_local() || p.prefix.contains(address))
+        };
+        let links = (0..).map(LinkId).zip(&self.links.ports);
+        links.into_iter().find(|(_, p)| p.as_ref().is_some_and(is_there)).map(|(link, _)| link)
+    }
+
+    /// A probe ends.
+    fn end_probe(&mut self, address: LinkAddress, taken: bool) {
+        if self.probes.remove(&address).is_some() {
+            self.probed.push((address, taken));
+        }
+    }
+}
+
+impl<P: FramePool> Control<P> {
+    /// Begins to ask a home link for an address.
+    pub(super) fn probe_home(&mut self, address: LinkAddress, now: Now) {
+        let transmits = self.home.links.dad_transmits;
+        if self.home.port(address.link).is_none() || transmits == 0 {
+            self.home.probed.push((address, false));
+            return;
+        }
+        self.home.probes.insert(address, (transmits, now.mono));
+    }
+
+    /// Sends the solicitations that are due, and ends probes that nobody answered.
+    pub(super) fn run_probes(&mut self, now: Now) -> usize {
+        let due = self.home.probes.iter().filter(|(_, (_, at))| *at <= now.mono);
+        let due: Vec<(LinkAddress, u8)> =
+            due.map(|(address, (left, _))| (*address, *left)).take(PROBE_BUDGET).collect();
+        for &(address, left) in &due {
+            match left.checked_sub(1).zip(self.home.port(address.link)) {
+                Some((left, home)) => {
+                    let next = now.mono + self.home.links.retrans_timer;
+                    self.home.probes.insert(address, (left, next));
+                    self.solicit(home.port, address.address);
+                }
+                None => self.home.end_probe(address, false),
+            }
+        }
+        self.finish_probes(now);
+        due.len()
+    }
+
+    /// Hands on what came of probes.
+    pub(super) fn finish_probes(&mut self, now: Now) {
+        while let Some((address, taken)) = self.home.probed.pop() {
+            self.counters[Counter::HomeAddressTaken] += u64::from(taken);
+            self.handle_event(Event::HomeProbed { address, taken }, now);
+        }
+    }
+
+    /// Answers for an address from now on, and tells all that have another's in their caches.
+    pub(super) fn defend(&mut self, address: LinkAddress) {
+        let Some(home) = self.home.port(address.link) else { return };
+        self.home.defended.insert(address);
+        self.advertise(home.port, address.address, ALL_NODES, None);
+    }
+
+    pub(super) fn undefend(&mut self, address: LinkAddress) {
+        self.home.defended.remove(&address);
+    }
+
+    /// Looks at a frame for the kernel. `true`: it is ours alone.
+    pub(super) fn hear_home_link(&mut self, port: PortId, frame: &[u8], now: Now) -> bool {
+        if self.home.links.ports.is_empty() {
+            return false;
+        }
+        let Some((ip, message)) = neighbor_discovery(frame) else { return false };
+        let envelope = Envelope { src: ip.src, dst: ip.dst, hop_limit: ip.hop_limit };
+        if let Ok(solicitation) = NeighborSolicitation::parse(message, envelope) {
+            let ours = self.solicited(port, ip.src, &solicitation, frame);
+            self.finish_probes(now);
+            return ours;
+        }
+        if let Ok(advertisement) = NeighborAdvertisement::parse(message, envelope) {
+            self.found(port, advertisement.target);
+            self.finish_probes(now);
+        }
+        false
+    }
+
+    /// RFC 6275 10.4.1: solicitations of addresses that we defend are answered by us.
+    fn solicited(
+        &mut self,
+        port: PortId,
+        src: Ipv6Addr,
+        solicitation: &NeighborSolicitation,
+        frame: &[u8],
+    ) -> bool {
+        let target = solicitation.target;
+        let Some(link) = self.home.link_at(port, target) else { return false };
+        let address = LinkAddress { link, address: target };
+        if self.home.defended.contains(&address) {
+            let mac = EtherHeader::parse(frame).ok().map(|e| e.src);
+            if src.is_unspecified() {
+                // RFC 4862 5.4.3, RFC 4861 7.2.4: who asks has no address yet.
+                self.advertise(port, target, ALL_NODES, None);
+            } else {
+                self.advertise(port, target, src, solicitation.source_link_layer.or(mac));
+            }
+            self.counters[Counter::HomeAddressDefended] += 1;
+            return true;
+        }
+        // RFC 4862 5.4.3: another one who detects duplicates of it.
+        if src.is_unspecified() {
+            self.found(port, target);
+        }
+        false
+    }
+
+    /// Somebody on the link has an address, or wants it.
+    fn found(&mut self, port: PortId, address: Ipv6Addr) {
+        if let Some(link) = self.home.link_at(port, address) {
+            self.home.end_probe(LinkAddress { link, address }, true);
+        }
+    }
+
+    /// RFC 4862 5.4.2: from `::` to the solicited-node group.
+    fn solicit(&mut self, port: PortId, target: Ipv6Addr) {
+        let message = NeighborSolicitation { target, source_link_layer: None };
+        let (src, dst) = (Ipv6Addr::UNSPECIFIED, solicited_node(target));
+        self.send_discovery(port, dst, None, |buf| message.emit(src, dst, buf).ok(), src);
+    }
+
+    /// RFC 6275 10.4.1: with our link-layer address, as no router's, to override what is cached.
+    fn advertise(&mut self, port: PortId, target: Ipv6Addr, dst: Ipv6Addr, to: Option<MacAddr>) {
+        let Some(info) = self.output.ports().get(usize::from(port.0)) else { return };
+        let message = NeighborAdvertisement {
+            target,
+            router: false,
+            solicited: !dst.is_multicast(),
+            overrides: true,
+            target_link_layer: Some(info.mac),
+        };
+        self.send_discovery(port, dst, to, |buf| message.emit(target, dst, buf).ok(), target);
+    }
+
+    /// Sends a message of neighbour discovery that `write` puts into a buffer; without `to`, to the
+    /// link-layer address of the group.
+    fn send_discovery(
+        &mut self,
+        port: PortId,
+        dst: Ipv6Addr,
+        to: Option<MacAddr>,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+        src: Ipv6Addr,
+    ) {
+        let Some(info) = self.output.ports().get(usize::from(port.0)) else { return };
+        let mut frame = [0; DISCOVERY_LEN_MAX];
+        let (front, message) = frame.split_at_mut(ether::HEADER_LEN + ipv6::HEADER_LEN);
+        let Some(len) = write(message) else { return };
+        let ip = Ipv6Header {
+            traffic_class: 0,
+            flow_label: 0,
+            payload_len: u16::try_from(len).unwrap_or(u16::MAX),
+            next_header: icmpv6::NEXT_HEADER,
+            hop_limit: ndp::HOP_LIMIT,
+            src,
+            dst,
+        };
+        let dst = to.unwrap_or_else(|| group_mac(dst));
+        let header = EtherHeader { dst, src: info.mac, ether_type: ether::IPV6 };
+        let (link, network) = front.split_at_mut(ether::HEADER_LEN);
+        if header.emit(link).is_ok() && ip.emit(network).is_ok() {
+            let len = ether::HEADER_LEN + ipv6::HEADER_LEN + len;
+            let frame = frame.get(..len).unwrap_or_default();
+            self.output.send_frame(port, frame, &mut self.counters);
+        }
+    }
+}
+
+/// The ICMPv6 message of a frame that may be neighbour discovery, and the header before it.
+fn neighbor_discovery(frame: &[u8]) -> Option<(Ipv6Header, &[u8])> {
+    let (ether::IPV6, packet) = ether::payload(frame).ok()? else { return None };
+    let ip = Ipv6Header::parse(packet).ok()?;
+    let is_ours = ip.next_header == icmpv6::NEXT_HEADER && ip.hop_limit == ndp::HOP_LIMIT;
+    let message = packet.get(ipv6::HEADER_LEN..ip.packet_len())?;
+    is_ours.then_some((ip, message))
+}
+
+/// RFC 2464 7: the link-layer address of a multicast group.
+fn group_mac(group: Ipv6Addr) -> MacAddr {
+    let [.., a, b, c, d] = group.octets();
+    MacAddr([0x33, 0x33, a, b, c, d])
+}
+
+/// All nodes of a link (RFC 4291 2.7.1).
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// Probes looked at a turn.
+const PROBE_BUDGET: usize = 64;
+/// Both headers and the longest message, in bytes.
+const DISCOVERY_LEN_MAX: usize = ether::HEADER_LEN + ipv6::HEADER_LEN + 32;
