@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         complain(&advice);
     }
     if args.check {
-        return match config::load_nodes(&config, |_, _, _| {}) {
+        return match config::load_nodes(&config, |_, _, _, _| {}) {
             Ok(_) => ExitCode::SUCCESS,
             Err(faults) => {
                 complain(&faults);
