@@ -10,8 +10,8 @@ mod ipv4;
 mod ipv6;
 
 use super::hash::{fold_half, high, low};
-use super::header::{ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, Ip, Ipv6, Ipv6Start, protocol};
-use super::tunnel::{HEAD_LEN, Shape, TunnelSlot};
+use super::header::{ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, Ip, Ipv6, protocol};
+use super::tunnel::{Shape, TunnelSlot};
 use crate::nic::Frame;
 use crate::wire::ipv6::find_upper_layer;
 use crate::wire::{gre, tlv, udp};
@@ -40,21 +40,6 @@ pub(super) struct Outer {
 pub(super) struct EncapLimit {
     pub(super) value: u8,
     pub(super) at: usize,
-}
-
-/// The same as [`encapsulate`] in a tunnel of nothing but IPv6, whose header begins like this;
-/// gives the headers and the first bytes behind them.
-#[inline]
-pub(super) fn encapsulate_ipv6<'f, F: Frame>(
-    frame: &'f mut F,
-    tunnel: &TunnelSlot,
-    start: Ipv6Start,
-) -> Option<&'f mut [u8; HEAD_LEN + IPV4_LEN]> {
-    let front = frame.prepend_chunk(IPV6_LEN)?;
-    let (head, _) = front.split_first_chunk_mut::<HEAD_LEN>()?;
-    *head = tunnel.head;
-    ipv6::write_start(head, start);
-    Some(front)
 }
 
 /// Replaces the Ethernet header of `frame` by the tunnel's and its headers. `false`, and no change,

@@ -173,10 +173,28 @@ pub(super) const fn is_unforwardable(addr: u128) -> bool {
 }
 
 /// The same of an IPv4 address.
-#[inline(always)]
-#[allow(clippy::inline_always)] // some comparisons
+#[inline]
 pub(super) const fn is_unforwardable_ipv4(addr: u32) -> bool {
     matches!(addr >> 24, 0 | 127 | 224..) || addr >> 16 == 0xa9fe
+}
+
+/// By the first byte of an IPv4 address: whether [`is_unforwardable_ipv4`] may say so.
+static MAY_BE_UNFORWARDABLE: [bool; 256] = {
+    let mut may_be = [false; 256];
+    let mut first = 0;
+    while first < may_be.len() {
+        may_be[first] = matches!(first, 0 | 127 | 169 | 224..);
+        first += 1;
+    }
+    may_be
+};
+
+/// Whether neither of two IPv4 addresses is one that no router may forward.
+#[inline(always)]
+#[allow(clippy::inline_always)] // half a dozen instructions, as a rule
+pub(super) fn are_forwardable_ipv4(addrs: [u32; 2]) -> bool {
+    let may_be = addrs.map(|addr| MAY_BE_UNFORWARDABLE[(addr >> 24) as usize]);
+    !(may_be[0] | may_be[1]) || !addrs.into_iter().any(is_unforwardable_ipv4)
 }
 
 #[cfg(test)]
@@ -198,6 +216,11 @@ mod tests {
             assert!(!is(text), "{text}");
         }
         assert!(!is("::ffff:223.255.255.255") && !is("::ffff:1.0.0.0"));
+        for addr in (0..=u32::MAX).step_by(0x7fff) {
+            let is = is_unforwardable_ipv4(addr);
+            assert_eq!(are_forwardable_ipv4([addr, 0x0a00_0001]), !is, "{addr:x}");
+            assert_eq!(are_forwardable_ipv4([0xa9fd_0001, addr]), !is, "{addr:x}");
+        }
         assert!(is_multicast("::ffff:239.1.2.3".parse::<Ipv6Addr>().unwrap().to_bits()));
         assert!(!is_multicast("::ffff:240.1.2.3".parse::<Ipv6Addr>().unwrap().to_bits()));
     }

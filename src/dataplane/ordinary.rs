@@ -9,9 +9,9 @@
 //! ```
 //!
 //! Each stage is a loop over the burst whose turns do not depend on each other, and asks for the
-//! memory that the next one reads: a packet waits for no memory alone. Such a loop does what the
-//! commonest packets need (IPv6 in IPv6) and calls nothing, so that all it works with stays in
-//! registers; a second loop, if anything is left, does the rest.
+//! memory that the next one reads: a packet waits for no memory alone. Such a loop is made for one
+//! kind of headers (`headers.rs`, `kind.rs`) and calls nothing, so that all it works with stays in
+//! registers. That of the first packet runs first; if anything is left, that of the first one left.
 //!
 //! Whatever is not ordinary, for any reason, goes the general way (`burst.rs`), which decides
 //! everything anew: here nothing is dropped, answered or punted, and nothing is forwarded that the
@@ -21,6 +21,8 @@
 #![allow(clippy::inline_always)] // one path, laid out flat: its pieces are for the reader
 
 mod down;
+mod headers;
+mod kind;
 mod others;
 mod read;
 mod up;
@@ -32,7 +34,6 @@ use super::handoff::Context;
 use super::hash::Halves;
 use super::header::{ETHER_LEN, Family, IPV4_LEN, Ip, Ipv4, Ipv6Start};
 use super::shard::{Probe, Slot, Word};
-use super::tunnel::Shape;
 use crate::addr::PortId;
 use crate::nic::{BURST_MAX, Burst, Frame};
 pub(super) use upper::Uppers;
@@ -59,9 +60,6 @@ enum Way {
     General,
     /// Its headers need a closer look.
     Unread,
-    /// As [`Way::Down`] and [`Way::Up`], but not like the commonest.
-    OtherDown,
-    OtherUp,
     /// It is ready to leave.
     Leave,
 }
@@ -87,9 +85,8 @@ pub(super) struct Note {
     word: Word,
     /// Down: the start of a tunnel header of IPv6 with nothing between it and the packet.
     start: Ipv6Start,
-    /// Up: where the packet begins in the tunnel packet, and what that looks like.
+    /// Up: where the packet begins in the tunnel packet, which also says what headers these are.
     inner_at: u8,
-    shape: Shape,
     /// Up: its destination, and where the cache has the way there.
     dst: Halves,
     home: CacheHome,
@@ -114,7 +111,6 @@ impl Notes {
             word: Word::NONE,
             start: Ipv6Start::default(),
             inner_at: 0,
-            shape: Shape::Ipv6,
             dst: Halves::default(),
             home: CacheHome::default(),
             port: PortId(0),
@@ -156,7 +152,7 @@ impl<F: Frame> Lane<F> {
 
     /// The second stage: the entry and its tunnel.
     #[inline(never)]
-    fn look_up(&self, frames: &[F], notes: &mut [Note], froms: &[From]) {
+    fn look_up(&mut self, frames: &[F], notes: &mut [Note], froms: &[From]) {
         let mut is_all = true;
         for note in notes.iter_mut().filter(|note| note.way.is_ordinary()) {
             let Some((slot, word)) = self.shard.find(&note.probe) else {
@@ -235,6 +231,6 @@ fn node<F: Frame>(frame: &F, note: &Note) -> Option<u128> {
 fn spend_hop(packet: &mut [u8; IPV4_LEN], family: Family) {
     match family {
         Family::Ipv6 => packet[7] = packet[7].wrapping_sub(1),
-        Family::Ipv4 => Ipv4::spend_hop(packet),
+        Family::Ipv4 => Ipv4::spend_one(packet),
     }
 }

@@ -161,18 +161,19 @@ impl TunnelSlot {
         Some(slot)
     }
 
-    /// Whether a frame has a tunnel packet of the same outer family that came from the gateway to
-    /// our end.
+    /// Whether a frame has a tunnel packet of this family, which is the tunnel's, that came from
+    /// the gateway to our end.
     #[inline(always)]
-    #[allow(clippy::inline_always)] // two comparisons
-    pub(super) fn has_ends_of(&self, frame: &[u8]) -> bool {
+    #[allow(clippy::inline_always)] // some comparisons
+    pub(super) fn has_ends_of(&self, family: Family, frame: &[u8]) -> bool {
         let head = &self.head;
-        match self.shape.family() {
+        match family {
             Family::Ipv6 => frame.first_chunk::<HEAD_LEN>().is_some_and(|frame| {
                 frame[22..38] == head[38..54] && frame[38..54] == head[22..38]
             }),
             Family::Ipv4 => frame.first_chunk::<UDP_AT>().is_some_and(|frame| {
-                frame[26..30] == head[30..34] && frame[30..34] == head[26..30]
+                let ends = |bytes: &[u8]| bytes.last_chunk().map(|ends| u64::from_ne_bytes(*ends));
+                ends(frame) == ends(&head[..UDP_AT]).map(|ends| ends.rotate_left(32))
             }),
         }
     }

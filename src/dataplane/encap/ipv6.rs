@@ -26,14 +26,10 @@ pub(super) fn write(
     }
     let payload_len = field(packet_len - IPV6_LEN);
     let Outer { traffic_class, flow_label, .. } = outer;
-    write_start(head, Ipv6Start::new(traffic_class, flow_label, payload_len, next, HOP_LIMIT));
+    let Ipv6Start(start) = Ipv6Start::new(traffic_class, flow_label, payload_len, next, HOP_LIMIT);
+    head[ETHER_LEN..ETHER_LEN + 8].copy_from_slice(&start.to_be_bytes());
     if has_gre {
         write_gre(rest.get_mut(at..).unwrap_or_default(), outer.inner, outer.key);
     }
     true
-}
-
-#[inline]
-pub(super) fn write_start(head: &mut [u8; HEAD_LEN], Ipv6Start(start): Ipv6Start) {
-    head[ETHER_LEN..ETHER_LEN + 8].copy_from_slice(&start.to_be_bytes());
 }

@@ -142,18 +142,33 @@ impl<'a> Ipv4<'a> {
         value(sum_of(header)) == 0
     }
 
-    /// Takes one from the time to live of the packet (RFC 1141 and 1624: the checksum follows).
+    /// Takes one from the time to live of the packet, if there is one left.
     #[inline]
     pub(in super::super) fn spend_hop(packet: &mut [u8]) {
-        if let Some(header) = packet.first_chunk_mut::<IPV4_LEN>() {
-            let [ttl, _, checksum @ ..] = [header[8], header[9], header[10], header[11]];
-            if ttl > 0 {
-                header[8] = ttl - 1;
-                // The word of both is 0x0100 less, whatever they are.
-                let checksum = updated(u16::from_be_bytes(checksum), 0x0100, 0);
-                header[10..12].copy_from_slice(&checksum.to_be_bytes());
-            }
+        match packet.first_chunk_mut() {
+            Some(header) if header[8] > 0 => Self::spend_one(header),
+            _ => {}
         }
+    }
+
+    /// The same of a header that has one (RFC 1141 and 1624: the checksum follows).
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // half a dozen instructions
+    pub(in super::super) fn spend_one(header: &mut [u8; IPV4_LEN]) {
+        header[8] = header[8].wrapping_sub(1);
+        // The word of both is 0x0100 less, whatever they are; what overflows comes in again, and
+        // so does a sum of ones alone, which is zero.
+        let (checksum, carried) =
+            u16::from_be_bytes([header[10], header[11]]).overflowing_add(0x0100);
+        let carry = u16::from(carried || checksum == 0xffff);
+        header[10..12].copy_from_slice(&checksum.wrapping_add(carry).to_be_bytes());
+    }
+
+    /// The word of its flags and offset with nothing in it but Don't Fragment.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // two instructions
+    pub(in super::super) fn dont_fragment_of(header: &[u8; IPV4_LEN]) -> u16 {
+        u16::from_be_bytes([header[6], header[7]]) & DONT_FRAGMENT
     }
 
     /// Sets the type of service of the packet: DSCP and ECN.

@@ -2,61 +2,133 @@
 
 use super::super::burst::Lane;
 use super::super::counters::Counter;
-use super::super::encap::{Outer, encapsulate, encapsulate_ipv6, overhead};
-use super::super::header::{ETHER_LEN, Family, IPV6_LEN, Ip};
+use super::super::header::{ETHER_LEN, Family, IPV4_LEN, Ipv4};
 use super::super::shard::Slot;
-use super::super::tunnel::{Shape, TunnelSlot};
+use super::super::tunnel::Shape;
+use super::headers::{Headers, InIpv4, InIpv4Gre, InIpv6, InIpv6Gre, InUdp, InUdpGre, Said, write};
 use super::{Note, Tally, Way, spend_hop};
-use crate::addr::PortId;
 use crate::nic::Frame;
 
 impl<F: Frame> Lane<F> {
     /// The last stage of packets to nodes: each into its tunnel, if nothing is left to decide.
     /// Returns how many that were.
-    #[inline(never)]
     pub(super) fn down(&mut self, frames: &mut [F], notes: &mut [Note]) -> u64 {
-        let (mut tally, mut is_all) = (Tally::default(), true);
+        let mut tally = Tally::default();
         // As a rule all tunnels are of one kind.
-        let first = notes.first().and_then(|note| self.tunnels.ends(note.word.tunnel()));
-        let is_common = first.is_none_or(|tunnel| tunnel.shape == Shape::Ipv6);
-        if !is_common {
-            for note in notes.iter_mut().filter(|note| note.way == Way::Down) {
-                (note.way, is_all) = (Way::OtherDown, false);
+        while let Some(note) = notes.iter_mut().find(|note| note.way == Way::Down) {
+            let others = match self.kind_of(note) {
+                Some((Shape::Ipv6, _)) => self.down_by::<InIpv6, 74>(frames, notes, &mut tally),
+                Some((Shape::Ipv6Gre, false)) => {
+                    self.down_by::<InIpv6Gre<false>, 78>(frames, notes, &mut tally)
+                }
+                Some((Shape::Ipv6Gre, true)) => {
+                    self.down_by::<InIpv6Gre<true>, 82>(frames, notes, &mut tally)
+                }
+                Some((Shape::Ipv4, _)) => self.down_by::<InIpv4, 54>(frames, notes, &mut tally),
+                Some((Shape::Ipv4Gre, false)) => {
+                    self.down_by::<InIpv4Gre<false>, 58>(frames, notes, &mut tally)
+                }
+                Some((Shape::Ipv4Gre, true)) => {
+                    self.down_by::<InIpv4Gre<true>, 62>(frames, notes, &mut tally)
+                }
+                Some((Shape::Ipv4Udp, _)) => self.down_by::<InUdp, 62>(frames, notes, &mut tally),
+                Some((Shape::Ipv4UdpGre, false)) => {
+                    self.down_by::<InUdpGre<false>, 70>(frames, notes, &mut tally)
+                }
+                Some((Shape::Ipv4UdpGre, true)) => {
+                    self.down_by::<InUdpGre<true>, 74>(frames, notes, &mut tally)
+                }
+                None => {
+                    note.way = Way::General;
+                    continue;
+                }
+            };
+            if others == 0 {
+                break;
             }
-        }
-        let common = if is_common { frames.len() } else { 0 };
-        let common = frames.get_mut(..common).unwrap_or_default();
-        let mut rest = common.iter_mut().zip(notes.iter_mut());
-        while let Some(slot) = self.down_commonest(&mut rest, &mut tally, &mut is_all) {
-            self.shard.carry(slot);
-        }
-        if !is_all {
-            self.down_others(frames, notes, &mut tally);
         }
         self.counters.add(Counter::DownlinkPackets, tally.packets);
         self.counters.add(Counter::DownlinkBytes, tally.bytes);
         tally.packets
     }
 
-    /// Tunnels of IPv6 alone, up to an entry whose counts have to be carried.
+    /// What its tunnel's headers are, and whether there is a GRE key among them.
+    fn kind_of(&self, note: &Note) -> Option<(Shape, bool)> {
+        let shape = self.tunnels.ends(note.word.tunnel())?.shape;
+        let has_key = shape.has_gre()
+            && note.word.has_keys()
+            && self.shard.gre_keys(note.slot).downlink.is_some();
+        Some((shape, has_key))
+    }
+
+    /// Those whose tunnels have these headers. Returns how many have others.
+    #[inline(never)]
+    fn down_by<H: Headers, const FRONT: usize>(
+        &mut self,
+        frames: &mut [F],
+        notes: &mut [Note],
+        tally: &mut Tally,
+    ) -> usize {
+        const { assert!(FRONT == ETHER_LEN + H::LEN + IPV4_LEN) };
+        let mut others = 0;
+        let mut rest = frames.iter_mut().zip(notes);
+        while let Some(slot) = self.down_on::<H, FRONT>(&mut rest, tally, &mut others) {
+            self.shard.carry(slot);
+        }
+        others
+    }
+
+    /// Up to an entry whose counts have to be carried: nothing is called here.
     #[inline(always)]
-    fn down_commonest<'f>(
+    fn down_on<'f, H: Headers, const FRONT: usize>(
         &mut self,
         rest: &mut impl Iterator<Item = (&'f mut F, &'f mut Note)>,
         tally: &mut Tally,
-        is_all: &mut bool,
+        others: &mut usize,
     ) -> Option<Slot> {
+        let (generation, workers) = (self.fib.generation(), self.steering.workers());
         for (frame, note) in rest {
             if note.way != Way::Down {
                 continue;
             }
-            let packet_len = frame.frame_len() - ETHER_LEN;
-            let Some(port) = self.enter_ipv6(frame, packet_len, note) else {
-                note.way = Way::OtherDown;
-                *is_all = false;
+            let Some(tunnel) = self.tunnels.ready(note.word.tunnel(), generation) else {
+                note.way = Way::General;
                 continue;
             };
-            (note.way, note.port) = (Way::Leave, port);
+            let mut key = None;
+            if H::SHAPE.has_gre() && note.word.has_keys() {
+                key = self.shard.gre_keys(note.slot).downlink;
+            }
+            if tunnel.shape != H::SHAPE || H::SHAPE.has_gre() && key.is_some() != H::HAS_KEY {
+                *others += 1;
+                continue;
+            }
+            note.way = Way::General;
+            let packet_len = frame.frame_len() - ETHER_LEN;
+            let len = packet_len + H::LEN;
+            if len > usize::from(tunnel.mtu) {
+                continue;
+            }
+            let Some(front) = frame.prepend_chunk::<FRONT>(H::LEN) else { continue };
+            let Some(packet) = front.last_chunk_mut::<IPV4_LEN>() else { continue };
+            let mut fragment = 0; // RFC 4213 3.2.1
+            if H::SHAPE.family() == Family::Ipv4 && note.inner == Family::Ipv4 {
+                fragment = Ipv4::dont_fragment_of(packet); // RFC 2003 3.1
+            }
+            spend_hop(packet, note.inner);
+            let said = Said {
+                inner: note.inner,
+                start: note.start,
+                len,
+                identification: self.identification,
+                fragment,
+                key: key.unwrap_or(0),
+            };
+            write::<H, FRONT>(front, tunnel, &said);
+            (note.way, note.port) = (Way::Leave, tunnel.port);
+            if H::SHAPE.family() == Family::Ipv4 {
+                self.identification = self.identification.wrapping_add(workers);
+            }
             tally.packets += 1;
             tally.bytes += packet_len as u64;
             if self.shard.count_downlink(note.slot, packet_len) {
@@ -64,80 +136,5 @@ impl<F: Frame> Lane<F> {
             }
         }
         None
-    }
-
-    /// Tunnels over IPv4 or with GRE in them; what does not fit is for the general path.
-    #[inline(never)]
-    fn down_others(&mut self, frames: &mut [F], notes: &mut [Note], tally: &mut Tally) {
-        for (frame, note) in frames.iter_mut().zip(notes) {
-            if note.way != Way::OtherDown {
-                continue;
-            }
-            let packet_len = frame.frame_len() - ETHER_LEN;
-            let Some(port) = self.enter_other(frame, packet_len, note) else {
-                note.way = Way::General;
-                continue;
-            };
-            (note.way, note.port) = (Way::Leave, port);
-            if self.shard.count_downlink(note.slot, packet_len) {
-                self.shard.carry(note.slot);
-            }
-            tally.packets += 1;
-            tally.bytes += packet_len as u64;
-        }
-    }
-
-    /// The port by which a packet leaves in a tunnel of nothing but IPv6; `None`, and no change, if
-    /// it is none or something is left to decide.
-    #[inline(always)]
-    fn enter_ipv6(&self, frame: &mut F, packet_len: usize, note: &Note) -> Option<PortId> {
-        let tunnel = self.tunnels.ready(note.word.tunnel(), self.fib.generation())?;
-        if tunnel.shape != Shape::Ipv6 || packet_len + IPV6_LEN > usize::from(tunnel.mtu) {
-            return None;
-        }
-        let front = encapsulate_ipv6(frame, tunnel, note.start)?;
-        spend_hop(front.last_chunk_mut()?, note.inner);
-        Some(tunnel.port)
-    }
-
-    /// The same for any other tunnel.
-    #[inline(always)]
-    fn enter_other(&mut self, frame: &mut F, packet_len: usize, note: &Note) -> Option<PortId> {
-        let tunnel = self.tunnels.ready(note.word.tunnel(), self.fib.generation())?;
-        let (shape, port) = (tunnel.shape, tunnel.port);
-        let key = self.downlink_key(note, tunnel);
-        let overhead = overhead(shape, false, key.is_some());
-        if packet_len + overhead > usize::from(tunnel.mtu) {
-            return None;
-        }
-        let dont_fragment = match Ip::of_frame(frame.data())? {
-            Ip::V6(_) => false,               // RFC 4213 3.2.1
-            Ip::V4(ip) => ip.dont_fragment(), // RFC 2003 3.1
-        };
-        let outer = Outer {
-            inner: note.inner,
-            traffic_class: note.start.traffic_class(),
-            flow_label: note.start.flow_label(),
-            encap_limit: None,
-            dont_fragment,
-            identification: self.identification,
-            key,
-        };
-        if !encapsulate(frame, tunnel, outer) {
-            return None;
-        }
-        if shape.family() == Family::Ipv4 {
-            self.identification = self.identification.wrapping_add(self.steering.workers());
-        }
-        let packet = frame.data_mut().get_mut(ETHER_LEN + overhead..)?;
-        spend_hop(packet.first_chunk_mut()?, note.inner);
-        Some(port)
-    }
-
-    /// The key of packets to a node in this tunnel.
-    #[inline]
-    fn downlink_key(&self, note: &Note, tunnel: &TunnelSlot) -> Option<u32> {
-        let has_keys = tunnel.shape.has_gre() && note.word.has_keys();
-        has_keys.then(|| self.shard.gre_keys(note.slot).downlink).flatten()
     }
 }

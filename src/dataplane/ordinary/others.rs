@@ -5,14 +5,14 @@ use super::super::burst::{Lane, cut};
 use super::super::encap::flow_label_of;
 use super::super::header::{
     ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, Ipv4, Ipv6, PAYLOAD_LEN_SHIFT, TRAFFIC_CLASS_SHIFT,
-    ether_type, is_unforwardable_ipv4, protocol,
+    are_forwardable_ipv4, ether_type,
 };
-use super::super::tunnel::{Shape, TRANSPORT};
-use super::read::{Carried, Entry, FromNode, Ordinary, Space, around};
+use super::super::tunnel::TRANSPORT;
+use super::kind::carried_by;
+use super::read::{Carried, Entry, FromNode, Ordinary, Space, Spaces, around};
 use super::upper::PORTS_LEN;
 use super::{From, Note, Way, node};
 use crate::nic::Frame;
-use crate::wire::gre;
 
 impl<F: Frame> Lane<F> {
     /// Reads what is unread. With `from` the entries found may be other workers' in part.
@@ -24,11 +24,12 @@ impl<F: Frame> Lane<F> {
         entry: &Entry,
         from: Option<From>,
     ) {
+        let (plain, tunneled) = (self.spaces(entry.customer), self.spaces(TRANSPORT));
         for (frame, note) in frames.iter_mut().zip(notes) {
             if note.way != Way::Unread {
                 continue;
             }
-            let ordinary = self.read_other(frame.data(), entry, note);
+            let ordinary = self.read_other(frame.data(), entry, [&plain, &tunneled], note);
             note.take(frame, ordinary);
             let is_ours = |from| node(frame, note).is_some_and(|node| self.is_ours(node, from));
             if from.is_some_and(|from| !is_ours(from)) {
@@ -38,13 +39,19 @@ impl<F: Frame> Lane<F> {
     }
 
     #[inline(always)]
-    fn read_other(&self, frame: &[u8], entry: &Entry, note: &mut Note) -> Option<Ordinary> {
+    fn read_other(
+        &self,
+        frame: &[u8],
+        entry: &Entry,
+        [plain, tunneled]: [&Spaces; 2],
+        note: &mut Note,
+    ) -> Option<Ordinary> {
         let (ether, packet) = frame.split_first_chunk::<ETHER_LEN>()?;
         if !entry.is_for(ether) {
             return None;
         }
         let [.., high, low] = *ether;
-        let (number, carried) = match [high, low] {
+        let (number, at, end, traffic_class) = match [high, low] {
             ether_type::IPV6 => {
                 let ip = Ipv6::of(packet).filter(|ip| ip.version() == 6)?;
                 if ip.dst() != entry.lma {
@@ -52,30 +59,34 @@ impl<F: Frame> Lane<F> {
                     if ip.packet_len() < head.len() {
                         return None;
                     }
-                    return self.plain_ipv6(head, packet, &entry.plain, note);
+                    return self.plain_ipv6(head, packet, &plain.ipv6, note);
                 }
-                let (end, traffic_class) = (ip.packet_len(), ip.traffic_class());
-                (ip.next_header(), Carried { at: IPV6_LEN, end, traffic_class, shape: Shape::Ipv6 })
+                (ip.next_header(), IPV6_LEN, ip.packet_len(), ip.traffic_class())
             }
             ether_type::IPV4 => {
-                let ip = Ipv4::of(packet)?;
-                if ip.dst() != entry.lma_ipv4 {
-                    return self.plain_ipv4(packet, &entry.plain, note);
+                let head = packet.first_chunk()?;
+                let ip = Ipv4::of(head)?;
+                let [_, dst] = ip.addrs();
+                if dst != entry.lma_ipv4 {
+                    if ip.packet_len() < head.len() {
+                        return None;
+                    }
+                    return self.plain_ipv4(head, packet, &plain.ipv4, note);
                 }
                 if !is_ordinary_ipv4(ip) || ip.is_fragment() {
                     return None;
                 }
-                let (end, traffic_class) = (ip.packet_len(), ip.tos());
-                (ip.protocol(), Carried { at: IPV4_LEN, end, traffic_class, shape: Shape::Ipv4 })
+                (ip.protocol(), IPV4_LEN, ip.packet_len(), ip.tos())
             }
             _ => return None,
         };
-        let (inner, carried) = carried_by(number, packet, carried)?;
+        let (inner, len) = carried_by(number, packet.get(at..)?)?;
+        let carried = Carried { at: at + len, end, traffic_class };
         let of_gateway;
-        let space = if self.origins.is_empty() {
-            &entry.tunneled
+        let spaces = if self.origins.is_empty() {
+            tunneled
         } else {
-            of_gateway = self.space(self.customer_behind(packet).unwrap_or(TRANSPORT));
+            of_gateway = self.spaces(self.customer_behind(packet).unwrap_or(TRANSPORT));
             &of_gateway
         };
         let packet = packet.get(carried.at..)?;
@@ -85,39 +96,41 @@ impl<F: Frame> Lane<F> {
                 let class = u64::from(carried.traffic_class) << TRAFFIC_CLASS_SHIFT;
                 let like = 6 << 60 | class | len << PAYLOAD_LEN_SHIFT;
                 let ip = Ipv6::of(packet)?;
-                self.inner_ipv6(ip, packet, carried, like, space, note)
+                self.inner_ipv6(ip, packet, carried, like, &spaces.ipv6, note)
             }
-            Family::Ipv4 => self.inner_ipv4(packet, carried, space, note),
+            Family::Ipv4 => self.inner_ipv4(packet, carried, &spaces.ipv4, note),
         }
     }
 
+    /// A packet of which these are the header and the ports, if it has some: it is so long.
     #[inline(always)]
     pub(super) fn plain_ipv4(
         &self,
+        head: &[u8; IPV4_LEN + PORTS_LEN],
         packet: &[u8],
         space: &Space,
         note: &mut Note,
     ) -> Option<Ordinary> {
-        let head = packet.first_chunk::<{ IPV4_LEN + PORTS_LEN }>()?;
         let ip = Ipv4::of(head)?;
         let (src, dst, len) = (ip.src(), ip.dst(), ip.packet_len());
-        if !is_ordinary_ipv4(ip) || len < IPV4_LEN + PORTS_LEN || ip.ttl() <= 1 {
+        if !is_ordinary_ipv4(ip) || ip.ttl() <= 1 {
             return None;
         }
-        let upper = self.uppers.of_ipv4(ip.protocol());
+        let upper = self.uppers.of(Family::Ipv4, ip.protocol());
         let ports = upper.ports(*head.last_chunk()?, packet, IPV4_LEN)?;
         // Fragments of a packet have none in common.
         let ports = if ip.is_fragment() { 0 } else { ports };
         let label = flow_label_of(ip.protocol(), 0, src, dst, ports);
         let start = u64::from(ip.tos()) << TRAFFIC_CLASS_SHIFT | (len as u64) << PAYLOAD_LEN_SHIFT;
         note.inner = Family::Ipv4;
-        note.start = around(start & space.repeated, space.around_ipv4, label);
-        self.place(&space.ipv4, dst, note);
+        note.start = around(start & space.repeated, space.around, label);
+        self.place(&space.scope, dst, note);
         Some((Way::Down, len))
     }
 
+    /// A packet that one to the anchor carries.
     #[inline(always)]
-    fn inner_ipv4(
+    pub(super) fn inner_ipv4(
         &self,
         packet: &[u8],
         carried: Carried,
@@ -129,14 +142,14 @@ impl<F: Frame> Lane<F> {
         let is_fine = is_ordinary_ipv4(ip)
             && carried.at + ip.packet_len() == carried.end
             && ip.ttl() > 1
-            && !self.uppers.of_ipv4(ip.protocol()).refuses(packet, IPV4_LEN);
+            && !self.uppers.of(Family::Ipv4, ip.protocol()).refuses(packet, IPV4_LEN);
         let is_kept = traffic_class == carried.traffic_class
             || space.keeps(traffic_class, carried.traffic_class);
         if !is_fine || !is_kept {
             return None;
         }
         let header = FromNode { inner: Family::Ipv4, src: ip.src(), dst: ip.dst() };
-        Some(self.of_node(header, carried, space, &space.ipv4, note))
+        Some(self.of_node(header, carried, space, note))
     }
 }
 
@@ -152,39 +165,8 @@ impl Note {
     }
 }
 
-/// What a packet to the anchor carries by this number: a packet, or GRE with a key and nothing
-/// else, or with nothing, and a packet.
-#[inline(always)]
-fn carried_by(number: u8, packet: &[u8], mut carried: Carried) -> Option<(Family, Carried)> {
-    match number {
-        protocol::IPV6 => return Some((Family::Ipv6, carried)),
-        protocol::IPV4 => return Some((Family::Ipv4, carried)),
-        protocol::GRE => {}
-        _ => return None,
-    }
-    let header = packet.get(carried.at..)?;
-    let [flags, version, protocol @ ..] = *header.first_chunk::<{ gre::HEADER_LEN }>()?;
-    carried.at += match [flags, version] {
-        [0, 0] => gre::HEADER_LEN,
-        [0x20, 0] => gre::HEADER_LEN + GRE_KEY_LEN,
-        _ => return None,
-    };
-    carried.shape = if carried.shape == Shape::Ipv6 { Shape::Ipv6Gre } else { Shape::Ipv4Gre };
-    match protocol {
-        ether_type::IPV6 => Some((Family::Ipv6, carried)),
-        ether_type::IPV4 => Some((Family::Ipv4, carried)),
-        _ => None,
-    }
-}
-
 /// An IPv4 header without options, between addresses that may be forwarded.
 #[inline(always)]
 fn is_ordinary_ipv4(ip: Ipv4<'_>) -> bool {
-    let [src, dst] = ip.addrs();
-    ip.is_simple()
-        && ip.packet_len() >= IPV4_LEN
-        && !is_unforwardable_ipv4(src)
-        && !is_unforwardable_ipv4(dst)
+    ip.is_simple() && ip.packet_len() >= IPV4_LEN && are_forwardable_ipv4(ip.addrs())
 }
-
-const GRE_KEY_LEN: usize = 4;

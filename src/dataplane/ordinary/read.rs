@@ -1,24 +1,28 @@
 //! The first stage: what the headers of a packet say, if they are ordinary ones, and where the
-//! entry of its node is. The commonest packets first; [`super::others`] takes a closer look at the
-//! rest.
+//! entry of its node is. Frames of the first one's kind first ([`super::kind`]); [`super::others`]
+//! takes a closer look at what is left in the end.
 
 use super::super::burst::Lane;
 use super::super::classify::Ingress;
 use super::super::encap::flow_label_of;
 use super::super::fib::Fib;
 use super::super::handoff::{Context, Origin};
-use super::super::hash::{Halves, high};
+use super::super::hash::Halves;
+use super::super::hash::high;
 use super::super::header::{
     ETHER_LEN, FLOW_LABEL_SHIFT, Family, IPV6_LEN, Ipv6, Ipv6Start, PAYLOAD_LEN_SHIFT,
-    TRAFFIC_CLASS_SHIFT, ether_type, protocol,
+    TRAFFIC_CLASS_SHIFT, protocol,
 };
 use super::super::marking::Marking;
 use super::super::shard::Scope;
-use super::super::tunnel::{HOP_LIMIT, Shape, TRANSPORT};
+use super::super::tunnel::{HOP_LIMIT, TRANSPORT};
+use super::kind::Look;
 use super::upper::PORTS_LEN;
 use super::{From, Note, Way};
 use crate::addr::{CustomerId, PortId};
 use crate::nic::Frame;
+use arrayvec::ArrayVec;
+use std::net::Ipv4Addr;
 
 /// What must be known of the port by which a frame came.
 #[derive(Debug, Clone, Copy)]
@@ -27,25 +31,29 @@ pub(super) struct Entry {
     mac: u64,
     /// Where tunnels end; zero, which no packet is for, if none end here.
     pub(super) lma: u128,
-    pub(super) lma_ipv4: u128,
-    /// Of plain packets.
-    pub(super) plain: Space,
-    /// Of packets in tunnels from gateways that are nobody's in particular.
-    pub(super) tunneled: Space,
+    pub(super) lma_ipv4: u32,
+    /// Whose plain packets are. (Those in tunnels are the operator's, unless a gateway is somebody
+    /// else's.)
+    pub(super) customer: CustomerId,
 }
 
-/// What must be known of an address space.
+/// What must be known of a customer's addresses of one family.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Space {
-    customer: CustomerId,
-    ipv6: Scope,
-    pub(super) ipv4: Scope,
+    pub(super) customer: CustomerId,
+    pub(super) scope: Scope,
     marking: Marking,
     /// Of the start of an IPv6 packet, what that of a tunnel header around it repeats.
     pub(super) repeated: u64,
-    /// What is added to that, around IPv6 and around IPv4.
-    around_ipv6: u64,
-    pub(super) around_ipv4: u64,
+    /// What is added to that.
+    pub(super) around: u64,
+}
+
+/// Of both families.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spaces {
+    pub(super) ipv6: Space,
+    pub(super) ipv4: Space,
 }
 
 /// What an outer header says of what it carries.
@@ -55,7 +63,6 @@ pub(super) struct Carried {
     pub(super) at: usize,
     pub(super) end: usize,
     pub(super) traffic_class: u8,
-    pub(super) shape: Shape,
 }
 
 /// What forwarding needs of a packet from a node.
@@ -66,12 +73,18 @@ pub(super) struct FromNode {
     pub(super) dst: u128,
 }
 
+#[allow(clippy::cast_possible_truncation)] // 40
+const IPV6_LEN_FIELD: u16 = IPV6_LEN as u16;
+
+/// Kinds of frames in a burst that are looked for: all that one has as a rule.
+const LOOKS_MAX: usize = 4;
+
 /// An ordinary packet: which way it goes, and where it ends.
 pub(super) type Ordinary = (Way, usize);
 
 impl<F: Frame> Lane<F> {
     /// The first stage of a burst; `froms` says of each frame, or of all, where it came from.
-    pub(super) fn read(&self, frames: &mut [F], notes: &mut [Note], froms: &[From]) {
+    pub(super) fn read(&mut self, frames: &mut [F], notes: &mut [Note], froms: &[From]) {
         if let [from] = *froms {
             return self.read_from(frames, notes, from);
         }
@@ -88,7 +101,7 @@ impl<F: Frame> Lane<F> {
     }
 
     /// The same of frames that came from one place.
-    fn read_from(&self, frames: &mut [F], notes: &mut [Note], from: From) {
+    fn read_from(&mut self, frames: &mut [F], notes: &mut [Note], from: From) {
         let port = match from {
             From::Port(port) | From::Uplink(port) => port,
             From::Downlink(context) => return self.read_plain(frames, notes, context),
@@ -97,98 +110,55 @@ impl<F: Frame> Lane<F> {
             note.way = Way::Unread;
         }
         let Some(entry) = self.entry(port) else { return };
-        if self.may_be_others(&entry, from) {
+        if self.may_be_others(entry.customer, from) {
             return self.read_others(frames, notes, &entry, Some(from));
         }
-        let mut unread = notes.len();
+        let (mut unread, mut looks) = (notes.len(), ArrayVec::<_, LOOKS_MAX>::new());
         // As a rule all are of one kind.
-        let first = frames.first().map(Frame::data).unwrap_or_default();
-        let is_ipv4 = first.get(12..ETHER_LEN) == Some(&ether_type::IPV4[..]);
-        let is_up = entry.is_lma(first);
-        for is_up in [is_up, !is_up] {
-            if unread == 0 || is_ipv4 {
-                break;
+        let mut first = frames.first().and_then(|frame| Look::of(frame.data(), &entry));
+        while let Some(look) = first {
+            unread -= self.read_like(look, frames, notes, &entry);
+            if unread == 0 {
+                return;
             }
-            if is_up && self.origins.is_empty() {
-                unread -= read_commonest(frames, notes, |frame, note| {
-                    self.read_uplink(frame, &entry, note)
-                });
-            } else if !is_up {
-                unread -= read_commonest(frames, notes, |frame, note| {
-                    self.read_downlink(frame, &entry, note)
-                });
-            }
+            looks.push(look);
+            let left = frames.iter().zip(&*notes).filter(|(_, note)| note.way == Way::Unread);
+            first = { left }
+                .filter_map(|(frame, _)| Look::of(frame.data(), &entry))
+                .find(|look| !looks.contains(look))
+                .filter(|_| !looks.is_full());
         }
-        if unread > 0 {
-            self.read_others(frames, notes, &entry, None);
-        }
+        self.read_others(frames, notes, &entry, None);
     }
 
     /// Whether the owner of an entry here need not own all addresses in it.
-    fn may_be_others(&self, entry: &Entry, from: From) -> bool {
-        let spaces = [&entry.plain, &entry.tunneled];
-        let is_spread = spaces.iter().any(|space| space.ipv4.is_spread || space.ipv6.is_spread);
-        let may_be = is_spread || !self.origins.is_empty();
-        may_be && self.steering.workers() > 1 && matches!(from, From::Port(_))
+    fn may_be_others(&self, plain: CustomerId, from: From) -> bool {
+        if self.steering.workers() == 1 || !matches!(from, From::Port(_)) {
+            return false;
+        }
+        let is_spread = |customer, family| self.shard.longest(customer, family).is_spread;
+        let mut spaces = [plain, TRANSPORT].into_iter();
+        !self.origins.is_empty()
+            || spaces.any(|c| is_spread(c, Family::Ipv6) || is_spread(c, Family::Ipv4))
     }
 
     /// Plain packets of another worker.
     #[inline(never)]
     fn read_plain(&self, frames: &mut [F], notes: &mut [Note], context: Context) {
-        let space = self.space(context.customer);
+        let spaces = self.spaces(context.customer);
         for (frame, note) in frames.iter_mut().zip(notes) {
             let packet = frame.data().get(ETHER_LEN..).unwrap_or_default();
             let ordinary = match packet.first().map(|first| first >> 4) {
                 _ if context.origin == Origin::Ours => None,
                 Some(6) => packet
                     .first_chunk()
-                    .and_then(|head| self.plain_ipv6(head, packet, &space, note)),
-                _ => self.plain_ipv4(packet, &space, note),
+                    .and_then(|head| self.plain_ipv6(head, packet, &spaces.ipv6, note)),
+                _ => packet
+                    .first_chunk()
+                    .and_then(|head| self.plain_ipv4(head, packet, &spaces.ipv4, note)),
             };
             note.take(frame, ordinary);
         }
-    }
-
-    /// A plain IPv6 packet.
-    #[inline(always)]
-    fn read_downlink(&self, frame: &[u8], entry: &Entry, note: &mut Note) -> Option<Ordinary> {
-        let head = frame.first_chunk::<{ ETHER_LEN + IPV6_LEN + PORTS_LEN }>()?;
-        let (ether, packet) = head.split_first_chunk()?;
-        // Whatever has the anchor's own prefix takes a closer look.
-        if !entry.is_for(ether)
-            || !is_ipv6(head)
-            || high(Ipv6::of(packet)?.dst()) == high(entry.lma)
-        {
-            return None;
-        }
-        let whole = frame.get(ETHER_LEN..)?;
-        self.plain_ipv6(packet.first_chunk()?, whole, &entry.plain, note)
-    }
-
-    /// An IPv6 packet in another one to the anchor.
-    #[inline(always)]
-    fn read_uplink(&self, frame: &[u8], entry: &Entry, note: &mut Note) -> Option<Ordinary> {
-        let head = frame.first_chunk::<{ ETHER_LEN + IPV6_LEN + IPV6_LEN }>()?;
-        let (ether, packet) = head.split_first_chunk()?;
-        let (outer, inner) = packet.split_first_chunk::<IPV6_LEN>()?;
-        let (outer, inner) = (Ipv6::of(outer)?, Ipv6::of(inner)?);
-        let start = outer.start();
-        let is_fine = entry.is_for(ether)
-            && is_ipv6(head)
-            && outer.dst() == entry.lma
-            && start.next_header() == protocol::IPV6;
-        if !is_fine {
-            return None;
-        }
-        let carried = Carried {
-            at: IPV6_LEN,
-            end: start.packet_len(),
-            traffic_class: start.traffic_class(),
-            shape: Shape::Ipv6,
-        };
-        let like = start.0.wrapping_sub((IPV6_LEN as u64) << PAYLOAD_LEN_SHIFT);
-        let whole = frame.get(ETHER_LEN + IPV6_LEN..)?;
-        self.inner_ipv6(inner, whole, carried, like, &entry.tunneled, note)
     }
 
     /// A packet of which these are the header and the ports, if it has some: it is so long.
@@ -205,12 +175,12 @@ impl<F: Frame> Lane<F> {
         if start.hop_limit() <= 1 || !is_ordinary(src) || !is_ordinary(dst) {
             return None;
         }
-        let upper = self.uppers.of(start.next_header());
+        let upper = self.uppers.of(Family::Ipv6, start.next_header());
         let ports = upper.ports(*head.last_chunk()?, packet, IPV6_LEN)?;
         let label = flow_label_of(start.next_header(), start.flow_label(), src, dst, ports);
         note.inner = Family::Ipv6;
-        note.start = around(start.0 & space.repeated, space.around_ipv6, label);
-        self.place(&space.ipv6, dst, note);
+        note.start = around(start.0 & space.repeated, space.around, label);
+        self.place(&space.scope, dst, note);
         Some((Way::Down, start.packet_len()))
     }
 
@@ -233,7 +203,7 @@ impl<F: Frame> Lane<F> {
         let difference = (start.0 ^ like) & ALL;
         let is_fine = difference & WITHOUT_CLASS == 0
             && start.hop_limit() > 1
-            && !self.uppers.of(start.next_header()).refuses(packet, IPV6_LEN)
+            && !self.uppers.of(Family::Ipv6, start.next_header()).refuses(packet, IPV6_LEN)
             && is_ordinary(src)
             && is_ordinary(dst);
         let traffic_class = start.traffic_class();
@@ -241,7 +211,7 @@ impl<F: Frame> Lane<F> {
             return None;
         }
         let header = FromNode { inner: Family::Ipv6, src, dst };
-        Some(self.of_node(header, carried, space, &space.ipv6, note))
+        Some(self.of_node(header, carried, space, note))
     }
 
     /// A packet from a node in one to the anchor, which does not change it.
@@ -252,16 +222,14 @@ impl<F: Frame> Lane<F> {
         FromNode { inner, src, dst }: FromNode,
         carried: Carried,
         space: &Space,
-        scope: &Scope,
         note: &mut Note,
     ) -> Ordinary {
         note.inner = inner;
         note.inner_at = carried.at as u8;
-        note.shape = carried.shape;
         note.dst = Halves::of(dst);
         note.home = Fib::home(space.customer, dst);
         self.fib.prefetch::<F>(note.home);
-        self.place(scope, src, note);
+        self.place(&space.scope, src, note);
         (Way::Up, carried.end)
     }
 
@@ -279,47 +247,37 @@ impl<F: Frame> Lane<F> {
         Some(Entry {
             mac,
             lma: lma.filter(|_| *access).map_or(0, |lma| lma.0.to_bits()),
-            lma_ipv4: lma_ipv4.filter(|_| *access).map_or(0, |a| a.to_ipv6_mapped().to_bits()),
-            plain: self.space(self.ports.get(usize::from(port))?.customer),
-            tunneled: self.space(TRANSPORT),
+            lma_ipv4: lma_ipv4.filter(|_| *access).map_or(0, Ipv4Addr::to_bits),
+            customer: self.ports.get(usize::from(port))?.customer,
         })
     }
 
-    pub(super) fn space(&self, customer: CustomerId) -> Space {
+    /// A customer's addresses of one family.
+    pub(super) fn space(&self, customer: CustomerId, family: Family) -> Space {
         let marking = self.markings.of(customer);
         let set = marking.outer(0);
         let keep = u64::from(marking.outer(u8::MAX) ^ set) << TRAFFIC_CLASS_SHIFT;
-        let around = |len, number| Ipv6Start::new(set, 0, len, number, HOP_LIMIT).0;
+        // The length of a tunnel packet of IPv6 is without its header, that of IPv4 is with it.
+        let around = match family {
+            Family::Ipv6 => Ipv6Start::new(set, 0, IPV6_LEN_FIELD, protocol::IPV6, HOP_LIMIT),
+            Family::Ipv4 => Ipv6Start::new(set, 0, 0, protocol::IPV4, HOP_LIMIT),
+        };
         Space {
             customer,
-            ipv6: self.shard.longest(customer, Family::Ipv6),
-            ipv4: self.shard.longest(customer, Family::Ipv4),
+            scope: self.shard.longest(customer, family),
             marking,
             repeated: keep | u64::from(u16::MAX) << PAYLOAD_LEN_SHIFT,
-            around_ipv6: around(u16::try_from(IPV6_LEN).unwrap_or(0), protocol::IPV6),
-            around_ipv4: around(0, protocol::IPV4),
+            around: around.0,
         }
     }
-}
 
-/// Reads those that are ordinary by `read` and end with their frames; returns how many.
-#[inline(always)]
-fn read_commonest<F: Frame>(
-    frames: &[F],
-    notes: &mut [Note],
-    read: impl Fn(&[u8], &mut Note) -> Option<Ordinary>,
-) -> usize {
-    let mut done = 0;
-    for (frame, note) in frames.iter().zip(notes) {
-        if note.way == Way::Unread
-            && let Some((way, end)) = read(frame.data(), note)
-            && frame.frame_len() == ETHER_LEN + end
-        {
-            note.way = way;
-            done += 1;
+    /// Of both.
+    pub(super) fn spaces(&self, customer: CustomerId) -> Spaces {
+        Spaces {
+            ipv6: self.space(customer, Family::Ipv6),
+            ipv4: self.space(customer, Family::Ipv4),
         }
     }
-    done
 }
 
 impl Entry {
@@ -327,12 +285,6 @@ impl Entry {
     #[inline(always)]
     pub(super) fn is_for(&self, ether: &[u8; ETHER_LEN]) -> bool {
         ether.first_chunk().is_some_and(|first| u64::from_le_bytes(*first) << 16 == self.mac)
-    }
-
-    /// Whether it looks like one with a tunnel packet of IPv6.
-    fn is_lma(&self, frame: &[u8]) -> bool {
-        let packet = frame.get(ETHER_LEN..).unwrap_or_default();
-        Ipv6::of(packet).is_some_and(|ip| ip.dst() == self.lma)
     }
 }
 
@@ -343,13 +295,6 @@ impl Space {
     pub(super) fn keeps(&self, inner: u8, outer: u8) -> bool {
         self.marking.inner(inner, outer) == Some(inner)
     }
-}
-
-/// Whether `EtherType` and version are those of IPv6.
-#[inline(always)]
-fn is_ipv6<const N: usize>(head: &[u8; N]) -> bool {
-    let word = head.get(ETHER_LEN - 2..).and_then(<[u8]>::first_chunk);
-    word.is_some_and(|word| u32::from_be_bytes(*word) & 0xffff_f000 == 0x86dd_6000)
 }
 
 /// The start of a tunnel header.

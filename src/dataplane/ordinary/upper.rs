@@ -1,6 +1,6 @@
 //! What stands behind an IP header, as far as forwarding cares.
 
-use super::super::header::protocol;
+use super::super::header::{Family, protocol};
 
 /// What a next header or protocol number means here. Above zero, it takes a closer look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,30 +20,33 @@ pub(super) enum Upper {
 
 /// By number.
 #[derive(Debug)]
-pub(in super::super) struct Uppers([Upper; 256]);
+pub(in super::super) struct Uppers {
+    of_ipv6: [Upper; 256],
+    /// There are no extension headers.
+    of_ipv4: [Upper; 256],
+}
 
 impl Uppers {
     pub(in super::super) fn new(clamp_mss: bool) -> Self {
-        Self(std::array::from_fn(|number| match u8::try_from(number).unwrap_or(0) {
+        let of_ipv6 = std::array::from_fn(|number| match u8::try_from(number).unwrap_or(0) {
             protocol::TCP if clamp_mss => Upper::Segment,
             protocol::TCP | protocol::UDP | protocol::SCTP => Upper::Ports,
             protocol::HOP_BY_HOP => Upper::HopByHop,
             protocol::ROUTING | protocol::FRAGMENT | protocol::DESTINATION => Upper::Extension,
             _ => Upper::Opaque,
-        }))
-    }
-
-    #[inline]
-    pub(super) fn of(&self, number: u8) -> Upper {
-        self.0[usize::from(number)]
-    }
-
-    /// In IPv4, where there are no extension headers.
-    #[inline]
-    pub(super) fn of_ipv4(&self, number: u8) -> Upper {
-        match self.of(number) {
+        });
+        let of_ipv4 = of_ipv6.map(|upper| match upper {
             Upper::Extension | Upper::HopByHop => Upper::Opaque,
             upper => upper,
+        });
+        Self { of_ipv6, of_ipv4 }
+    }
+
+    #[inline]
+    pub(super) fn of(&self, family: Family, number: u8) -> Upper {
+        match family {
+            Family::Ipv6 => self.of_ipv6[usize::from(number)],
+            Family::Ipv4 => self.of_ipv4[usize::from(number)],
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Both IP versions inside and outside, in every encapsulation: frames that scapy made, in and out
 //! (tests/golden/dataplane/dual.py).
 
-use super::golden::cases;
+use super::golden::{Case, cases};
 use super::*;
 use crate::dataplane::checksum::updated;
 
-const FRAMES: &str = include_str!("../../../tests/golden/dataplane/dual.txt");
+/// Of every encapsulation and family, both ways.
+pub(super) fn every_encapsulation() -> Vec<Case> {
+    cases(include_str!("../../../tests/golden/dataplane/dual.txt"))
+}
 
 /// Takes the flow label out of a tunnel header of IPv6: golden.rs and downlink.rs test it.
 fn without_label(mut frame: Vec<u8>) -> Vec<u8> {
@@ -33,7 +36,7 @@ pub(super) fn without_identification(mut frame: Vec<u8>) -> Vec<u8> {
 #[test]
 fn every_encapsulation_of_both_families_is_what_scapy_expects() {
     for workers in [1, 2, 3] {
-        for case in cases(FRAMES) {
+        for case in every_encapsulation() {
             let mut rig = Rig::dual(workers);
             rig.arrive(case.given.0, &case.given.1);
             let (port, frame) = rig.sent_one();
@@ -44,6 +47,49 @@ fn every_encapsulation_of_both_families_is_what_scapy_expects() {
             assert_eq!((port, &frame), (case.expected.0, &case.expected.1), "{}", case.name);
             rig.balance();
         }
+    }
+}
+
+/// Those that nothing has to be decided about.
+fn ordinary() -> Vec<Case> {
+    const ORDINARY: [&str; 6] = ["-down6", "-up6", "-down4", "-up4", "-padded", "-largest"];
+    let is_ordinary = |name: &str| ORDINARY.iter().any(|end| name.ends_with(end));
+    every_encapsulation().into_iter().filter(|case| is_ordinary(case.name)).collect()
+}
+
+// The first packet of a tunnel or to a destination resolves it; the loops do the next ones,
+// whatever the kinds of those around them are.
+#[test]
+fn loops_of_every_encapsulation_make_what_scapy_expects() {
+    for port in [ACCESS, CORE] {
+        let cases: Vec<_> = ordinary().into_iter().filter(|case| case.given.0 == port).collect();
+        let mut rig = Rig::dual(1);
+        for turn in 0..3 {
+            for case in &cases {
+                rig.arrive_at(0, port, &case.given.1);
+            }
+            rig.run();
+            let mut sent = [ACCESS, CORE].map(|port| rig.sent(port).into_iter());
+            for case in &cases {
+                let (to, expected) = case.expected.clone();
+                let frame = sent[usize::from(to.0)].next().unwrap();
+                let frame = without_identification(without_label(frame));
+                assert_eq!(frame, without_identification(expected), "{}, {turn}", case.name);
+            }
+        }
+    }
+}
+
+// Those without a budget in perf/icount, too. On the way up UDP takes a closer look.
+#[test]
+fn packets_of_every_encapsulation_pass_without_the_general_path() {
+    for case in ordinary() {
+        let (port, bytes) = &case.given;
+        let mut rig = Rig::dual(1);
+        rig.arrive(*port, bytes);
+        rig.arrive(*port, bytes);
+        let is_udp = *port == ACCESS && bytes[12] == 0x08 && bytes[23] == UDP;
+        assert_eq!(rig.workers[0].worker.notes.has_left(), !is_udp, "{}", case.name);
     }
 }
 
