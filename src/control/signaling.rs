@@ -110,7 +110,10 @@ fn read_ipv6(packet: &[u8], anchor: Ipv6Addr, esp: bool) -> Signal {
                 u32::try_from(upper.offset + e.offset)
                     .map_or(MALFORMED, |pointer| Signal::ParameterProblem(ip.src, pointer))
             }
-            ErrorKind::Truncated | ErrorKind::Length | ErrorKind::Value => MALFORMED,
+            ErrorKind::Truncated
+            | ErrorKind::Length
+            | ErrorKind::Value
+            | ErrorKind::Unskippable => MALFORMED,
         },
     }
 }

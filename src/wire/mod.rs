@@ -12,6 +12,7 @@ pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
 pub mod mh;
+pub mod mip4;
 pub mod tlv;
 pub mod udp;
 
@@ -43,9 +44,12 @@ pub enum ErrorKind {
     /// The Payload Proto field is not 59, IPPROTO_NONE (RFC 6275 section 9.2).
     #[error("bad payload proto")]
     PayloadProto,
-    /// An MH Type that we do not know (RFC 6275 section 9.2).
-    #[error("unknown MH type")]
+    /// An MH Type that we do not know (RFC 6275 section 9.2), or a type of a Mobile IPv4 message.
+    #[error("unknown type of message")]
     UnknownType,
+    /// A Mobile IPv4 extension that we do not know and may not skip (RFC 5944 section 1.8).
+    #[error("unknown extension that may not be skipped")]
+    Unskippable,
     /// The Header Len field is less than the MH Type needs (RFC 6275 section 9.2).
     #[error("header len too small for the MH type")]
     HeaderLen,
