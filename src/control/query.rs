@@ -475,6 +475,8 @@ fn encapsulation(encap: Encap) -> (&'static str, Option<u16>) {
         Encap::Gre => ("gre", None),
         Encap::Udp(port) => ("udp", Some(port)),
         Encap::UdpGre(port) => ("udp-gre", Some(port)),
+        Encap::Mip4Udp(port) => ("mip-udp", Some(port)),
+        Encap::HomeIpv4(_) => ("home-ipv4", None),
     }
 }
 

@@ -153,6 +153,8 @@ impl TunnelSlot {
             Encap::Gre if shape.family() == Family::Ipv4 => head[23] = protocol::GRE,
             // The next header, or the protocol, is the inner packet's or GRE's: written with it.
             Encap::Gre | Encap::Ip => {}
+            // They have no shape yet.
+            Encap::Mip4Udp(_) | Encap::HomeIpv4(_) => return None,
         }
         if shape.family() == Family::Ipv4 {
             let sum = value(sum_of(&head[ETHER_LEN..UDP_AT]));

@@ -221,6 +221,8 @@ fn tunnel(path: Path, keys: GreKeys) -> String {
         Encap::Gre => "-gre",
         Encap::Udp(_) => "-udp",
         Encap::UdpGre(_) => "-udp-gre",
+        Encap::Mip4Udp(_) => "-mip-udp",
+        Encap::HomeIpv4(_) => "-ipv4",
     };
     match (keys.downlink, keys.uplink) {
         (Some(down), Some(up)) => format!("{outer}{form} {down}/{up}"),

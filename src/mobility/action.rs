@@ -3,6 +3,7 @@
 use crate::addr::{CustomerPrefix, GreKeys, MnId, ProxyCoa, TunnelPath};
 use crate::mobility::ha::{HomeIcmp, LinkAddress};
 use crate::mobility::message::{AckMsg, PeerMsg};
+use crate::mobility::mip4::Mip4Msg;
 use crate::mobility::question::PolicyQuestion;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,13 @@ pub enum Action {
     Send {
         /// The message.
         msg: PeerMsg,
+        /// As for [`Self::Reply`].
+        held: bool,
+    },
+    /// Send a message of Mobile IPv4.
+    SendMip4 {
+        /// The message.
+        msg: Mip4Msg,
         /// As for [`Self::Reply`].
         held: bool,
     },
@@ -159,6 +167,8 @@ pub enum AuditKind {
     Duplicate,
     /// Refused with this status.
     Refused(u8),
+    /// A request of Mobile IPv4 was denied with this code (RFC 5944 3.4).
+    Denied(u8),
     /// Ignored without an answer; the reason is the clause that says so.
     Ignored(Ignored),
 }
@@ -178,6 +188,10 @@ pub enum Ignored {
     Stranger,
     /// It answers nothing that we sent.
     Stray,
+    /// A message of Mobile IPv4 that cannot be read.
+    Malformed,
+    /// A revocation of before, or one of our own that came back (RFC 3543 3.5).
+    Replayed,
     /// Held until `MaxDelayBeforeNewBCEAssign` has passed (RFC 5213 5.4.1.2, 5.4.1.3); answered
     /// then.
     Waiting,

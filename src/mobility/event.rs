@@ -3,6 +3,7 @@
 use crate::addr::{CustomerId, HomePrefix, MnId};
 use crate::mobility::ha::{Drain, LinkAddress, RouterHeard};
 use crate::mobility::message::{PeerMsg, UpdateMsg};
+use crate::mobility::mip4::Mip4Msg;
 use crate::mobility::question::{PolicyAnswer, QuestionId};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
@@ -47,6 +48,8 @@ pub enum Event {
     },
     /// The operator takes the home agent out of service, or back.
     NodeDrain(Drain),
+    /// A message of Mobile IPv4 arrived on UDP port 434; its checksums are right.
+    Mip4(Mip4Msg),
     /// An update for which there is no time: it is refused, and not looked at any further.
     Busy(UpdateMsg),
     /// A message about revocation or heartbeats arrived, or a Binding Error; checked likewise.

@@ -176,6 +176,7 @@ impl Lma {
             Event::MagRevoke(address) => self.revoke_gateway(address, now, actions),
             // The home agent's: `Anchor` knows.
             Event::Bu(_)
+            | Event::Mip4(_)
             | Event::HomeProbed { .. }
             | Event::HomeLinkRouter(_)
             | Event::AgentDiscovery { .. }

@@ -25,6 +25,7 @@ mod lma;
 mod lookup;
 pub mod mag;
 pub mod message;
+pub mod mip4;
 pub(crate) mod packet;
 mod peer;
 mod prefix_pool;

@@ -23,6 +23,8 @@ pub(super) fn write(bce: &Bce, out: &mut Vec<u8>) {
         Encap::Gre => (1, 0),
         Encap::Udp(port) => (2, port),
         Encap::UdpGre(port) => (3, port),
+        // No proxy binding has it.
+        Encap::Mip4Udp(_) | Encap::HomeIpv4(_) => (0, 0),
     };
     let state = match bce.state {
         BceState::Active => 0,

@@ -1,0 +1,297 @@
+//! The home agent: messages in, decisions out. What a request has to pass is in `judge`, what
+//! follows from it in `register`.
+
+use crate::addr::{CustomerId, CustomerPrefix, MnId, ProxyCoa};
+use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Ignored};
+use crate::mobility::auth::ntp;
+use crate::mobility::digest::Digest;
+use crate::mobility::mip4::identification::{Nonces, Seen};
+use crate::mobility::mip4::judge::{Objection, Party};
+use crate::mobility::mip4::nodes::{ForeignAgents, Nodes};
+use crate::mobility::mip4::reply::Answer;
+use crate::mobility::mip4::request::Request;
+use crate::mobility::mip4::revocation::Revocations;
+use crate::mobility::mip4::table::Table;
+use crate::mobility::mip4::{Homes, Mip4Config, Mip4Msg, Registration, prefixes};
+use crate::time::{Instant, Now};
+use crate::wire::mip4::{Body, Identification, Message, RegistrationLifetime, ReplyCode};
+use hashbrown::HashMap;
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+/// A home agent of Mobile IPv4.
+#[derive(Debug)]
+pub struct HomeAgent4 {
+    pub(super) config: Mip4Config,
+    pub(super) nodes: Nodes,
+    pub(super) agents: ForeignAgents,
+    pub(super) table: Table,
+    /// What is remembered of each node that ever registered; there are as many as are configured.
+    pub(super) seen: HashMap<(CustomerId, MnId), Seen>,
+    pub(super) nonces: Nonces,
+    pub(super) timers: BTreeSet<(Instant, Timer)>,
+    pub(super) revocations: Revocations,
+    /// Requests of before are not new, of whichever node: what was accepted in another run is not
+    /// known any more. In the format of NTP.
+    pub(super) floor: Option<u64>,
+}
+
+/// What ends or is due by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A revocation is to be sent, again perhaps.
+    Revocation(u64),
+    /// The lifetime of a binding.
+    Binding(BindingId, Ipv4Addr),
+}
+
+/// How many timers one call of [`HomeAgent4::handle_timeout`] carries out at most.
+const TIMEOUT_BURST: usize = 128;
+
+impl Default for HomeAgent4 {
+    /// One that serves nobody.
+    fn default() -> Self {
+        Self::new(Mip4Config::default())
+    }
+}
+
+impl HomeAgent4 {
+    /// A home agent without registrations.
+    #[must_use]
+    pub fn new(mut config: Mip4Config) -> Self {
+        Self {
+            nodes: Nodes::new(core::mem::take(&mut config.nodes)),
+            agents: ForeignAgents::new(core::mem::take(&mut config.foreign_agents)),
+            nonces: Nonces::new(config.nonce_seed),
+            config,
+            table: Table::default(),
+            seen: HashMap::new(),
+            timers: BTreeSet::new(),
+            revocations: Revocations::default(),
+            floor: None,
+        }
+    }
+
+    /// The process serves from now on: call it before the first message. A request of an earlier
+    /// run that is sent again by somebody else is not new, even if its node has no registration.
+    pub fn start(&mut self, now: Now) {
+        self.floor = Some(ntp(now.wall));
+    }
+
+    /// Takes in one message; appends what follows from it, in the order in which it is to be done.
+    pub fn handle(
+        &mut self,
+        msg: &Mip4Msg,
+        homes: &mut dyn Homes,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
+        let ignored = |why| audit(AuditKind::Ignored(why), None, Some(msg.src));
+        let Ok(message) = Message::parse(&msg.payload) else {
+            return actions.push(ignored(Ignored::Malformed));
+        };
+        if !is_unicast(msg.src) {
+            return actions.push(ignored(Ignored::NotUnicast));
+        }
+        match message.body {
+            Body::Request(fixed) => {
+                let request = Request::read(fixed, message.extensions);
+                self.handle_request(msg, &request, homes, now, actions);
+            }
+            Body::Revocation(revocation) => {
+                self.handle_revocation(msg, &revocation, message.extensions, homes, actions);
+            }
+            Body::RevocationAck(ack) => {
+                self.handle_revocation_ack(msg, &ack, message.extensions, actions);
+            }
+            // RFC 5944 3.4: nobody registers with a home agent's help.
+            Body::Reply(_) => actions.push(ignored(Ignored::Stray)),
+        }
+    }
+
+    /// Ends a node's registration because the operator says so, and tells the other end where that
+    /// was agreed (RFC 3543 4.2.2).
+    pub fn delete(
+        &mut self,
+        customer: CustomerId,
+        mn_id: &MnId,
+        homes: &mut dyn Homes,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
+        if let Some(id) = self.table.of_node(customer, mn_id).map(|r| r.id) {
+            self.revoke(id, homes, now, actions);
+        }
+    }
+
+    /// Carries out what is due; call it again at once while [`Self::poll_timeout`] is not later
+    /// than now.
+    pub fn handle_timeout(&mut self, homes: &mut dyn Homes, now: Now, actions: &mut Vec<Action>) {
+        for _ in 0..TIMEOUT_BURST {
+            let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now.mono)
+            else {
+                return;
+            };
+            self.timers.remove(&(at, timer));
+            match timer {
+                Timer::Revocation(serial) => self.send_revocation(serial, now, actions),
+                // RFC 5944 4.2.3: the others stay. Nobody is told (3.8).
+                Timer::Binding(id, care_of) => {
+                    self.drop_binding(id, care_of, AuditKind::Expired, homes, actions);
+                }
+            }
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is to be called; `None`: not before the next message.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// A registration; `None` when it is gone.
+    #[must_use]
+    pub fn registration(&self, id: BindingId) -> Option<&Registration> {
+        self.table.get(id)
+    }
+
+    /// The registration of a node.
+    #[must_use]
+    pub fn of_node(&self, customer: CustomerId, mn_id: &MnId) -> Option<&Registration> {
+        self.table.of_node(customer, mn_id)
+    }
+
+    /// The registrations behind `id`, or all, in the order of their ids.
+    pub fn registrations(&self, after: Option<BindingId>) -> impl Iterator<Item = &Registration> {
+        self.table.after(after)
+    }
+
+    /// Whether packets are forwarded by this key on our behalf.
+    #[must_use]
+    pub fn holds(&self, key: CustomerPrefix) -> bool {
+        self.table.holds(key)
+    }
+
+    fn handle_request(
+        &mut self,
+        msg: &Mip4Msg,
+        request: &Request<'_>,
+        homes: &mut dyn Homes,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
+        match self.judge(msg, request, now) {
+            Ok((party, terms)) => {
+                self.carry_out(msg, request, party, terms, homes, now, actions);
+            }
+            Err(Objection::Discard(why)) => {
+                actions.push(audit(AuditKind::Ignored(why), None, Some(msg.src)));
+            }
+            Err(Objection::Again(party)) => self.answer_again(msg, request, party, now, actions),
+            Err(Objection::Mismatch(party, id)) => {
+                let id = self.answer_id(party, id);
+                let code = ReplyCode::IDENTIFICATION_MISMATCH;
+                self.deny(msg, request, party, code, id, actions);
+            }
+            // Who is not known to be the node takes no nonce away from it.
+            Err(Objection::NotAuthentic(party)) => {
+                let id = request.fixed.identification;
+                let code = ReplyCode::MOBILE_NODE_FAILED_AUTHENTICATION;
+                self.deny(msg, request, party, code, id, actions);
+            }
+            Err(Objection::Deny(party, code)) => {
+                let id = self.answer_id(party, request.fixed.identification);
+                self.deny(msg, request, party, code, id, actions);
+            }
+        }
+    }
+
+    /// Denies a request: nothing else changes, least of all what is registered.
+    pub(super) fn deny(
+        &self,
+        msg: &Mip4Msg,
+        request: &Request<'_>,
+        party: Party,
+        code: ReplyCode,
+        identification: Identification,
+        actions: &mut Vec<Action>,
+    ) {
+        let home = request.fixed.home_address;
+        let answer = Answer::plain(code, RegistrationLifetime::ZERO, home, identification);
+        let reply = self.reply(msg, request, party, &answer);
+        actions.push(Action::SendMip4 { msg: reply, held: false });
+        let mn_id = self.nodes.at(party.node).mn_id.clone();
+        actions.push(audit(AuditKind::Denied(code.0), Some(mn_id), Some(msg.src)));
+    }
+
+    /// Answers a request again that was accepted: nothing is extended (RFC 5944 3.8.2.2).
+    fn answer_again(
+        &self,
+        msg: &Mip4Msg,
+        request: &Request<'_>,
+        party: Party,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
+        let node = self.nodes.at(party.node);
+        let registration = self.table.of_node(node.customer, &node.mn_id);
+        let home = registration.map_or(request.fixed.home_address, |r| r.home_address);
+        let binding = registration.and_then(|r| r.binding(request.fixed.care_of));
+        let binding = binding.filter(|_| !request.ends());
+        let lifetime = binding.map_or(RegistrationLifetime::ZERO, |b| b.remaining(now));
+        let seen = self.seen.get(&(node.customer, node.mn_id.clone()));
+        let replay = self.nodes.association(party).replay;
+        let asked = request.fixed.identification;
+        let id = seen.map_or(asked, |seen| seen.answer_again(asked, replay));
+        let mut answer = Answer::plain(self.accepted(), lifetime, home, id);
+        if let (Some(registration), Some(binding)) = (registration, binding) {
+            if self.config.dual_stack {
+                answer.prefixes = prefixes::again(request, &registration.prefixes);
+            }
+            // It was decided like this before.
+            answer.nat = self.nat(request, msg.src).ok().flatten();
+            answer.revocation = binding.revocation.map(|terms| (terms, our_time(now)));
+        }
+        let reply = self.reply(msg, request, party, &answer);
+        actions.push(Action::SendMip4 { msg: reply, held: true });
+        let mn_id = node.mn_id.clone();
+        actions.push(audit(AuditKind::Duplicate, Some(mn_id), Some(request.fixed.care_of)));
+    }
+
+    /// The Identification of an answer; see [`Seen::answer`].
+    pub(super) fn answer_id(&mut self, party: Party, asked: Identification) -> Identification {
+        let node = self.nodes.at(party.node);
+        let replay = self.nodes.association(party).replay;
+        let seen = self.seen.entry((node.customer, node.mn_id.clone())).or_default();
+        seen.answer(asked, replay, &mut self.nonces)
+    }
+
+    /// The code of what is accepted (3.8.2.2).
+    pub(super) const fn accepted(&self) -> ReplyCode {
+        if self.config.max_bindings > 1 {
+            ReplyCode::ACCEPTED
+        } else {
+            ReplyCode::ACCEPTED_WITHOUT_SIMULTANEOUS
+        }
+    }
+}
+
+/// Something that an operator may want to see, about a care-of address or whoever sent it.
+pub(super) fn audit(kind: AuditKind, mn_id: Option<MnId>, about: Option<Ipv4Addr>) -> Action {
+    let proxy_coa = about.map(|a| ProxyCoa(a.to_ipv6_mapped()));
+    Action::Audit(Audit { kind, mn_id, proxy_coa })
+}
+
+/// Recognises a request that is sent again, from the same place.
+pub(super) fn digest(msg: &Mip4Msg) -> u64 {
+    Digest::new(msg.port.into()).field(&msg.src.octets()).field(&msg.payload).finish()
+}
+
+/// Our time in messages about revocation (RFC 3543 3.2): seconds, as NTP counts them.
+pub(super) fn our_time(now: Now) -> u32 {
+    Identification(ntp(now.wall)).high()
+}
+
+pub(super) fn is_unicast(address: Ipv4Addr) -> bool {
+    !address.is_multicast() && !address.is_broadcast() && !address.is_unspecified()
+}
