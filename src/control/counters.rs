@@ -42,6 +42,12 @@ counters! {
     BraSent => "bra_sent",
     /// Binding Revocation Acknowledgements received.
     BraReceived => "bra_received",
+    /// Messages of Mobile IPv4 sent.
+    Mip4Sent => "mip4_sent",
+    /// Registrations of Mobile IPv4 denied with a code.
+    RegistrationDenied => "registration_denied",
+    /// Messages of Mobile IPv4 that cannot be read, or are old: discarded in silence.
+    Mip4Discarded => "mip4_discarded",
     /// Heartbeats sent, requests and responses.
     HeartbeatSent => "heartbeat_sent",
     /// Heartbeats received, requests and responses.

@@ -1,6 +1,7 @@
 //! Messages that wait until what they promise is in force.
 
 use crate::mobility::message::{AckMsg, PeerMsg};
+use crate::mobility::mip4::Mip4Msg;
 use crate::sync::seq::Seq;
 use std::collections::VecDeque;
 
@@ -18,8 +19,10 @@ pub(super) struct Barrier {
 pub(super) enum Reply {
     /// A Proxy Binding Acknowledgement.
     Ack(AckMsg),
-    /// Anything else.
+    /// Any other Mobility Header.
     Peer(PeerMsg),
+    /// A message of Mobile IPv4.
+    Mip4(Mip4Msg),
 }
 
 /// Held replies in the order in which they were decided. Barriers only rise, so the front is always

@@ -46,6 +46,7 @@ use crate::mobility::action::{Action, Audit, AuditKind, Ignored};
 use crate::mobility::anchor::Anchor;
 use crate::mobility::event::Event;
 use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
+use crate::mobility::mip4::Mip4Msg;
 use crate::mobility::question::QuestionId;
 use crate::nic::{BURST_MAX, Frame, FramePool, RxQueue};
 use crate::sync::ring::Consumer;
@@ -222,6 +223,7 @@ impl<P: FramePool> Control<P> {
             match reply {
                 Reply::Ack(ack) => send_ack(output, &self.mags, counters, &ack, now.mono),
                 Reply::Peer(msg) => send_peer(output, &self.mags, counters, &msg, now.mono),
+                Reply::Mip4(msg) => send_mip4(output, counters, &msg, now.mono),
             }
             work += 1;
         }
@@ -394,6 +396,10 @@ impl<P: FramePool> Control<P> {
                     let (output, counters) = (&mut self.output, &mut self.counters);
                     send_peer(output, &self.mags, counters, &msg, now.mono);
                 }
+                Action::SendMip4 { msg, held: true } => self.hold(Reply::Mip4(msg)),
+                Action::SendMip4 { msg, held: false } => {
+                    send_mip4(&mut self.output, &mut self.counters, &msg, now.mono);
+                }
                 Action::AskPolicy(question) => self.ask_policy(&question),
                 Action::ProbeHome(address) => self.probe_home(address, now),
                 Action::Defend(address) => self.defend(address),
@@ -441,6 +447,8 @@ impl<P: FramePool> Control<P> {
             AuditKind::Ignored(Ignored::Parked) => Counter::PbuParked,
             AuditKind::Duplicate => Counter::PbuDuplicate,
             AuditKind::Refused(_) => Counter::PbuRefused,
+            AuditKind::Denied(_) => Counter::RegistrationDenied,
+            AuditKind::Ignored(Ignored::Malformed | Ignored::Replayed) => Counter::Mip4Discarded,
             AuditKind::Ignored(_) => Counter::PbuIgnored,
         };
         self.counters[counter] += 1;
@@ -494,6 +502,19 @@ fn send_peer<P: FramePool>(
             PeerBody::Heartbeat(_) => Counter::HeartbeatSent,
             PeerBody::BindingError(_) => Counter::BindingErrorSent,
         }] += 1;
+    }
+}
+
+/// Sends a message of Mobile IPv4 now.
+fn send_mip4<P: FramePool>(
+    output: &mut Output<P>,
+    counters: &mut Counters,
+    msg: &Mip4Msg,
+    now: Instant,
+) {
+    let dst = msg.dst.to_ipv6_mapped();
+    if output.send_packet(dst, now, counters, |buf| msg.emit(buf)) {
+        counters[Counter::Mip4Sent] += 1;
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) fn action(action: &Action) -> String {
                 Encap::Gre => format!(" in GRE{keys}"),
                 Encap::Udp(port) => format!(" in UDP to {port}"),
                 Encap::UdpGre(port) => format!(" in UDP to {port}, GRE{keys}"),
+                Encap::Mip4Udp(port) => format!(" in UDP from 434 to {port}"),
+                Encap::HomeIpv4(home) => format!(" in IPv4 to {home}"),
             };
             format!("publish {p} through {}{encap}", name(path.remote))
         }
@@ -55,6 +57,9 @@ pub(crate) fn action(action: &Action) -> String {
         }
         Action::Send { msg, held } => {
             format!("send {} {}", if *held { "held" } else { "at once" }, peer(msg))
+        }
+        Action::SendMip4 { msg, held } => {
+            format!("send {} {msg:?}", if *held { "held" } else { "at once" })
         }
         Action::ProbeHome(a) => format!("probe {} on link {}", a.address, a.link.0),
         Action::Defend(a) => format!("defend {} on link {}", a.address, a.link.0),

@@ -120,6 +120,9 @@ impl World {
                     assert_eq!(*held, ack.ack.status.is_accepted(), "only refusals go at once");
                 }
                 Action::Send { .. } | Action::AskPolicy(_) | Action::Audit(_) => {}
+                Action::SendMip4 { .. } => {
+                    panic!("nothing of Mobile IPv4 is configured: {action:?}")
+                }
                 Action::ProbeHome(_)
                 | Action::Defend(_)
                 | Action::Undefend(_)

@@ -20,6 +20,8 @@ mod ipv4;
 mod mag;
 #[path = "body/mh_parse.rs"]
 mod mh_parse;
+#[path = "body/mip4.rs"]
+mod mip4;
 #[path = "body/policy.rs"]
 mod policy;
 #[path = "body/worker.rs"]
@@ -89,4 +91,9 @@ fn answers_of_the_policy_store_that_once_failed_are_handled() {
 #[test]
 fn gateway_events_that_once_failed_are_handled() {
     replay("mag", mag::run);
+}
+
+#[test]
+fn messages_of_mobile_ipv4_that_once_failed_are_handled() {
+    replay("mip4", mip4::run);
 }

@@ -45,6 +45,19 @@ pub(super) enum Timer {
     Binding(BindingId, Ipv4Addr),
 }
 
+/// What a decision changes besides the home agent, and when it is taken.
+pub(super) struct Turn<'t> {
+    pub(super) homes: &'t mut dyn Homes,
+    pub(super) now: Now,
+    pub(super) actions: &'t mut Vec<Action>,
+}
+
+impl Turn<'_> {
+    pub(super) fn push(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+}
+
 /// How many timers one call of [`HomeAgent4::handle_timeout`] carries out at most.
 const TIMEOUT_BURST: usize = 128;
 
@@ -93,19 +106,16 @@ impl HomeAgent4 {
         if !is_unicast(msg.src) {
             return actions.push(ignored(Ignored::NotUnicast));
         }
+        let extensions = message.extensions;
+        let turn = &mut Turn { homes, now, actions };
         match message.body {
             Body::Request(fixed) => {
-                let request = Request::read(fixed, message.extensions);
-                self.handle_request(msg, &request, homes, now, actions);
+                self.handle_request(msg, &Request::read(fixed, extensions), turn);
             }
-            Body::Revocation(revocation) => {
-                self.handle_revocation(msg, &revocation, message.extensions, homes, actions);
-            }
-            Body::RevocationAck(ack) => {
-                self.handle_revocation_ack(msg, &ack, message.extensions, actions);
-            }
+            Body::Revocation(body) => self.handle_revocation(msg, &body, extensions, turn),
+            Body::RevocationAck(ack) => self.handle_revocation_ack(msg, &ack, extensions, turn),
             // RFC 5944 3.4: nobody registers with a home agent's help.
-            Body::Reply(_) => actions.push(ignored(Ignored::Stray)),
+            Body::Reply(_) => turn.push(ignored(Ignored::Stray)),
         }
     }
 
@@ -120,13 +130,14 @@ impl HomeAgent4 {
         actions: &mut Vec<Action>,
     ) {
         if let Some(id) = self.table.of_node(customer, mn_id).map(|r| r.id) {
-            self.revoke(id, homes, now, actions);
+            self.revoke(id, &mut Turn { homes, now, actions });
         }
     }
 
     /// Carries out what is due; call it again at once while [`Self::poll_timeout`] is not later
     /// than now.
     pub fn handle_timeout(&mut self, homes: &mut dyn Homes, now: Now, actions: &mut Vec<Action>) {
+        let turn = &mut Turn { homes, now, actions };
         for _ in 0..TIMEOUT_BURST {
             let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now.mono)
             else {
@@ -134,10 +145,10 @@ impl HomeAgent4 {
             };
             self.timers.remove(&(at, timer));
             match timer {
-                Timer::Revocation(serial) => self.send_revocation(serial, now, actions),
+                Timer::Revocation(serial) => self.send_revocation(serial, turn),
                 // RFC 5944 4.2.3: the others stay. Nobody is told (3.8).
                 Timer::Binding(id, care_of) => {
-                    self.drop_binding(id, care_of, AuditKind::Expired, homes, actions);
+                    self.drop_binding(id, care_of, AuditKind::Expired, turn);
                 }
             }
         }
@@ -172,38 +183,24 @@ impl HomeAgent4 {
         self.table.holds(key)
     }
 
-    fn handle_request(
-        &mut self,
-        msg: &Mip4Msg,
-        request: &Request<'_>,
-        homes: &mut dyn Homes,
-        now: Now,
-        actions: &mut Vec<Action>,
-    ) {
-        match self.judge(msg, request, now) {
-            Ok((party, terms)) => {
-                self.carry_out(msg, request, party, terms, homes, now, actions);
-            }
+    fn handle_request(&mut self, msg: &Mip4Msg, request: &Request<'_>, turn: &mut Turn<'_>) {
+        let asked = request.fixed.identification;
+        let (party, code, id) = match self.judge(msg, request, turn.now) {
+            Ok((party, terms)) => return self.carry_out(msg, request, party, terms, turn),
             Err(Objection::Discard(why)) => {
-                actions.push(audit(AuditKind::Ignored(why), None, Some(msg.src)));
+                return turn.push(audit(AuditKind::Ignored(why), None, Some(msg.src)));
             }
-            Err(Objection::Again(party)) => self.answer_again(msg, request, party, now, actions),
-            Err(Objection::Mismatch(party, id)) => {
-                let id = self.answer_id(party, id);
-                let code = ReplyCode::IDENTIFICATION_MISMATCH;
-                self.deny(msg, request, party, code, id, actions);
-            }
+            Err(Objection::Again(party)) => return self.answer_again(msg, request, party, turn),
             // Who is not known to be the node takes no nonce away from it.
             Err(Objection::NotAuthentic(party)) => {
-                let id = request.fixed.identification;
-                let code = ReplyCode::MOBILE_NODE_FAILED_AUTHENTICATION;
-                self.deny(msg, request, party, code, id, actions);
+                (party, ReplyCode::MOBILE_NODE_FAILED_AUTHENTICATION, asked)
             }
-            Err(Objection::Deny(party, code)) => {
-                let id = self.answer_id(party, request.fixed.identification);
-                self.deny(msg, request, party, code, id, actions);
+            Err(Objection::Mismatch(party, id)) => {
+                (party, ReplyCode::IDENTIFICATION_MISMATCH, self.answer_id(party, id))
             }
-        }
+            Err(Objection::Deny(party, code)) => (party, code, self.answer_id(party, asked)),
+        };
+        self.deny(msg, request, party, (code, id), turn);
     }
 
     /// Denies a request: nothing else changes, least of all what is registered.
@@ -212,16 +209,15 @@ impl HomeAgent4 {
         msg: &Mip4Msg,
         request: &Request<'_>,
         party: Party,
-        code: ReplyCode,
-        identification: Identification,
-        actions: &mut Vec<Action>,
+        (code, id): (ReplyCode, Identification),
+        turn: &mut Turn<'_>,
     ) {
         let home = request.fixed.home_address;
-        let answer = Answer::plain(code, RegistrationLifetime::ZERO, home, identification);
+        let answer = Answer::plain(code, RegistrationLifetime::ZERO, home, id);
         let reply = self.reply(msg, request, party, &answer);
-        actions.push(Action::SendMip4 { msg: reply, held: false });
+        turn.push(Action::SendMip4 { msg: reply, held: false });
         let mn_id = self.nodes.at(party.node).mn_id.clone();
-        actions.push(audit(AuditKind::Denied(code.0), Some(mn_id), Some(msg.src)));
+        turn.push(audit(AuditKind::Denied(code.0), Some(mn_id), Some(msg.src)));
     }
 
     /// Answers a request again that was accepted: nothing is extended (RFC 5944 3.8.2.2).
@@ -230,9 +226,9 @@ impl HomeAgent4 {
         msg: &Mip4Msg,
         request: &Request<'_>,
         party: Party,
-        now: Now,
-        actions: &mut Vec<Action>,
+        turn: &mut Turn<'_>,
     ) {
+        let now = turn.now;
         let node = self.nodes.at(party.node);
         let registration = self.table.of_node(node.customer, &node.mn_id);
         let home = registration.map_or(request.fixed.home_address, |r| r.home_address);
@@ -253,9 +249,9 @@ impl HomeAgent4 {
             answer.revocation = binding.revocation.map(|terms| (terms, our_time(now)));
         }
         let reply = self.reply(msg, request, party, &answer);
-        actions.push(Action::SendMip4 { msg: reply, held: true });
+        turn.push(Action::SendMip4 { msg: reply, held: true });
         let mn_id = node.mn_id.clone();
-        actions.push(audit(AuditKind::Duplicate, Some(mn_id), Some(request.fixed.care_of)));
+        turn.push(audit(AuditKind::Duplicate, Some(mn_id), Some(request.fixed.care_of)));
     }
 
     /// The Identification of an answer; see [`Seen::answer`].

@@ -114,7 +114,8 @@ impl Registration {
         };
         let home = (self.home().of(self.customer), path(newest.encap));
         let prefixes = self.prefixes.iter().map(|p| {
-            let encap = if p.to_care_of { newest.encap } else { Encap::HomeIpv4(self.home_address) };
+            let encap =
+                if p.to_care_of { newest.encap } else { Encap::HomeIpv4(self.home_address) };
             (p.prefix.of(self.customer), path(encap))
         });
         core::iter::once(home).chain(prefixes).collect()

@@ -33,11 +33,7 @@ pub trait Homes {
     ) -> Result<Ipv4Addr, Unavailable>;
 
     /// Takes a prefix for a node.
-    fn reserve_prefix(
-        &mut self,
-        node: NodeRef<'_>,
-        prefix: HomePrefix,
-    ) -> Result<(), Unavailable>;
+    fn reserve_prefix(&mut self, node: NodeRef<'_>, prefix: HomePrefix) -> Result<(), Unavailable>;
 
     /// Gives an address (IPv4-mapped) or a prefix back that was taken here. What the node has by
     /// another protocol stays the node's.

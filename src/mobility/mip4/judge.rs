@@ -184,11 +184,7 @@ impl HomeAgent4 {
         let terms = match nat.filter(|nat| nat.has_tunnel()) {
             // RFC 3519 4.6: the source is the effective care-of address.
             Some(_) => Terms { encap: Encap::Mip4Udp(msg.port), remote: msg.src, nat },
-            None => Terms {
-                encap: nat::encapsulation(fixed.flags)?,
-                remote: fixed.care_of,
-                nat,
-            },
+            None => Terms { encap: nat::encapsulation(fixed.flags)?, remote: fixed.care_of, nat },
         };
         self.check_room(node, request)?;
         Ok(terms)
@@ -237,8 +233,7 @@ pub(super) fn position(
     auth: &Auth<'_>,
     msg: &Mip4Msg,
 ) -> Option<usize> {
-    let is = |a: &SecurityAssociation| {
-        a.spi == auth.spi && a.verifies(&msg.payload, auth.at, auth.data)
-    };
+    let is =
+        |a: &SecurityAssociation| a.spi == auth.spi && a.verifies(&msg.payload, auth.at, auth.data);
     associations.iter().position(is)
 }

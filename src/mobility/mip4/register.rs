@@ -3,7 +3,7 @@
 use super::HomeAgent4;
 use crate::addr::{GreKeys, HomePrefix};
 use crate::mobility::action::{Action, AuditKind, BindingId, Publication};
-use crate::mobility::mip4::agent::{Timer, audit, digest, our_time};
+use crate::mobility::mip4::agent::{Timer, Turn, audit, digest, our_time};
 use crate::mobility::mip4::judge::{Party, Terms};
 use crate::mobility::mip4::prefixes::{self, Outcome};
 use crate::mobility::mip4::reply::Answer;
@@ -18,28 +18,25 @@ use std::net::Ipv4Addr;
 
 impl HomeAgent4 {
     /// Does what a request asks for, and answers it.
-    #[allow(clippy::too_many_arguments)] // what a decision takes
     pub(super) fn carry_out(
         &mut self,
         msg: &Mip4Msg,
         request: &Request<'_>,
         party: Party,
         terms: Terms,
-        homes: &mut dyn Homes,
-        now: Now,
-        actions: &mut Vec<Action>,
+        turn: &mut Turn<'_>,
     ) {
         if request.ends() {
-            return self.end(msg, request, party, homes, actions);
+            return self.end(msg, request, party, turn);
         }
-        let home = match self.home_address(request, party, homes, actions) {
+        let home = match self.home_address(request, party, turn) {
             Ok(home) => home,
             Err(code) => {
                 let id = self.answer_id(party, request.fixed.identification);
-                return self.deny(msg, request, party, code, id, actions);
+                return self.deny(msg, request, party, (code, id), turn);
             }
         };
-        self.bind(home, msg, request, party, terms, homes, now, actions);
+        self.bind(home, msg, request, party, terms, turn);
     }
 
     /// The home address of the node: the one that it asks for, or the one that it gets (3.8.3.2). A
@@ -48,8 +45,7 @@ impl HomeAgent4 {
         &mut self,
         request: &Request<'_>,
         party: Party,
-        homes: &mut dyn Homes,
-        actions: &mut Vec<Action>,
+        turn: &mut Turn<'_>,
     ) -> Result<Ipv4Addr, ReplyCode> {
         let node = self.nodes.at(party.node);
         let who = NodeRef { customer: node.customer, mn_id: &node.mn_id };
@@ -60,18 +56,17 @@ impl HomeAgent4 {
         if let Some((_, home)) = current.filter(|(_, home)| wanted == Some(*home)) {
             return Ok(home);
         }
-        let home = homes.reserve_address(who, wanted).map_err(|why| match why {
+        let home = turn.homes.reserve_address(who, wanted).map_err(|why| match why {
             Unavailable::Taken => ReplyCode::PROHIBITED,
             Unavailable::Exhausted => ReplyCode::INSUFFICIENT_RESOURCES,
         })?;
         if let Some((id, _)) = current {
-            self.remove(id, AuditKind::Deleted, homes, actions);
+            self.remove(id, AuditKind::Deleted, turn);
         }
         Ok(home)
     }
 
     /// Adds a binding to the registration of a node, or extends the one that there is.
-    #[allow(clippy::too_many_arguments)] // what a decision takes
     fn bind(
         &mut self,
         home_address: Ipv4Addr,
@@ -79,11 +74,9 @@ impl HomeAgent4 {
         request: &Request<'_>,
         party: Party,
         terms: Terms,
-        homes: &mut dyn Homes,
-        now: Now,
-        actions: &mut Vec<Action>,
+        turn: &mut Turn<'_>,
     ) {
-        let fixed = &request.fixed;
+        let (fixed, now) = (&request.fixed, turn.now);
         let identification = self.note(msg, request, party);
         let (customer, mn_id) = {
             let node = self.nodes.at(party.node);
@@ -131,12 +124,12 @@ impl HomeAgent4 {
         let revocation = binding.revocation;
         registration.bindings.push(binding);
         registration.identification = fixed.identification;
-        let outcome = self.decide_prefixes(request, party, &registration, terms, homes);
+        let outcome = self.decide_prefixes(request, party, &registration, terms, turn.homes);
         registration.prefixes = outcome.registered;
         let id = registration.id;
-        self.publish(&mut registration, actions);
+        self.publish(&mut registration, turn.actions);
         self.table.insert(registration);
-        actions.push(Action::Persist(id));
+        turn.push(Action::Persist(id));
         let answer = Answer {
             code: self.accepted(),
             lifetime,
@@ -147,51 +140,39 @@ impl HomeAgent4 {
             revocation: revocation.map(|terms| (terms, our_time(now))),
         };
         let reply = self.reply(msg, request, party, &answer);
-        actions.push(Action::SendMip4 { msg: reply, held: true });
-        actions.push(audit(kind, Some(mn_id), Some(fixed.care_of)));
+        turn.push(Action::SendMip4 { msg: reply, held: true });
+        turn.push(audit(kind, Some(mn_id), Some(fixed.care_of)));
     }
 
     /// Ends the binding that a request names, or all of a node (3.8.2.2). What is not there needs
     /// no end.
-    fn end(
-        &mut self,
-        msg: &Mip4Msg,
-        request: &Request<'_>,
-        party: Party,
-        homes: &mut dyn Homes,
-        actions: &mut Vec<Action>,
-    ) {
+    fn end(&mut self, msg: &Mip4Msg, request: &Request<'_>, party: Party, turn: &mut Turn<'_>) {
         let identification = self.note(msg, request, party);
         let fixed = &request.fixed;
         let node = self.nodes.at(party.node);
         let found = self.table.of_node(node.customer, &node.mn_id);
-        let found = found.map(|r| (r.id, r.home_address)).filter(|(_, home)| {
-            fixed.home_address.is_unspecified() || fixed.home_address == *home
-        });
+        let found = found
+            .map(|r| (r.id, r.home_address))
+            .filter(|(_, home)| fixed.home_address.is_unspecified() || fixed.home_address == *home);
         let home = found.map_or(fixed.home_address, |(_, home)| home);
         match found {
             Some((id, home)) if request.ends_all(home) => {
-                self.remove(id, AuditKind::Deregistered, homes, actions);
+                self.remove(id, AuditKind::Deregistered, turn);
             }
             Some((id, _)) => {
                 let why = AuditKind::Deregistered;
-                self.drop_binding(id, fixed.care_of, why, homes, actions);
+                self.drop_binding(id, fixed.care_of, why, turn);
             }
             None => {}
         }
         let answer =
             Answer::plain(self.accepted(), RegistrationLifetime::ZERO, home, identification);
         let reply = self.reply(msg, request, party, &answer);
-        actions.push(Action::SendMip4 { msg: reply, held: true });
+        turn.push(Action::SendMip4 { msg: reply, held: true });
     }
 
     /// Remembers that a request was accepted; the Identification of its answer.
-    fn note(
-        &mut self,
-        msg: &Mip4Msg,
-        request: &Request<'_>,
-        party: Party,
-    ) -> Identification {
+    fn note(&mut self, msg: &Mip4Msg, request: &Request<'_>, party: Party) -> Identification {
         let asked = request.fixed.identification;
         let answer = self.answer_id(party, asked);
         let node = self.nodes.at(party.node);
@@ -244,46 +225,39 @@ impl HomeAgent4 {
         id: BindingId,
         care_of: Ipv4Addr,
         why: AuditKind,
-        homes: &mut dyn Homes,
-        actions: &mut Vec<Action>,
+        turn: &mut Turn<'_>,
     ) {
         let Some(registration) = self.table.get(id) else { return };
         if registration.binding(care_of).is_none() {
             return;
         }
         if registration.bindings.len() == 1 {
-            return self.remove(id, why, homes, actions);
+            return self.remove(id, why, turn);
         }
         let Some(mut registration) = self.table.remove(id) else { return };
         for old in registration.bindings.extract_if(.., |b| b.care_of == care_of) {
             disarm(&mut self.timers, id, &old);
         }
         let mn_id = registration.mn_id.clone();
-        self.publish(&mut registration, actions);
+        self.publish(&mut registration, turn.actions);
         self.table.insert(registration);
-        actions.push(Action::Persist(id));
-        actions.push(audit(why, Some(mn_id), Some(care_of)));
+        turn.push(Action::Persist(id));
+        turn.push(audit(why, Some(mn_id), Some(care_of)));
     }
 
     /// Takes a registration out with all that it has.
-    pub(super) fn remove(
-        &mut self,
-        id: BindingId,
-        why: AuditKind,
-        homes: &mut dyn Homes,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(super) fn remove(&mut self, id: BindingId, why: AuditKind, turn: &mut Turn<'_>) {
         let Some(registration) = self.table.remove(id) else { return };
         for binding in &registration.bindings {
             disarm(&mut self.timers, id, binding);
         }
         let withdrawn = registration.published.iter().map(|(key, _)| Publication::Withdraw(*key));
-        actions.extend(withdrawn.map(Action::Publish));
+        turn.actions.extend(withdrawn.map(Action::Publish));
         let held: Vec<HomePrefix> = registration.held().collect();
-        held.iter().for_each(|prefix| homes.release(registration.node(), *prefix));
-        actions.push(Action::Persist(id));
+        held.iter().for_each(|prefix| turn.homes.release(registration.node(), *prefix));
+        turn.push(Action::Persist(id));
         let care_of = registration.bindings.last().map(|b| b.care_of);
-        actions.push(audit(why, Some(registration.mn_id), care_of));
+        turn.push(audit(why, Some(registration.mn_id), care_of));
     }
 
     /// Tells the workers what differs from what they forward.

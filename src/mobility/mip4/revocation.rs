@@ -8,11 +8,11 @@
 use super::HomeAgent4;
 use crate::addr::MnId;
 use crate::mobility::action::{Action, AuditKind, BindingId, Ignored};
-use crate::mobility::mip4::agent::{Timer, audit, our_time};
+use crate::mobility::mip4::agent::{Timer, Turn, audit, our_time};
 use crate::mobility::mip4::judge::position;
 use crate::mobility::mip4::request::Auth;
-use crate::mobility::mip4::{CareOfBinding, Homes, Mip4Msg, Registration, SecurityAssociation};
-use crate::time::{Duration, Instant, Now};
+use crate::mobility::mip4::{CareOfBinding, Mip4Msg, Registration, SecurityAssociation};
+use crate::time::{Duration, Instant};
 use crate::wire::mip4::{
     AuthKind, Body, Extension, Extensions, PORT, RegistrationRevocation, RevocationAck,
 };
@@ -48,24 +48,18 @@ const FIRST_INTERVAL: Duration = Duration::from_secs(1);
 
 impl HomeAgent4 {
     /// Ends a registration, and tells those who agreed to be told.
-    pub(super) fn revoke(
-        &mut self,
-        id: BindingId,
-        homes: &mut dyn Homes,
-        now: Now,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(super) fn revoke(&mut self, id: BindingId, turn: &mut Turn<'_>) {
         let Some(registration) = self.table.get(id) else { return };
         let told: Vec<(Pending, Instant)> =
             registration.bindings.iter().filter_map(|b| self.pending(registration, b)).collect();
         let why = if told.is_empty() { AuditKind::Deleted } else { AuditKind::Revoking };
-        self.remove(id, why, homes, actions);
+        self.remove(id, why, turn);
         for (pending, sent) in told {
             self.revocations.last += 1;
             let serial = self.revocations.last;
             self.revocations.pending.insert(serial, pending);
-            if now.mono.since(sent) >= FIRST_INTERVAL {
-                self.send_revocation(serial, now, actions);
+            if turn.now.mono.since(sent) >= FIRST_INTERVAL {
+                self.send_revocation(serial, turn);
             } else {
                 self.timers.insert((sent + FIRST_INTERVAL, Timer::Revocation(serial)));
             }
@@ -104,14 +98,15 @@ impl HomeAgent4 {
     }
 
     /// Sends a revocation, and again later if nobody acknowledges it; gives it up after that.
-    pub(super) fn send_revocation(&mut self, serial: u64, now: Now, actions: &mut Vec<Action>) {
+    pub(super) fn send_revocation(&mut self, serial: u64, turn: &mut Turn<'_>) {
+        let now = turn.now;
         let Some(pending) = self.revocations.pending.get_mut(&serial) else { return };
         let is_over = pending.until.is_some_and(|until| until <= now.mono);
         if is_over || pending.sent == TRIES_MAX {
             let about = Some(pending.body.foreign_domain);
             let mn_id = Some(pending.mn_id.clone());
             self.revocations.pending.remove(&serial);
-            return actions.push(audit(AuditKind::RevocationUnanswered, mn_id, about));
+            return turn.push(audit(AuditKind::RevocationUnanswered, mn_id, about));
         }
         // 4.2.2.1: each time the current time; later than the last in any case (3.5).
         let time = our_time(now);
@@ -120,11 +115,10 @@ impl HomeAgent4 {
         pending.body.identifier = if is_later { time } else { last.wrapping_add(1) };
         let next = FIRST_INTERVAL.saturating_mul(1 << pending.sent);
         pending.sent += 1;
-        let payload =
-            signed(Body::Revocation(pending.body), pending.between, &pending.association);
+        let payload = signed(Body::Revocation(pending.body), pending.between, &pending.association);
         let msg =
             Mip4Msg { src: self.config.address, dst: pending.dst, port: pending.port, payload };
-        actions.push(Action::SendMip4 { msg, held: false });
+        turn.push(Action::SendMip4 { msg, held: false });
         self.timers.insert((now.mono + next, Timer::Revocation(serial)));
     }
 
@@ -134,7 +128,7 @@ impl HomeAgent4 {
         msg: &Mip4Msg,
         ack: &RevocationAck,
         extensions: Extensions<'_>,
-        actions: &mut Vec<Action>,
+        turn: &mut Turn<'_>,
     ) {
         let answers = |p: &Pending| {
             let auth = only(extensions, p.between);
@@ -149,9 +143,9 @@ impl HomeAgent4 {
         match found.and_then(|serial| self.revocations.pending.remove(&serial)) {
             Some(p) => {
                 let about = Some(p.body.foreign_domain);
-                actions.push(audit(AuditKind::Revoked, Some(p.mn_id), about));
+                turn.push(audit(AuditKind::Revoked, Some(p.mn_id), about));
             }
-            None => actions.push(audit(AuditKind::Ignored(Ignored::Stray), None, Some(msg.src))),
+            None => turn.push(audit(AuditKind::Ignored(Ignored::Stray), None, Some(msg.src))),
         }
     }
 
@@ -161,21 +155,20 @@ impl HomeAgent4 {
         msg: &Mip4Msg,
         revocation: &RegistrationRevocation,
         extensions: Extensions<'_>,
-        homes: &mut dyn Homes,
-        actions: &mut Vec<Action>,
+        turn: &mut Turn<'_>,
     ) {
         let ignored = |why| audit(AuditKind::Ignored(why), None, Some(msg.src));
         let shared = self.agents.of(msg.src);
         let auth = only(extensions, AuthKind::ForeignHome);
         let Some(place) = auth.and_then(|auth| position(shared, &auth, msg)) else {
-            return actions.push(ignored(Ignored::Unauthenticated));
+            return turn.push(ignored(Ignored::Unauthenticated));
         };
         // 3.5: one of ours that was sent back.
         if revocation.from_home_agent {
-            return actions.push(ignored(Ignored::Replayed));
+            return turn.push(ignored(Ignored::Replayed));
         }
         if revocation.home_domain != self.config.address {
-            return actions.push(ignored(Ignored::Stray));
+            return turn.push(ignored(Ignored::Stray));
         }
         let nai = extensions.iter().find_map(|e| match e {
             Extension::MnNai(nai) => Some(nai),
@@ -198,15 +191,15 @@ impl HomeAgent4 {
             (Some((id, Some(terms))), None) if terms.with_agent => {
                 // 4.2.3.2: the registration came before; both times are the foreign agent's.
                 if !is_after(revocation.identifier, terms.peer_time) {
-                    return actions.push(ignored(Ignored::Replayed));
+                    return turn.push(ignored(Ignored::Replayed));
                 }
                 let care_of = revocation.foreign_domain;
-                self.drop_binding(id, care_of, AuditKind::Revoked, homes, actions);
+                self.drop_binding(id, care_of, AuditKind::Revoked, turn);
                 // We leave no node in the dark.
                 terms.inform && revocation.inform
             }
             // Not agreed; or of two nodes of different customers, and it does not say of which.
-            _ => return actions.push(ignored(Ignored::Stray)),
+            _ => return turn.push(ignored(Ignored::Stray)),
         };
         let body = Body::RevocationAck(RevocationAck {
             inform,
@@ -216,7 +209,7 @@ impl HomeAgent4 {
         let Some(association) = self.agents.of(msg.src).get(place) else { return };
         let payload = signed(body, AuthKind::ForeignHome, association);
         let msg = Mip4Msg { src: self.config.address, dst: msg.src, port: msg.port, payload };
-        actions.push(Action::SendMip4 { msg, held: true });
+        turn.push(Action::SendMip4 { msg, held: true });
     }
 }
 

@@ -93,11 +93,7 @@ impl Homes for Pool {
         self.take(node, prefix).map(|()| address)
     }
 
-    fn reserve_prefix(
-        &mut self,
-        node: NodeRef<'_>,
-        prefix: HomePrefix,
-    ) -> Result<(), Unavailable> {
+    fn reserve_prefix(&mut self, node: NodeRef<'_>, prefix: HomePrefix) -> Result<(), Unavailable> {
         self.take(node, prefix)
     }
 

@@ -72,11 +72,8 @@ fn revocation_and_its_acknowledgement_have_their_bits_where_rfc_3543_draws_them(
     for (from_home_agent, inform, flags) in
         [(true, false, 0x80), (false, true, 0x40), (true, true, 0xc0), (false, false, 0)]
     {
-        let body = Body::Revocation(RegistrationRevocation {
-            from_home_agent,
-            inform,
-            ..revocation
-        });
+        let body =
+            Body::Revocation(RegistrationRevocation { from_home_agent, inform, ..revocation });
         let expected = [&[7, 0, flags, 0], &addresses.concat()[..]].concat();
         assert_eq!(emit(body, &[]), expected);
         assert_eq!(Message::parse(&expected).map(|m| m.body), Ok(body));

@@ -200,6 +200,7 @@ impl World {
             }
             Action::AskPolicy(question) => remember(&mut self.questions, question),
             Action::Persist(_) | Action::Audit(_) => {}
+            Action::SendMip4 { .. } => panic!("nothing of Mobile IPv4 is configured: {action:?}"),
             Action::ProbeHome(_)
             | Action::Defend(_)
             | Action::Undefend(_)

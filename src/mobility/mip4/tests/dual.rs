@@ -53,7 +53,8 @@ fn prefix_is_tunnelled_to_the_home_address_unless_the_node_asks_for_the_other_mo
     ];
     assert_eq!(bench.published(), published);
     let registered = &bench.registration().expect("is there").prefixes;
-    let expected = [FIRST, SECOND].map(|p| RegisteredPrefix { prefix: prefix(p), to_care_of: false });
+    let expected =
+        [FIRST, SECOND].map(|p| RegisteredPrefix { prefix: prefix(p), to_care_of: false });
     assert_eq!(registered, &expected);
 }
 

@@ -22,13 +22,17 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let tunnel = prop::option::of(0..4_u8);
-    let request = (0..3_u8, 0..5_u8, any::<u8>(), prop_oneof![Just(0), 1..40_u16], tunnel, 0..16_u8);
+    let request =
+        (0..3_u8, 0..5_u8, any::<u8>(), prop_oneof![Just(0), 1..40_u16], tunnel, 0..16_u8);
     let request = request.prop_map(|(node, care_of, flags, lifetime, tunnel, prefixes)| {
         Step::Request { node, care_of, flags, lifetime, tunnel, prefixes }
     });
     let through = (0..3_u8, any::<bool>(), 0..40_u16, prop::bool::weighted(0.2));
-    let through = through.prop_map(|(node, inform, lifetime, wrong)| {
-        Step::Through { node, inform, lifetime, wrong }
+    let through = through.prop_map(|(node, inform, lifetime, wrong)| Step::Through {
+        node,
+        inform,
+        lifetime,
+        wrong,
     });
     prop_oneof![
         4 => request,
@@ -136,7 +140,8 @@ fn act(bench: &mut Bench, step: &Step, last: &mut Option<Mip4Msg>) {
         }
         Step::Ack { home: node, time } => {
             let (inform, home_address) = (false, home(*node));
-            let body = Body::RevocationAck(RevocationAck { inform, home_address, identifier: *time });
+            let body =
+                Body::RevocationAck(RevocationAck { inform, home_address, identifier: *time });
             from(FOREIGN, authentic(body))
         }
         Step::Bytes(bytes) => from(CARE_OF, bytes.clone()),

@@ -15,7 +15,10 @@ fn registration_is_forwarded_kept_and_answered_when_both_are_so() {
     assert!(reply.is_authentic(AuthKind::MobileHome, &shared()));
     assert_eq!(bench.published(), [forward("10.1.0.5/32", CARE_OF, Encap::Ip)]);
     let registration = bench.registration().expect("is there");
-    assert_eq!((registration.home_address, registration.identification), (HOME, request.identification));
+    assert_eq!(
+        (registration.home_address, registration.identification),
+        (HOME, request.identification)
+    );
     assert_eq!(bench.actions[1], Action::Persist(registration.id), "before it is answered");
     assert!(bench.agent.holds(key("10.1.0.5/32")));
     assert_eq!(bench.audits(), [AuditKind::Created]);
@@ -69,7 +72,10 @@ fn lifetime_is_what_was_asked_for_but_never_more_than_ours() {
 #[test]
 fn registration_ends_with_its_lifetime_and_nobody_is_told() {
     let mut bench = Bench::new(config());
-    let id = { bench.attach(); bench.registration().expect("is there").id };
+    let id = {
+        bench.attach();
+        bench.registration().expect("is there").id
+    };
     bench.pass(Duration::from_millis(599_999));
     assert_eq!(bench.actions, []);
     bench.pass(Duration::from_millis(1));
@@ -128,7 +134,8 @@ fn request_that_is_sent_again_gets_the_same_answer_and_no_more_time() {
 #[test]
 fn deregistration_ends_the_binding_that_it_names_or_all() {
     let simultaneous = Mip4Config { max_bindings: 3, ..config() };
-    for (care_of, left) in [(CARE_OF, vec![ELSEWHERE]), (ELSEWHERE, vec![CARE_OF]), (HOME, vec![])] {
+    for (care_of, left) in [(CARE_OF, vec![ELSEWHERE]), (ELSEWHERE, vec![CARE_OF]), (HOME, vec![])]
+    {
         let mut bench = Bench::new(simultaneous.clone());
         for care_of in [CARE_OF, ELSEWHERE] {
             let flags = RequestFlags::D | RequestFlags::S;

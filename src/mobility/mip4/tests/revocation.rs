@@ -124,11 +124,8 @@ fn revocation_is_sent_until_it_is_acknowledged_with_a_later_time_each_time() {
     assert_eq!(bench.audits(), [AuditKind::Revoking]);
     let (first, dst, port) = sent(&bench).expect("sent at once");
     assert_eq!((dst, port), (FOREIGN, 434));
-    let expected = RegistrationRevocation {
-        from_home_agent: true,
-        identifier: first.identifier,
-        ..theirs()
-    };
+    let expected =
+        RegistrationRevocation { from_home_agent: true, identifier: first.identifier, ..theirs() };
     assert_eq!(first, expected);
     let mut last = first.identifier;
     for (wait, due) in [(999, false), (1, true), (1999, false), (1, true), (4000, true)] {
