@@ -68,10 +68,12 @@ impl Core {
         let (to_kernel, _) = bounded(1);
         let (_, from_kernel) = bounded(1);
         let (_, questions) = channel::channel(1);
+        let mut lma = Lma::new(lma_config(nodes)?);
+        lma.reserve();
         let control = Control::new(Parts {
             lma_address: AnchorAddr(LMA),
             lma_address_ipv4: None,
-            anchor: Lma::new(lma_config(nodes)?).into(),
+            anchor: lma.into(),
             home: HomeLinks::default(),
             restored: Vec::new(),
             pool,
@@ -120,14 +122,21 @@ impl Core {
     }
 
     /// One turn. One without work lets the journal's thread have the CPU if that has no other.
-    pub(crate) fn poll(&mut self) {
+    pub(crate) fn poll(&mut self) -> usize {
         let mono = Instant(self.clock.now_ns());
         let wall = MobTimestamp::from_unix(EPOCH + Duration::from_nanos(mono.0));
-        if self.control.poll(Now { mono, wall }) > 0 {
+        let work = self.control.poll(Now { mono, wall });
+        if work > 0 {
             self.busy_ns += self.clock.now_ns() - mono.0;
         } else if self.shares_cpu {
             std::thread::yield_now();
         }
+        work
+    }
+
+    /// Whether everything is on the disk's side and answered.
+    pub(crate) fn is_done(&self) -> bool {
+        self.control.is_durable()
     }
 
     /// Turns until workers and the journal have followed; `turn` is the worker's.

@@ -24,6 +24,10 @@ use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Far more than the journal's thread takes for a turn's records.
+const LOCKSTEP: Duration = Duration::from_millis(3);
 
 /// What the process is asked for.
 #[derive(Debug, clap::Args)]
@@ -31,6 +35,13 @@ pub(crate) struct Args {
     /// Nodes that are registered, refreshed and moved once each.
     #[arg(long, default_value_t = 200_000)]
     nodes: u32,
+    /// So many of registration, refresh and handoff.
+    #[arg(long, default_value_t = Step::ALL.len())]
+    steps: usize,
+    /// Waits after each turn until the journal has surely followed: each run then takes the same
+    /// turns, to be counted (`perf/icount`).
+    #[arg(long)]
+    lockstep: bool,
     /// Where the bindings' journal is for that time; removed afterwards.
     #[arg(long, default_value = "target/bench-state")]
     state: PathBuf,
@@ -72,11 +83,13 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<(), Box<dyn Error
     )?;
     core.settle(&mut turn);
     let mut gateways = Gateways::new(wire, pool, clock, nodes, nodes);
-    for step in Step::ALL {
+    for step in Step::ALL.into_iter().take(args.steps) {
         core.busy_ns = 0;
         let ns = gateways.run(step, || {
             turn();
-            core.poll();
+            if core.poll() > 0 && args.lockstep {
+                std::thread::sleep(LOCKSTEP);
+            }
         })?;
         let entries = counters.snapshot().get(Counter::Entries);
         if entries != u64::from(nodes) {

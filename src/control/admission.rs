@@ -10,9 +10,9 @@
 //! it all. What is known of a gateway is bounded, and strangers share one place.
 
 use super::rate::RateLimit;
+use crate::mobility::address_map::AddressMap;
 use crate::mobility::message::{PeerMsg, UpdateMsg};
 use crate::time::{Duration, Instant};
-use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::net::Ipv6Addr;
 
@@ -69,10 +69,10 @@ struct Source {
 #[derive(Debug)]
 pub(super) struct Admission {
     /// The strangers' address is `::`.
-    sources: HashMap<Ipv6Addr, Source>,
-    /// For each class the sources that have something waiting, in the order in which they are
-    /// served.
-    turns: [VecDeque<Ipv6Addr>; 2],
+    sources: AddressMap<Source>,
+    /// For each class the places of the sources that have something waiting, in the order in which
+    /// they are served.
+    turns: [VecDeque<usize>; 2],
     waiting: [usize; 2],
 }
 
@@ -80,7 +80,7 @@ impl Admission {
     pub(super) fn new() -> Self {
         let strangers = Source::new(STRANGERS_RATE);
         Self {
-            sources: HashMap::from([(STRANGERS, strangers)]),
+            sources: AddressMap::from_iter([(STRANGERS, strangers)]),
             turns: Default::default(),
             waiting: [0; 2],
         }
@@ -88,7 +88,7 @@ impl Admission {
 
     /// A gateway is known from now on; it may say so much a second, from now on.
     pub(super) fn add(&mut self, address: Ipv6Addr, rate: u32) {
-        let source = self.sources.entry(address).or_insert_with(|| Source::new(rate));
+        let source = self.sources.get_or_insert_with(address, || Source::new(rate));
         if source.rate_max != rate {
             source.rate_max = rate;
             source.rate = rate_limit(rate);
@@ -97,8 +97,8 @@ impl Admission {
 
     /// A gateway is a stranger again. What it said last is served still.
     pub(super) fn remove(&mut self, address: Ipv6Addr) {
-        if self.sources.get(&address).is_some_and(|s| s.queues.iter().all(VecDeque::is_empty)) {
-            self.sources.remove(&address);
+        if self.sources.get(address).is_some_and(|s| s.queues.iter().all(VecDeque::is_empty)) {
+            self.sources.remove(address);
         }
     }
 
@@ -122,8 +122,10 @@ impl Admission {
         now: Instant,
     ) -> Result<(), (bool, Waiting)> {
         let crowded = self.len() >= CROWD;
-        let key = self.key(from);
-        let Some(source) = self.sources.get_mut(&key) else { return Err((false, message)) };
+        let place = self.place(from);
+        let Some(source) = place.and_then(|p| self.sources.at_mut(p)) else {
+            return Err((false, message));
+        };
         let room = if crowded { ROOM_IN_A_CROWD } else { ROOM };
         if source.queues.iter().map(VecDeque::len).sum::<usize>() >= room {
             let tell = source.refusals.admit(now);
@@ -132,7 +134,7 @@ impl Admission {
         }
         let queue = &mut source.queues[class as usize];
         if queue.is_empty() {
-            self.turns[class as usize].push_back(key);
+            self.turns[class as usize].extend(place);
         }
         queue.push_back(message);
         self.waiting[class as usize] += 1;
@@ -152,11 +154,11 @@ impl Admission {
 
     fn take(&mut self, class: Class) -> Option<(Class, Waiting)> {
         let turns = &mut self.turns[class as usize];
-        let key = turns.pop_front()?;
-        let queue = &mut self.sources.get_mut(&key)?.queues[class as usize];
+        let place = turns.pop_front()?;
+        let queue = &mut self.sources.at_mut(place)?.queues[class as usize];
         let message = queue.pop_front()?;
         if !queue.is_empty() {
-            turns.push_back(key);
+            turns.push_back(place);
         }
         self.waiting[class as usize] -= 1;
         Some((class, message))
@@ -176,16 +178,15 @@ impl Admission {
 
     /// What became of a gateway's messages.
     pub(super) fn counts(&self, address: Ipv6Addr) -> Counts {
-        self.sources.get(&address).map_or_else(Counts::default, |s| s.counts)
+        self.sources.get(address).map_or_else(Counts::default, |s| s.counts)
     }
 
-    fn key(&self, from: Ipv6Addr) -> Ipv6Addr {
-        if self.sources.contains_key(&from) { from } else { STRANGERS }
+    fn place(&self, from: Ipv6Addr) -> Option<usize> {
+        self.sources.place(from).or_else(|| self.sources.place(STRANGERS))
     }
 
     fn source(&mut self, from: Ipv6Addr) -> Option<&mut Source> {
-        let key = self.key(from);
-        self.sources.get_mut(&key)
+        self.sources.at_mut(self.place(from)?)
     }
 }
 
@@ -325,7 +326,7 @@ mod tests {
         assert_eq!(passed(&mut admission, mag(1), later), 10);
         assert_eq!(passed(&mut admission, mag(99), now), 125, "an eighth of 1000");
         assert_eq!(passed(&mut admission, mag(98), now), 0, "another stranger");
-        assert_eq!(admission.sources.len(), 3);
+        assert_eq!(admission.sources.iter().count(), 3);
         let Counts { dropped, .. } = admission.counts(mag(1));
         assert_eq!(dropped, 2 * 5000 - 125 - 10 - 21, "but for 20 and one that may be told");
     }

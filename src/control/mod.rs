@@ -133,10 +133,11 @@ impl<P: FramePool> Control<P> {
         let by_mag = parts.mags.iter().map(|m| (m.address, m.tunnel_mtu)).collect();
         let mtu = TunnelMtu { by_mag, default: parts.tunnel_mtu, learnt: HashMap::new() };
         let requests = parts.mirror.requests.clone();
+        let room = parts.anchor.lma().cache().capacity();
         let mut this = Self {
             own: Anchors { ipv6: parts.lma_address.0, ipv4: parts.lma_address_ipv4 },
             anchor: parts.anchor,
-            publisher: Publisher::new(lanes, parts.steering, mtu),
+            publisher: Publisher::new(lanes, parts.steering, mtu, room),
             journal: parts.journal,
             held: HeldReplies::default(),
             output: Output::new(parts.pool, parts.ports, injects, requests, parts.ipsec),

@@ -138,13 +138,14 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn new(lanes: Vec<Lane>, steering: Steering, mtu: TunnelMtu) -> Self {
+    /// With room for so many entries before its table grows.
+    pub(super) fn new(lanes: Vec<Lane>, steering: Steering, mtu: TunnelMtu, room: usize) -> Self {
         Self {
             lanes,
             steering,
             mtu,
             last: Seq(0),
-            entries: HashMap::new(),
+            entries: HashMap::with_capacity(room),
             lens: BTreeMap::new(),
             customers: BTreeSet::new(),
             pools: Pools::default(),

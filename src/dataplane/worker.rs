@@ -179,16 +179,21 @@ impl<R: RxQueue> Worker<R> {
         }
     }
 
-    /// One turn: applies the updates that have come, then runs one burst of each port, of each
-    /// hand-off ring and of the injected frames to its end. Returns how many updates and frames
-    /// that was; zero says that the worker is idle.
+    /// One turn: runs one burst of each port and of each hand-off ring to its end, and does what the
+    /// control core wants before each port: a registration waits for one burst, not for a whole
+    /// turn. Returns how many updates and frames that was; zero says that the worker is idle.
     pub fn poll(&mut self, now: Instant) -> usize {
         self.lane.now = now;
         self.lane.expire_fragments();
-        let work = self.apply_updates() + self.receive() + self.take_over() + self.inject();
+        let work = self.receive() + self.follow() + self.take_over();
         self.lane.counters.add(Counter::Polls, 1);
         self.lane.counters.add(Counter::BusyPolls, u64::from(work > 0));
         work
+    }
+
+    /// Does what the control core wants: updates, frames to send.
+    fn follow(&mut self) -> usize {
+        self.apply_updates() + self.inject()
     }
 
     /// Applies updates in order, then says so. Returns how many; by itself, it is all that a worker
@@ -216,6 +221,7 @@ impl<R: RxQueue> Worker<R> {
         let mut received = 0;
         let mut burst = Burst::new();
         for port in 0..self.queues.len() {
+            received += self.follow();
             let n = self.queues[port].recv(&mut burst);
             if n == 0 {
                 continue;

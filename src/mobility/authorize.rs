@@ -1,18 +1,17 @@
 //! Who may register whom (RFC 5213 section 4 and 5.3.1 (5), (6)): gateways, nodes, prefixes.
 
 use crate::addr::{CustomerId, HomePrefix, MnId, ProxyCoa};
+use crate::mobility::address_map::AddressMap;
 use crate::mobility::auth::AuthKey;
 use crate::mobility::config::{GrePolicy, MagConfig, PeerConfig};
 use crate::mobility::peer::{Peer, PeerStatus};
 use crate::wire::mh::Status;
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 use std::net::Ipv6Addr;
 
 /// The gateways that we know, by address. An update asks for its gateway a dozen times; what comes
 /// out of the table in a row is sorted, so that nothing depends on the order of a hash table.
 #[derive(Debug, Default)]
-pub(crate) struct MagTable(HashMap<Ipv6Addr, Mag>);
+pub(crate) struct MagTable(AddressMap<Mag>);
 
 /// One gateway: what it may do and what it did.
 #[derive(Debug, Default)]
@@ -83,13 +82,13 @@ impl MagTable {
     pub(crate) fn add(&mut self, address: Ipv6Addr) {
         let peer = || PeerConfig { heartbeat: true, revocation: true, revocation_identity: None };
         let unknown = || Mag { peer: Peer::new(peer()), ..Mag::default() };
-        self.0.entry(address).or_insert_with(unknown).told = Some(true);
+        self.0.get_or_insert_with(address, unknown).told = Some(true);
     }
 
     /// The operator withdraws a gateway's authorization. One that was added is forgotten when its
     /// last session is gone, so that gateways may come and go for years.
     pub(crate) fn withdraw(&mut self, address: Ipv6Addr) {
-        if let Some(mag) = self.0.get_mut(&address) {
+        if let Some(mag) = self.0.get_mut(address) {
             mag.told = Some(false);
             self.forget_if_unused(address);
         }
@@ -102,17 +101,16 @@ impl MagTable {
     /// Returns those that are to be asked by heartbeats from now on. `new` has the old ones
     /// afterwards.
     pub(crate) fn take_over(&mut self, new: &mut Self) -> Vec<Ipv6Addr> {
-        for (&address, old) in &mut self.0 {
-            match new.0.entry(address) {
-                Entry::Occupied(mut new) => new.get_mut().go_on(old),
-                Entry::Vacant(place) => {
-                    if old.configured.take().is_some() {
-                        old.told = None;
-                    }
-                    if old.is_used() {
-                        place.insert(std::mem::take(old));
-                    }
-                }
+        for (address, old) in self.0.iter_mut() {
+            if let Some(new) = new.0.get_mut(address) {
+                new.go_on(old);
+                continue;
+            }
+            if old.configured.take().is_some() {
+                old.told = None;
+            }
+            if old.is_used() {
+                new.0.get_or_insert_with(address, || std::mem::take(old));
             }
         }
         std::mem::swap(self, new);
@@ -121,7 +119,7 @@ impl MagTable {
 
     /// Whether we know this gateway.
     pub(crate) fn knows(&self, address: Ipv6Addr) -> bool {
-        self.0.contains_key(&address)
+        self.0.contains(address)
     }
 
     /// Whether the sender, and the gateway whose address the tunnel would have, may register this
@@ -129,7 +127,7 @@ impl MagTable {
     /// just any host by an Alternate Care-of Address.
     pub(crate) fn check(&self, src: Ipv6Addr, coa: ProxyCoa, mn_id: &MnId) -> Result<(), Status> {
         let may = |address| {
-            let mag = self.0.get(&address)?;
+            let mag = self.0.get(address)?;
             let node = mag.nodes.is_empty() || mag.nodes.iter().any(|p| p.matches(mn_id.bytes()));
             (mag.is_authorized() && node).then_some(())
         };
@@ -140,50 +138,50 @@ impl MagTable {
 
     /// Whether a gateway may serve this prefix (RFC 5213 section 4).
     pub(crate) fn may_serve(&self, coa: ProxyCoa, prefix: HomePrefix) -> bool {
-        self.0.get(&coa.0).is_some_and(|mag| {
+        self.0.get(coa.0).is_some_and(|mag| {
             mag.prefixes.is_empty() || mag.prefixes.iter().any(|allowed| allowed.covers(prefix))
         })
     }
 
     /// Whose nodes a gateway serves where their identifiers do not tell.
     pub(crate) fn customer(&self, src: Ipv6Addr) -> CustomerId {
-        self.0.get(&src).map_or_else(CustomerId::default, |mag| mag.customer)
+        self.0.get(src).map_or_else(CustomerId::default, |mag| mag.customer)
     }
 
     /// Whether the sessions of a gateway use GRE.
     pub(crate) fn gre(&self, src: Ipv6Addr) -> GrePolicy {
-        self.0.get(&src).map_or_else(GrePolicy::default, |mag| mag.gre)
+        self.0.get(src).map_or_else(GrePolicy::default, |mag| mag.gre)
     }
 
     /// A gateway's own keys.
     pub(crate) fn auth(&self, src: Ipv6Addr) -> &[AuthKey] {
-        self.0.get(&src).map_or(&[], |mag| &mag.auth)
+        self.0.get(src).map_or(&[], |mag| &mag.auth)
     }
 
     /// Changes what a gateway is known to have done; nothing happens if we do not know it, so
     /// strangers cost no memory.
     pub(crate) fn count(&mut self, address: Ipv6Addr, change: impl FnOnce(&mut MagUsage)) {
-        if let Entry::Occupied(mut found) = self.0.entry(address) {
-            change(&mut found.get_mut().usage);
-            if !found.get().is_used() {
-                found.remove();
+        if let Some(mag) = self.0.get_mut(address) {
+            change(&mut mag.usage);
+            if !mag.is_used() {
+                self.0.remove(address);
             }
         }
     }
 
     /// How many sessions a gateway serves.
     pub(crate) fn bindings(&self, address: Ipv6Addr) -> usize {
-        self.0.get(&address).map_or(0, |m| m.usage.bindings)
+        self.0.get(address).map_or(0, |m| m.usage.bindings)
     }
 
     /// A gateway as a peer.
     pub(crate) fn peer(&self, address: Ipv6Addr) -> Option<&Peer> {
-        self.0.get(&address).map(|m| &m.peer)
+        self.0.get(address).map(|m| &m.peer)
     }
 
     /// The same, to change it.
     pub(crate) fn peer_mut(&mut self, address: Ipv6Addr) -> Option<&mut Peer> {
-        self.0.get_mut(&address).map(|m| &mut m.peer)
+        self.0.get_mut(address).map(|m| &mut m.peer)
     }
 
     /// The gateways that may register nodes and exchange heartbeats.
@@ -205,27 +203,27 @@ impl MagTable {
     /// The addresses of the gateways that are `wanted`, in their order.
     fn sorted(&self, wanted: impl Fn(&Mag) -> bool) -> Vec<Ipv6Addr> {
         let found = self.0.iter().filter(|(_, mag)| wanted(mag));
-        let mut found: Vec<Ipv6Addr> = found.map(|(&address, _)| address).collect();
+        let mut found: Vec<Ipv6Addr> = found.map(|(address, _)| address).collect();
         found.sort_unstable();
         found
     }
 
     fn forget_if_unused(&mut self, address: Ipv6Addr) {
-        if self.0.get(&address).is_some_and(|m| !m.is_used()) {
-            self.0.remove(&address);
+        if self.0.get(address).is_some_and(|m| !m.is_used()) {
+            self.0.remove(address);
         }
     }
 
     /// Counts a session that was kept on disk. Its gateway may be one that an operator had added,
     /// which the configuration does not name: it is known again, but may register nobody.
     pub(crate) fn restore(&mut self, address: Ipv6Addr) {
-        self.0.entry(address).or_default().usage.bindings += 1;
+        self.0.get_or_insert_with(address, Mag::default).usage.bindings += 1;
     }
 
     /// All gateways, by address.
     pub(crate) fn iter(&self) -> impl Iterator<Item = MagState> + '_ {
         let state = |address| {
-            let mag = self.0.get(&address)?;
+            let mag = self.0.get(address)?;
             Some(MagState {
                 address,
                 authorized: mag.is_authorized(),

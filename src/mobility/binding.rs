@@ -192,31 +192,50 @@ impl Bce {
 
 /// The link-layer identifier of a node's interface, as it stands on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkLayerId(Box<[u8]>);
+#[serde(from = "Box<[u8]>", into = "Box<[u8]>")]
+pub struct LinkLayerId {
+    /// Empty: [`Self::ABSENT`], which most have, so that it costs no memory.
+    bytes: Box<[u8]>,
+}
 
 impl LinkLayerId {
+    /// What stands for an option that was not there: two octets, `ALL_ZERO` (RFC 5213 5.1).
+    const ABSENT: [u8; 2] = [0, 0];
+
     /// From an option's value.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        Self(bytes.into())
+        Self { bytes: if bytes == Self::ABSENT { Box::default() } else { bytes.into() } }
     }
 
     /// As it stands on the wire.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.0
+        if self.bytes.is_empty() { &Self::ABSENT } else { &self.bytes }
     }
 
     /// Whether it says nothing: no option, or one with the value `ALL_ZERO` (RFC 5213 2.2).
     #[must_use]
     pub fn is_all_zero(&self) -> bool {
-        self.0.iter().all(|b| *b == 0)
+        self.bytes.iter().all(|b| *b == 0)
     }
 }
 
 impl Default for LinkLayerId {
-    /// What stands for an option that was not there: two octets, `ALL_ZERO` (RFC 5213 5.1).
+    /// What stands for an option that was not there.
     fn default() -> Self {
-        Self([0, 0].into())
+        Self { bytes: Box::default() }
+    }
+}
+
+impl From<Box<[u8]>> for LinkLayerId {
+    fn from(bytes: Box<[u8]>) -> Self {
+        Self::new(&bytes)
+    }
+}
+
+impl From<LinkLayerId> for Box<[u8]> {
+    fn from(id: LinkLayerId) -> Self {
+        id.bytes().into()
     }
 }

@@ -9,22 +9,27 @@
 //! The indexes hold slot numbers, not keys: the key is read from the entry itself, so a prefix or
 //! an identifier stands in memory once. Nothing here depends on the order of a hash table.
 
+mod slots;
+
 use crate::addr::{CustomerId, CustomerPrefix, MnId};
 use crate::mobility::action::BindingId;
 use crate::mobility::binding::Bce;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use slots::Slots;
+use std::cell::Cell;
 use std::hash::BuildHasher;
 
 /// Every mobility session that the anchor knows.
 #[derive(Debug, Default)]
 pub struct BindingCache {
-    slots: Vec<Option<Slot>>,
-    free: Vec<u32>,
+    slots: Slots,
     by_id: HashMap<BindingId, u32>,
     by_prefix: HashTable<(u32, u32)>,
     by_node: HashTable<u32>,
     hasher: DefaultHashBuilder,
     last_id: u64,
+    /// A slot to look at first: an update asks for its session half a dozen times.
+    last: Cell<u32>,
 }
 
 /// An entry, and the slot of the next older session of the same node.
@@ -56,7 +61,32 @@ impl BindingCache {
     /// One session; `None` when it is gone.
     #[must_use]
     pub fn get(&self, id: BindingId) -> Option<&Bce> {
-        self.at(*self.by_id.get(&id)?)
+        self.at(self.slot_of(id)?)
+    }
+
+    fn slot_of(&self, id: BindingId) -> Option<u32> {
+        let last = self.last.get();
+        if self.at(last).is_some_and(|b| b.id == id) {
+            return Some(last);
+        }
+        let slot = *self.by_id.get(&id)?;
+        self.last.set(slot);
+        Some(slot)
+    }
+
+    /// Makes room for so many sessions, each with one prefix: tables that grow later would keep
+    /// everybody waiting for as long as it takes to write them anew.
+    pub(crate) fn reserve(&mut self, sessions: usize) {
+        let Self { slots, by_node, by_prefix, hasher, .. } = self;
+        by_node.reserve(sessions, |&s| hash_node(slots, hasher, s));
+        by_prefix.reserve(sessions, |&e| hash_prefix(slots, hasher, e));
+        self.by_id.reserve(sessions);
+    }
+
+    /// For how many sessions there is room before a table grows.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.by_id.capacity()
     }
 
     /// The session that holds exactly this prefix.
@@ -69,8 +99,18 @@ impl BindingCache {
 
     /// The sessions of all nodes with this identifier, newest first.
     pub fn of_node(&self, mn_id: &MnId) -> impl Iterator<Item = &Bce> {
+        self.chain(self.newest_of(mn_id))
+    }
+
+    /// The slot of a node's newest session.
+    pub(crate) fn newest_of(&self, mn_id: &MnId) -> Option<u32> {
         let hash = node_hash(&self.hasher, mn_id.subtype(), mn_id.bytes());
-        let mut next = self.by_node.find(hash, |&s| self.node_of(s) == Some(mn_id)).copied();
+        self.by_node.find(hash, |&s| self.node_of(s) == Some(mn_id)).copied()
+    }
+
+    /// A node's sessions, from the slot of its newest on.
+    pub(crate) fn chain(&self, newest: Option<u32>) -> impl Iterator<Item = &Bce> {
+        let mut next = newest;
         std::iter::from_fn(move || {
             let slot = self.slot(next?)?;
             next = slot.older;
@@ -104,8 +144,7 @@ impl BindingCache {
     ) -> (impl Iterator<Item = (u64, &Bce)>, Option<u64>) {
         let start = usize::try_from(cursor).unwrap_or(usize::MAX).min(self.slots.len());
         let end = start.saturating_add(slots_max.max(1)).min(self.slots.len());
-        let rows = self.slots[start..end].iter().zip(start as u64..);
-        let rows = rows.filter_map(|(s, n)| s.as_ref().map(|s| (n + 1, &s.bce)));
+        let rows = self.slots.range(start, end).map(|(n, s)| (n + 1, &s.bce));
         (rows, (end < self.slots.len()).then_some(end as u64))
     }
 
@@ -123,32 +162,28 @@ impl BindingCache {
     /// Adds a session whose id and prefixes are not in the cache.
     pub(crate) fn insert(&mut self, bce: Bce) {
         self.skip_id(bce.id);
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-        });
-        self.by_id.insert(bce.id, slot);
-        let hash = node_hash(&self.hasher, bce.mn_id.subtype(), bce.mn_id.bytes());
+        let (id, hash) =
+            (bce.id, node_hash(&self.hasher, bce.mn_id.subtype(), bce.mn_id.bytes()));
         let place = self.by_node.find(hash, |&s| self.node_of(s) == Some(&bce.mn_id)).copied();
-        if let Some(s) = self.slots.get_mut(slot as usize) {
-            *s = Some(Slot { bce, older: place });
-        }
+        let slot = self.slots.insert(Slot { bce, older: place });
+        self.by_id.insert(id, slot);
+        self.last.set(slot);
         self.set_newest(hash, place, Some(slot));
         self.index(slot);
     }
 
     /// Changes a session in place; its id, node, customer and prefixes stay.
     pub(crate) fn get_mut(&mut self, id: BindingId) -> Option<&mut Bce> {
-        let slot = *self.by_id.get(&id)?;
-        self.slots.get_mut(slot as usize)?.as_mut().map(|s| &mut s.bce)
+        let slot = self.slot_of(id)?;
+        self.slots.get_mut(slot).map(|s| &mut s.bce)
     }
 
     /// Changes a session in place, its prefixes too; its id, node and home stay. What it has
     /// afterwards no other session has.
     pub(crate) fn readdress(&mut self, id: BindingId, change: impl FnOnce(&mut Bce)) {
-        let Some(&slot) = self.by_id.get(&id) else { return };
+        let Some(slot) = self.slot_of(id) else { return };
         self.unindex(slot);
-        if let Some(Some(s)) = self.slots.get_mut(slot as usize) {
+        if let Some(s) = self.slots.get_mut(slot) {
             change(&mut s.bce);
         }
         self.index(slot);
@@ -159,9 +194,7 @@ impl BindingCache {
         let slot = self.by_id.remove(&id)?;
         self.unindex(slot);
         self.unlink(slot);
-        let taken = self.slots.get_mut(slot as usize)?.take()?;
-        self.free.push(slot);
-        Some(taken.bce)
+        self.slots.take(slot).map(|s| s.bce)
     }
 
     /// Makes the prefixes of `slot` known.
@@ -198,7 +231,7 @@ impl BindingCache {
         }
         let mut at = newest;
         while let Some(n) = at {
-            let Some(Some(s)) = self.slots.get_mut(n as usize) else { return };
+            let Some(s) = self.slots.get_mut(n) else { return };
             if s.older == Some(slot) {
                 s.older = older;
                 return;
@@ -221,7 +254,7 @@ impl BindingCache {
     }
 
     fn slot(&self, slot: u32) -> Option<&Slot> {
-        self.slots.get(slot as usize)?.as_ref()
+        self.slots.get(slot)
     }
 
     fn at(&self, slot: u32) -> Option<&Bce> {
@@ -238,15 +271,15 @@ impl BindingCache {
 }
 
 /// Rehashes an entry of `by_prefix` when that table grows.
-fn hash_prefix(slots: &[Option<Slot>], hasher: &DefaultHashBuilder, (slot, n): (u32, u32)) -> u64 {
-    let bce = slots.get(slot as usize).and_then(Option::as_ref).map(|s| &s.bce);
+fn hash_prefix(slots: &Slots, hasher: &DefaultHashBuilder, (slot, n): (u32, u32)) -> u64 {
+    let bce = slots.get(slot).map(|s| &s.bce);
     let prefix = bce.and_then(|b| b.prefixes().nth(n as usize));
     prefix.map_or(0, |prefix| hasher.hash_one(prefix))
 }
 
 /// Rehashes an entry of `by_node` when that table grows.
-fn hash_node(slots: &[Option<Slot>], hasher: &DefaultHashBuilder, slot: u32) -> u64 {
-    let bce = slots.get(slot as usize).and_then(Option::as_ref).map(|s| &s.bce);
+fn hash_node(slots: &Slots, hasher: &DefaultHashBuilder, slot: u32) -> u64 {
+    let bce = slots.get(slot).map(|s| &s.bce);
     bce.map_or(0, |b| node_hash(hasher, b.mn_id.subtype(), b.mn_id.bytes()))
 }
 

@@ -67,9 +67,10 @@ impl Customers {
 
     /// Whose node it is: by the realm of its NAI, else `otherwise`.
     pub(crate) fn home(&self, mn_id: &MnId, otherwise: CustomerId) -> CustomerId {
-        let Some(realm) = mn_id.realm().filter(|_| !self.realms.is_empty()) else {
+        if self.realms.is_empty() {
             return otherwise;
-        };
+        }
+        let Some(realm) = mn_id.realm() else { return otherwise };
         let mut lower = [0; MnId::MAX_LEN];
         let Some(lower) = lower.get_mut(..realm.len()) else { return otherwise };
         lower.copy_from_slice(realm);

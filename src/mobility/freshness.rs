@@ -54,7 +54,7 @@ pub(crate) fn check_timestamp(
         return Err(Status::TIMESTAMP_MISMATCH);
     }
     // RFC 5213 5.5 (6), second part
-    if node.cache.of_subscriber(node.home, node.mn_id).any(|b| timestamp <= b.timestamp) {
+    if node.all().any(|b| timestamp <= b.timestamp) {
         return Err(Status::TIMESTAMP_MISMATCH);
     }
     Ok(())

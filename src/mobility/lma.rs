@@ -144,6 +144,11 @@ impl Lma {
         }
     }
 
+    /// Makes room for as many sessions as there may be, so that no table grows later.
+    pub fn reserve(&mut self) {
+        self.cache.reserve(self.max_bindings);
+    }
+
     /// Takes in one event; appends what follows from it, in the order in which it is to be done.
     pub fn handle(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
         match event {
@@ -304,7 +309,7 @@ impl Lma {
         actions: &mut Vec<Action>,
     ) {
         let mn_id = fields.mn_id.clone();
-        match self.judge(msg, fields, answered, now) {
+        match self.judge(msg, fields, mn_id.as_ref(), answered, now) {
             // RFC 5846 8.1: what the operator is about to end is not confirmed again.
             Ok(Verdict::Duplicate(id)) if self.is_revoking(id) => {
                 self.refuse(Status::ADMINISTRATIVELY_PROHIBITED, mn_id, msg, now, actions);
@@ -339,13 +344,14 @@ impl Lma {
         &self,
         msg: &UpdateMsg,
         fields: Fields,
+        mn_id: Option<&MnId>,
         answered: Option<Answered<'_>>,
         now: Now,
     ) -> Result<Verdict, Objection> {
         // RFC 4285 in the place of (1)
         let key = self.authenticate(msg, &fields)?;
         // (4)
-        let mn_id = &fields.mn_id.clone().ok_or(Status::MISSING_MN_IDENTIFIER_OPTION)?;
+        let mn_id = mn_id.ok_or(Status::MISSING_MN_IDENTIFIER_OPTION)?;
         // (5), (6)
         let home = self.admit_gateway(msg, &fields, mn_id)?;
         // (7), (8). A service is refused when it is known which session loses it.
@@ -355,10 +361,10 @@ impl Lma {
         let service_denied = matches!(asked, Err(Status::SERVICE_AUTHORIZATION_FAILED));
         let terms = if service_denied { permit(None) } else { asked }?;
         let Terms { customer, .. } = terms;
-        let node = Node { cache: &self.cache, mn_id, home, customer };
+        let node = Node::new(&self.cache, mn_id, home, customer);
         // 5.5 leaves open what equal timestamps mean; the same bytes mean the same update.
         let digest = request::digest(msg);
-        let mut sessions = self.cache.of_subscriber(home, mn_id);
+        let mut sessions = node.all();
         if let Some(bce) = sessions.find(|b| b.last_update == digest) {
             return Ok(Verdict::Duplicate(bce.id));
         }

@@ -56,6 +56,8 @@ impl<'a> Found<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node<'a> {
     pub(crate) cache: &'a BindingCache,
+    /// The slot of its newest session.
+    pub(crate) newest: Option<u32>,
     pub(crate) mn_id: &'a MnId,
     pub(crate) home: CustomerId,
     /// The address space of a session that begins now.
@@ -167,12 +169,26 @@ fn by_node<'a>(node: Node<'a>, fields: &Fields) -> Found<'a> {
 }
 
 impl<'a> Node<'a> {
+    pub(crate) fn new(
+        cache: &'a BindingCache,
+        mn_id: &'a MnId,
+        home: CustomerId,
+        customer: CustomerId,
+    ) -> Self {
+        Self { cache, newest: cache.newest_of(mn_id), mn_id, home, customer }
+    }
+
+    /// All its sessions, newest first.
+    pub(crate) fn all(self) -> impl Iterator<Item = &'a Bce> {
+        self.cache.chain(self.newest).filter(move |b| b.home == self.home)
+    }
+
     /// Its sessions with the service that is named, newest first; none named is the default one
     /// (RFC 5149 1).
     fn sessions(self, fields: &Fields) -> impl Iterator<Item = &'a Bce> {
         let named = fields.service.as_deref();
         let of_service = move |b: &&Bce| b.service.as_deref().map(str::as_bytes) == named;
-        self.cache.of_subscriber(self.home, self.mn_id).filter(of_service)
+        self.all().filter(of_service)
     }
 
     /// Its session if it has one and only one.
@@ -185,7 +201,7 @@ impl<'a> Node<'a> {
     /// space: a refresh need not name the service again (RFC 5149 4.1).
     fn holder(self, prefix: HomePrefix) -> Option<&'a Bce> {
         let here = self.cache.by_prefix(prefix.of(self.customer));
-        let mut own = self.cache.of_subscriber(self.home, self.mn_id);
+        let mut own = self.all();
         let elsewhere = || own.find(|b| b.prefixes().any(|p| p.prefix == prefix));
         here.filter(|b| self.owns(b)).or_else(elsewhere).or(here)
     }

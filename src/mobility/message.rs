@@ -24,7 +24,8 @@ impl OwnedOptions {
     /// what was parsed, nor for a [`crate::addr::MnId`].
     pub fn from_options<'o>(options: impl OptionList<'o>) -> wire::Result<Self> {
         let len = options.clone().into_iter().map(|o| o.borrow().buffer_len()).sum();
-        let mut bytes = vec![0; len];
+        let mut bytes = Vec::with_capacity(len);
+        bytes.resize(len, 0);
         let mut rest = &mut bytes[..];
         for option in options {
             let written = option.borrow().emit(rest)?;
@@ -49,7 +50,7 @@ impl OwnedOptions {
 impl From<Options<'_>> for OwnedOptions {
     fn from(options: Options<'_>) -> Self {
         let mut bytes = Vec::with_capacity(options.len());
-        options.encoded().for_each(|option| bytes.extend_from_slice(option));
+        options.copy_to(&mut bytes);
         Self(bytes)
     }
 }

@@ -8,6 +8,7 @@
 
 mod ack;
 pub mod action;
+pub(crate) mod address_map;
 pub mod anchor;
 mod assign;
 pub mod auth;

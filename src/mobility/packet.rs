@@ -46,7 +46,7 @@ fn emit_in_ipv6(
     packet: &mut [u8],
 ) -> Option<usize> {
     let (front, back) = packet.split_at_mut_checked(ipv6::HEADER_LEN)?;
-    let len = message.emit(options, src, dst, back).ok()?;
+    let len = message.emit_encoded(options, src, dst, back).ok()?;
     let header = Ipv6Header {
         traffic_class: TRAFFIC_CLASS,
         flow_label: 0,
@@ -70,7 +70,8 @@ fn emit_in_udp(
 ) -> Option<usize> {
     let (src, dst) = (ends.src.to_ipv4_mapped()?, ends.dst.to_ipv4_mapped()?);
     let (front, back) = packet.split_at_mut_checked(ipv4::HEADER_LEN)?;
-    let len = message.emit_in_udp(options, back.get_mut(udp::HEADER_LEN..)?).ok()?;
+    let room = back.get_mut(udp::HEADER_LEN..)?;
+    let len = message.emit_encoded_in_udp(options, room).ok()?;
     let datagram = back.get_mut(..udp::HEADER_LEN + len)?;
     let ports = UdpHeader { src_port: udp::SIGNALING_PORT, dst_port };
     ports.emit(src, dst, datagram).ok()?;

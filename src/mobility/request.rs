@@ -117,6 +117,9 @@ impl Fields {
                 MobilityOption::Timestamp(t) => set(&mut f.timestamp, Some(t)),
                 MobilityOption::AlternateCoa(a) => set(&mut f.alternate_coa, Some(a)),
                 MobilityOption::HomeNetworkPrefix(p) => {
+                    if f.hnp.is_empty() {
+                        f.hnp = Vec::with_capacity(1); // most nodes have one
+                    }
                     f.hnp.push(p);
                     true
                 }
@@ -255,7 +258,8 @@ pub(crate) fn digest(msg: &UpdateMsg) -> u64 {
         .field(&u.seq.0.to_be_bytes())
         .field(&u.flags.0.to_be_bytes())
         .field(&u.lifetime.0.to_be_bytes());
-    msg.options.options().encoded().fold(fixed, Digest::field).finish()
+    // Each option says its own length: they cannot run into each other.
+    fixed.field(msg.options.options().bytes()).finish()
 }
 
 /// Digest of what does not change when a gateway sends an update again (RFC 5213 6.9.4): all but

@@ -96,7 +96,9 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
 
     // What can fail for the operator's fault comes first.
     let plan::Cores { lma, ha, nodes } = plan::cores(config)?;
-    let mut anchor = Anchor::new(Lma::new(lma), HomeAgent::new(ha));
+    let mut lma = Lma::new(lma);
+    lma.reserve();
+    let mut anchor = Anchor::new(lma, HomeAgent::new(ha));
     let mut store = open_store(config)?;
     let (restored, size) = restore(&store, &mut anchor)?;
     let restart = begin_run(&mut store)?;

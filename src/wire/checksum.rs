@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 /// A running one's complement sum. Feed it, then take the [`Checksum::value`].
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Checksum {
-    // Sums of 16-bit words: 2^48 of them fit before this can overflow.
+    // Of 32-bit words, each two of 16 bits: 2^32 of them fit before this can overflow.
     sum: u64,
 }
 
@@ -22,14 +22,16 @@ impl Checksum {
 
     /// Adds bytes. An odd last byte counts as if a zero followed: only the last call may have one.
     pub(super) fn add(&mut self, bytes: &[u8]) {
-        let words = bytes.chunks_exact(2);
-        if let [last] = words.remainder() {
-            self.sum += u64::from(u16::from_be_bytes([*last, 0]));
-        }
+        let (words, rest) = bytes.as_chunks();
         for word in words {
-            if let [a, b] = word {
-                self.sum += u64::from(u16::from_be_bytes([*a, *b]));
-            }
+            self.sum += u64::from(u32::from_be_bytes(*word));
+        }
+        let (halves, last) = rest.as_chunks();
+        for half in halves {
+            self.sum += u64::from(u16::from_be_bytes(*half));
+        }
+        if let [last] = last {
+            self.sum += u64::from(u16::from_be_bytes([*last, 0]));
         }
     }
 

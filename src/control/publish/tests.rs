@@ -52,7 +52,7 @@ fn publisher(workers: u16, ring_len: usize) -> (Publisher, Vec<FarEnd>) {
     }
     let by_mag = [(mag(1).remote, 1460)].into_iter().collect();
     let mtu = TunnelMtu { by_mag, default: 1400, learnt: HashMap::new() };
-    let mut publisher = Publisher::new(lanes, Steering::new(workers), mtu);
+    let mut publisher = Publisher::new(lanes, Steering::new(workers), mtu, 0);
     publisher.set_pools(&[prefix("2001:db8:100::/40")]);
     for end in &mut ends {
         end.apply();

@@ -28,7 +28,7 @@ impl Lma {
         let replay = key.zip(fields.replay);
         if let Some((key, time)) = replay {
             let window = key.replay_window.unwrap_or(AuthKey::DEFAULT_WINDOW);
-            let mut last = node.cache.of_subscriber(node.home, node.mn_id);
+            let mut last = node.all();
             let new = last.all(|b| b.replay.is_none_or(|last| auth::is_after(time, last)));
             if !new || !auth::is_close(time, now.wall, window) {
                 return Err(Status::MIPV6_ID_MISMATCH.into());

@@ -50,9 +50,9 @@ impl Lma {
             return Ok(None);
         }
         let customer = self.customers.space(home, fields.service.as_deref());
-        let node = Node { cache: &self.cache, mn_id, home, customer };
+        let node = Node::new(&self.cache, mn_id, home, customer);
         let digest = request::digest(msg);
-        let mut sessions = self.cache.of_subscriber(home, mn_id);
+        let mut sessions = node.all();
         // Whatever it was, it was granted.
         if let Some(grant) =
             sessions.find(|b| b.last_update == digest).and_then(|b| self.of_session(b))

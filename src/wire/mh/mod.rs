@@ -182,7 +182,8 @@ pub trait MessageData: Sized {
     /// The same with a Checksum field of zero, as UDP over IPv4 carries it (RFC 5844 4.1.3.2).
     fn emit_in_udp<'o>(&self, options: impl OptionList<'o>, buf: &mut [u8]) -> Result<usize> {
         let room = buf.len();
-        emit_once(self, options.clone(), buf).map_err(|e| {
+        let write = |w: &mut Writer<'_>| option::emit_padded(options.clone(), UNIT, w);
+        emit_once(self, write, buf).map_err(|e| {
             // What is wrong is looked for when something is: else the options are read once.
             if self.buffer_len(options) > MAX_LEN {
                 Error::new(ErrorKind::Length, HEADER_LEN_AT)
@@ -193,11 +194,29 @@ pub trait MessageData: Sized {
             }
         })
     }
+
+    /// As [`Self::emit`], of options that stand on a wire already.
+    fn emit_encoded(
+        &self,
+        options: Options<'_>,
+        src: Ipv6Addr,
+        dst: Ipv6Addr,
+        buf: &mut [u8],
+    ) -> Result<usize> {
+        let len = self.emit_encoded_in_udp(options, buf)?;
+        set_checksum(buf.get_mut(..len).unwrap_or_default(), src, dst)?;
+        Ok(len)
+    }
+
+    /// As [`Self::emit_in_udp`], of options that stand on a wire already.
+    fn emit_encoded_in_udp(&self, options: Options<'_>, buf: &mut [u8]) -> Result<usize> {
+        emit_once(self, |w| option::emit_encoded(options, UNIT, w), buf)
+    }
 }
 
-fn emit_once<'o, M: MessageData>(
+fn emit_once<M: MessageData>(
     message: &M,
-    options: impl OptionList<'o>,
+    write_options: impl FnOnce(&mut Writer<'_>) -> Result<()>,
     buf: &mut [u8],
 ) -> Result<usize> {
     let mut w = Writer::new(buf);
@@ -208,7 +227,7 @@ fn emit_once<'o, M: MessageData>(
     data.fill(0);
     message.emit_data(data);
     w.at = data_end;
-    option::emit_padded(options, UNIT, &mut w)?;
+    write_options(&mut w)?;
     let len = w.at;
     let too_long = Error::new(ErrorKind::Length, HEADER_LEN_AT);
     w.at = HEADER_LEN_AT;

@@ -1,6 +1,6 @@
 //! A message's options in a row: parsing, iterating, and emitting them with padding.
 
-use super::{DATA_AT, MESSAGE_AUTH, MobilityOption, PAD1, PADN};
+use super::{DATA_AT, MESSAGE_AUTH, MobilityOption, PAD1, PADN, padding_at};
 use crate::wire::{Error, ErrorKind, Result, Writer};
 use core::borrow::Borrow;
 use core::iter::FusedIterator;
@@ -25,6 +25,20 @@ pub(in super::super) fn emit_padded<'o>(
         let option = option.borrow();
         pad(option.padding_at(w.at), w)?;
         option.write(w)?;
+    }
+    pad(w.at.next_multiple_of(unit) - w.at, w)
+}
+
+/// As [`emit_padded`], of options that stand on a wire already: they are copied as they are.
+pub(in super::super) fn emit_encoded(
+    options: Options<'_>,
+    unit: usize,
+    w: &mut Writer<'_>,
+) -> Result<()> {
+    for option in options.encoded() {
+        let kind = option.first().copied().unwrap_or(PAD1);
+        pad(padding_at(kind, option.len(), w.at), w)?;
+        w.put(option)?;
     }
     pad(w.at.next_multiple_of(unit) - w.at, w)
 }
@@ -82,6 +96,25 @@ impl<'a> Options<'a> {
             Some(option)
         })
         .filter(|o| !is_padding(o))
+    }
+
+    /// Appends them as they stand on the wire, without padding.
+    pub(crate) fn copy_to(self, out: &mut Vec<u8>) {
+        let (mut at, mut run) = (0, 0);
+        let mut copy = |from, to| out.extend_from_slice(self.bytes.get(from..to).unwrap_or(&[]));
+        while let Ok(Some(option)) = next(self.bytes, at) {
+            if is_padding(option) {
+                copy(run, at);
+                run = at + option.len();
+            }
+            at += option.len();
+        }
+        copy(run, at);
+    }
+
+    /// They fill these bytes; there is no padding between those of an owned list.
+    pub(crate) const fn bytes(self) -> &'a [u8] {
+        self.bytes
     }
 
     /// Whether one of them authenticates the message (RFC 4285).

@@ -27,7 +27,7 @@ pub use access_tech::AccessTech;
 pub use handoff::HandoffIndicator;
 pub use ipv4::{DhcpSupportMode, Ipv4Home, Ipv4HomeStatus, NatDetection};
 pub use list::{OptionIter, OptionList, Options};
-pub(super) use list::{emit_padded, is_padding, next, padded_end};
+pub(super) use list::{emit_encoded, emit_padded, is_padding, next, padded_end};
 
 /// One mobility option. What we do not know is kept as [`MobilityOption::Unknown`] and survives a
 /// round trip. Pad1 and `PadN` never appear: `emit` inserts them, parsing skips them.
@@ -232,37 +232,9 @@ impl<'a> MobilityOption<'a> {
         }
     }
 
-    /// Where the option may start: `(n, m)` reads "n times some integer, plus m" bytes after the
-    /// start of the Mobility Header.
-    const fn alignment(&self) -> (usize, usize) {
-        match self {
-            Self::AlternateCoa(_) | Self::LinkLocal(_) => (8, 6),
-            Self::Vendor(..) | Self::RestartCounter(_) | Self::AlternateIpv4Coa(_) => (4, 2),
-            Self::MessageAuth(..) => (4, 1),
-            Self::NatDetection(_)
-            | Self::GreKey(_)
-            | Self::Ipv4HomeAddressRequest(_)
-            | Self::Ipv4HomeAddressReply(..)
-            | Self::Ipv4DefaultRouter(_)
-            | Self::AccessNetworkId(_) => (4, 0),
-            Self::HomeNetworkPrefix(_) => (8, 4),
-            // RFC 5213 8.6 wants the identifier on its natural boundary: an EUI-64 is eight bytes.
-            Self::MnLinkLayerId(id) if id.len() == 8 => (8, 4),
-            Self::RefreshAdvice(_) | Self::MnLinkLayerId(_) => (2, 0),
-            Self::Timestamp(_) | Self::ReplayProtection(_) | Self::LmaUserPlane(_) => (8, 2),
-            Self::MnId(..)
-            | Self::ServiceSelection(_)
-            | Self::HandoffIndicator(_)
-            | Self::AccessTech(_)
-            | Self::Ipv4DhcpSupportMode(_)
-            | Self::Unknown(..) => (1, 0),
-        }
-    }
-
     /// Bytes of padding before the option when it is to be put at `at` or behind.
     const fn padding_at(&self, at: usize) -> usize {
-        let (n, m) = self.alignment();
-        (n + m - at % n) % n
+        padding_at(self.kind(), self.buffer_len(), at)
     }
 
     /// Length in bytes without padding, type and length included.
@@ -371,6 +343,35 @@ impl<'a> MobilityOption<'a> {
             Self::AccessNetworkId(ani) => w.put(ani.bytes()),
             Self::ServiceSelection(data) | Self::Unknown(_, data) => w.put(data),
         }
+    }
+}
+
+/// Bytes of padding before an option of this type and length in bytes when it is to be put at `at`
+/// or behind.
+const fn padding_at(kind: u8, len: usize, at: usize) -> usize {
+    let (n, m) = alignment(kind, len);
+    m.wrapping_sub(at) & (n - 1)
+}
+
+/// Where an option may start: `(n, m)` reads "n times some integer, plus m" bytes after the start
+/// of the Mobility Header; `n` is a power of two.
+const fn alignment(kind: u8, len: usize) -> (usize, usize) {
+    match kind {
+        ALTERNATE_COA | LINK_LOCAL => (8, 6),
+        VENDOR | RESTART_COUNTER | ALTERNATE_IPV4_COA => (4, 2),
+        MESSAGE_AUTH => (4, 1),
+        NAT_DETECTION
+        | GRE_KEY
+        | IPV4_HOME_ADDRESS_REQUEST
+        | IPV4_HOME_ADDRESS_REPLY
+        | IPV4_DEFAULT_ROUTER
+        | ACCESS_NETWORK_ID => (4, 0),
+        HOME_NETWORK_PREFIX => (8, 4),
+        // RFC 5213 8.6 wants the identifier on its natural boundary: an EUI-64 is eight bytes.
+        MN_LINK_LAYER_ID if len == DATA_AT + 2 + 8 => (8, 4),
+        REFRESH_ADVICE | MN_LINK_LAYER_ID => (2, 0),
+        TIMESTAMP | REPLAY_PROTECTION | LMA_USER_PLANE => (8, 2),
+        _ => (1, 0),
     }
 }
 
