@@ -24,6 +24,7 @@ use anchord::dataplane::worker::{Limits, Worker, WorkerPort};
 use anchord::dpdk::port::SpreadBy;
 use anchord::dpdk::{LcoreId, Mbuf, Mempool, RxQueue, TscClock};
 use anchord::nic::{self, Burst, Frame};
+use anchord::sync::seq::AppliedReader;
 use anchord::time::Instant;
 use std::error::Error;
 use std::io::Write;
@@ -100,6 +101,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<(), Box<dyn Error
     })?;
     let stop = Stop(stop); // the job ends, whatever happens
 
+    let applied = links.applied.clone();
     let mut core = Core::new(
         pool.clone(),
         clock,
@@ -113,7 +115,9 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<(), Box<dyn Error
     )?;
     core.settle(|| ());
     let mut gateways = Gateways::new(wire, pool, clock, nodes, args.bindings);
-    gateways.run(Step::Register, || core.poll())?;
+    gateways.run(Step::Register, || {
+        core.poll();
+    })?;
     let given = |i: u32| gateways.hnp(i) == POOL | u128::from(i) << 64;
     if !(0..args.bindings).all(given) {
         return Err("prefixes were not given in the order of the flows".into());
@@ -124,13 +128,17 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<(), Box<dyn Error
     core.settle(|| ());
     open.store(true, Ordering::Relaxed);
 
-    let mut handoffs = Handoffs { core, gateways, clock, probes: 0 };
+    let mut handoffs = Handoffs { core, gateways, applied, clock, probes: 0 };
     handoffs.wait(WARM_UP_NS);
     let mut gap = Gap(0x9e37_79b9_7f4a_7c15);
     let end = clock.now_ns() + TIME_MAX_NS;
     for i in (0..args.handoffs).take_while(|_| clock.now_ns() < end) {
-        let [acknowledged, switched] = handoffs.measure(args.bindings + i % MOVING)?;
-        writeln!(out, "bench: acknowledged_ns={acknowledged} switched_ns={switched}")?;
+        let times = handoffs.measure(args.bindings + i % MOVING)?;
+        write!(out, "bench:")?;
+        for (name, time) in STAGES.iter().zip(times) {
+            write!(out, " {name}_ns={time}")?;
+        }
+        writeln!(out)?;
         handoffs.wait(gap.next());
     }
     drop(stop);
@@ -170,25 +178,36 @@ impl nic::RxQueue for Gated {
 struct Handoffs {
     core: Core,
     gateways: Gateways,
+    applied: AppliedReader,
     clock: TscClock,
     /// Sent, and not back yet.
     probes: u32,
 }
 
 impl Handoffs {
-    /// Hands a node to the next gateway; returns the nanoseconds until that is acknowledged and
-    /// until packets go there.
-    fn measure(&mut self, node: u32) -> Result<[u64; 2], Box<dyn Error>> {
+    /// Hands a node to the next gateway; returns the nanoseconds until each of [`STAGES`].
+    fn measure(&mut self, node: u32) -> Result<[u64; STAGES.len()], Box<dyn Error>> {
         let old = self.gateways.mag(node);
         self.gateways.send(Step::Handoff, node..node + 1)?;
         let start = self.clock.now_ns();
         let new = self.gateways.mag(node);
         let hnp = self.gateways.hnp(node);
         let (mut acknowledged, mut switched, mut next_probe) = (None, None, start);
+        let (mut handled, mut applied, mut released) = (None, None, None);
+        let before = self.applied.load();
         let mut burst = Burst::new();
         while acknowledged.is_none() || switched.is_none() || self.probes > 0 {
-            self.core.poll();
+            let worked = self.core.poll() > 0;
             let now = self.clock.now_ns();
+            if worked {
+                handled = handled.or(Some(now));
+            }
+            if applied.is_none() && self.applied.load() > before {
+                applied = Some(now);
+            }
+            if handled.is_some() && released.is_none() && self.core.is_done() {
+                released = Some(now);
+            }
             let wanted = acknowledged.is_none() || switched.is_none();
             if now >= next_probe && wanted && self.probes < PROBES_MAX {
                 next_probe = now + PROBE_EVERY_NS;
@@ -216,7 +235,7 @@ impl Handoffs {
             }
         }
         let since = |at: Option<u64>| at.unwrap_or(start).saturating_sub(start);
-        Ok([since(acknowledged), since(switched)])
+        Ok([switched, acknowledged, handled, applied, released].map(since))
     }
 
     /// Lets so much time pass.
@@ -237,6 +256,11 @@ impl Gap {
         GAP_NS / 2 + (self.0 >> 33) % GAP_NS
     }
 }
+
+/// From the moment that the PBU is on the port: until packets go to the new gateway; until the PBA
+/// is on the port; and between: until the control core has decided, until the worker has applied,
+/// until the journal has confirmed as well and the PBA is on its way to the worker.
+pub(crate) const STAGES: [&str; 5] = ["switched", "acknowledged", "decided", "applied", "released"];
 
 const WARM_UP_NS: u64 = 100_000_000;
 const GAP_NS: u64 = 200_000;

@@ -1,5 +1,6 @@
 //! What updates cost the control core, and how long one takes under load.
 
+use crate::latency::STAGES;
 use crate::measure::{Files, Measured, progress};
 use crate::noise::spread;
 use crate::program::Place;
@@ -26,31 +27,37 @@ pub(crate) fn latency(
     let output = place.bench("latency", &arguments)?;
     output.check()?;
     let mut csv = files.create("latency.csv")?;
-    writeln!(csv, "switched_ns,acknowledged_ns")?;
-    let (mut switched, mut acknowledged) = (Vec::new(), Vec::new());
+    writeln!(csv, "{}", STAGES.map(|s| format!("{s}_ns")).join(","))?;
+    let mut stages = [const { Vec::new() }; STAGES.len()];
     for line in output.bench() {
-        switched.push(line.number("switched_ns")?);
-        acknowledged.push(line.number("acknowledged_ns")?);
-    }
-    for (switched, acknowledged) in switched.iter().zip(&acknowledged) {
-        writeln!(csv, "{switched},{acknowledged}")?;
+        let mut row = Vec::new();
+        for (stage, times) in STAGES.iter().zip(&mut stages) {
+            let time = line.number(&format!("{stage}_ns"))?;
+            times.push(time);
+            row.push(time.to_string());
+        }
+        writeln!(csv, "{}", row.join(","))?;
     }
     writeln!(
         files.report,
         "\n{:<46} {:>7} {:>7} {:>7} {:>8}   goal",
-        format!("us, {} handoffs, {bindings} bindings, full load", switched.len()),
+        format!("us, {} handoffs, {bindings} bindings, full load", stages[0].len()),
         "median",
         "99 %",
         "99.9 %",
         "greatest"
     )?;
-    for (name, mut times) in [("forwarding switched", switched), ("acknowledged", acknowledged)] {
+    let names = ["forwarding switched", "acknowledged"];
+    let parts = ["  the control core has decided", "  the worker has applied", "  PBA released"];
+    for (i, (name, mut times)) in names.into_iter().chain(parts).zip(stages).enumerate() {
         let us = [0.5, 0.99, 0.999].map(|share| quantile(&mut times, share) / 1e3);
         let ([median, p99, p999], greatest) = (us, spread(&times).2 / 1e3);
         let met = if median <= MEDIAN_US && p99 <= P99_US { "met" } else { "not met" };
+        let goal =
+            if i < names.len() { format!("   {MEDIAN_US} / {P99_US} {met}") } else { String::new() };
         writeln!(
             files.report,
-            "{name:<46} {median:>7.1} {p99:>7.1} {p999:>7.1} {greatest:>8.1}   {MEDIAN_US} / {P99_US} {met}"
+            "{name:<46} {median:>7.1} {p99:>7.1} {p999:>7.1} {greatest:>8.1}{goal}"
         )?;
     }
     Ok(())
