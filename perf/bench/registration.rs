@@ -53,8 +53,11 @@ pub(crate) fn latency(
         let us = [0.5, 0.99, 0.999].map(|share| quantile(&mut times, share) / 1e3);
         let ([median, p99, p999], greatest) = (us, spread(&times).2 / 1e3);
         let met = if median <= MEDIAN_US && p99 <= P99_US { "met" } else { "not met" };
-        let goal =
-            if i < names.len() { format!("   {MEDIAN_US} / {P99_US} {met}") } else { String::new() };
+        let goal = if i < names.len() {
+            format!("   {MEDIAN_US} / {P99_US} {met}")
+        } else {
+            String::new()
+        };
         writeln!(
             files.report,
             "{name:<46} {median:>7.1} {p99:>7.1} {p999:>7.1} {greatest:>8.1}{goal}"

@@ -179,8 +179,8 @@ impl<R: RxQueue> Worker<R> {
         }
     }
 
-    /// One turn: runs one burst of each port and of each hand-off ring to its end, and does what the
-    /// control core wants before each port: a registration waits for one burst, not for a whole
+    /// One turn: runs one burst of each port and of each hand-off ring to its end, and before each
+    /// port does what the control core wants: a registration waits for one burst, not for a whole
     /// turn. Returns how many updates and frames that was; zero says that the worker is idle.
     pub fn poll(&mut self, now: Instant) -> usize {
         self.lane.now = now;

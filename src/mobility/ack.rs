@@ -74,25 +74,30 @@ pub(crate) fn accept(msg: &UpdateMsg, asked: &Asked<'_>, bce: &Bce, offer: &Offe
         link_local: |_| bce.link_local,
     };
     let mut options = answer.options(asked);
+    let mut push = |option: Option<MobilityOption<'_>>| {
+        if let Some(option) = option {
+            options.push(&option);
+        }
+    };
     if let Some(ipv4) = offer.ipv4.filter(|_| asked.ipv4.is_some()) {
         // RFC 5844 3.1.2.6
-        options.push(MobilityOption::Ipv4DefaultRouter(ipv4.default_router));
-        options.extend(offer.dhcp_mode.map(MobilityOption::Ipv4DhcpSupportMode));
+        push(Some(MobilityOption::Ipv4DefaultRouter(ipv4.default_router)));
+        push(offer.dhcp_mode.map(MobilityOption::Ipv4DhcpSupportMode));
     }
     if !ends {
-        options.extend(gre_key(asked, bce));
-        options.extend(nat_detection(msg, bce).map(MobilityOption::NatDetection));
-        options.extend(offer.refresh.map(MobilityOption::RefreshAdvice));
+        push(gre_key(asked, bce));
+        push(nat_detection(msg, bce).map(MobilityOption::NatDetection));
+        push(offer.refresh.map(MobilityOption::RefreshAdvice));
     }
     let more = asked.more.then_some(&msg.options).into_iter().flatten();
-    options.extend(more.filter_map(|o| match o {
+    more.for_each(|o| match o {
         // RFC 6757 4.1: what we understood comes back.
-        MobilityOption::AccessNetworkId(_) => Some(o),
-        MobilityOption::LmaUserPlane(_) => Some(MobilityOption::LmaUserPlane(Some(
+        MobilityOption::AccessNetworkId(_) => push(Some(o)),
+        MobilityOption::LmaUserPlane(_) => push(Some(MobilityOption::LmaUserPlane(Some(
             offer.user_plane.to_ipv4_mapped().map_or(offer.user_plane.into(), IpAddr::from),
-        ))),
-        _ => None,
-    }));
+        )))),
+        _ => {}
+    });
     finish(msg, ack, options, offer.signer)
 }
 
@@ -149,30 +154,36 @@ where
     L: Fn(Ipv6Addr) -> Ipv6Addr,
 {
     /// Echoes the request's options in the order of figure 6.
-    fn options<'a>(self, echo: &Asked<'a>) -> Vec<MobilityOption<'a>> {
-        let mut options = Vec::with_capacity(OPTIONS_USUAL);
-        options.push(echo.mn_id.unwrap_or(MobilityOption::MnId(MnId::NAI, &[])));
+    fn options(self, echo: &Asked<'_>) -> OwnedOptions {
+        let mut options = OwnedOptions::with_capacity(OPTIONS_USUAL);
+        let (subtype, id) = echo.mn_id.unwrap_or((MnId::NAI, &[]));
+        options.push(&MobilityOption::MnId(subtype, id));
         // RFC 5844 3.1.2.6: none if only IPv4 was asked for; else RFC 5213 5.3.6: at least one.
         if echo.ipv4.is_none() || echo.names_ipv6 {
             let at_least = if self.hnp.is_empty() { &[HomePrefix::ALL_ZERO] } else { &*self.hnp };
-            options.extend(at_least.iter().copied().map(MobilityOption::HomeNetworkPrefix));
-        }
-        options.extend(echo.ipv4.map(|asked| {
-            let home = self.ipv4.unwrap_or(asked);
-            MobilityOption::Ipv4HomeAddressReply(self.ipv4_status, home)
-        }));
-        let no_handoff = MobilityOption::HandoffIndicator(HandoffIndicator(0));
-        options.push(echo.handoff.unwrap_or(no_handoff));
-        options.push(echo.att.unwrap_or(MobilityOption::AccessTech(AccessTech(0))));
-        let rest = [echo.timestamp, echo.mn_ll_id, echo.link_local, echo.replay];
-        options.extend(rest.into_iter().flatten().map(|o| match o {
-            MobilityOption::Timestamp(t) => MobilityOption::Timestamp((self.timestamp)(t)),
-            MobilityOption::LinkLocal(a) => MobilityOption::LinkLocal((self.link_local)(a)),
-            MobilityOption::ReplayProtection(t) => {
-                MobilityOption::ReplayProtection((self.replay)(t))
+            for prefix in at_least {
+                options.push(&MobilityOption::HomeNetworkPrefix(*prefix));
             }
-            other => other,
-        }));
+        }
+        if let Some(asked) = echo.ipv4 {
+            let home = self.ipv4.unwrap_or(asked);
+            options.push(&MobilityOption::Ipv4HomeAddressReply(self.ipv4_status, home));
+        }
+        let handoff = echo.handoff.unwrap_or(HandoffIndicator(0));
+        options.push(&MobilityOption::HandoffIndicator(handoff));
+        options.push(&MobilityOption::AccessTech(echo.att.unwrap_or(AccessTech(0))));
+        if let Some(t) = echo.timestamp {
+            options.push(&MobilityOption::Timestamp((self.timestamp)(t)));
+        }
+        if let Some(id) = echo.mn_ll_id {
+            options.push(&MobilityOption::MnLinkLayerId(id));
+        }
+        if let Some(a) = echo.link_local {
+            options.push(&MobilityOption::LinkLocal((self.link_local)(a)));
+        }
+        if let Some(t) = echo.replay {
+            options.push(&MobilityOption::ReplayProtection((self.replay)(t)));
+        }
         options
     }
 }
@@ -181,23 +192,16 @@ where
 fn finish(
     msg: &UpdateMsg,
     ack: BindingAck,
-    options: Vec<MobilityOption<'_>>,
+    mut options: OwnedOptions,
     signer: Option<Signer<'_>>,
 ) -> AckMsg {
-    let signed = signer.and_then(|s| Some((s.key.spi, s.authenticate(&ack, &options)?)));
-    let mut options = options;
-    if let Some((spi, data)) = &signed {
-        options.push(MobilityOption::MessageAuth(AuthOption::MN_HA, *spi, data));
+    if let Some(signer) = signer {
+        let all: Vec<_> = options.iter().collect();
+        if let Some(data) = signer.authenticate(&ack, &all) {
+            options.push(&MobilityOption::MessageAuth(AuthOption::MN_HA, signer.key.spi, &data));
+        }
     }
-    AckMsg {
-        home: None,
-        src: msg.dst,
-        dst: msg.src,
-        transport: msg.transport,
-        ack,
-        // Every option here was parsed or is of fixed size, so none can be too long.
-        options: OwnedOptions::from_options(&options).unwrap_or_default(),
-    }
+    AckMsg { home: None, src: msg.dst, dst: msg.src, transport: msg.transport, ack, options }
 }
 
 /// The prefixes in a request, in its order.
@@ -232,13 +236,13 @@ const NAT_KEEPALIVE_S: u32 = 110;
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // options that are there or not
 pub(crate) struct Asked<'a> {
-    mn_id: Option<MobilityOption<'a>>,
-    handoff: Option<MobilityOption<'a>>,
-    att: Option<MobilityOption<'a>>,
-    timestamp: Option<MobilityOption<'a>>,
-    mn_ll_id: Option<MobilityOption<'a>>,
-    link_local: Option<MobilityOption<'a>>,
-    replay: Option<MobilityOption<'a>>,
+    mn_id: Option<(u8, &'a [u8])>,
+    handoff: Option<HandoffIndicator>,
+    att: Option<AccessTech>,
+    mn_ll_id: Option<&'a [u8]>,
+    timestamp: Option<MobTimestamp>,
+    link_local: Option<Ipv6Addr>,
+    replay: Option<u64>,
     /// The IPv4 home address that it asks for.
     pub(crate) ipv4: Option<Ipv4Home>,
     names_ipv6: bool,
@@ -252,42 +256,30 @@ pub(crate) struct Asked<'a> {
 impl<'a> Asked<'a> {
     pub(crate) fn read(msg: &'a UpdateMsg) -> Self {
         let mut asked = Self::default();
-        for option in &msg.options {
-            let place = match option {
-                MobilityOption::MnId(..) => &mut asked.mn_id,
-                MobilityOption::HandoffIndicator(_) => &mut asked.handoff,
-                MobilityOption::AccessTech(_) => &mut asked.att,
-                MobilityOption::Timestamp(_) => &mut asked.timestamp,
-                MobilityOption::MnLinkLayerId(_) => &mut asked.mn_ll_id,
-                MobilityOption::LinkLocal(_) => &mut asked.link_local,
-                MobilityOption::ReplayProtection(_) => &mut asked.replay,
-                MobilityOption::Ipv4HomeAddressRequest(home) => {
-                    asked.ipv4.get_or_insert(home);
-                    continue;
-                }
-                MobilityOption::HomeNetworkPrefix(_) => {
-                    asked.names_ipv6 = true;
-                    continue;
-                }
-                MobilityOption::GreKey(_) => {
-                    asked.gre = true;
-                    continue;
-                }
-                MobilityOption::MessageAuth(AuthOption::MN_HA, ..) => {
-                    asked.signed = true;
-                    continue;
-                }
-                MobilityOption::AccessNetworkId(_) | MobilityOption::LmaUserPlane(_) => {
-                    asked.more = true;
-                    continue;
-                }
-                _ => continue,
-            };
-            place.get_or_insert(option);
-        }
+        msg.options.iter().for_each(|option| asked.take(option));
         asked
+    }
+
+    fn take(&mut self, option: MobilityOption<'a>) {
+        match option {
+            MobilityOption::MnId(subtype, id) => self.mn_id = self.mn_id.or(Some((subtype, id))),
+            MobilityOption::HandoffIndicator(v) => self.handoff = self.handoff.or(Some(v)),
+            MobilityOption::AccessTech(v) => self.att = self.att.or(Some(v)),
+            MobilityOption::MnLinkLayerId(id) => self.mn_ll_id = self.mn_ll_id.or(Some(id)),
+            MobilityOption::Timestamp(t) => self.timestamp = self.timestamp.or(Some(t)),
+            MobilityOption::LinkLocal(a) => self.link_local = self.link_local.or(Some(a)),
+            MobilityOption::ReplayProtection(t) => self.replay = self.replay.or(Some(t)),
+            MobilityOption::Ipv4HomeAddressRequest(home) => self.ipv4 = self.ipv4.or(Some(home)),
+            MobilityOption::HomeNetworkPrefix(_) => self.names_ipv6 = true,
+            MobilityOption::GreKey(_) => self.gre = true,
+            MobilityOption::MessageAuth(AuthOption::MN_HA, ..) => self.signed = true,
+            MobilityOption::AccessNetworkId(_) | MobilityOption::LmaUserPlane(_) => {
+                self.more = true;
+            }
+            _ => {}
+        }
     }
 }
 
-/// Room for the options of an answer: more than most have.
-const OPTIONS_USUAL: usize = 12;
+/// Room for the options of an answer, in bytes: more than most take.
+const OPTIONS_USUAL: usize = 128;

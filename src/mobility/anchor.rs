@@ -127,11 +127,15 @@ impl Anchor {
     /// Precedence of forwarding (RFC 6612 4.2) among the actions of the local mobility anchor from
     /// `from` on: a key of the home agent's stays as it is.
     fn yield_keys(&self, from: usize, actions: &mut Vec<Action>) {
-        let own = actions.split_off(from);
-        actions.extend(own.into_iter().filter(|action| match action {
-            Action::Publish(publication) => !self.ha.holds(key(publication)),
-            _ => true,
-        }));
+        let yields = |action: &Action| match action {
+            Action::Publish(publication) => self.ha.holds(key(publication)),
+            _ => false,
+        };
+        // Most of the time there is nothing to yield, and nothing is moved.
+        if actions.iter().skip(from).any(yields) {
+            let own = actions.split_off(from);
+            actions.extend(own.into_iter().filter(|action| !yields(action)));
+        }
     }
 
     /// The same among those of the home agent: what it lets go is the local mobility anchor's.

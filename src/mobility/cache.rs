@@ -162,8 +162,7 @@ impl BindingCache {
     /// Adds a session whose id and prefixes are not in the cache.
     pub(crate) fn insert(&mut self, bce: Bce) {
         self.skip_id(bce.id);
-        let (id, hash) =
-            (bce.id, node_hash(&self.hasher, bce.mn_id.subtype(), bce.mn_id.bytes()));
+        let (id, hash) = (bce.id, node_hash(&self.hasher, bce.mn_id.subtype(), bce.mn_id.bytes()));
         let place = self.by_node.find(hash, |&s| self.node_of(s) == Some(&bce.mn_id)).copied();
         let slot = self.slots.insert(Slot { bce, older: place });
         self.by_id.insert(id, slot);

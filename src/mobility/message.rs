@@ -34,6 +34,21 @@ impl OwnedOptions {
         Ok(Self(bytes))
     }
 
+    /// None yet, with room for so many bytes of them.
+    pub(crate) fn with_capacity(len: usize) -> Self {
+        Self(Vec::with_capacity(len))
+    }
+
+    /// Appends one that was parsed, or is of fixed size: others may be longer than their length
+    /// field can say, and are left out.
+    pub(crate) fn push(&mut self, option: &MobilityOption<'_>) {
+        let at = self.0.len();
+        self.0.resize(at + option.buffer_len(), 0);
+        if option.emit(self.0.get_mut(at..).unwrap_or_default()).is_err() {
+            self.0.truncate(at);
+        }
+    }
+
     /// The options as [`crate::wire::mh::MessageData::emit`] takes them.
     #[must_use]
     pub fn options(&self) -> Options<'_> {

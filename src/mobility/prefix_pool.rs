@@ -115,7 +115,8 @@ impl PrefixPools {
         let pool = self.pools.get_mut(pool)?;
         let customer = pool.config.customer;
         let prefix = pool.next_free(self.held.entry(customer).or_default())?;
-        self.hold(prefix.of(customer)).then_some(prefix)
+        self.note(prefix.of(customer));
+        Some(prefix)
     }
 
     /// Takes this very prefix if it is one of the pool's and free.
@@ -136,13 +137,18 @@ impl PrefixPools {
     pub(crate) fn hold(&mut self, prefix: CustomerPrefix) -> bool {
         let free = self.is_free(prefix);
         if free {
-            let (first, last) = bounds(prefix.prefix);
-            self.held.entry(prefix.customer).or_default().insert(first, last);
-            for pool in self.of(prefix.customer) {
-                pool.used += pool.counted(first, last);
-            }
+            self.note(prefix);
         }
         free
+    }
+
+    /// What was free is held from now on.
+    fn note(&mut self, CustomerPrefix { customer, prefix }: CustomerPrefix) {
+        let (first, last) = bounds(prefix);
+        self.held.entry(customer).or_default().insert(first, last);
+        for pool in self.of(customer) {
+            pool.used += pool.counted(first, last);
+        }
     }
 
     /// Takes a prefix that the policy store says is a node's own; `false` if it is another node's

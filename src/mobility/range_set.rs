@@ -52,6 +52,8 @@ impl RangeSet {
 
     /// The end of the first range that has a number of `first..=last`; `None` if none has.
     pub(crate) fn overlap(&self, first: u128, last: u128) -> Option<u128> {
+        // If the last range that begins by then does not reach so far, none does.
+        self.0.range(..=last).next_back().filter(|r| *r.1 >= first)?;
         self.overlapping(first, last).next().map(|(_, l)| l)
     }
 
