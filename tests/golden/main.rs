@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod edges;
+mod mip4;
 mod mobility;
 mod packets;
 mod pcap;

@@ -30,7 +30,7 @@ pub(crate) fn frame(src: Ipv6Addr, dst: Ipv6Addr, next_header: u8, payload: &[u8
     ethernet(ether::IPV6, &packet)
 }
 
-fn ethernet(ether_type: u16, packet: &[u8]) -> Vec<u8> {
+pub(crate) fn ethernet(ether_type: u16, packet: &[u8]) -> Vec<u8> {
     let mut frame = vec![0; ether::HEADER_LEN];
     let header = EtherHeader { dst: MN_MAC, src: MAG_MAC, ether_type };
     header.emit(&mut frame).expect("fits");
