@@ -262,7 +262,6 @@ fn what_is_no_request_or_comes_from_nowhere_is_discarded() {
     }
 }
 
-// proves: MIP4-3.2-3
 #[test]
 fn what_stands_behind_the_nodes_signature_is_not_its_word() {
     let mut bench = Bench::new(config());

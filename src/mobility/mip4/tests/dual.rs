@@ -39,7 +39,7 @@ fn said(code: PrefixCode, text: &str) -> (u8, String) {
     (code.0, text.into())
 }
 
-// proves: DSMIP4-3.3-1, DSMIP4-3.3-2, DSMIP4-3.3-4, DSMIP4-3.3-5, DSMIP4-3.3.2-1, DSMIP4-3.3.2-2
+// proves: DSMIP4-3.3-1, DSMIP4-3.3-2, DSMIP4-3.3-4, DSMIP4-3.3-5, DSMIP4-3.3.2-1
 #[test]
 fn prefix_is_tunnelled_to_the_home_address_unless_the_node_asks_for_the_other_mode() {
     let mut bench = Bench::new(dual());
@@ -58,7 +58,7 @@ fn prefix_is_tunnelled_to_the_home_address_unless_the_node_asks_for_the_other_mo
     assert_eq!(registered, &expected);
 }
 
-// proves: DSMIP4-3.3.2-4, DSMIP4-3.1-2
+// proves: DSMIP4-3.3.2-4
 #[test]
 fn prefix_is_tunnelled_to_a_co_located_care_of_address_if_the_node_asks_for_it() {
     let mut bench = Bench::new(dual());
@@ -90,7 +90,7 @@ fn prefix_that_is_named_twice_is_answered_once() {
     assert_eq!(answers, [said(code, FIRST), said(code, SECOND)]);
 }
 
-// proves: DSMIP4-3.3-6, DSMIP4-3.5-7
+// proves: DSMIP4-3.3-6
 #[test]
 fn prefix_is_rejected_alone_if_it_is_not_the_nodes_or_overlaps_anothers() {
     let mut bench = Bench::new(dual());
@@ -169,7 +169,6 @@ fn movement_takes_the_prefixes_along() {
     assert_eq!(bench.published(), published);
 }
 
-// proves: DSMIP4-1.4-1
 #[test]
 fn implicit_prefixes_are_registered_without_a_word_and_go_to_the_home_address() {
     let prefixes = vec![prefix(FIRST), prefix(SECOND)];

@@ -30,8 +30,8 @@ const WILL: UdpTunnelReply =
 const DECLINED: UdpTunnelReply =
     UdpTunnelReply { code: UdpTunnelReply::DECLINED, forced: false, keepalive_s: 0 };
 
-// proves: MIP4NAT-4.6-1, MIP4NAT-4.6-2, MIP4NAT-4.6-4, MIP4NAT-4.7-1, MIP4NAT-4.7-2
-// proves: MIP4NAT-4.1-2, DSMIP4-3.9-1
+// proves: MIP4NAT-4.6-1, MIP4NAT-4.6-2, MIP4NAT-4.6-4
+// proves: DSMIP4-3.9-1
 #[test]
 fn node_behind_a_nat_gets_a_udp_tunnel_to_where_its_request_came_from() {
     let bench = ask(NatPolicy::default(), NAT, RequestFlags::D, ASKED);
@@ -86,6 +86,7 @@ fn tunnel_that_is_forced_or_not_allowed_is_as_the_operator_says() {
     }
 }
 
+// proves: MIP4NAT-4.10-5
 #[test]
 fn keepalive_interval_is_the_operators() {
     let policy = NatPolicy { keepalive_s: 30, ..NatPolicy::default() };
@@ -93,7 +94,7 @@ fn keepalive_interval_is_the_operators() {
     assert_eq!(outcome(&bench).1.map(|r| r.keepalive_s), Some(30));
 }
 
-// proves: MIP4NAT-4.6.1-3, MIP4NAT-4.6.1-4, MIP4NAT-3.1.5-1
+// proves: MIP4NAT-4.6.1-3, MIP4NAT-4.6.1-4
 #[test]
 fn who_asks_has_to_be_the_end_of_the_tunnel_else_134() {
     let bench = ask(NatPolicy::default(), NAT, RequestFlags(0), ASKED);
@@ -113,7 +114,7 @@ fn who_asks_has_to_be_the_end_of_the_tunnel_else_134() {
     }
 }
 
-// proves: MIP4NAT-4.1-3, MIP4NAT-4.1-4, MIP4NAT-4.1-5, MIP4NAT-4.6.1-6, DSMIP4-3.9-3
+// proves: MIP4NAT-4.1-3, MIP4NAT-4.1-4, MIP4NAT-4.1-5, MIP4NAT-4.6.1-6
 #[test]
 fn udp_carries_ip_alone_and_other_encapsulations_are_denied_142() {
     let (d, g, m) = (RequestFlags::D, RequestFlags::G, RequestFlags::M);

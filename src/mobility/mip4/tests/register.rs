@@ -3,7 +3,7 @@
 use super::*;
 
 // proves: MIP4-3.8.2-1, MIP4-3.8.1-3, MIP4-3.8.2.2-1, MIP4-3.8.3-1, MIP4-3.8.3.2-1, MIP4-3.8.3.2-5
-// proves: MIP4-3.8.3.2-8, MIP4-3.4-7, MIP4-4.1-1, REVTUN-4.3.2-1
+// proves: MIP4-3.8.3.2-8, MIP4-3.4-7, MIP4-4.1-1, MIP4-4.2.3-5, REVTUN-4.3.2-1
 #[test]
 fn registration_is_forwarded_kept_and_answered_when_both_are_so() {
     let mut bench = Bench::new(config());
@@ -204,7 +204,7 @@ fn where_there_are_no_simultaneous_bindings_the_s_bit_is_answered_by_1() {
     assert_eq!(bench.care_ofs(), [ELSEWHERE]);
 }
 
-// proves: MIP4-3.8.1-5, MIP4-3.8.3.2-7, MIP4-3.6-3
+// proves: MIP4-3.8.1-5, MIP4-3.8.3.2-7, REVTUN-8-11
 #[test]
 fn node_without_a_home_address_gets_one_by_its_nai_and_keeps_it() {
     let nodes = vec![node(NAI, None), node("mn2@example.org", None)];
@@ -306,7 +306,7 @@ fn gre_is_used_where_it_is_asked_for_and_minimal_encapsulation_is_denied_139() {
     }
 }
 
-// proves: REVTUN-3.2-1, REVTUN-3.4-3, REVTUN-4.3.1-3, REVTUN-8-10
+// proves: REVTUN-3.2-1, REVTUN-3.4-3, REVTUN-4.3.1-3, REVTUN-4.3.1-4, REVTUN-8-10
 #[test]
 fn reverse_tunnel_is_had_required_or_refused_as_the_operator_says() {
     use ReverseTunnel::{Allowed, Required, Unavailable};
@@ -322,6 +322,9 @@ fn reverse_tunnel_is_had_required_or_refused_as_the_operator_says() {
         let mut bench = Bench::new(Mip4Config { reverse_tunnel, ..config() });
         let request = RegistrationRequest { flags: RequestFlags::D | flags, ..bench.request() };
         assert_eq!(bench.register(request, &[]).map(|r| r.code()), Some(code));
+        // What was granted is kept.
+        let kept = bench.registration().map(|r| r.bindings[0].flags);
+        assert_eq!(kept, (code == CODE_1).then_some(request.flags));
     }
 }
 
