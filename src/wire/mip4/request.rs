@@ -92,7 +92,7 @@ impl BitOr for RequestFlags {
     }
 }
 
-/// A lifetime of Mobile IPv4: seconds. (Mobile IPv6's unit is four of them: [`crate::time::Lifetime`].)
+/// A lifetime of Mobile IPv4: seconds. Mobile IPv6 has units of four: [`crate::time::Lifetime`].
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
