@@ -32,6 +32,28 @@ counters! {
     PbaSent => "pba_sent",
     /// Binding Errors sent.
     BindingErrorSent => "binding_error_sent",
+    /// Home registrations that began.
+    HomeRegistered => "home_registered",
+    /// Home registrations that were extended.
+    HomeRefreshed => "home_refreshed",
+    /// Home registrations that moved to another care-of address.
+    HomeMoved => "home_moved",
+    /// Home registrations that nodes ended.
+    HomeDeregistered => "home_deregistered",
+    /// Home registrations whose lifetime ran out.
+    HomeExpired => "home_expired",
+    /// Home registrations that operators deleted.
+    HomeDeleted => "home_deleted",
+    /// Home registrations that a gateway took over.
+    HomeProxied => "home_proxied",
+    /// Binding updates of mobile nodes refused.
+    HomeRefused => "home_refused",
+    /// Messages of mobile nodes ignored without an answer.
+    HomeIgnored => "home_ignored",
+    /// Binding Refresh Requests sent to mobile nodes.
+    RefreshRequestSent => "refresh_request_sent",
+    /// Home Agent Switch messages sent to mobile nodes.
+    HomeAgentSwitchSent => "home_agent_switch_sent",
     /// Binding Errors received.
     BindingErrorReceived => "binding_error_received",
     /// Binding Revocation Indications sent, retransmissions included.

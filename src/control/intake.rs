@@ -224,6 +224,8 @@ const fn received(body: &PeerBody) -> Counter {
         PeerBody::Bra(_) => Counter::BraReceived,
         PeerBody::Heartbeat(_) => Counter::HeartbeatReceived,
         PeerBody::BindingError(_) => Counter::BindingErrorReceived,
+        // These we send, and discard when they come.
+        PeerBody::RefreshRequest | PeerBody::Switch(_) => Counter::SignalingUnexpected,
     }
 }
 

@@ -42,7 +42,7 @@ use crate::addr::CustomerId;
 use crate::admin::channel::Questions;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::update::{Change, PuntReason, Report};
-use crate::mobility::action::{Action, Audit, AuditKind, Ignored};
+use crate::mobility::action::{Action, Audit, AuditKind, HomeAudit, Ignored};
 use crate::mobility::anchor::Anchor;
 use crate::mobility::event::Event;
 use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
@@ -405,7 +405,10 @@ impl<P: FramePool> Control<P> {
                 Action::ProbeHome(address) => self.probe_home(address, now),
                 Action::Defend(address) => self.defend(address),
                 Action::Undefend(address) => self.undefend(address),
-                Action::SendIcmp(_) => {}
+                Action::SendIcmp(icmp) => {
+                    let write = |buf: &mut [u8]| signaling::write_icmp(&icmp, buf);
+                    self.output.send_packet(icmp.dst, now.mono, &mut self.counters, write);
+                }
                 Action::Audit(audit) => self.note(&audit, now),
             }
         }
@@ -438,6 +441,15 @@ impl<P: FramePool> Control<P> {
             AuditKind::RevocationUnanswered => Counter::RevocationUnanswered,
             AuditKind::RevocationDenied(_) => Counter::RevocationDenied,
             AuditKind::RevocationUnsupported => Counter::RevocationUnsupported,
+            AuditKind::Home(HomeAudit::Registered) => Counter::HomeRegistered,
+            AuditKind::Home(HomeAudit::Refreshed) => Counter::HomeRefreshed,
+            AuditKind::Home(HomeAudit::Moved) => Counter::HomeMoved,
+            AuditKind::Home(HomeAudit::Deregistered) => Counter::HomeDeregistered,
+            AuditKind::Home(HomeAudit::Expired) => Counter::HomeExpired,
+            AuditKind::Home(HomeAudit::Deleted) => Counter::HomeDeleted,
+            AuditKind::Home(HomeAudit::Proxied) => Counter::HomeProxied,
+            AuditKind::Home(HomeAudit::Refused(_)) => Counter::HomeRefused,
+            AuditKind::Home(HomeAudit::Ignored(_)) => Counter::HomeIgnored,
             AuditKind::PeerFailed => Counter::PeerFailed,
             AuditKind::PeerRestarted => Counter::PeerRestarted,
             AuditKind::HeartbeatUnsupported => Counter::HeartbeatUnsupported,
@@ -502,6 +514,8 @@ fn send_peer<P: FramePool>(
             PeerBody::Bra(_) => Counter::BraSent,
             PeerBody::Heartbeat(_) => Counter::HeartbeatSent,
             PeerBody::BindingError(_) => Counter::BindingErrorSent,
+            PeerBody::RefreshRequest => Counter::RefreshRequestSent,
+            PeerBody::Switch(_) => Counter::HomeAgentSwitchSent,
         }] += 1;
     }
 }

@@ -3,12 +3,15 @@
 //! us say, and sends.
 
 use super::counters::Counter;
+use crate::mobility::ha::HomeIcmp;
 use crate::mobility::message::{AckMsg, OwnedOptions, PeerBody, PeerMsg, Transport, UpdateMsg};
 use crate::mobility::packet::{self, Ends};
 use crate::wire::icmpv6::{self, ErrorMessage};
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::{Ipv6Header, find_upper_layer};
-use crate::wire::mh::{self, BindingError, BuFlags, Message, Options};
+use crate::wire::mh::{
+    self, BindingError, BindingRefreshRequest, BuFlags, Message, MessageData, Options,
+};
 use crate::wire::udp::{self, UdpHeader};
 use crate::wire::{ErrorKind, ether};
 use core::ops::Range;
@@ -90,11 +93,11 @@ fn read_ipv6(packet: &[u8], anchor: Ipv6Addr, esp: bool) -> Signal {
     let Some(header) = packet.get(upper.offset..) else { return MALFORMED };
     let for_us = upper.next_header == mh::NEXT_HEADER && ip.dst == anchor;
     // A Mobility Header is never larger than the smallest MTU has room for, so never in fragments.
-    if !for_us || upper.is_fragment || upper.unskippable_option.is_some() {
+    if !for_us || upper.is_fragment || upper.unknown_option().is_some() {
         return MALFORMED;
     }
     let transport = if esp { Transport::Ipv6Esp } else { Transport::Ipv6 };
-    let ends = Ends { src: ip.src, dst: ip.dst, transport };
+    let ends = Ends { src: ip.src, dst: ip.dst, transport, home: None };
     match Message::parse(header, ip.src, ip.dst) {
         Ok(message) => interpret(message, header, ends),
         Err(e) => match e.kind {
@@ -145,6 +148,7 @@ fn read_ipv4(packet: &[u8], anchor: Ipv4Addr, esp: bool) -> Signal {
         src: ip.src.to_ipv6_mapped(),
         dst: ip.dst.to_ipv6_mapped(),
         transport: if esp { transport.protected() } else { transport },
+        home: None,
     };
     match Message::parse_in_udp(header) {
         Ok(message) => interpret(message, header, ends),
@@ -157,7 +161,7 @@ fn read_ipv4(packet: &[u8], anchor: Ipv4Addr, esp: bool) -> Signal {
 
 /// What a well-formed message asks for, which was read from `header`.
 fn interpret(message: Message<'_>, header: &[u8], ends: Ends) -> Signal {
-    let Ends { src, dst, transport } = ends;
+    let Ends { src, dst, transport, .. } = ends;
     let options = OwnedOptions::from(message.options());
     let body = match message {
         Message::Bu(update, _) => {
@@ -167,7 +171,9 @@ fn interpret(message: Message<'_>, header: &[u8], ends: Ends) -> Signal {
             return if proxy { Signal::Pbu(message) } else { Signal::Bu(message) };
         }
         // We send no Binding Refresh Request that would be answered, and ask nobody for a binding.
-        Message::Brr(_) | Message::Ba(..) => return Signal::Discard(Counter::SignalingUnexpected),
+        Message::Brr(_) | Message::Ba(..) | Message::Switch(..) => {
+            return Signal::Discard(Counter::SignalingUnexpected);
+        }
         Message::Be(error, _) => PeerBody::BindingError(error),
         Message::Heartbeat(heartbeat, _) => PeerBody::Heartbeat(heartbeat),
         Message::Bri(indication, _) => PeerBody::Bri(indication),
@@ -187,20 +193,32 @@ fn may_answer(packet: &[u8]) -> bool {
 
 /// Writes an acknowledgement as an IP packet; returns its length in bytes.
 pub(super) fn write_ack(ack: &AckMsg, packet: &mut [u8]) -> Option<usize> {
-    let ends = Ends { src: ack.src, dst: ack.dst, transport: ack.transport };
+    let ends = Ends { src: ack.src, dst: ack.dst, transport: ack.transport, home: ack.home };
     packet::emit(&ack.ack, ack.options.options(), &ends, packet)
 }
 
 /// Writes any other message as an IP packet; returns its length in bytes.
 pub(super) fn write_peer(msg: &PeerMsg, packet: &mut [u8]) -> Option<usize> {
     let options = msg.options.options();
-    let ends = &Ends { src: msg.src, dst: msg.dst, transport: msg.transport };
+    let ends = &Ends { src: msg.src, dst: msg.dst, transport: msg.transport, home: None };
     match &msg.body {
         PeerBody::Bri(m) => packet::emit(m, options, ends, packet),
         PeerBody::Bra(m) => packet::emit(m, options, ends, packet),
         PeerBody::Heartbeat(m) => packet::emit(m, options, ends, packet),
         PeerBody::BindingError(m) => packet::emit(m, options, ends, packet),
+        PeerBody::RefreshRequest => to_node(&BindingRefreshRequest, msg, ends, packet),
+        PeerBody::Switch(m) => to_node(m, msg, ends, packet),
     }
+}
+
+/// A home agent's message, in the tunnel of the node.
+fn to_node(m: &impl MessageData, msg: &PeerMsg, ends: &Ends, packet: &mut [u8]) -> Option<usize> {
+    packet::emit_in_tunnel(m, msg.options.options(), ends, &msg.tunnel?, packet)
+}
+
+/// Writes an ICMPv6 message of the home agent as an IP packet; returns its length in bytes.
+pub(super) fn write_icmp(icmp: &HomeIcmp, packet: &mut [u8]) -> Option<usize> {
+    packet::emit_icmp(icmp, packet)
 }
 
 /// Writes a Binding Error about an unknown MH Type as an IP packet; returns its length in bytes.

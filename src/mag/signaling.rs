@@ -56,6 +56,8 @@ impl Signaling {
             PeerBody::Bra(m) => self.emit(m, &msg.options, route),
             PeerBody::Heartbeat(m) => self.emit(m, &msg.options, route),
             PeerBody::BindingError(m) => self.emit(m, &msg.options, route),
+            // A home agent's.
+            PeerBody::RefreshRequest | PeerBody::Switch(_) => Ok(()),
         }
     }
 
@@ -131,7 +133,7 @@ pub(super) fn read(bytes: &[u8], from: Received) -> wire::Result<Option<Input>> 
         Message::Bra(bra, _) => PeerBody::Bra(bra),
         Message::Heartbeat(beat, _) => PeerBody::Heartbeat(beat),
         Message::Be(error, _) => PeerBody::BindingError(error),
-        Message::Brr(_) | Message::Bu(..) => return Ok(None),
+        Message::Brr(_) | Message::Bu(..) | Message::Switch(..) => return Ok(None),
     };
     Ok(Some(Input::Peer(PeerMsg { tunnel: None, src, dst, transport, body, options })))
 }

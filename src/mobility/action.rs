@@ -171,6 +171,31 @@ pub enum AuditKind {
     Denied(u8),
     /// Ignored without an answer; the reason is the clause that says so.
     Ignored(Ignored),
+    /// It is about a home registration; the care-of address stands in the gateway's place.
+    Home(HomeAudit),
+}
+
+/// What happened to a home registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum HomeAudit {
+    /// A new one.
+    Registered,
+    /// Its lifetime was extended.
+    Refreshed,
+    /// The node moved to another care-of address.
+    Moved,
+    /// The node came home.
+    Deregistered,
+    /// The lifetime ran out.
+    Expired,
+    /// Deleted by the operator.
+    Deleted,
+    /// A gateway has taken the node over (combined interworking).
+    Proxied,
+    /// Refused with this status.
+    Refused(u8),
+    /// Ignored without an answer.
+    Ignored(Ignored),
 }
 
 /// Why an update got no answer.
@@ -192,6 +217,15 @@ pub enum Ignored {
     Malformed,
     /// A revocation of before, or one of our own that came back (RFC 3543 3.5).
     Replayed,
+    /// The home address or the care-of address is no unicast address that can be routed (RFC 6275
+    /// 6.1.7, 9.5.1).
+    NotRoutable,
+    /// It registers a care-of address without a Home Address option (RFC 6275 10.3.1).
+    NoHomeAddress,
+    /// It asks for no home registration: a correspondent's, of which there is none here.
+    NotForHomeAgent,
+    /// More often than once a second (RFC 6275 6.8), or not served by configuration.
+    Withheld,
     /// Held until `MaxDelayBeforeNewBCEAssign` has passed (RFC 5213 5.4.1.2, 5.4.1.3); answered
     /// then.
     Waiting,

@@ -10,13 +10,20 @@
 //! prefixes, and the keys of forwarding. Where both want the same key, that of the home agent is in
 //! force, and when it goes, what the local mobility anchor says of it is published instead.
 
+mod combined;
+
+#[cfg(test)]
+mod tests;
+
 use crate::addr::CustomerPrefix;
 use crate::mobility::action::{Action, BindingId, BindingKind, Publication};
 use crate::mobility::binding::Bce;
 use crate::mobility::event::Event;
-use crate::mobility::ha::HomeAgent;
+use crate::mobility::ha::{HomeAgent, HomeBinding};
 use crate::mobility::{Description, Lma, RestoreError};
 use crate::time::{Instant, Now};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The whole pure core.
 #[derive(Debug)]
@@ -35,43 +42,55 @@ impl From<Lma> for Anchor {
 impl Anchor {
     /// Puts the two together; neither has bindings yet.
     #[must_use]
-    pub const fn new(lma: Lma, ha: HomeAgent) -> Self {
+    pub fn new(lma: Lma, ha: HomeAgent) -> Self {
         Self { lma, ha }
     }
 
     /// Takes in one event; appends what follows from it, in the order in which it is to be done.
     pub fn handle(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
-        let from = actions.len();
         match event {
             Event::Bu(_)
             | Event::HomeProbed { .. }
             | Event::HomeLinkRouter(_)
             | Event::AgentDiscovery { .. }
             | Event::PrefixSolicitation { .. }
-            | Event::NodeDrain(_) => {
-                self.ha.handle(event, now, actions);
-                self.hand_back_keys(from, actions);
+            | Event::NodeDrain(_) => self.handle_home(event, now, actions),
+            Event::AdminDelete { .. } => {
+                self.handle_home(event.clone(), now, actions);
+                self.handle_proxy(event, now, actions);
             }
-            event => {
-                self.lma.handle(event, now, actions);
-                self.yield_keys(from, actions);
+            Event::Pbu(ref msg) if self.is_of_node_away(msg) => {
+                combined::ignore(msg, actions);
             }
+            event => self.handle_proxy(event, now, actions),
         }
+    }
+
+    fn handle_home(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
+        let from = actions.len();
+        self.ha.handle(event, &mut self.lma, now, actions);
+        self.hand_back_keys(from, now, actions);
+    }
+
+    fn handle_proxy(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
+        let from = actions.len();
+        self.lma.handle(event, now, actions);
+        self.yield_keys(from, actions);
     }
 
     /// Carries out what is due; call it again at once while [`Self::poll_timeout`] is not later
     /// than now.
     pub fn handle_timeout(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let from = actions.len();
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now.mono);
         if due(self.lma.poll_timeout()) {
+            let from = actions.len();
             self.lma.handle_timeout(now, actions);
             self.yield_keys(from, actions);
         }
-        let from = actions.len();
         if due(self.ha.poll_timeout()) {
-            self.ha.handle_timeout(now, actions);
-            self.hand_back_keys(from, actions);
+            let from = actions.len();
+            self.ha.handle_timeout(&mut self.lma, now, actions);
+            self.hand_back_keys(from, now, actions);
         }
     }
 
@@ -100,23 +119,42 @@ impl Anchor {
         &self.ha
     }
 
-    /// Takes up a proxy binding that was kept on disk; see [`Lma::restore`].
+    /// Takes up a binding that was kept on disk: publishes it again, or forgets it if it ended
+    /// meanwhile. Call it before the first event. An acknowledged binding is taken up even if the
+    /// table is full or its pool is no longer configured.
     pub fn restore(
         &mut self,
-        bce: Bce,
+        record: Record<'static>,
         now: Now,
         actions: &mut Vec<Action>,
     ) -> Result<(), RestoreError> {
-        self.lma.restore(bce, now, actions)
+        let from = actions.len();
+        match record {
+            Record::Proxy(bce) => {
+                self.lma.restore(bce.into_owned(), now, actions)?;
+                self.yield_keys(from, actions);
+            }
+            Record::Home(binding) => {
+                self.ha.restore(binding.into_owned(), &mut self.lma, now, actions)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the journal keeps of the binding with this id; `None` when it is gone.
+    #[must_use]
+    pub fn record(&self, id: BindingId) -> Option<Record<'_>> {
+        match id.kind() {
+            BindingKind::Proxy => self.lma.cache().get(id).map(|b| Record::Proxy(Cow::Borrowed(b))),
+            BindingKind::Home => self.ha.cache().get(id).map(|b| Record::Home(Cow::Borrowed(b))),
+            BindingKind::Home4 => None,
+        }
     }
 
     /// The proxy binding with this id; `None` when it is gone.
     #[must_use]
     pub fn binding(&self, id: BindingId) -> Option<&Bce> {
-        match id.kind() {
-            BindingKind::Proxy => self.lma.cache().get(id),
-            BindingKind::Home | BindingKind::Home4 => None,
-        }
+        self.lma.cache().get(id)
     }
 
     /// Goes on under another description; see [`Lma::take_over`].
@@ -125,8 +163,13 @@ impl Anchor {
     }
 
     /// Precedence of forwarding (RFC 6612 4.2) among the actions of the local mobility anchor from
-    /// `from` on: a key of the home agent's stays as it is.
-    fn yield_keys(&self, from: usize, actions: &mut Vec<Action>) {
+    /// `from` on: a key of the home agent's stays as it is. Combined: which nodes gateways have
+    /// taken over is known from them, too.
+    fn yield_keys(&mut self, from: usize, actions: &mut Vec<Action>) {
+        if self.ha.cache().is_empty() {
+            return;
+        }
+        let taken = if self.ha.is_combined() { self.taken_over(from, actions) } else { Vec::new() };
         let yields = |action: &Action| match action {
             Action::Publish(publication) => self.ha.holds(key(publication)),
             _ => false,
@@ -136,10 +179,22 @@ impl Anchor {
             let own = actions.split_off(from);
             actions.extend(own.into_iter().filter(|action| !yields(action)));
         }
+        let from = actions.len();
+        for (customer, mn_id, prefixes) in taken {
+            self.ha.proxied(customer, &mn_id, &prefixes, actions);
+        }
+        self.restore_keys(from, actions);
     }
 
     /// The same among those of the home agent: what it lets go is the local mobility anchor's.
-    fn hand_back_keys(&self, from: usize, actions: &mut [Action]) {
+    fn hand_back_keys(&mut self, from: usize, now: Now, actions: &mut Vec<Action>) {
+        if self.ha.is_combined() {
+            self.end_with(from, now, actions);
+        }
+        self.restore_keys(from, actions);
+    }
+
+    fn restore_keys(&self, from: usize, actions: &mut [Action]) {
         for action in actions.iter_mut().skip(from) {
             if let Action::Publish(Publication::Withdraw(key)) = action
                 && let Some(publication) = self.lma.publication(*key)
@@ -148,6 +203,15 @@ impl Anchor {
             }
         }
     }
+}
+
+/// A binding of any of the protocols, as the journal keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Record<'a> {
+    /// The local mobility anchor's.
+    Proxy(Cow<'a, Bce>),
+    /// The home agent's.
+    Home(Cow<'a, HomeBinding>),
 }
 
 /// What a publication is about.

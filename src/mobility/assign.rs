@@ -1,7 +1,7 @@
 //! Which prefixes and which IPv4 home address a session gets: RFC 5213 5.3.2 (1) to (3), RFC 5844
 //! 3.1.2.2.
 
-use crate::addr::{HomePrefix, ProxyCoa};
+use crate::addr::{HomePrefix, MnId, ProxyCoa};
 use crate::mobility::ack::Refusal;
 use crate::mobility::authorize::MagTable;
 use crate::mobility::binding::Ipv4HomeAddress;
@@ -21,6 +21,7 @@ pub const ENTRIES_MAX: usize = PREFIXES_MAX + 1;
 /// What the decision rests on.
 #[derive(Debug)]
 pub(crate) struct Assignment<'a> {
+    pub(crate) mn_id: &'a MnId,
     pub(crate) terms: Terms<'a>,
     pub(crate) mags: &'a MagTable,
     pub(crate) pools: &'a mut PrefixPools,
@@ -96,7 +97,7 @@ impl Assignment<'_> {
             // RFC 5213 5.3.2 (3): ours, and the node's to use. One that a session holds never comes
             // here: the lookup found that session.
             let own = self.terms.own.contains(&prefix) && prefix.to_ipv4().is_none();
-            let own = own && self.take_own(prefix);
+            let own = own && self.take_own(prefix) || self.join(prefix);
             if !own && !self.take(self.terms.profile.ipv6, prefix) {
                 return Err(Status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX);
             }
@@ -114,11 +115,18 @@ impl Assignment<'_> {
     }
 
     /// RFC 5213 5.3.2 (1): the node's own prefixes if a session of its does not hold them already,
-    /// else as many of the pool as its profile says, at least one.
+    /// else those that a home agent holds for it (RFC 6612 4.2.1), else as many of the pool as its
+    /// profile says, at least one.
     fn allocate(&mut self, taken: &mut Vec<HomePrefix>) {
         let named = taken.len();
         for &prefix in self.terms.own.iter().filter(|p| p.to_ipv4().is_none()) {
             if taken.len() < PREFIXES_MAX && !taken.contains(&prefix) && self.take_own(prefix) {
+                taken.push(prefix);
+            }
+        }
+        let held = self.pools.joinable(self.terms.customer, self.mn_id);
+        for prefix in held.into_iter().filter(|p| p.to_ipv4().is_none()) {
+            if taken.len() < PREFIXES_MAX && self.join(prefix) {
                 taken.push(prefix);
             }
         }
@@ -140,6 +148,7 @@ impl Assignment<'_> {
         let own = self.terms.own.iter().copied().filter(|p| p.to_ipv4().is_some());
         let prefix = if named.is_unspecified() {
             let free = own.clone().find(|p| self.take_own(*p));
+            let free = free.or_else(|| self.join_ipv4());
             let pool = self.terms.profile.ipv4.pool();
             // Without a pool there is nothing that could be short.
             let none = match pool {
@@ -157,6 +166,7 @@ impl Assignment<'_> {
                 return Err(refused(denied, Ipv4HomeStatus::INVALID_ADDRESS));
             }
             let is_own = own.clone().any(|p| p == prefix) && self.take_own(prefix);
+            let is_own = is_own || self.join(prefix);
             if !is_own && !self.take(self.terms.profile.ipv4, prefix) {
                 return Err(denied.into());
             }
@@ -174,9 +184,22 @@ impl Assignment<'_> {
         source.pool().is_some_and(|pool| self.pools.take(pool, prefix))
     }
 
+    /// Takes what a home agent holds for the node.
+    fn join(&mut self, prefix: HomePrefix) -> bool {
+        self.pools.join(prefix.of(self.terms.customer), self.mn_id)
+    }
+
+    fn join_ipv4(&mut self) -> Option<HomePrefix> {
+        let held = self.pools.joinable(self.terms.customer, self.mn_id);
+        held.into_iter().filter(|p| p.to_ipv4().is_some()).find(|p| self.join(*p))
+    }
+
     /// Takes a prefix of the node's own if no session holds it, nor one that overlaps it.
     fn take_own(&mut self, prefix: HomePrefix) -> bool {
         let own = prefix.of(self.terms.customer);
+        if self.join(prefix) {
+            return true;
+        }
         // That of the configuration is kept from others already.
         if self.terms.granted { self.pools.claim(own) } else { self.pools.hold(own) }
     }

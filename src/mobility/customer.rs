@@ -91,6 +91,14 @@ impl Customers {
         policy.map_or(Standing::Unserved, |p| p.lookup(mn_id))
     }
 
+    /// The prefixes that are a node's own by configuration.
+    pub(crate) fn own(&self, home: CustomerId, mn_id: &MnId) -> &[HomePrefix] {
+        match self.standing(home, mn_id) {
+            Standing::Known(_, own) => own,
+            Standing::Unserved | Standing::Asked => &[],
+        }
+    }
+
     /// Whether the policy store has to be asked for a node.
     pub(crate) fn is_asked(&self, home: CustomerId, mn_id: &MnId) -> bool {
         // Where there is none, no time is spent to know it.

@@ -24,6 +24,7 @@ mod reload;
 mod restore;
 mod revocation;
 mod session;
+mod share;
 mod wait;
 
 use crate::addr::{AnchorAddr, CustomerId, MnId, ProxyCoa};

@@ -5,7 +5,7 @@ use crate::wire;
 use crate::wire::mh::option::OptionIter;
 use crate::wire::mh::{
     self, BindingAck, BindingError, BindingRevocationAck, BindingRevocationIndication,
-    BindingUpdate, Heartbeat, MobilityOption, OptionList, Options,
+    BindingUpdate, Heartbeat, HomeAgentSwitch, MobilityOption, OptionList, Options,
 };
 use core::borrow::Borrow;
 use serde::{Deserialize, Serialize};
@@ -106,6 +106,17 @@ pub enum Transport {
     Ipv6Esp,
     /// As [`Self::Udp`], in ESP.
     UdpEsp(u16),
+    /// An IPv6 packet in UDP over IPv4 (RFC 5555 4.2): both addresses of the message are those of
+    /// IPv4, IPv4-mapped; the IPv6 packet goes between the home address, which stands in the
+    /// message's `home`, and us.
+    Dsmip {
+        /// The node's port, or that of the NAT before it.
+        port: u16,
+        /// Our address in the IPv6 packet.
+        anchor: Ipv6Addr,
+        /// ESP protects the message in the IPv6 packet.
+        esp: bool,
+    },
 }
 
 impl Transport {
@@ -113,7 +124,7 @@ impl Transport {
     #[must_use]
     pub const fn udp_port(self) -> Option<u16> {
         match self {
-            Self::Udp(port) | Self::UdpEsp(port) => Some(port),
+            Self::Udp(port) | Self::UdpEsp(port) | Self::Dsmip { port, .. } => Some(port),
             Self::Ipv6 | Self::Ipv6Esp => None,
         }
     }
@@ -121,7 +132,7 @@ impl Transport {
     /// Whether ESP protects the message.
     #[must_use]
     pub const fn is_protected(self) -> bool {
-        matches!(self, Self::Ipv6Esp | Self::UdpEsp(_))
+        matches!(self, Self::Ipv6Esp | Self::UdpEsp(_) | Self::Dsmip { esp: true, .. })
     }
 
     /// The same in ESP.
@@ -130,6 +141,7 @@ impl Transport {
         match self {
             Self::Ipv6 | Self::Ipv6Esp => Self::Ipv6Esp,
             Self::Udp(port) | Self::UdpEsp(port) => Self::UdpEsp(port),
+            Self::Dsmip { port, anchor, .. } => Self::Dsmip { port, anchor, esp: true },
         }
     }
 }
@@ -217,6 +229,10 @@ pub enum PeerBody {
     Heartbeat(Heartbeat),
     /// Binding Error: the peer does not know what we sent (RFC 6275 6.1.9).
     BindingError(BindingError),
+    /// Binding Refresh Request (RFC 6275 6.1.2), of a home agent.
+    RefreshRequest,
+    /// Home Agent Switch (RFC 5142), of a home agent.
+    Switch(HomeAgentSwitch),
 }
 
 #[cfg(test)]

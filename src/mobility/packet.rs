@@ -1,8 +1,19 @@
-//! A message as the packet that carries it: in IPv6, or in UDP over IPv4 (RFC 5844 section 4).
+//! A message as the packet that carries it.
+//!
+//! ```text
+//!  IPv6 | MH                         to a gateway                        (RFC 6275 6.1)
+//!  IPv4 | UDP 5436 | MH              to one in an IPv4 network           (RFC 5844 section 4)
+//!  IPv6 | type 2 routing header | MH to a mobile node: an acknowledgement (RFC 6275 9.5.4)
+//!  IPv4 | UDP 4191 | IPv6 | MH       to one in an IPv4 network           (RFC 5555 4.2)
+//!  its tunnel | IPv6 | MH            to a mobile node: any other message (RFC 6275 6.1)
+//! ```
 
+use crate::addr::{Encap, TunnelPath};
+use crate::mobility::ha::{HomeIcmp, HomeIcmpBody, PrefixOffer};
 use crate::mobility::message::Transport;
+use crate::wire::icmpv6::{self, mobility};
 use crate::wire::ipv4::{self, Ipv4Header};
-use crate::wire::ipv6::{self, Ipv6Header};
+use crate::wire::ipv6::{self, HomeRoute, Ipv6Header};
 use crate::wire::mh::{self, MessageData, Options};
 use crate::wire::udp::{self, UdpHeader};
 use std::net::Ipv6Addr;
@@ -16,12 +27,15 @@ pub(crate) struct Ends {
     pub(crate) dst: Ipv6Addr,
     /// What carries it.
     pub(crate) transport: Transport,
+    /// The home address of the node at `dst`, if it is one's that moves by itself.
+    pub(crate) home: Option<Ipv6Addr>,
 }
 
 impl Ends {
     /// Of the answer.
     pub(crate) const fn back(self) -> Self {
-        Self { src: self.dst, dst: self.src, transport: self.transport }
+        let Self { src, dst, transport, home } = self;
+        Self { src: dst, dst: src, transport, home }
     }
 }
 
@@ -33,31 +47,155 @@ pub(crate) fn emit(
     ends: &Ends,
     packet: &mut [u8],
 ) -> Option<usize> {
-    match ends.transport.udp_port() {
-        None => emit_in_ipv6(message, options, ends, packet),
-        Some(port) => emit_in_udp(message, options, ends, port, packet),
+    let Ends { src, dst, .. } = *ends;
+    match (ends.transport, ends.home) {
+        (Transport::Dsmip { port, anchor, .. }, home) => {
+            let home = home?;
+            let inner = packet.get_mut(ipv4::HEADER_LEN + udp::HEADER_LEN..)?;
+            let len = emit_in_ipv6(message, options, (anchor, home), None, inner)?;
+            finish_udp(packet, len, (udp::DSMIP_PORT, port), ends)
+        }
+        (Transport::Udp(port) | Transport::UdpEsp(port), _) => {
+            emit_in_udp(message, options, ends, port, packet)
+        }
+        (Transport::Ipv6 | Transport::Ipv6Esp, home) => {
+            emit_in_ipv6(message, options, (src, dst), home, packet)
+        }
     }
 }
 
+/// The same into the tunnel of a mobile node: the message goes to its home address, `ends.dst`.
+pub(crate) fn emit_in_tunnel(
+    message: &impl MessageData,
+    options: Options<'_>,
+    ends: &Ends,
+    tunnel: &TunnelPath,
+    packet: &mut [u8],
+) -> Option<usize> {
+    let outer = Ends { src: tunnel.local, dst: tunnel.remote, ..*ends };
+    let inner = (ends.src, ends.dst);
+    let emit = |packet: &mut [u8], at: usize| {
+        emit_in_ipv6(message, options, inner, None, packet.get_mut(at..)?)
+    };
+    match (tunnel.encap, tunnel.remote.to_ipv4_mapped()) {
+        (Encap::Ip, None) => {
+            let len = emit(packet, ipv6::HEADER_LEN)?;
+            ipv6_header((outer.src, outer.dst), ipv6::PROTOCOL, len)?.emit(packet).ok()?;
+            Some(ipv6::HEADER_LEN + len)
+        }
+        (Encap::Ip, Some(_)) => {
+            let len = emit(packet, ipv4::HEADER_LEN)?;
+            ipv4_header(&outer, ipv6::PROTOCOL, len)?.emit(packet).ok()?;
+            Some(ipv4::HEADER_LEN + len)
+        }
+        (Encap::Udp(port), Some(_)) => {
+            let len = emit(packet, ipv4::HEADER_LEN + udp::HEADER_LEN)?;
+            finish_udp(packet, len, (udp::DSMIP_PORT, port), &outer)
+        }
+        _ => None,
+    }
+}
+
+/// From `src` to `dst`, by way of a type 2 routing header if the node there has the home address
+/// `home`: its address counts for the checksum (RFC 6275 6.1.1).
 fn emit_in_ipv6(
     message: &impl MessageData,
     options: Options<'_>,
-    &Ends { src, dst, .. }: &Ends,
+    (src, dst): (Ipv6Addr, Ipv6Addr),
+    home: Option<Ipv6Addr>,
     packet: &mut [u8],
 ) -> Option<usize> {
-    let (front, back) = packet.split_at_mut_checked(ipv6::HEADER_LEN)?;
-    let len = message.emit_encoded(options, src, dst, back).ok()?;
-    let header = Ipv6Header {
+    let at = ipv6::HEADER_LEN + if home.is_some() { HomeRoute::LEN } else { 0 };
+    let back = packet.get_mut(at..)?;
+    let len = message.emit_encoded(options, src, home.unwrap_or(dst), back).ok()?;
+    finish_ipv6(packet, len, mh::NEXT_HEADER, (src, dst), home)
+}
+
+/// Writes the headers before `len` bytes of a payload that is there already.
+fn finish_ipv6(
+    packet: &mut [u8],
+    len: usize,
+    next_header: u8,
+    (src, dst): (Ipv6Addr, Ipv6Addr),
+    home: Option<Ipv6Addr>,
+) -> Option<usize> {
+    let (header, route) = packet.split_at_mut_checked(ipv6::HEADER_LEN)?;
+    let (next_header, len) = match home {
+        Some(home) => {
+            HomeRoute { next_header, home }.emit(route).ok()?;
+            (HomeRoute::NEXT_HEADER, HomeRoute::LEN + len)
+        }
+        None => (next_header, len),
+    };
+    ipv6_header((src, dst), next_header, len)?.emit(header).ok()?;
+    Some(ipv6::HEADER_LEN + len)
+}
+
+/// An ICMPv6 message of a home agent as the packet that carries it, at the front of `packet`; its
+/// length in bytes, or `None` if it does not fit.
+pub(crate) fn emit_icmp(icmp: &HomeIcmp, packet: &mut [u8]) -> Option<usize> {
+    let HomeIcmp { src, dst, home, .. } = *icmp;
+    let at = ipv6::HEADER_LEN + if home.is_some() { HomeRoute::LEN } else { 0 };
+    let ends = (src, home.unwrap_or(dst));
+    let back = packet.get_mut(at..)?;
+    let len = match &icmp.body {
+        HomeIcmpBody::DiscoveryReply { id, mobile_routers, agents } => {
+            mobility::emit_discovery_reply(*id, *mobile_routers, agents, ends, back)
+        }
+        HomeIcmpBody::PrefixAdvertisement { id, prefixes } => {
+            let prefixes: Vec<_> = prefixes.iter().map(PrefixOffer::information).collect();
+            mobility::emit_prefix_advertisement(*id, &prefixes, ends, back)
+        }
+    };
+    finish_ipv6(packet, len.ok()?, icmpv6::NEXT_HEADER, (src, dst), home)
+}
+
+fn ipv6_header(
+    (src, dst): (Ipv6Addr, Ipv6Addr),
+    next_header: u8,
+    payload_len: usize,
+) -> Option<Ipv6Header> {
+    Some(Ipv6Header {
         traffic_class: TRAFFIC_CLASS,
         flow_label: 0,
-        payload_len: u16::try_from(len).ok()?,
-        next_header: mh::NEXT_HEADER,
+        payload_len: u16::try_from(payload_len).ok()?,
+        next_header,
         hop_limit: HOP_LIMIT,
         src,
         dst,
-    };
-    header.emit(front).ok()?;
-    Some(ipv6::HEADER_LEN + len)
+    })
+}
+
+/// Writes IPv4 and UDP headers before `len` bytes that are there already.
+fn finish_udp(
+    packet: &mut [u8],
+    len: usize,
+    (src_port, dst_port): (u16, u16),
+    ends: &Ends,
+) -> Option<usize> {
+    let (src, dst) = (ends.src.to_ipv4_mapped()?, ends.dst.to_ipv4_mapped()?);
+    let (header, back) = packet.split_at_mut_checked(ipv4::HEADER_LEN)?;
+    let datagram = back.get_mut(..udp::HEADER_LEN + len)?;
+    UdpHeader { src_port, dst_port }.emit(src, dst, datagram).ok()?;
+    let len = datagram.len();
+    ipv4_header(ends, udp::PROTOCOL, len)?.emit(header).ok()?;
+    Some(ipv4::HEADER_LEN + len)
+}
+
+fn ipv4_header(ends: &Ends, protocol: u8, payload_len: usize) -> Option<Ipv4Header> {
+    Some(Ipv4Header {
+        header_len: ipv4::HEADER_LEN,
+        tos: TRAFFIC_CLASS,
+        total_len: u16::try_from(ipv4::HEADER_LEN + payload_len).ok()?,
+        identification: 0,
+        dont_fragment: true,
+        more_fragments: false,
+        fragment_offset: 0,
+        ttl: HOP_LIMIT,
+        protocol,
+        src: ends.src.to_ipv4_mapped()?,
+        dst: ends.dst.to_ipv4_mapped()?,
+    })
 }
 
 /// RFC 5844 4.1.3.2, 4.2.2.1: from port 5436, with a checksum.
@@ -68,29 +206,9 @@ fn emit_in_udp(
     dst_port: u16,
     packet: &mut [u8],
 ) -> Option<usize> {
-    let (src, dst) = (ends.src.to_ipv4_mapped()?, ends.dst.to_ipv4_mapped()?);
-    let (front, back) = packet.split_at_mut_checked(ipv4::HEADER_LEN)?;
-    let room = back.get_mut(udp::HEADER_LEN..)?;
+    let room = packet.get_mut(ipv4::HEADER_LEN + udp::HEADER_LEN..)?;
     let len = message.emit_encoded_in_udp(options, room).ok()?;
-    let datagram = back.get_mut(..udp::HEADER_LEN + len)?;
-    let ports = UdpHeader { src_port: udp::SIGNALING_PORT, dst_port };
-    ports.emit(src, dst, datagram).ok()?;
-    let packet_len = ipv4::HEADER_LEN + datagram.len();
-    let header = Ipv4Header {
-        header_len: ipv4::HEADER_LEN,
-        tos: TRAFFIC_CLASS,
-        total_len: u16::try_from(packet_len).ok()?,
-        identification: 0,
-        dont_fragment: true,
-        more_fragments: false,
-        fragment_offset: 0,
-        ttl: HOP_LIMIT,
-        protocol: udp::PROTOCOL,
-        src,
-        dst,
-    };
-    header.emit(front).ok()?;
-    Some(packet_len)
+    finish_udp(packet, len, (udp::SIGNALING_PORT, dst_port), ends)
 }
 
 const HOP_LIMIT: u8 = 64;

@@ -13,12 +13,15 @@
 //! stays unused as long as possible. Allocation and release are logarithmic in the number of ranges
 //! that are held or reserved.
 
+mod share;
+
 use crate::addr::{CustomerId, CustomerPrefix, HomePrefix};
 use crate::mobility::binding::Ipv4HomeAddress;
 use crate::mobility::config::PoolConfig;
 use crate::mobility::range_set::RangeSet;
 use crate::wire::mh::Ipv4Home;
 use hashbrown::HashSet;
+use share::Shares;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 
@@ -30,6 +33,8 @@ pub(crate) struct PrefixPools {
     held: BTreeMap<CustomerId, RangeSet>,
     /// Belonging to nodes by configuration, where a policy store may claim what overlaps them.
     owned: BTreeMap<CustomerId, RangeSet>,
+    /// What of it a home agent holds.
+    shares: Shares,
     /// [`Self::count`] has something to do.
     counting: bool,
 }
@@ -164,8 +169,12 @@ impl PrefixPools {
         pool.is_none_or(fits) && self.hold(own)
     }
 
-    /// Gives a prefix back. What nobody holds stays as it is.
-    pub(crate) fn release(&mut self, CustomerPrefix { customer, prefix }: CustomerPrefix) {
+    /// A session gives a prefix back. What nobody holds stays as it is.
+    pub(crate) fn release(&mut self, own: CustomerPrefix) {
+        if self.shares.left(own) {
+            return;
+        }
+        let CustomerPrefix { customer, prefix } = own;
         let (first, last) = bounds(prefix);
         let Some(held) = self.held.get_mut(&customer) else { return };
         if held.remove(first, last) {

@@ -149,6 +149,11 @@ impl Fields {
                 | MobilityOption::Ipv4HomeAddressReply(..)
                 | MobilityOption::Ipv4DefaultRouter(_)
                 | MobilityOption::Ipv4DhcpSupportMode(_)
+                | MobilityOption::MobileNetworkPrefix(_)
+                | MobilityOption::Ipv4HomeAddress(..)
+                | MobilityOption::Ipv4AddressAck(..)
+                | MobilityOption::Ipv4CareOf(_)
+                | MobilityOption::BindingIdentifier(..)
                 | MobilityOption::Unknown(..) => true,
             };
             f.repeated |= !first;

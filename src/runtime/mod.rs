@@ -35,7 +35,7 @@ use crate::control::{Control, Parts};
 use crate::dataplane::steer::Steering;
 use crate::dpdk::{self, Eal, EalError, Mempool, PortError, TscClock};
 use crate::mobility::action::Action;
-use crate::mobility::anchor::Anchor;
+use crate::mobility::anchor::{Anchor, Record};
 use crate::mobility::ha::HomeAgent;
 use crate::mobility::{Lma, RestoreError};
 use crate::telemetry::LogHandle;
@@ -45,6 +45,7 @@ use pin::OrdinaryCpus;
 use plan::Restored;
 use ports::Ports;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
@@ -237,7 +238,7 @@ fn restore(store: &Store, anchor: &mut Anchor) -> Result<(Vec<Action>, Restored)
     let (mut actions, mut mags) = (Vec::new(), HashSet::new());
     for bce in store.restore()? {
         mags.insert(bce.proxy_coa);
-        anchor.restore(bce, now, &mut actions)?;
+        anchor.restore(Record::Proxy(Cow::Owned(bce)), now, &mut actions)?;
     }
     let lma = anchor.lma();
     tracing::info!(bindings = lma.cache().len(), "restored");

@@ -24,6 +24,9 @@ pub const SIGNALING_PORT: u16 = 5436;
 /// Port of tunnelled packets in IPv4-UDP encapsulation (RFC 5844 4.1.4.1).
 pub const TUNNEL_PORT: u16 = 5437;
 
+/// Of mobile nodes in IPv4 networks and their home agents, for both (RFC 5555 section 8).
+pub const DSMIP_PORT: u16 = 4191;
+
 const LENGTH_AT: usize = 4;
 const CHECKSUM_AT: usize = 6;
 

@@ -130,6 +130,8 @@ fn peer(msg: &PeerMsg) -> String {
             )
         }
         PeerBody::BindingError(m) => format!("binding error {}", m.status),
+        PeerBody::RefreshRequest => "refresh request".into(),
+        PeerBody::Switch(m) => format!("home agent switch to {:?}", m.agents().collect::<Vec<_>>()),
     };
     let port = carried(msg.transport);
     let mut text = format!("to {}{port}: {what}", name(msg.dst));

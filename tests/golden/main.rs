@@ -341,6 +341,7 @@ fn parse(packet: &[u8]) -> (Ipv6Header, Fixed, Vec<MobilityOption<'_>>) {
         Message::Heartbeat(m, _) => Fixed::Heartbeat(m),
         Message::Bri(m, _) => Fixed::Bri(m),
         Message::Bra(m, _) => Fixed::Bra(m),
+        Message::Switch(..) => panic!("scapy knows no Home Agent Switch"),
     };
     (header, fixed, message.options().iter().collect())
 }

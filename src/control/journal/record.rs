@@ -17,6 +17,8 @@ pub(super) fn write(bce: &Bce, out: &mut Vec<u8>) {
         Transport::Udp(port) => (1, port),
         Transport::Ipv6Esp => (2, 0),
         Transport::UdpEsp(port) => (3, port),
+        // No gateway is reached so.
+        Transport::Dsmip { .. } => (0, 0),
     };
     let (encap, encap_port) = match bce.encap {
         Encap::Ip => (0, 0),

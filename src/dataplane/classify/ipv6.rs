@@ -93,7 +93,7 @@ fn classify_fragment(
 /// The option that forbids processing, if there is one: its type, and what becomes of the packet by
 /// the type's two high bits (RFC 8200 section 4.2; the tunnel exit is the packet's destination).
 fn refused_option(packet: &[u8], upper: &UpperLayer) -> Option<(u8, Class)> {
-    let at = upper.unskippable_option?;
+    let at = upper.unknown_option()?;
     let kind = *packet.get(at)?;
     let refusal = match kind >> 6 {
         0b01 => Class::Drop(DropReason::OuterOption),

@@ -144,7 +144,7 @@ async fn drive(load: &mut Load, sockets: &Sockets, clock: Clock) -> io::Result<(
     while !load.is_done() {
         for _ in 0..BURST {
             let Some(msg) = load.poll_send(clock.now()) else { break };
-            let ends = Ends { src: msg.src, dst: msg.dst, transport: msg.transport };
+            let ends = Ends { src: msg.src, dst: msg.dst, transport: msg.transport, home: None };
             if let Err(error) = sockets.send(&msg.update, &msg.options, &ends) {
                 load.error(format!("not sent: {error}"));
             }
@@ -205,11 +205,14 @@ impl Sockets {
     }
 
     fn answer(&self, msg: &PeerMsg) -> io::Result<()> {
-        let ends = Ends { src: msg.src, dst: msg.dst, transport: msg.transport };
+        let ends = Ends { src: msg.src, dst: msg.dst, transport: msg.transport, home: None };
         match &msg.body {
             PeerBody::Bra(bra) => self.send(bra, &msg.options, &ends),
             PeerBody::Heartbeat(beat) => self.send(beat, &msg.options, &ends),
-            PeerBody::Bri(_) | PeerBody::BindingError(_) => Ok(()),
+            PeerBody::Bri(_)
+            | PeerBody::BindingError(_)
+            | PeerBody::RefreshRequest
+            | PeerBody::Switch(_) => Ok(()),
         }
     }
 

@@ -27,7 +27,11 @@ impl Load {
                 let flags = RevocationFlags(bri.flags.0 & RevocationFlags::P.0);
                 (PeerBody::Bra(BindingRevocationAck { status, seq: bri.seq, flags }), &counter[..0])
             }
-            PeerBody::Heartbeat(_) | PeerBody::Bra(_) | PeerBody::BindingError(_) => return None,
+            PeerBody::Heartbeat(_)
+            | PeerBody::Bra(_)
+            | PeerBody::BindingError(_)
+            | PeerBody::RefreshRequest
+            | PeerBody::Switch(_) => return None,
         };
         Some(PeerMsg {
             tunnel: None,

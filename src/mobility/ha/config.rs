@@ -28,14 +28,14 @@ pub struct HaConfig {
     /// How long the entry of a node that came home is kept, marked as invalid, so that the node is
     /// not taken for a duplicate of its own address (RFC 6275 10.3.2).
     pub delete_delay: Duration,
-    /// Whether UDP encapsulation is used because the node asks for it, without a NAT (RFC 5555).
-    pub accept_forced_udp: bool,
     /// How often nodes behind a NAT refresh its state (RFC 5555 6.4), in seconds.
     pub nat_keepalive_s: u32,
     /// Whether mobile prefix advertisements are sent (RFC 6275 8.4).
     pub prefix_advertisements: bool,
-    /// Home Agent Switch messages a second at most (RFC 5142 7).
+    /// New nodes a second at most that are told by a Home Agent Switch (RFC 5142 7 and 8).
     pub switch_rate: u32,
+    /// Whether a node whose binding is about to end is asked to refresh it (RFC 6275 9.5.5).
+    pub refresh_requests: bool,
 }
 
 impl Default for HaConfig {
@@ -51,10 +51,10 @@ impl Default for HaConfig {
             max_bindings: usize::MAX,
             max_lifetime: Lifetime(u16::MAX).duration(),
             delete_delay: Duration::from_secs(10),
-            accept_forced_udp: false,
             nat_keepalive_s: 110,
             prefix_advertisements: true,
-            switch_rate: 100,
+            switch_rate: 1,
+            refresh_requests: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::addr::HomePrefix;
 use crate::mobility::ha::LinkId;
 use crate::time::Lifetime;
+use crate::wire::icmpv6::mobility::LinkPrefixInformation;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
@@ -90,6 +91,14 @@ pub struct PrefixOffer {
     pub valid_lifetime_s: u32,
     /// Seconds left; all ones is for ever.
     pub preferred_lifetime_s: u32,
+}
+
+impl PrefixOffer {
+    /// As the wire has it.
+    pub(crate) const fn information(&self) -> LinkPrefixInformation {
+        let Self { prefix, address, valid_lifetime_s, preferred_lifetime_s } = *self;
+        LinkPrefixInformation { prefix, address, valid_lifetime_s, preferred_lifetime_s }
+    }
 }
 
 /// The operator takes the home agent out of service, or back (RFC 5142).

@@ -28,6 +28,8 @@ impl Lma {
             PeerBody::Bra(ack) => self.handle_bra(msg, ack, now, actions),
             PeerBody::Heartbeat(heartbeat) => self.handle_heartbeat(msg, heartbeat, now, actions),
             PeerBody::BindingError(error) => self.handle_error(msg, error, now, actions),
+            // A home agent's, to its nodes.
+            PeerBody::RefreshRequest | PeerBody::Switch(_) => {}
         }
     }
 

@@ -35,7 +35,7 @@ impl Lma {
             return Err(RestoreError::Id(id));
         }
         let mut prefixes = bce.prefixes().peekable();
-        if prefixes.peek().is_none() || prefixes.any(|p| !self.pools.is_free(p)) {
+        if prefixes.peek().is_none() || prefixes.any(|p| !self.pools.is_free_for(p, &bce.mn_id)) {
             return Err(RestoreError::Prefix(id));
         }
         drop(prefixes);
@@ -55,7 +55,9 @@ impl Lma {
         };
         bce.end_after(ends.min(whole), now);
         for prefix in bce.prefixes() {
-            self.pools.hold(prefix);
+            if !self.pools.join(prefix, &bce.mn_id) {
+                self.pools.hold(prefix);
+            }
             if bce.state == BceState::Deleting {
                 actions.push(Action::Publish(Publication::Hold(prefix)));
             }

@@ -160,7 +160,8 @@ impl Lma {
             return Err(Status::ADMINISTRATIVELY_PROHIBITED.into());
         }
         let tunnel = self.negotiate(req, &terms, None)?;
-        let mut assignment = Assignment { terms, mags: &self.mags, pools: &mut self.pools };
+        let (mn_id, mags, pools) = (&req.mn_id, &self.mags, &mut self.pools);
+        let mut assignment = Assignment { mn_id, terms, mags, pools };
         let addresses = assignment.choose(&req.hnp, req.ipv4, req.proxy_coa)?;
         Ok(Admission { terms: SessionTerms::new(&terms, req), addresses, tunnel })
     }
@@ -280,7 +281,8 @@ impl Lma {
         if (!hnp.is_empty() || ipv4.is_some()) && self.entries_left() < ENTRIES_MAX {
             return Err(Status::INSUFFICIENT_RESOURCES.into());
         }
-        let mut assignment = Assignment { terms, mags: &self.mags, pools: &mut self.pools };
+        let (mn_id, mags, pools) = (&req.mn_id, &self.mags, &mut self.pools);
+        let mut assignment = Assignment { mn_id, terms, mags, pools };
         let gained = assignment.choose(hnp, ipv4, req.proxy_coa)?;
         Ok(Change { terms: SessionTerms::new(&terms, req), gained, lost, tunnel })
     }

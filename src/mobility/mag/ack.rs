@@ -154,6 +154,11 @@ impl AckOptions {
                 | MobilityOption::Ipv4HomeAddressRequest(_)
                 | MobilityOption::AlternateIpv4Coa(_)
                 | MobilityOption::AccessNetworkId(_)
+                | MobilityOption::MobileNetworkPrefix(_)
+                | MobilityOption::Ipv4HomeAddress(..)
+                | MobilityOption::Ipv4AddressAck(..)
+                | MobilityOption::Ipv4CareOf(_)
+                | MobilityOption::BindingIdentifier(..)
                 | MobilityOption::Unknown(..) => {}
             }
         }

@@ -157,6 +157,8 @@ impl Mag {
                     actions.push(of_peer(AuditKind::HeartbeatNotSupported));
                 }
             }
+            // A home agent's, to its nodes.
+            PeerBody::RefreshRequest | PeerBody::Switch(_) => {}
         }
     }
 

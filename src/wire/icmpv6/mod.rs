@@ -8,6 +8,7 @@
 //!  |     invoking packet as fits into 1280 bytes in all            |
 //! ```
 
+pub mod mobility;
 pub mod ndp;
 
 use super::checksum::Checksum;

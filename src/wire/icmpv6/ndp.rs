@@ -10,7 +10,7 @@ use crate::wire::{Error, ErrorKind, Result, Writer, field, octet};
 use std::net::Ipv6Addr;
 
 const ROUTER_SOLICITATION: u8 = 133;
-const ROUTER_ADVERTISEMENT: u8 = 134;
+pub(super) const ROUTER_ADVERTISEMENT: u8 = 134;
 const NEIGHBOR_SOLICITATION: u8 = 135;
 const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 
@@ -20,7 +20,7 @@ pub const HOP_LIMIT: u8 = 255;
 
 const SOURCE_LINK_LAYER: u8 = 1;
 const TARGET_LINK_LAYER: u8 = 2;
-const PREFIX_INFORMATION: u8 = 3;
+pub(super) const PREFIX_INFORMATION: u8 = 3;
 const MTU: u8 = 5;
 
 /// Flags of a Neighbor Advertisement.
@@ -242,7 +242,7 @@ fn put_link_layer(w: &mut Writer<'_>, option: u8, mac: MacAddr) -> Result<()> {
 }
 
 /// What RFC 4861 sections 6.1 and 7.1 ask of every message.
-fn validate(message: &[u8], envelope: Envelope, kind: u8) -> Result<()> {
+pub(super) fn validate(message: &[u8], envelope: Envelope, kind: u8) -> Result<()> {
     if octet(message, 0)? != kind || octet(message, 1)? != 0 || envelope.hop_limit != HOP_LIMIT {
         return Err(Error::new(ErrorKind::Value, 0));
     }
@@ -253,7 +253,7 @@ fn validate(message: &[u8], envelope: Envelope, kind: u8) -> Result<()> {
 }
 
 /// The option at `at`: its type and its data, and where the next one is; `None` at the end.
-fn next_option(message: &[u8], at: usize) -> Result<Option<(u8, &[u8], usize)>> {
+pub(super) fn next_option(message: &[u8], at: usize) -> Result<Option<(u8, &[u8], usize)>> {
     if at == message.len() {
         return Ok(None);
     }
@@ -267,7 +267,7 @@ fn next_option(message: &[u8], at: usize) -> Result<Option<(u8, &[u8], usize)>> 
 }
 
 /// All options from `at` on have lengths.
-fn check_options(message: &[u8], mut at: usize) -> Result<()> {
+pub(super) fn check_options(message: &[u8], mut at: usize) -> Result<()> {
     while let Some((_, _, next)) = next_option(message, at)? {
         at = next;
     }

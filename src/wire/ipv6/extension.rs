@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!  IPv6 | Hop-by-Hop | Destination Options | Routing | Fragment | ... upper layer
-//!                       '- Tunnel Encapsulation Limit (RFC 2473 4.1.1): a Linux tunnel sends it
+//!                       |- Tunnel Encapsulation Limit (RFC 2473 4.1.1): a Linux tunnel sends it
+//!                       '- Home Address (RFC 6275 6.3): a mobile node's binding update
 //! ```
 
 use super::{HEADER_LEN, NEXT_HEADER_AT};
 use crate::wire::{Error, ErrorKind, Result, be16, octet};
+use std::net::Ipv6Addr;
 
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
@@ -20,6 +22,7 @@ const HEADERS_MAX: usize = 8;
 const PAD1: u8 = 0;
 const PADN: u8 = 1;
 const TUNNEL_ENCAPSULATION_LIMIT: u8 = 4;
+const HOME_ADDRESS: u8 = 201;
 
 /// What stands behind the extension headers, and what they said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,6 +38,18 @@ pub struct UpperLayer {
     /// Offset of the first option that we do not know and that must not be skipped
     /// (RFC 8200 section 4.2).
     pub unskippable_option: Option<usize>,
+    /// The address in a Home Address option (RFC 6275 section 6.3), and the option's offset. Only a
+    /// home agent may go on with such a packet: for all others it is [`Self::unskippable_option`].
+    pub home_address: Option<(Ipv6Addr, usize)>,
+}
+
+impl UpperLayer {
+    /// The first option that must not be skipped by who knows no Home Address option.
+    #[must_use]
+    pub fn unknown_option(&self) -> Option<usize> {
+        let home = self.home_address.map(|(_, at)| at);
+        self.unskippable_option.into_iter().chain(home).min()
+    }
 }
 
 /// Steps over the extension headers of `packet`, which starts with its IPv6 header.
@@ -98,6 +113,7 @@ fn header_len(packet: &[u8], at: usize) -> Result<usize> {
 /// Reads the options header at `upper.offset`; returns its length.
 fn read_options(packet: &[u8], upper: &mut UpperLayer) -> Result<usize> {
     let start = upper.offset;
+    let is_destination = upper.next_header == DESTINATION_OPTIONS;
     let len = header_len(packet, start)?;
     let end = start + len;
     let header = packet.get(..end).ok_or(Error::new(ErrorKind::Truncated, start + 1))?;
@@ -116,6 +132,11 @@ fn read_options(packet: &[u8], upper: &mut UpperLayer) -> Result<usize> {
             (PADN, _) => {}
             (TUNNEL_ENCAPSULATION_LIMIT, [limit]) => {
                 upper.encapsulation_limit.get_or_insert((*limit, data_at));
+            }
+            // 6.3: once, and in a Destination Options header.
+            (HOME_ADDRESS, data) if is_destination && upper.home_address.is_none() => {
+                let octets: [u8; 16] = data.try_into().map_err(|_| cut)?;
+                upper.home_address = Some((octets.into(), at));
             }
             (TUNNEL_ENCAPSULATION_LIMIT, _) => return Err(cut),
             // RFC 8200 4.2: the two highest bits say what is to be done with an unknown option.

@@ -10,11 +10,16 @@
 //! ```
 
 mod extension;
+mod routing;
 
 use super::{Error, ErrorKind, Result, Writer, be16, field, octet};
 use std::net::Ipv6Addr;
 
 pub use extension::{UpperLayer, find_fragment, find_upper_layer};
+pub use routing::HomeRoute;
+
+/// Next header and protocol number of IPv6.
+pub const PROTOCOL: u8 = 41;
 
 /// Length of the header, in bytes.
 pub const HEADER_LEN: usize = 40;

@@ -10,8 +10,8 @@
 
 use super::option::{AUTH_DATA_AT, MobilityOption, is_padding, next};
 use super::{
-    BindingError, BindingRefreshRequest, CHECKSUM_AT, MessageData, PREAMBLE_LEN, TYPE_AT,
-    whole_header,
+    BindingError, BindingRefreshRequest, CHECKSUM_AT, HomeAgentSwitch, MessageData, PREAMBLE_LEN,
+    TYPE_AT, whole_header,
 };
 use crate::wire::{Error, ErrorKind, Result, octet};
 use core::ops::Range;
@@ -97,6 +97,10 @@ fn options_at(header: &[u8]) -> Result<usize> {
         + match octet(header, TYPE_AT)? {
             BindingRefreshRequest::MH_TYPE => BindingRefreshRequest::LEN,
             BindingError::MH_TYPE => BindingError::LEN,
+            HomeAgentSwitch::MH_TYPE => {
+                let data = header.get(PREAMBLE_LEN..).unwrap_or_default();
+                HomeAgentSwitch::parse_data(data)?.data_len()
+            }
             _ => 6,
         })
 }

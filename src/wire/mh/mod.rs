@@ -21,6 +21,7 @@ mod heartbeat;
 pub mod option;
 mod revocation;
 mod status;
+mod switch;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ pub use revocation::{
     RevocationTrigger,
 };
 pub use status::Status;
+pub use switch::HomeAgentSwitch;
 
 /// IPv6 next header number of the Mobility Header.
 pub const NEXT_HEADER: u8 = 135;
@@ -76,6 +78,8 @@ pub enum Message<'a> {
     Ba(BindingAck, Options<'a>),
     /// Binding Error, MH type 7.
     Be(BindingError, Options<'a>),
+    /// Home Agent Switch, MH type 12.
+    Switch(HomeAgentSwitch, Options<'a>),
     /// Heartbeat, MH type 13.
     Heartbeat(Heartbeat, Options<'a>),
     /// Binding Revocation Indication, MH type 16.
@@ -119,6 +123,7 @@ impl<'a> Message<'a> {
             BindingUpdate::MH_TYPE => parts(bytes).map(|(m, o)| Self::Bu(m, o)),
             BindingAck::MH_TYPE => parts(bytes).map(|(m, o)| Self::Ba(m, o)),
             BindingError::MH_TYPE => parts(bytes).map(|(m, o)| Self::Be(m, o)),
+            HomeAgentSwitch::MH_TYPE => parts(bytes).map(|(m, o)| Self::Switch(m, o)),
             Heartbeat::MH_TYPE => parts(bytes).map(|(m, o)| Self::Heartbeat(m, o)),
             // One MH type, two messages (RFC 5846 5); what is neither is refused as an Indication.
             BindingRevocationAck::MH_TYPE => match octet(bytes, PREAMBLE_LEN)? {
@@ -137,6 +142,7 @@ impl<'a> Message<'a> {
             | Self::Bu(_, o)
             | Self::Ba(_, o)
             | Self::Be(_, o)
+            | Self::Switch(_, o)
             | Self::Heartbeat(_, o)
             | Self::Bri(_, o)
             | Self::Bra(_, o) => *o,
@@ -151,15 +157,21 @@ pub trait MessageData: Sized {
     /// Length in bytes, from the end of the Checksum field to the first option.
     const LEN: usize;
 
-    /// Reads the fixed part.
+    /// Reads the fixed part from the front of `data`, which has at least [`Self::LEN`] bytes.
     fn parse_data(data: &[u8]) -> Result<Self>;
 
-    /// The fixed part as it stands on the wire: `data` has [`Self::LEN`] bytes, all zero.
+    /// The fixed part as it stands on the wire: `data` has [`Self::data_len`] bytes, all zero.
     fn emit_data(&self, data: &mut [u8]);
+
+    /// Length of this message's data before its options, in bytes: [`Self::LEN`], unless it says
+    /// itself how long it is.
+    fn data_len(&self) -> usize {
+        Self::LEN
+    }
 
     /// Length of the whole Mobility Header with these options, in bytes; a multiple of 8.
     fn buffer_len<'o>(&self, options: impl OptionList<'o>) -> usize {
-        option::padded_end(options, PREAMBLE_LEN + Self::LEN).next_multiple_of(UNIT)
+        option::padded_end(options, PREAMBLE_LEN + self.data_len()).next_multiple_of(UNIT)
     }
 
     /// Writes the whole Mobility Header with these options into the front of `buf`, each option
@@ -221,7 +233,7 @@ fn emit_once<M: MessageData>(
 ) -> Result<usize> {
     let mut w = Writer::new(buf);
     w.put(&[NO_NEXT_HEADER, 0, M::MH_TYPE, 0, 0, 0])?;
-    let data_end = w.at + M::LEN;
+    let data_end = w.at + message.data_len();
     let short = Error::new(ErrorKind::Truncated, w.at);
     let data = w.buf.get_mut(w.at..data_end).ok_or(short)?;
     data.fill(0);
@@ -246,12 +258,11 @@ fn parts<M: MessageData>(bytes: &[u8]) -> Result<(M, Options<'_>)> {
     if octet(bytes, PAYLOAD_PROTO_AT)? != NO_NEXT_HEADER {
         return Err(Error::new(ErrorKind::PayloadProto, PAYLOAD_PROTO_AT));
     }
-    let options_at = PREAMBLE_LEN + M::LEN;
-    let (fixed, options) = bytes
-        .split_at_checked(options_at)
-        .ok_or(Error::new(ErrorKind::HeaderLen, HEADER_LEN_AT))?;
-    let data = fixed.get(PREAMBLE_LEN..).unwrap_or_default();
+    let short = Error::new(ErrorKind::HeaderLen, HEADER_LEN_AT);
+    let data = bytes.get(PREAMBLE_LEN..).filter(|d| d.len() >= M::LEN).ok_or(short)?;
     let message = M::parse_data(data).map_err(|e| e.shifted(PREAMBLE_LEN))?;
+    let options_at = PREAMBLE_LEN + message.data_len();
+    let options = bytes.get(options_at..).ok_or(short)?;
     let options = Options::parse(options).map_err(|e| e.shifted(options_at))?;
     Ok((message, options))
 }

@@ -61,6 +61,14 @@ statuses! {
     EXPIRED_NONCES = 138,
     /// Registration type change disallowed.
     REGISTRATION_TYPE_CHANGE_DISALLOWED = 139,
+    /// The R flag without the H flag (RFC 3963 4.2).
+    MOBILE_ROUTER_OPERATION_NOT_PERMITTED = 140,
+    /// A Mobile Network Prefix is none, or is not of the home agent (RFC 3963 4.2).
+    INVALID_PREFIX = 141,
+    /// The mobile router may not have the prefix (RFC 3963 4.2).
+    NOT_AUTHORIZED_FOR_PREFIX = 142,
+    /// There is nothing that could be forwarded (RFC 3963 4.2).
+    FORWARDING_SETUP_FAILED = 143,
     /// The time of the Replay Protection option is not close enough, or not new (RFC 4285 6).
     MIPV6_ID_MISMATCH = 144,
     /// A Replay Protection option is needed (RFC 4285 6).
@@ -93,6 +101,10 @@ statuses! {
     MISSING_ACCESS_TECH_TYPE_OPTION = 162,
     /// GRE encapsulation is needed and was not asked for (RFC 5845 6.4).
     GRE_KEY_OPTION_REQUIRED = 163,
+    /// A Binding Identifier option is malformed (RFC 5648 4.5).
+    MCOA_MALFORMED = 164,
+    /// Several care-of addresses are not served (RFC 5648 4.5).
+    MCOA_PROHIBITED = 166,
     /// The node may not use IPv4 (RFC 5844 3.3.5).
     NOT_AUTHORIZED_FOR_IPV4_MOBILITY_SERVICE = 170,
     /// The node may not use this IPv4 home address (RFC 5844 3.3.5).

@@ -27,6 +27,7 @@ fn emit_again(message: Message<'_>) -> Vec<u8> {
         Message::Bu(m, o) => emit(&m, o),
         Message::Ba(m, o) => emit(&m, o),
         Message::Be(m, o) => emit(&m, o),
+        Message::Switch(m, o) => emit(&m, o),
         Message::Heartbeat(m, o) => emit(&m, o),
         Message::Bri(m, o) => emit(&m, o),
         Message::Bra(m, o) => emit(&m, o),
@@ -40,6 +41,7 @@ fn same_fixed_part(a: Message<'_>, b: Message<'_>) -> bool {
         (Message::Bu(a, _), Message::Bu(b, _)) => a == b,
         (Message::Ba(a, _), Message::Ba(b, _)) => a == b,
         (Message::Be(a, _), Message::Be(b, _)) => a == b,
+        (Message::Switch(a, _), Message::Switch(b, _)) => a == b,
         (Message::Heartbeat(a, _), Message::Heartbeat(b, _)) => a == b,
         (Message::Bri(a, _), Message::Bri(b, _)) => a == b,
         (Message::Bra(a, _), Message::Bra(b, _)) => a == b,
@@ -78,7 +80,7 @@ fn wrong_checksum_is_found_before_anything_else() {
 // proves: MIP6-9.2-3, MIP6-9.2-4
 #[test]
 fn unknown_mh_type_is_found_before_payload_proto_and_header_len() {
-    for kind in [1, 2, 3, 4, 8, 12, 14, 15, 17, 255] {
+    for kind in [1, 2, 3, 4, 8, 11, 14, 15, 17, 255] {
         let mut bytes = emit(&BindingRefreshRequest, &[]);
         bytes[0] = 58;
         bytes[2] = kind;
@@ -233,6 +235,8 @@ fn fixed_part() -> impl Strategy<Value = Message<'static>> {
         any::<(u8, Ipv6Addr)>().prop_map(move |(status, home_address)| {
             Message::Be(BindingError { status, home_address }, none)
         }),
+        prop::collection::vec(any::<Ipv6Addr>(), 0..6)
+            .prop_map(move |agents| Message::Switch(HomeAgentSwitch::new(&agents), none)),
         any::<(u16, u32)>().prop_map(move |(flags, seq)| {
             Message::Heartbeat(Heartbeat { flags: HeartbeatFlags(flags), seq }, none)
         }),
@@ -254,6 +258,7 @@ fn with_options<'a>(message: Message<'_>, o: Options<'a>) -> Message<'a> {
         Message::Bu(m, _) => Message::Bu(m, o),
         Message::Ba(m, _) => Message::Ba(m, o),
         Message::Be(m, _) => Message::Be(m, o),
+        Message::Switch(m, _) => Message::Switch(m, o),
         Message::Heartbeat(m, _) => Message::Heartbeat(m, o),
         Message::Bri(m, _) => Message::Bri(m, o),
         Message::Bra(m, _) => Message::Bra(m, o),

@@ -194,6 +194,9 @@ impl World {
                     PeerBody::Bra(m) => m.emit(options, msg.src, msg.dst, &mut buf),
                     PeerBody::Heartbeat(m) => m.emit(options, msg.src, msg.dst, &mut buf),
                     PeerBody::BindingError(m) => m.emit(options, msg.src, msg.dst, &mut buf),
+                    PeerBody::RefreshRequest | PeerBody::Switch(_) => {
+                        panic!("no home agent is configured: {msg:?}")
+                    }
                 }
                 .expect("short enough for a Mobility Header");
                 remember(&mut self.unanswered, msg);

@@ -40,6 +40,7 @@ fn check(bytes: &[u8]) {
         Message::Bu(m, _) => emit(&m, options),
         Message::Ba(m, _) => emit(&m, options),
         Message::Be(m, _) => emit(&m, options),
+        Message::Switch(m, _) => emit(&m, options),
         Message::Heartbeat(m, _) => emit(&m, options),
         Message::Bri(m, _) => emit(&m, options),
         Message::Bra(m, _) => emit(&m, options),

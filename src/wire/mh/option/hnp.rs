@@ -1,4 +1,5 @@
-//! The data of a Home Network Prefix option (RFC 5213 section 8.3).
+//! The data of a Home Network Prefix option (RFC 5213 section 8.3), or of a Mobile Network Prefix
+//! option (RFC 3963 section 4.3), type 6.
 //!
 //! ```text
 //!  +---------------+---------------+---------------+---------------+

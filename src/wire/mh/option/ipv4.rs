@@ -70,6 +70,8 @@ impl Ipv4HomeStatus {
     pub const INVALID_ADDRESS: Self = Self(131);
     /// Dynamic IPv4 home address assignment is not available.
     pub const DYNAMIC_NOT_AVAILABLE: Self = Self(132);
+    /// The node may not have a prefix (RFC 5555 3.2.1).
+    pub const PREFIX_UNAUTHORIZED: Self = Self(133);
 
     /// Whether the address was assigned.
     #[must_use]
@@ -88,6 +90,7 @@ impl fmt::Display for Ipv4HomeStatus {
             Self::INCORRECT_ADDRESS => "incorrect address",
             Self::INVALID_ADDRESS => "invalid address",
             Self::DYNAMIC_NOT_AVAILABLE => "dynamic assignment not available",
+            Self::PREFIX_UNAUTHORIZED => "prefix allocation unauthorized",
             Self(value) => return f.pad(&value.to_string()),
         })
     }

@@ -37,6 +37,8 @@ pub enum MobilityOption<'a> {
     RefreshAdvice(Lifetime),
     /// Type 3: Alternate Care-of Address (RFC 6275 6.2.5).
     AlternateCoa(Ipv6Addr),
+    /// Type 6: Mobile Network Prefix (RFC 3963 4.3), its host bits cleared.
+    MobileNetworkPrefix(HomePrefix),
     /// Type 8: Mobile Node Identifier (RFC 4283): subtype and identifier (at most 254 bytes).
     MnId(u8, &'a [u8]),
     /// Type 9: Mobility Message Authentication (RFC 4285 5): subtype (1 MN-HA, 2 MN-AAA), mobility
@@ -64,10 +66,20 @@ pub enum MobilityOption<'a> {
     Timestamp(MobTimestamp),
     /// Type 28: Restart Counter (RFC 5847 3.4).
     RestartCounter(u32),
+    /// Type 29: IPv4 Home Address (RFC 5555 3.1.1); `0.0.0.0` asks for an assignment. The flag: a
+    /// prefix is asked for.
+    Ipv4HomeAddress(Ipv4Home, bool),
+    /// Type 30: IPv4 Address Acknowledgement (RFC 5555 3.2.1).
+    Ipv4AddressAck(Ipv4HomeStatus, Ipv4Home),
     /// Type 31: NAT Detection (RFC 5555 3.2.2).
     NatDetection(NatDetection),
+    /// Type 32: IPv4 Care-of Address (RFC 5555 3.1.2).
+    Ipv4CareOf(Ipv4Addr),
     /// Type 33: GRE Key (RFC 5845 6.1); without a key it negotiates GRE encapsulation only.
     GreKey(Option<GreKey>),
+    /// Type 35: Binding Identifier (RFC 5648 4.3): the identifier, a status, and what follows the
+    /// flags: a care-of address of 0, 4 or 16 bytes, if the length is right (at most 251 bytes).
+    BindingIdentifier(u16, u8, &'a [u8]),
     /// Type 36: IPv4 Home Address Request (RFC 5844 3.3.1); `0.0.0.0` asks for an assignment.
     Ipv4HomeAddressRequest(Ipv4Home),
     /// Type 37: IPv4 Home Address Reply (RFC 5844 3.3.2).
@@ -91,6 +103,7 @@ const PAD1: u8 = 0;
 const PADN: u8 = 1;
 const REFRESH_ADVICE: u8 = 2;
 const ALTERNATE_COA: u8 = 3;
+const MOBILE_NETWORK_PREFIX: u8 = 6;
 const MN_ID: u8 = 8;
 const MESSAGE_AUTH: u8 = 9;
 const REPLAY_PROTECTION: u8 = 10;
@@ -103,8 +116,12 @@ const MN_LINK_LAYER_ID: u8 = 25;
 const LINK_LOCAL: u8 = 26;
 const TIMESTAMP: u8 = 27;
 const RESTART_COUNTER: u8 = 28;
+const IPV4_HOME_ADDRESS: u8 = 29;
+const IPV4_ADDRESS_ACK: u8 = 30;
 const NAT_DETECTION: u8 = 31;
+const IPV4_CARE_OF: u8 = 32;
 const GRE_KEY: u8 = 33;
+const BINDING_IDENTIFIER: u8 = 35;
 const IPV4_HOME_ADDRESS_REQUEST: u8 = 36;
 const IPV4_HOME_ADDRESS_REPLY: u8 = 37;
 const IPV4_DEFAULT_ROUTER: u8 = 38;
@@ -115,6 +132,9 @@ const LMA_USER_PLANE: u8 = 59;
 
 /// Bytes of a Mobility Message Authentication option before its authentication data.
 pub(super) const AUTH_DATA_AT: usize = DATA_AT + 5;
+
+/// P, in the first byte of an IPv4 Home Address option behind its length.
+const PREFIX_REQUESTED: u8 = 0x02;
 
 /// S, in the last byte of an IPv4 DHCP Support Mode option.
 const DHCP_SERVER: u8 = 1;
@@ -131,6 +151,7 @@ impl<'a> MobilityOption<'a> {
         Ok(match kind {
             REFRESH_ADVICE => Self::RefreshAdvice(Lifetime(u16::from_be_bytes(whole(data)?))),
             ALTERNATE_COA => Self::AlternateCoa(whole::<16>(data)?.into()),
+            MOBILE_NETWORK_PREFIX => Self::MobileNetworkPrefix(hnp::parse(data)?),
             MN_ID => {
                 let (subtype, id) = data.split_first().ok_or(bad_length)?;
                 Self::MnId(*subtype, id)
@@ -173,6 +194,24 @@ impl<'a> MobilityOption<'a> {
     /// The options of IPv4 support and of tunnels, and those that we do not know.
     fn parse_ipv4(kind: u8, data: &'a [u8]) -> Result<Self> {
         Ok(match kind {
+            IPV4_HOME_ADDRESS => {
+                let [prefix, _reserved, address @ ..] = whole::<6>(data)?;
+                let home = Ipv4Home::parse(address, prefix, DATA_AT)?;
+                Self::Ipv4HomeAddress(home, prefix & PREFIX_REQUESTED != 0)
+            }
+            IPV4_ADDRESS_ACK => {
+                let [status, prefix, address @ ..] = whole::<6>(data)?;
+                let home = Ipv4Home::parse(address, prefix, DATA_AT + 1)?;
+                Self::Ipv4AddressAck(Ipv4HomeStatus(status), home)
+            }
+            IPV4_CARE_OF => {
+                let [_, _, address @ ..] = whole::<6>(data)?;
+                Self::Ipv4CareOf(address.into())
+            }
+            BINDING_IDENTIFIER => {
+                let ([high, low, status, _flags], care_of) = lead::<4>(data)?;
+                Self::BindingIdentifier(u16::from_be_bytes([high, low]), status, care_of)
+            }
             NAT_DETECTION => Self::NatDetection(NatDetection::parse(whole(data)?)),
             GRE_KEY => {
                 let (_reserved, key) = lead::<2>(data)?;
@@ -207,6 +246,11 @@ impl<'a> MobilityOption<'a> {
         match self {
             Self::RefreshAdvice(_) => REFRESH_ADVICE,
             Self::AlternateCoa(_) => ALTERNATE_COA,
+            Self::MobileNetworkPrefix(_) => MOBILE_NETWORK_PREFIX,
+            Self::Ipv4HomeAddress(..) => IPV4_HOME_ADDRESS,
+            Self::Ipv4AddressAck(..) => IPV4_ADDRESS_ACK,
+            Self::Ipv4CareOf(_) => IPV4_CARE_OF,
+            Self::BindingIdentifier(..) => BINDING_IDENTIFIER,
             Self::MnId(..) => MN_ID,
             Self::MessageAuth(..) => MESSAGE_AUTH,
             Self::ReplayProtection(_) => REPLAY_PROTECTION,
@@ -251,6 +295,9 @@ impl<'a> MobilityOption<'a> {
                 Self::RestartCounter(_) | Self::AlternateIpv4Coa(_) => 4,
                 Self::NatDetection(_)
                 | Self::GreKey(Some(_))
+                | Self::Ipv4HomeAddress(..)
+                | Self::Ipv4AddressAck(..)
+                | Self::Ipv4CareOf(_)
                 | Self::Ipv4HomeAddressRequest(_)
                 | Self::Ipv4HomeAddressReply(..)
                 | Self::Ipv4DefaultRouter(_)
@@ -258,7 +305,8 @@ impl<'a> MobilityOption<'a> {
                 Self::Timestamp(_) | Self::ReplayProtection(_) => 8,
                 Self::AlternateCoa(_) | Self::LinkLocal(_) => 16,
                 Self::LmaUserPlane(Some(IpAddr::V6(_))) => 18,
-                Self::HomeNetworkPrefix(_) => hnp::DATA_LEN,
+                Self::HomeNetworkPrefix(_) | Self::MobileNetworkPrefix(_) => hnp::DATA_LEN,
+                Self::BindingIdentifier(_, _, care_of) => 4 + care_of.len(),
                 Self::MnId(_, id) => 1 + id.len(),
                 Self::MnLinkLayerId(id) => 2 + id.len(),
                 Self::MessageAuth(_, _, data) | Self::Vendor(_, _, data) => 5 + data.len(),
@@ -298,7 +346,17 @@ impl<'a> MobilityOption<'a> {
                 w.put(&[*subtype])?;
                 w.put(data)
             }
-            Self::HomeNetworkPrefix(p) => {
+            Self::BindingIdentifier(id, status, care_of) => {
+                w.put(&id.to_be_bytes())?;
+                w.put(&[*status, 0])?;
+                w.put(care_of)
+            }
+            Self::Ipv4HomeAddress(home, prefix) => {
+                let flag = if *prefix { PREFIX_REQUESTED } else { 0 };
+                w.put(&[home.prefix_octet() | flag, 0])?;
+                w.put(&home.addr().octets())
+            }
+            Self::HomeNetworkPrefix(p) | Self::MobileNetworkPrefix(p) => {
                 w.put(&[0, p.len()])?;
                 w.put(&p.addr().octets())
             }
@@ -326,11 +384,13 @@ impl<'a> MobilityOption<'a> {
                 w.put(&[home.prefix_octet(), 0])?;
                 w.put(&home.addr().octets())
             }
-            Self::Ipv4HomeAddressReply(status, home) => {
+            Self::Ipv4HomeAddressReply(status, home) | Self::Ipv4AddressAck(status, home) => {
                 w.put(&[status.0, home.prefix_octet()])?;
                 w.put(&home.addr().octets())
             }
-            Self::Ipv4DefaultRouter(a) | Self::LmaUserPlane(Some(IpAddr::V4(a))) => {
+            Self::Ipv4DefaultRouter(a)
+            | Self::Ipv4CareOf(a)
+            | Self::LmaUserPlane(Some(IpAddr::V4(a))) => {
                 w.put(&[0, 0])?;
                 w.put(&a.octets())
             }
@@ -362,14 +422,18 @@ const fn alignment(kind: u8, len: usize) -> (usize, usize) {
         MESSAGE_AUTH => (4, 1),
         NAT_DETECTION
         | GRE_KEY
+        | IPV4_HOME_ADDRESS
+        | IPV4_ADDRESS_ACK
+        | IPV4_CARE_OF
         | IPV4_HOME_ADDRESS_REQUEST
         | IPV4_HOME_ADDRESS_REPLY
         | IPV4_DEFAULT_ROUTER
         | ACCESS_NETWORK_ID => (4, 0),
-        HOME_NETWORK_PREFIX => (8, 4),
+        HOME_NETWORK_PREFIX | MOBILE_NETWORK_PREFIX => (8, 4),
+        BINDING_IDENTIFIER if len > DATA_AT + 4 => (8, 2),
         // RFC 5213 8.6 wants the identifier on its natural boundary: an EUI-64 is eight bytes.
         MN_LINK_LAYER_ID if len == DATA_AT + 2 + 8 => (8, 4),
-        REFRESH_ADVICE | MN_LINK_LAYER_ID => (2, 0),
+        REFRESH_ADVICE | MN_LINK_LAYER_ID | BINDING_IDENTIFIER => (2, 0),
         TIMESTAMP | REPLAY_PROTECTION | LMA_USER_PLANE => (8, 2),
         _ => (1, 0),
     }

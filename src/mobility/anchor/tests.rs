@@ -1,0 +1,213 @@
+//! Both protocols about one node (RFC 6612, and the draft before it).
+
+mod interleaving;
+
+use super::*;
+use crate::addr::{CustomerId, HomePrefix};
+use crate::mobility::action::{AuditKind, Ignored};
+use crate::mobility::ha::tests::{Bu, COA, COA2, MAG, POOLED, World, config, mn_id, prefix};
+use crate::mobility::ha::tests::{published, reply};
+use crate::mobility::ha::{HaConfig, Interworking};
+use crate::mobility::message::{OwnedOptions, Transport, UpdateMsg};
+use crate::time::{Duration, Lifetime};
+use crate::wire::mh::{
+    AccessTech, BindingUpdate, BuFlags, HandoffIndicator, MobilityOption, SeqNo,
+};
+
+const NODE: MobilityOption<'static> = MobilityOption::MnId(1, b"mn2@example.org");
+const WHOLE: &str = "2001:db8:a000:1::/64";
+const ROUTER: BuFlags = BuFlags(0xc400); // A, H, R
+
+/// A gateway's update for the node `n`.
+fn pbu(n: u8, seq: u16, lifetime: u16, hnp: HomePrefix) -> Event {
+    let id = mn_id(n);
+    let options = [
+        MobilityOption::MnId(id.subtype(), id.bytes()),
+        MobilityOption::HomeNetworkPrefix(hnp),
+        MobilityOption::HandoffIndicator(HandoffIndicator(1)),
+        MobilityOption::AccessTech(AccessTech(4)),
+    ];
+    Event::Pbu(UpdateMsg {
+        src: MAG,
+        dst: crate::mobility::ha::tests::HA,
+        home: None,
+        transport: Transport::Ipv6,
+        update: BindingUpdate {
+            seq: SeqNo(seq),
+            flags: BuFlags::A | BuFlags::P,
+            lifetime: Lifetime(lifetime),
+        },
+        options: OwnedOptions::from_options(&options).expect("fits"),
+        header: Box::default(),
+    })
+}
+
+/// The node's own update.
+fn bu(seq: u16, lifetime: u16, flags: BuFlags) -> Bu<'static> {
+    Bu { seq, lifetime, flags, home: Some(POOLED), options: vec![NODE], ..Bu::default() }
+}
+
+const PLAIN: BuFlags = BuFlags(0xc000); // A, H
+
+fn hnp_of(actions: &[Action]) -> Option<HomePrefix> {
+    reply(actions)?.options.iter().find_map(|o| match o {
+        MobilityOption::HomeNetworkPrefix(p) => Some(p),
+        _ => None,
+    })
+}
+
+fn status(actions: &[Action]) -> Option<u8> {
+    reply(actions).map(|a| a.ack.status.0)
+}
+
+#[test]
+fn prefix_is_the_nodes_whichever_protocol_asked_first() {
+    // The home agent first: the gateway that asks for any prefix gets this one.
+    let mut w = World::new(config());
+    assert_eq!(status(&w.bu(&bu(1, 900, PLAIN))), Some(0));
+    let actions = w.event(pbu(3, 1, 900, prefix(WHOLE)));
+    assert_eq!(status(&actions), Some(155), "another node may not have it");
+    let actions = w.event(pbu(2, 1, 900, HomePrefix::ALL_ZERO));
+    assert_eq!(hnp_of(&actions), Some(prefix(WHOLE)));
+    // The gateway first: the node's home address lies in what it was given.
+    let mut w = World::new(config());
+    let first = hnp_of(&w.event(pbu(2, 1, 900, HomePrefix::ALL_ZERO))).expect("one");
+    let home = Some(first.addr());
+    assert_eq!(status(&w.bu(&Bu { home, ..bu(1, 900, PLAIN) })), Some(0));
+    let second = hnp_of(&w.event(pbu(3, 1, 900, HomePrefix::ALL_ZERO))).expect("one");
+    let home = Some(second.addr());
+    assert_eq!(status(&w.bu(&Bu { home, ..bu(1, 900, PLAIN) })), Some(133), "another's");
+}
+
+#[test]
+fn prefix_stays_the_nodes_until_both_have_let_it_go() {
+    let used = |w: &World| w.anchor.lma().pools().next().expect("a pool").used;
+    for gateway_first in [false, true] {
+        let mut w = World::new(config());
+        w.bu(&bu(1, 900, PLAIN));
+        w.event(pbu(2, 1, 900, HomePrefix::ALL_ZERO));
+        assert_eq!(used(&w), 1);
+        let ends = [pbu(2, 2, 0, prefix(WHOLE)), Event::Bu(bu(2, 0, PLAIN).message())];
+        let ends = if gateway_first {
+            ends
+        } else {
+            ends.into_iter().rev().collect::<Vec<_>>().try_into().expect("two")
+        };
+        for (event, left) in ends.into_iter().zip([1, 0]) {
+            assert_eq!(status(&w.event(event)), Some(0));
+            w.wait(Duration::from_secs(20));
+            assert_eq!(used(&w), left, "{gateway_first}");
+        }
+    }
+}
+
+#[test]
+fn address_goes_to_the_node_and_the_rest_of_its_prefix_to_the_gateway() {
+    let mut w = World::new(config());
+    let actions = w.event(pbu(2, 1, 900, prefix(WHOLE)));
+    assert_eq!(published(&actions), [format!("{WHOLE} to {MAG}")]);
+    let actions = w.bu(&bu(1, 900, PLAIN));
+    assert_eq!(published(&actions), [format!("{POOLED}/128 to {COA}")]);
+    // A refresh of the gateway leaves that alone, and so does its end.
+    assert_eq!(published(&w.event(pbu(2, 2, 900, prefix(WHOLE)))), [""; 0]);
+    assert_eq!(published(&w.event(pbu(2, 3, 0, prefix(WHOLE)))), [format!("{WHOLE} held")]);
+    // Home again: the node's de-registration leaves the proxy binding alone.
+    w.event(pbu(2, 4, 900, prefix(WHOLE)));
+    let actions = w.bu(&bu(2, 0, PLAIN));
+    assert_eq!(published(&actions), [format!("{POOLED}/128 gone")]);
+    assert_eq!(w.anchor.lma().cache().len(), 1);
+}
+
+#[test]
+fn prefix_that_moves_as_a_whole_is_the_gateways_again_when_the_node_comes_home() {
+    let mut w = World::new(config());
+    w.event(pbu(2, 1, 900, prefix(WHOLE)));
+    let actions = w.bu(&bu(1, 900, ROUTER));
+    assert_eq!(
+        published(&actions),
+        [format!("{WHOLE} to {COA}"), format!("{POOLED}/128 to {COA}")]
+    );
+    assert_eq!(published(&w.event(pbu(2, 2, 900, prefix(WHOLE)))), [""; 0], "not overwritten");
+    let actions = w.bu(&bu(2, 0, ROUTER));
+    let back = [format!("{WHOLE} to {MAG}"), format!("{POOLED}/128 gone")];
+    assert_eq!(published(&actions), back);
+}
+
+#[test]
+fn node_that_stays_away_keeps_its_prefix_when_the_gateways_session_expires() {
+    let mut w = World::new(config());
+    w.event(pbu(2, 1, 10, prefix(WHOLE)));
+    w.bu(&bu(1, 900, ROUTER));
+    let actions = w.wait(Duration::from_secs(40));
+    assert_eq!(published(&actions), [""; 0]);
+    assert_eq!(w.anchor.lma().cache().len(), 0);
+    assert_eq!(status(&w.event(pbu(3, 1, 900, prefix(WHOLE)))), Some(155));
+}
+
+#[test]
+fn restart_in_any_order_takes_up_both() {
+    let mut w = World::new(config());
+    w.event(pbu(2, 1, 900, prefix(WHOLE)));
+    w.bu(&bu(1, 900, ROUTER));
+    let proxy = w.anchor.lma().cache().page(0, 1).0.next().expect("one").1.id;
+    let home = w.anchor.ha().cache().from(None).next().expect("one").id;
+    for order in [[proxy, home], [home, proxy]] {
+        let mut again = World::new(config());
+        let mut actions = Vec::new();
+        for id in order {
+            let bytes = postcard::to_stdvec(&w.anchor.record(id)).expect("encodes");
+            let record: Option<Record<'static>> = postcard::from_bytes(&bytes).expect("decodes");
+            again.anchor.restore(record.expect("there"), w.now, &mut actions).expect("new");
+        }
+        let last = published(&actions).into_iter().rfind(|p| p.starts_with(WHOLE));
+        assert_eq!(last, Some(format!("{WHOLE} to {COA}")));
+        assert_eq!(status(&again.event(pbu(2, 2, 900, prefix(WHOLE)))), Some(0));
+    }
+}
+
+fn combined() -> World {
+    World::new(HaConfig { interworking: Interworking::Combined, ..config() })
+}
+
+#[test]
+fn combined_entry_is_taken_over_by_whoever_registers_last() {
+    let mut w = combined();
+    w.event(pbu(2, 1, 900, prefix(WHOLE)));
+    // P is cleared: all of the entry moves, whatever the R flag says.
+    let actions = w.bu(&bu(1, 900, PLAIN));
+    assert_eq!(
+        published(&actions),
+        [format!("{WHOLE} to {COA}"), format!("{POOLED}/128 to {COA}")]
+    );
+    // P is set.
+    let actions = w.event(pbu(2, 2, 900, prefix(WHOLE)));
+    assert_eq!(published(&actions), [format!("{WHOLE} to {MAG}"), format!("{POOLED}/128 gone")]);
+    // A de-registration does not end an entry whose P flag is set.
+    let actions = w.bu(&bu(2, 0, PLAIN));
+    assert_eq!((status(&actions), published(&actions)), (Some(0), vec![]));
+    assert_eq!(w.anchor.lma().cache().len(), 1);
+    // And a node that goes on away from home takes it back.
+    let actions = w.bu(&Bu { src: COA2, ..bu(3, 900, PLAIN) });
+    assert_eq!(published(&actions).len(), 2);
+    // Then the gateway that lost it cannot end it.
+    let actions = w.event(pbu(2, 3, 0, prefix(WHOLE)));
+    assert!(matches!(
+        &actions[..],
+        [Action::Audit(a)] if a.kind == AuditKind::Ignored(Ignored::NotServing)
+    ));
+    // But the node can: it is one entry.
+    let actions = w.bu(&bu(4, 0, PLAIN));
+    assert_eq!(published(&actions), [format!("{WHOLE} gone"), format!("{POOLED}/128 gone")]);
+    assert_eq!(w.anchor.lma().cache().len(), 0);
+}
+
+#[test]
+fn operator_deletes_what_both_protocols_have_of_a_node() {
+    let mut w = World::new(config());
+    w.event(pbu(2, 1, 900, prefix(WHOLE)));
+    w.bu(&bu(1, 900, PLAIN));
+    let customer = Some(CustomerId(0));
+    let actions = w.event(Event::AdminDelete { mn_id: mn_id(2), prefix: None, customer });
+    assert_eq!(published(&actions), [format!("{POOLED}/128 gone"), format!("{WHOLE} gone")]);
+    assert!(w.anchor.ha().cache().is_empty() && w.anchor.lma().cache().is_empty());
+}
