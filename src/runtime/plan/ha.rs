@@ -28,7 +28,6 @@ pub(super) fn ha_config(config: &Config, nodes: Vec<HomeNode>) -> HaConfig {
         max_bindings: config.policy.max_bindings,
         max_lifetime: home_agent.max_lifetime,
         delete_delay: home_agent.delete_delay,
-        accept_forced_udp: config.node.accept_forced_udp,
         nat_keepalive_s: u32::try_from(home_agent.nat_keepalive.as_secs()).unwrap_or(u32::MAX),
         prefix_advertisements: home_agent.prefix_advertisements,
         switch_rate: home_agent.switch_rate,
