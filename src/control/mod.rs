@@ -508,7 +508,8 @@ fn send_peer<P: FramePool>(
 ) {
     let esp = msg.transport.is_protected() || requires_ipsec(mags, msg.dst);
     let write = |buf: &mut [u8]| signaling::write_peer(msg, buf);
-    if output.send_message(esp, msg.dst, now, counters, write) {
+    let to = msg.tunnel.map_or(msg.dst, |tunnel| tunnel.remote);
+    if output.send_message(esp, to, now, counters, write) {
         counters[match msg.body {
             PeerBody::Bri(_) => Counter::BriSent,
             PeerBody::Bra(_) => Counter::BraSent,
