@@ -1,4 +1,5 @@
-//! The mobility anchor `anchord`, its access gateway `anchor-mag` and its control tool `anchorctl`.
+//! The mobility anchor `anchord`, its access gateway `anchor-mag`, the mobile node
+//! `anchor-mn` and its control tool `anchorctl`.
 //!
 //! Modules stand in the order in which a packet meets them; `docs/architecture.md` has the picture.
 
@@ -28,6 +29,8 @@ pub mod telemetry;
 pub mod dhcp;
 
 pub mod mag;
+
+pub mod mn;
 
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)] // the one module that may: it wraps DPDK's C API

@@ -10,7 +10,7 @@ const LINE_CHARS_MAX: usize = 100;
 
 /// What a module may import from the others: the table of `docs/architecture.md`. A longer path
 /// allows only what is below it. The programs and `runtime` put all together.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("addr", &[]),
     ("time", &[]),
     ("sync", &[]),
@@ -44,6 +44,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("telemetry", &["config"]),
     ("dhcp", &["addr", "mobility::mag::action"]),
     ("mag", &["addr", "time", "wire", "mobility", "config", "control::netlink", "dhcp"]),
+    ("mn", &["addr", "time", "wire", "mobility", "config", "control::netlink", "mag"]),
 ];
 
 /// What the pure core must not know (RFC rules in, decisions out).

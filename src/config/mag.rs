@@ -282,7 +282,7 @@ fn heartbeat(s: &Section<'_, '_>) -> HeartbeatConfig {
 }
 
 /// `[authentication]`: the SPIs up to 255 are reserved (RFC 4285 5.1).
-fn auth_key(s: &Section<'_, '_>, dir: &Path) -> Option<AuthKey> {
+pub(super) fn auth_key(s: &Section<'_, '_>, dir: &Path) -> Option<AuthKey> {
     let spi = s.required("spi", &|v| integer(v, &(256..=u32::MAX)));
     let replay = s.or("replay_protection", true, &boolean);
     let key_file = s.required("key_file", &string).map(|file| dir.join(file))?;

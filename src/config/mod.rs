@@ -16,6 +16,7 @@ mod home_agent;
 mod key;
 mod live;
 pub mod mag;
+pub mod mn;
 mod node_entry;
 mod node_table;
 mod nodes;

@@ -98,7 +98,8 @@ pub(super) fn probe(src: Ipv6Addr, node: Ipv6Addr, mac: MacAddr) -> wire::Result
     packet(src, node, NeighborSolicitation::LEN_MAX, |buf| message.emit(src, node, buf))
 }
 
-fn packet(
+/// A neighbour discovery message as a whole packet.
+pub(crate) fn packet(
     src: Ipv6Addr,
     dst: Ipv6Addr,
     len: usize,

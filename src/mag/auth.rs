@@ -13,7 +13,7 @@ use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The key and what replay protection remembers.
-pub(super) struct Authenticator {
+pub(crate) struct Authenticator {
     key: AuthKey,
     /// Our end of the tunnels, where it is another address than the updates' source.
     user_plane: Option<ProxyCoa>,
@@ -51,18 +51,18 @@ impl Sent {
 }
 
 impl Authenticator {
-    pub(super) fn new(key: AuthKey, user_plane: Option<ProxyCoa>, clock: Clock) -> Self {
+    pub(crate) fn new(key: AuthKey, user_plane: Option<ProxyCoa>, clock: Clock) -> Self {
         let (ahead, last) = (AtomicU64::new(0), AtomicU64::new(0));
         let (sent, noise) = (Mutex::default(), RandomState::new());
         Self { key, user_plane, clock, ahead, last, sent, noise }
     }
 
     /// The options of an update with those that authenticate it behind them (RFC 4285 5.1).
-    pub(super) fn signed(&self, msg: &UpdateMsg) -> OwnedOptions {
+    pub(crate) fn signed(&self, msg: &UpdateMsg) -> OwnedOptions {
         let mut options: Vec<_> = msg.options.iter().collect();
         let time = self.replay_protection(msg.update.seq);
         options.extend(time.map(MobilityOption::ReplayProtection));
-        let about = Addresses { care_of: self.care_of(msg.src), home: msg.src };
+        let about = Addresses { care_of: self.care_of(msg.src), home: msg.home.unwrap_or(msg.src) };
         let signer = Signer { key: &self.key, about };
         let data = signer.authenticate(&msg.update, &options);
         if let Some(data) = &data {
@@ -74,10 +74,10 @@ impl Authenticator {
 
     /// Whether an acknowledgement, whose Mobility Header this is, comes from who has the key
     /// (RFC 4285 5.1.1), and repeats the time of an update with its number (6).
-    pub(super) fn admits(&self, msg: &AckMsg, header: &[u8]) -> bool {
+    pub(crate) fn admits(&self, msg: &AckMsg, header: &[u8]) -> bool {
         let option = AuthOption::find(header, AuthOption::MN_HA).ok().flatten();
         let option = option.filter(|o| o.is_last && o.spi == self.key.spi);
-        let about = Addresses { care_of: self.care_of(msg.dst), home: msg.dst };
+        let about = Addresses { care_of: self.care_of(msg.dst), home: msg.home.unwrap_or(msg.dst) };
         if !option.is_some_and(|o| self.key.verifies(&o, header, &about)) {
             return false;
         }

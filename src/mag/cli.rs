@@ -151,7 +151,7 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-fn log(config: &config::Log) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn log(config: &config::Log) -> Result<(), Box<dyn std::error::Error>> {
     let filter = tracing_subscriber::EnvFilter::try_new(&config.filter)?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -4,7 +4,7 @@ use crate::time::{Instant, MobTimestamp, Now};
 
 /// Both clocks, against one origin.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     origin: std::time::Instant,
 }
 
@@ -12,12 +12,12 @@ pub(super) struct Clock {
 #[allow(clippy::disallowed_methods)]
 impl Clock {
     /// Starts at zero, now.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { origin: std::time::Instant::now() }
     }
 
     /// The time.
-    pub(super) fn now(self) -> Now {
+    pub(crate) fn now(self) -> Now {
         let mono = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let unix = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         Now { mono: Instant(mono), wall: MobTimestamp::from_unix(unix) }

@@ -5,6 +5,7 @@ use crate::mag::counter::Counters;
 use crate::mag::retry;
 use crate::mobility::mag::BindingRow;
 use crate::mobility::mag::event::{Family, HandoffHint};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -67,18 +68,24 @@ pub(super) struct ShownBinding {
     pub(super) binding: BindingRow,
 }
 
+impl From<String> for Reply {
+    fn from(error: String) -> Self {
+        Self::Error(error)
+    }
+}
+
 /// A request and where its answer goes.
-pub(super) type Call = (Request, oneshot::Sender<Reply>);
+pub(crate) type Call<Q, R> = (Q, oneshot::Sender<R>);
 
 /// The listening socket; its file goes when it is dropped.
-pub(super) struct Server {
+pub(crate) struct Server {
     listener: UnixListener,
     path: PathBuf,
 }
 
 impl Server {
     /// Listens at `path`, mode 0660. A socket that nobody listens to is replaced.
-    pub(super) fn bind(path: &Path) -> io::Result<Self> {
+    pub(crate) fn bind(path: &Path) -> io::Result<Self> {
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there"));
         }
@@ -91,8 +98,13 @@ impl Server {
         Ok(Self { listener, path: path.into() })
     }
 
-    /// Serves clients, until the gateway is gone.
-    pub(super) async fn run(self, gateway: mpsc::Sender<Call>, counters: Arc<Counters>) {
+    /// Serves clients, until who answers is gone. `R` is made of a text where there is only an error
+    /// to tell.
+    pub(crate) async fn run<Q, R>(self, gateway: mpsc::Sender<Call<Q, R>>, counters: Arc<Counters>)
+    where
+        Q: DeserializeOwned + Send + 'static,
+        R: Serialize + From<String> + Send + 'static,
+    {
         let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
         while let Ok(permit) = Arc::clone(&clients).acquire_owned().await {
             let accepted = self.listener.accept().await;
@@ -118,7 +130,11 @@ impl Drop for Server {
     }
 }
 
-async fn serve(mut stream: UnixStream, gateway: mpsc::Sender<Call>) -> io::Result<()> {
+async fn serve<Q, R>(mut stream: UnixStream, gateway: mpsc::Sender<Call<Q, R>>) -> io::Result<()>
+where
+    Q: DeserializeOwned,
+    R: Serialize + From<String>,
+{
     let (read, mut write) = stream.split();
     let mut line = String::new();
     let mut read = BufReader::new(read).take(REQUEST_MAX);
@@ -132,19 +148,19 @@ async fn serve(mut stream: UnixStream, gateway: mpsc::Sender<Call>) -> io::Resul
                 Err(_) => stopping(),
             }
         }
-        Err(e) => Reply::Error(format!("not a request: {e}")),
+        Err(e) => format!("not a request: {e}").into(),
     };
     let mut text = serde_json::to_string(&reply)?;
     text.push('\n');
     timeout(CLIENT_TIMEOUT, write.write_all(text.as_bytes())).await?
 }
 
-fn stopping() -> Reply {
-    Reply::Error("the gateway is stopping".into())
+fn stopping<R: From<String>>() -> R {
+    "the process is stopping".to_owned().into()
 }
 
-/// Asks the gateway at `path`.
-pub(super) fn ask(path: &Path, request: &Request) -> io::Result<Reply> {
+/// Asks the process that listens at `path`.
+pub(crate) fn ask<Q: Serialize, R: DeserializeOwned>(path: &Path, request: &Q) -> io::Result<R> {
     use std::io::{BufRead, Write};
     let mut stream = std::os::unix::net::UnixStream::connect(path)?;
     stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;

@@ -6,7 +6,7 @@ macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// One counter.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Counter {
+        pub(crate) enum Counter {
             $($(#[$doc])* $name,)*
         }
 
@@ -16,7 +16,7 @@ macro_rules! counters {
 
         /// All of them.
         #[derive(Debug, Default)]
-        pub(super) struct Counters([AtomicU64; [$($text,)*].len()]);
+        pub(crate) struct Counters([AtomicU64; [$($text,)*].len()]);
     };
 }
 
@@ -85,16 +85,28 @@ counters! {
 
 impl Counters {
     /// Counts one.
-    pub(super) fn add(&self, counter: Counter) {
+    pub(crate) fn add(&self, counter: Counter) {
         if let Some(cell) = self.0.get(counter as usize) {
             cell.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// All, by name.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         Counter::ALL.iter().map(|(c, name)| {
             (*name, self.0.get(*c as usize).map_or(0, |cell| cell.load(Ordering::Relaxed)))
         })
     }
+}
+
+/// `PbaIgnored` as `pba_ignored`.
+pub(crate) fn snake(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
 }

@@ -11,7 +11,7 @@ use crate::config::mag::Config;
 use crate::mag::access::{self, Seen};
 use crate::mag::auth::Authenticator;
 use crate::mag::clock::Clock;
-use crate::mag::control::{Call, Server};
+use crate::mag::control::{Call, Reply, Request, Server};
 use crate::mag::counter::{Counter, Counters};
 use crate::mag::input::{self, Input};
 use crate::mag::kernel::{self, Interface, Kernel};
@@ -101,7 +101,7 @@ struct Gateway {
 /// Runs until SIGTERM or SIGINT; what was made is removed before it returns.
 pub(super) async fn run(config: Config) -> Result<(), GatewayError> {
     let (inputs, mut received) = mpsc::channel(INPUTS_MAX);
-    let (calls, mut called) = mpsc::channel::<Call>(INPUTS_MAX);
+    let (calls, mut called) = mpsc::channel::<Call<Request, Reply>>(INPUTS_MAX);
     let mut terminate = signal(SignalKind::terminate()).map_err(doing("SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(doing("SIGINT"))?;
     let socket = config.socket.clone();

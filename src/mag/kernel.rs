@@ -41,17 +41,17 @@ const RULES: u32 = 5_213;
 
 /// An interface as the kernel has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Interface {
-    pub(super) id: LinkId,
-    pub(super) name: String,
-    pub(super) mac: Option<MacAddr>,
-    pub(super) mtu: u32,
+pub(crate) struct Interface {
+    pub(crate) id: LinkId,
+    pub(crate) name: String,
+    pub(crate) mac: Option<MacAddr>,
+    pub(crate) mtu: u32,
     /// Up, and with a carrier.
-    pub(super) running: bool,
+    pub(crate) running: bool,
 }
 
 /// Talks to the kernel; every call waits for its acknowledgement.
-pub(super) struct Kernel {
+pub(crate) struct Kernel {
     socket: RouteSocket,
     /// The TUN's name.
     tunnel: String,
@@ -59,7 +59,7 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    pub(super) fn open(tunnel: &str, local_routing: bool) -> io::Result<Self> {
+    pub(crate) fn open(tunnel: &str, local_routing: bool) -> io::Result<Self> {
         Ok(Self { socket: RouteSocket::open()?, tunnel: tunnel.into(), local_routing })
     }
 
@@ -150,7 +150,7 @@ impl Kernel {
     }
 
     /// All interfaces.
-    pub(super) fn interfaces(&mut self) -> io::Result<Vec<Interface>> {
+    pub(crate) fn interfaces(&mut self) -> io::Result<Vec<Interface>> {
         let mut found = Vec::new();
         self.socket.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()), |m| {
             if let RouteNetlinkMessage::NewLink(link) = m {
@@ -169,7 +169,7 @@ impl Kernel {
     }
 
     /// Sets an interface up, with this MTU.
-    pub(super) fn set_mtu(&mut self, link: LinkId, mtu: u16) -> io::Result<()> {
+    pub(crate) fn set_mtu(&mut self, link: LinkId, mtu: u16) -> io::Result<()> {
         let mut message = LinkMessage::default();
         message.header.index = link.0;
         message.header.flags = LinkFlags::Up;
@@ -336,7 +336,7 @@ fn split(prefix: HomePrefix) -> (AddressFamily, IpAddr, u8) {
 }
 
 /// Addresses that are on an interface for as long as this lives.
-pub(super) struct Addresses {
+pub(crate) struct Addresses {
     socket: RouteSocket,
     link: LinkId,
     added: Vec<Ipv6Addr>,
@@ -344,7 +344,7 @@ pub(super) struct Addresses {
 
 impl Addresses {
     /// None yet, on the interface with this name.
-    pub(super) fn open(interface: &str) -> io::Result<Self> {
+    pub(crate) fn open(interface: &str) -> io::Result<Self> {
         let mut kernel = Kernel::open("", false)?;
         let found = kernel.interfaces()?.into_iter().find(|i| i.name == interface);
         let link = found.ok_or_else(|| {
@@ -354,7 +354,7 @@ impl Addresses {
     }
 
     /// Adds one, unless it is there.
-    pub(super) fn add(&mut self, address: Ipv6Addr) -> io::Result<()> {
+    pub(crate) fn add(&mut self, address: Ipv6Addr) -> io::Result<()> {
         let message =
             RouteNetlinkMessage::NewAddress(host_address(self.link, address.to_canonical()));
         match self.socket.request(message, NLM_F_CREATE | NLM_F_EXCL) {
@@ -379,7 +379,7 @@ impl Drop for Addresses {
 }
 
 /// What a netlink message about a link says of it.
-pub(super) fn interface(link: &LinkMessage) -> Option<Interface> {
+pub(crate) fn interface(link: &LinkMessage) -> Option<Interface> {
     let (mut name, mut mac, mut mtu) = (None, None, None);
     for attribute in &link.attributes {
         match attribute {
@@ -408,7 +408,7 @@ pub(super) fn forward_packets() -> io::Result<()> {
 
 /// Keeps the kernel from giving an interface addresses of its own: on an access link the
 /// link-local one is the anchor's choice (RFC 5213 6.9.1.2 (15)), and there is no router but us.
-pub(super) fn quieten(interface: &str) -> io::Result<()> {
+pub(crate) fn quieten(interface: &str) -> io::Result<()> {
     set_sysctl(&format!("ipv6/conf/{interface}/accept_ra"), "0")?;
     set_sysctl(&format!("ipv6/conf/{interface}/addr_gen_mode"), "1")?;
     set_sysctl(&format!("ipv4/conf/{interface}/rp_filter"), "0")
@@ -421,7 +421,7 @@ pub(super) fn proxy_arp(interface: &str) -> io::Result<()> {
     set_sysctl(&format!("ipv4/neigh/{interface}/proxy_delay"), "0")
 }
 
-fn set_sysctl(key: &str, value: &str) -> io::Result<()> {
+pub(crate) fn set_sysctl(key: &str, value: &str) -> io::Result<()> {
     std::fs::write(format!("/proc/sys/net/{key}"), value)
 }
 

@@ -13,17 +13,17 @@
 
 pub mod cli;
 
-mod access;
-mod auth;
-mod clock;
-mod control;
-mod counter;
+pub(crate) mod access;
+pub(crate) mod auth;
+pub(crate) mod clock;
+pub(crate) mod control;
+pub(crate) mod counter;
 mod gateway;
 mod input;
-mod kernel;
-mod load;
-mod retry;
+pub(crate) mod kernel;
+pub(crate) mod load;
+pub(crate) mod retry;
 mod signaling;
-mod socket;
+pub(crate) mod socket;
 mod state;
-mod tunnel;
+pub(crate) mod tunnel;

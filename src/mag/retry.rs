@@ -10,7 +10,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// What the socket `what` gave. `None` after a failure, which is counted and logged, and a pause:
 /// the caller is to try again.
-pub(super) async fn ok_or_pause<T: Send>(
+pub(crate) async fn ok_or_pause<T: Send>(
     what: &'static str,
     counters: &Counters,
     outcome: io::Result<T>,

@@ -24,7 +24,7 @@ const RECV_BUF_SIZE: usize = 1 << 20;
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
 /// A raw socket of one family, or a UDP socket over IPv4.
-pub(super) struct RawSocket {
+pub(crate) struct RawSocket {
     fd: AsyncFd<Socket>,
     /// The kernel leaves the IPv4 header before what it hands over.
     with_header: bool,
@@ -32,41 +32,41 @@ pub(super) struct RawSocket {
 
 /// What came in, beside its bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Received {
+pub(crate) struct Received {
     /// Where they begin in the buffer: behind the IP header and its options or extensions.
-    pub(super) start: usize,
+    pub(crate) start: usize,
     /// How many there are from there on.
-    pub(super) len: usize,
-    pub(super) src: Ipv6Addr,
+    pub(crate) len: usize,
+    pub(crate) src: Ipv6Addr,
     /// Of UDP, else zero.
-    pub(super) src_port: u16,
-    pub(super) dst: Ipv6Addr,
-    pub(super) hop_limit: u8,
-    pub(super) traffic_class: u8,
+    pub(crate) src_port: u16,
+    pub(crate) dst: Ipv6Addr,
+    pub(crate) hop_limit: u8,
+    pub(crate) traffic_class: u8,
 }
 
 impl Received {
     /// The bytes that were received into `buf`.
-    pub(super) fn bytes<'b>(&self, buf: &'b [u8]) -> &'b [u8] {
+    pub(crate) fn bytes<'b>(&self, buf: &'b [u8]) -> &'b [u8] {
         buf.get(self.start..self.start + self.len).unwrap_or_default()
     }
 }
 
 impl RawSocket {
     /// Mobility Headers to `local`.
-    pub(super) fn mobility(local: Ipv6Addr) -> io::Result<Self> {
+    pub(crate) fn mobility(local: Ipv6Addr) -> io::Result<Self> {
         let socket = open(mh::NEXT_HEADER.into())?;
         socket.bind(&address(local, 0, 0))?;
         Self::new(socket)
     }
 
     /// Mobility Headers to any of our addresses.
-    pub(super) fn mobility_any() -> io::Result<Self> {
+    pub(crate) fn mobility_any() -> io::Result<Self> {
         Self::new(open(mh::NEXT_HEADER.into())?)
     }
 
     /// UDP over IPv4 at `local`, IPv4-mapped.
-    pub(super) fn udp(local: Ipv6Addr, port: u16) -> io::Result<Self> {
+    pub(crate) fn udp(local: Ipv6Addr, port: u16) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
         prepare(&socket)?;
         socket.bind(&address(local, port, 0))?;
@@ -75,7 +75,7 @@ impl RawSocket {
     }
 
     /// UDP over IPv4 at any address, of one access link; may broadcast.
-    pub(super) fn udp_of_link(link: u32, port: u16) -> io::Result<Self> {
+    pub(crate) fn udp_of_link(link: u32, port: u16) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
         prepare(&socket)?;
         socket.set_reuse_address(true)?;
@@ -87,7 +87,7 @@ impl RawSocket {
     }
 
     /// UDP at one of our addresses, beside sockets of single links at the same port.
-    pub(super) fn udp_beside_links(local: Ipv6Addr, port: u16) -> io::Result<Self> {
+    pub(crate) fn udp_beside_links(local: Ipv6Addr, port: u16) -> io::Result<Self> {
         let ipv4 = local.to_ipv4_mapped().is_some();
         let domain = if ipv4 { Domain::IPV4 } else { Domain::IPV6 };
         let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
@@ -98,7 +98,7 @@ impl RawSocket {
     }
 
     /// UDP over IPv6 at any address, of one access link, and a member of this group there.
-    pub(super) fn udp_of_link_v6(link: u32, port: u16, group: Ipv6Addr) -> io::Result<Self> {
+    pub(crate) fn udp_of_link_v6(link: u32, port: u16, group: Ipv6Addr) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
         prepare(&socket)?;
         socket.set_only_v6(true)?;
@@ -110,7 +110,7 @@ impl RawSocket {
     }
 
     /// Packets of an IP protocol to `local`, from behind the outer header on.
-    pub(super) fn tunnel(local: Ipv6Addr, protocol: u8) -> io::Result<Self> {
+    pub(crate) fn tunnel(local: Ipv6Addr, protocol: u8) -> io::Result<Self> {
         if local.to_ipv4_mapped().is_some() {
             let socket = open_ipv4(protocol.into())?;
             socket.bind(&address(local, 0, 0))?;
@@ -123,7 +123,7 @@ impl RawSocket {
     }
 
     /// ICMPv6 of one access link; a member of all-routers there.
-    pub(super) fn icmpv6(link: u32) -> io::Result<Self> {
+    pub(crate) fn icmpv6(link: u32) -> io::Result<Self> {
         let socket = open(ICMPV6)?;
         socket.bind_device_by_index_v6(NonZeroU32::new(link))?;
         socket.join_multicast_v6(&ALL_ROUTERS, link)?;
@@ -132,12 +132,12 @@ impl RawSocket {
     }
 
     /// Sends whole IPv6 packets.
-    pub(super) fn sender() -> io::Result<Self> {
+    pub(crate) fn sender() -> io::Result<Self> {
         Self::new(open(RAW)?)
     }
 
     /// Sends whole IPv4 packets.
-    pub(super) fn ipv4_sender() -> io::Result<Self> {
+    pub(crate) fn ipv4_sender() -> io::Result<Self> {
         Self::ipv4(open_ipv4(RAW)?, true)
     }
 
@@ -160,28 +160,28 @@ impl RawSocket {
     }
 
     /// Waits for the next packet. What is longer than `buf` is cut.
-    pub(super) async fn recv(&self, buf: &mut [u8]) -> io::Result<Received> {
+    pub(crate) async fn recv(&self, buf: &mut [u8]) -> io::Result<Received> {
         self.fd.async_io(Interest::READABLE, |socket| self.receive(socket, buf)).await
     }
 
     /// The next packet that is there already.
-    pub(super) fn try_recv(&self, buf: &mut [u8]) -> io::Result<Received> {
+    pub(crate) fn try_recv(&self, buf: &mut [u8]) -> io::Result<Received> {
         self.receive(self.fd.get_ref(), buf)
     }
 
     /// Sends a whole IP packet; `link` where the destination is link-local, else zero. Does not
     /// wait: a full queue is an error.
-    pub(super) fn send(&self, packet: &[u8], dst: Ipv6Addr, link: u32) -> io::Result<()> {
+    pub(crate) fn send(&self, packet: &[u8], dst: Ipv6Addr, link: u32) -> io::Result<()> {
         self.fd.get_ref().send_to(packet, &address(dst, 0, link)).map(drop)
     }
 
     /// Sends a datagram; to a link-local address on the link that the socket is of.
-    pub(super) fn send_to_port(&self, data: &[u8], dst: Ipv6Addr, port: u16) -> io::Result<()> {
+    pub(crate) fn send_to_port(&self, data: &[u8], dst: Ipv6Addr, port: u16) -> io::Result<()> {
         self.fd.get_ref().send_to(data, &address(dst, port, 0)).map(drop)
     }
 
     /// Waits until sending may work again.
-    pub(super) async fn writable(&self) -> io::Result<()> {
+    pub(crate) async fn writable(&self) -> io::Result<()> {
         self.fd.writable().await.map(|mut ready| ready.clear_ready())
     }
 

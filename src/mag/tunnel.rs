@@ -24,38 +24,38 @@ use std::net::Ipv6Addr;
 use std::sync::Arc;
 use tun_rs::AsyncDevice;
 
-pub(super) use table::TunnelTable;
+pub(crate) use table::TunnelTable;
 
 /// The largest packet that IPv6 has without jumbograms.
 const PACKET_MAX: usize = 65_575;
 
 /// How tunnel packets arrive at a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Ip,
     Gre,
     Udp,
 }
 
 /// A socket that takes tunnel packets of one form to one of our addresses.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     socket: RawSocket,
     form: Form,
 }
 
 /// The tunnels' ends in this process.
-pub(super) struct Tunnel {
-    pub(super) device: AsyncDevice,
-    pub(super) sender: Arc<RawSocket>,
+pub(crate) struct Tunnel {
+    pub(crate) device: AsyncDevice,
+    pub(crate) sender: Arc<RawSocket>,
     /// There if we have an IPv4 address towards the anchors.
-    pub(super) ipv4_sender: Option<Arc<RawSocket>>,
-    pub(super) table: RwLock<TunnelTable>,
-    pub(super) counters: Arc<Counters>,
+    pub(crate) ipv4_sender: Option<Arc<RawSocket>>,
+    pub(crate) table: RwLock<TunnelTable>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Receiver {
     /// Every form of tunnel packet to `local`.
-    pub(super) fn all(local: ProxyCoa) -> io::Result<Vec<Self>> {
+    pub(crate) fn all(local: ProxyCoa) -> io::Result<Vec<Self>> {
         let raw = |protocol, form| {
             RawSocket::tunnel(local.0, protocol).map(|socket| Self { socket, form })
         };
@@ -74,7 +74,7 @@ impl Receiver {
 
 impl Tunnel {
     /// From the nodes to the anchors, until the TUN fails.
-    pub(super) async fn uplink(&self) -> io::Error {
+    pub(crate) async fn uplink(&self) -> io::Error {
         let mut buf = vec![0; HEADROOM + PACKET_MAX];
         loop {
             let inner = buf.get_mut(HEADROOM..).unwrap_or_default();
@@ -94,7 +94,7 @@ impl Tunnel {
     }
 
     /// From the anchors to the nodes.
-    pub(super) async fn downlink(&self, receiver: Receiver) {
+    pub(crate) async fn downlink(&self, receiver: Receiver) {
         let mut buf = vec![0; PACKET_MAX];
         loop {
             let received = receiver.socket.recv(&mut buf).await;

@@ -28,7 +28,7 @@ pub mod update;
 mod ack;
 mod advert;
 mod binding;
-mod exchange;
+pub(in crate::mobility) mod exchange;
 mod family;
 mod path;
 mod peer;

@@ -27,6 +27,7 @@ mod lookup;
 pub mod mag;
 pub mod message;
 pub mod mip4;
+pub mod mn;
 pub(crate) mod packet;
 mod peer;
 mod prefix_pool;

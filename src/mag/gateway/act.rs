@@ -4,7 +4,7 @@ use super::Gateway;
 use crate::addr::AnchorAddr;
 use crate::config::mag::Dhcpv6Mode;
 use crate::mag::access;
-use crate::mag::counter::Counter;
+use crate::mag::counter::{Counter, snake};
 use crate::mobility::mag::action::{Action, Advert, Audit, AuditKind, Route};
 use crate::mobility::mag::event::{Event, LinkId};
 use crate::mobility::message::{PeerMsg, UpdateMsg};
@@ -188,15 +188,4 @@ fn counter_name(kind: AuditKind) -> String {
         AuditKind::PbaIgnored(why) => format!("pba_ignored_{}", snake(&format!("{why:?}"))),
         other => snake(&format!("{other:?}")),
     }
-}
-
-fn snake(name: &str) -> String {
-    let mut out = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !out.is_empty() {
-            out.push('_');
-        }
-        out.push(c.to_ascii_lowercase());
-    }
-    out
 }

@@ -12,18 +12,18 @@ const BUCKETS: usize = ((POWERS - SUB_BITS + 1) << SUB_BITS) as usize;
 
 /// A distribution of durations.
 #[derive(Debug, Clone)]
-pub(in crate::mag) struct Histogram {
+pub(crate) struct Histogram {
     buckets: Box<[u64; BUCKETS]>,
     count: u64,
     max: Duration,
 }
 
 impl Histogram {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { buckets: Box::new([0; BUCKETS]), count: 0, max: Duration::ZERO }
     }
 
-    pub(super) fn record(&mut self, d: Duration) {
+    pub(crate) fn record(&mut self, d: Duration) {
         let ns = u64::try_from(d.as_nanos()).unwrap_or(u64::MAX).min((1 << POWERS) - 1);
         if let Some(bucket) = self.buckets.get_mut(bucket_of(ns)) {
             *bucket += 1;
@@ -34,7 +34,7 @@ impl Histogram {
 
     /// The smallest duration that `permille` thousandths of all do not exceed, as far as the
     /// buckets tell; zero if there is none.
-    pub(super) fn permille(&self, permille: u64) -> Duration {
+    pub(crate) fn permille(&self, permille: u64) -> Duration {
         let wanted = (self.count * permille).div_ceil(1000).max(1);
         let mut seen = 0;
         for (at, &n) in self.buckets.iter().enumerate() {
@@ -46,7 +46,7 @@ impl Histogram {
         self.max
     }
 
-    pub(super) fn max(&self) -> Duration {
+    pub(crate) fn max(&self) -> Duration {
         self.max
     }
 }

@@ -13,7 +13,7 @@
 pub(super) mod drive;
 mod histogram;
 mod peer;
-mod report;
+pub(crate) mod report;
 #[cfg(test)]
 mod tests;
 
@@ -91,7 +91,7 @@ impl Mix {
 
 /// What every node does once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Attach, without known prefixes.
     Register,
     /// Extend the lifetime.
@@ -132,23 +132,42 @@ struct Pending {
 
 /// What came of a phase.
 #[derive(Debug, Clone)]
-pub(super) struct Outcome {
-    pub(super) phase: Phase,
-    pub(super) sent: u64,
+pub(crate) struct Outcome {
+    pub(crate) phase: Phase,
+    pub(crate) sent: u64,
     /// Those that were sent again.
-    pub(super) retransmitted: u64,
+    pub(crate) retransmitted: u64,
     /// Answers to what had been sent again, or was answered, by the time they came.
-    pub(super) late: u64,
-    pub(super) accepted: u64,
+    pub(crate) late: u64,
+    pub(crate) accepted: u64,
     /// Nodes that had nothing to refresh, hand over or end.
-    pub(super) skipped: u64,
-    pub(super) errors: BTreeMap<String, u64>,
-    pub(super) latency: Histogram,
-    pub(super) took: Duration,
+    pub(crate) skipped: u64,
+    pub(crate) errors: BTreeMap<String, u64>,
+    pub(crate) latency: Histogram,
+    pub(crate) took: Duration,
     /// Revocations that were answered.
-    pub(super) revocations: u64,
+    pub(crate) revocations: u64,
     /// Heartbeats that were answered.
-    pub(super) heartbeats: u64,
+    pub(crate) heartbeats: u64,
+}
+
+impl Outcome {
+    /// Of a phase that begins.
+    pub(crate) fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            sent: 0,
+            retransmitted: 0,
+            late: 0,
+            accepted: 0,
+            skipped: 0,
+            errors: BTreeMap::new(),
+            latency: Histogram::new(),
+            took: Duration::ZERO,
+            revocations: 0,
+            heartbeats: 0,
+        }
+    }
 }
 
 /// A load in progress.
@@ -334,19 +353,7 @@ impl Load {
 
     fn begin_phase(&mut self, now: Now) {
         if let Some(&phase) = self.plan.phases.get(self.outcomes.len()) {
-            self.outcomes.push(Outcome {
-                phase,
-                sent: 0,
-                retransmitted: 0,
-                late: 0,
-                accepted: 0,
-                skipped: 0,
-                errors: BTreeMap::new(),
-                latency: Histogram::new(),
-                took: Duration::ZERO,
-                revocations: 0,
-                heartbeats: 0,
-            });
+            self.outcomes.push(Outcome::new(phase));
             self.started = now.mono;
             self.next = 0;
             self.sent.iter_mut().for_each(VecDeque::clear);

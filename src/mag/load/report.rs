@@ -70,7 +70,7 @@ impl<'a> Row<'a> {
 }
 
 /// Writes one JSON object.
-pub(super) fn json(outcomes: &[Outcome], out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn json(outcomes: &[Outcome], out: &mut impl Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct Report<'a> {
         phases: Vec<Row<'a>>,
@@ -80,7 +80,7 @@ pub(super) fn json(outcomes: &[Outcome], out: &mut impl Write) -> io::Result<()>
 }
 
 /// Writes a table.
-pub(super) fn table(outcomes: &[Outcome], out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn table(outcomes: &[Outcome], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "{:<11} {:>9} {:>9} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",

@@ -10,7 +10,7 @@ use std::net::Ipv6Addr;
 /// Which tunnel serves which prefix or IPv4 home address, by prefix length, the longest first. One
 /// anchor's prefixes never overlap; those of several anchors, or of several of its customers, may.
 #[derive(Debug, Default)]
-pub(in crate::mag) struct TunnelTable(BTreeMap<Reverse<u8>, HashMap<u128, Entry>>);
+pub(crate) struct TunnelTable(BTreeMap<Reverse<u8>, HashMap<u128, Entry>>);
 
 /// The tunnel of one session, and its keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +20,12 @@ pub(super) struct Entry {
 }
 
 impl TunnelTable {
-    pub(in crate::mag) fn insert(&mut self, prefix: HomePrefix, path: Path, keys: GreKeys) {
+    pub(crate) fn insert(&mut self, prefix: HomePrefix, path: Path, keys: GreKeys) {
         let prefixes = self.0.entry(Reverse(prefix.len())).or_default();
         prefixes.insert(prefix.bits(), Entry { path, keys });
     }
 
-    pub(in crate::mag) fn remove(&mut self, prefix: HomePrefix) {
+    pub(crate) fn remove(&mut self, prefix: HomePrefix) {
         let len = Reverse(prefix.len());
         if let Some(prefixes) = self.0.get_mut(&len) {
             prefixes.remove(&prefix.bits());

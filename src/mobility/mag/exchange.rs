@@ -8,9 +8,9 @@ use arrayvec::ArrayVec;
 use std::net::Ipv6Addr;
 
 /// `INITIAL_BINDACK_TIMEOUT` (RFC 6275 section 12).
-pub(super) const INITIAL_BINDACK_TIMEOUT: Duration = Duration::from_secs(1);
+pub(in crate::mobility) const INITIAL_BINDACK_TIMEOUT: Duration = Duration::from_secs(1);
 /// `MAX_BINDACK_TIMEOUT` (RFC 6275 section 12).
-pub(super) const MAX_BINDACK_TIMEOUT: Duration = Duration::from_secs(32);
+pub(in crate::mobility) const MAX_BINDACK_TIMEOUT: Duration = Duration::from_secs(32);
 /// `MAX_UPDATE_RATE`: updates within a second (RFC 6275 section 12).
 pub(super) const MAX_UPDATE_RATE: usize = 3;
 /// Transmissions of one request that a late answer may still match.
@@ -128,14 +128,14 @@ impl Exchange {
 
 /// Keeps a node's interface below `MAX_UPDATE_RATE`, whatever it is that makes it send.
 #[derive(Debug, Default)]
-pub(super) struct UpdateRate {
+pub(in crate::mobility) struct UpdateRate {
     /// The latest transmissions, the oldest first.
     last: ArrayVec<Instant, MAX_UPDATE_RATE>,
 }
 
 impl UpdateRate {
     /// The earliest time, not before `now`, at which another update may leave.
-    pub(super) fn earliest(&self, now: Instant) -> Instant {
+    pub(in crate::mobility) fn earliest(&self, now: Instant) -> Instant {
         match self.last.first() {
             Some(&oldest) if self.last.is_full() => now.max(oldest + Duration::from_secs(1)),
             _ => now,
@@ -148,7 +148,7 @@ impl UpdateRate {
     }
 
     /// An update left.
-    pub(super) fn record(&mut self, at: Instant) {
+    pub(in crate::mobility) fn record(&mut self, at: Instant) {
         if self.last.is_full() {
             self.last.remove(0);
         }

@@ -53,6 +53,23 @@ pub struct RouterSolicitation {
 }
 
 impl RouterSolicitation {
+    /// Length of the message with a link-layer address, in bytes.
+    pub const LEN_MAX: usize = 8 + UNIT;
+
+    /// Writes the message into the front of `buf`, checksum included; returns its length.
+    pub fn emit(&self, src: Ipv6Addr, dst: Ipv6Addr, buf: &mut [u8]) -> Result<usize> {
+        let len = 8 + self.source_link_layer.map_or(0, |_| UNIT);
+        let short = Error::new(ErrorKind::Truncated, buf.len());
+        let message = buf.get_mut(..len).ok_or(short)?;
+        let mut w = Writer::new(message);
+        w.put(&[ROUTER_SOLICITATION, 0, 0, 0, 0, 0, 0, 0])?;
+        if let Some(mac) = self.source_link_layer {
+            put_link_layer(&mut w, SOURCE_LINK_LAYER, mac)?;
+        }
+        fill_checksum(message, src, dst)?;
+        Ok(len)
+    }
+
     /// Parses and validates (RFC 4861 section 6.1.1).
     pub fn parse(message: &[u8], envelope: Envelope) -> Result<Self> {
         validate(message, envelope, ROUTER_SOLICITATION)?;

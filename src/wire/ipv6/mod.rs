@@ -10,12 +10,14 @@
 //! ```
 
 mod extension;
+mod home_address;
 mod routing;
 
 use super::{Error, ErrorKind, Result, Writer, be16, field, octet};
 use std::net::Ipv6Addr;
 
 pub use extension::{UpperLayer, find_fragment, find_upper_layer};
+pub use home_address::HomeAddressHeader;
 pub use routing::HomeRoute;
 
 /// Next header and protocol number of IPv6.

@@ -1,0 +1,111 @@
+//! The command line of `anchor-mn`.
+
+use crate::config;
+use crate::mag::cli::log;
+use crate::mag::control;
+use crate::mn::control::{Reply, Request, Shown};
+use crate::mn::load::drive::{self, LoadArgs};
+use crate::mn::node;
+use crate::mobility::mn::attachment::Attachment;
+use clap::{Parser, Subcommand};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// A mobile node of Mobile IPv6 (RFC 6275 section 11), to test home agents with.
+#[derive(Debug, Parser)]
+#[command(name = "anchor-mn", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the node in the foreground, until SIGTERM or SIGINT.
+    Run {
+        /// Its configuration.
+        #[arg(long)]
+        config: PathBuf,
+        /// Only validate the configuration.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Play many nodes towards one home agent, and verify every answer.
+    Load(LoadArgs),
+    /// Show the binding and the counters of a running node.
+    Show {
+        /// The node's control socket.
+        #[arg(long)]
+        socket: PathBuf,
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command; says on standard error why it failed.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            // Nowhere to say it if that fails too.
+            drop(writeln!(io::stderr(), "anchor-mn: {e}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match command {
+        Command::Run { config, check } => {
+            let config = config::mn::load(&config)?;
+            if check {
+                return Ok(());
+            }
+            log(&config.log)?;
+            runtime()?.block_on(node::run(config)).map_err(Into::into)
+        }
+        Command::Load(args) => runtime()?.block_on(drive::run(args)),
+        Command::Show { socket, json } => show(&socket, json),
+    }
+}
+
+fn show(socket: &Path, json: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let reply = control::ask(socket, &Request::Show)
+        .map_err(|e| format!("{}: {e}; is the node running?", socket.display()))?;
+    match reply {
+        Reply::Error(e) => Err(e.into()),
+        Reply::Shown(shown) if json => {
+            Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&shown)?)?)
+        }
+        Reply::Shown(shown) => Ok(render(&shown, &mut io::stdout().lock())?),
+    }
+}
+
+fn render(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
+    let b = &shown.binding;
+    let at = match b.at {
+        Attachment::Nowhere => "nowhere".to_owned(),
+        Attachment::Home => "home".to_owned(),
+        Attachment::Away(care_of) => care_of.to_string(),
+    };
+    let care_of = b.care_of.map_or_else(|| "none".to_owned(), |c| c.to_string());
+    for (name, value) in [
+        ("home address", b.home_address.to_string()),
+        ("home agent", b.home_agent.to_string()),
+        ("attached at", at),
+        ("registered", care_of),
+        ("lifetime", format!("{} s", b.lifetime_left_s)),
+        ("waiting", b.is_waiting.to_string()),
+    ] {
+        writeln!(out, "{name:<16} {value}")?;
+    }
+    writeln!(out)?;
+    for (name, value) in &shown.counters {
+        writeln!(out, "{name:<36} {value:>12}")?;
+    }
+    Ok(())
+}

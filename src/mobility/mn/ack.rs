@@ -1,0 +1,181 @@
+//! Binding Acknowledgements, and what a node makes of their statuses (RFC 6275 11.7.3).
+
+use super::event::{AckFault, Action, AuditKind};
+use super::{Binding, Exchange, Mn};
+use crate::mobility::message::AckMsg;
+use crate::time::{Duration, Instant, Lifetime};
+use crate::wire::mh::{BaFlags, MobilityOption, SeqNo, Status};
+
+/// What follows from a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reaction {
+    /// The cause is corrected: at once again.
+    Again,
+    /// It may pass: again after the longest timeout.
+    Later,
+    /// Another home agent, if there is one; else later.
+    OtherAgent,
+    /// Nothing before the node is elsewhere.
+    Stop,
+}
+
+/// What a refusal says of the next attempt.
+fn reaction(status: Status) -> Reaction {
+    match status {
+        // The answer has the time to go on from (RFC 4285 section 6); the signer takes it over.
+        Status::MIPV6_ID_MISMATCH => Reaction::Again,
+        Status::HOME_REGISTRATION_NOT_SUPPORTED
+        | Status::NOT_HOME_SUBNET
+        | Status::NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
+        // RFC 3963 5.3: the router may ask another one.
+        | Status::MOBILE_ROUTER_OPERATION_NOT_PERMITTED
+        | Status::INVALID_PREFIX
+        | Status::NOT_AUTHORIZED_FOR_PREFIX
+        | Status::FORWARDING_SETUP_FAILED => Reaction::OtherAgent,
+        // RFC 6275 11.7.1: the address is another's. Or: this care-of address will not do.
+        Status::DUPLICATE_ADDRESS_DETECTION_FAILED | Status::INVALID_CARE_OF_ADDRESS => {
+            Reaction::Stop
+        }
+        _ => Reaction::Later,
+    }
+}
+
+impl Mn {
+    pub(super) fn acknowledged(&mut self, msg: &AckMsg, now: Instant, actions: &mut Vec<Action>) {
+        if let Err(fault) = self.check(msg) {
+            actions.push(Action::Audit(AuditKind::AckIgnored(fault)));
+            return;
+        }
+        let status = msg.ack.status;
+        let Some(exchange) = &mut self.exchange else { return };
+        if status == Status::SEQUENCE_NUMBER_OUT_OF_WINDOW {
+            // The number is the last that the agent accepted, not ours.
+            self.seq = msg.ack.seq;
+            exchange.correct(now);
+            actions.push(Action::Audit(AuditKind::Refused(status)));
+            if exchange.next_at() <= now {
+                self.send_again(now, actions);
+            }
+            return;
+        }
+        let sent_at = exchange.sent_at(msg.ack.seq).unwrap_or(now);
+        if exchange.lifetime == Lifetime::ZERO {
+            // One without a binding has nothing to end (10.3.2); and who leaves does not insist.
+            let gone = status == Status::NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE;
+            let leaves = self.is_stopping || !self.successors.is_empty();
+            if status.is_accepted() || gone || leaves && reaction(status) != Reaction::Again {
+                return self.ended(now, actions);
+            }
+        } else if status.is_accepted() {
+            return self.accepted(msg, sent_at, now, actions);
+        }
+        self.refused(status, now, actions);
+    }
+
+    /// The tests of 11.7.3 and 6.1.8.
+    fn check(&self, msg: &AckMsg) -> Result<(), AckFault> {
+        let exchange = self.exchange.as_ref().ok_or(AckFault::Unexpected)?;
+        if (msg.src, msg.dst) != (exchange.agent, exchange.care_of) {
+            return Err(AckFault::Address);
+        }
+        let home = self.config.home_address;
+        if msg.home != (exchange.care_of != home).then_some(home) {
+            return Err(AckFault::RoutingHeader);
+        }
+        let is_ours = |seq: SeqNo| exchange.sent_at(seq).is_some();
+        if msg.ack.status != Status::SEQUENCE_NUMBER_OUT_OF_WINDOW && !is_ours(msg.ack.seq) {
+            return Err(AckFault::Sequence);
+        }
+        Ok(())
+    }
+
+    fn accepted(
+        &mut self,
+        msg: &AckMsg,
+        sent_at: Instant,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.config.router.is_some() && !msg.ack.flags.contains(BaFlags::R) {
+            // RFC 3963 5.3: it does not serve mobile routers.
+            actions.push(Action::Audit(AuditKind::NotAsRouter));
+            return self.try_elsewhere(now, actions);
+        }
+        let Some(Exchange { agent, care_of, lifetime, .. }) = self.exchange.take() else { return };
+        // 11.7.3: counted from when the update was sent.
+        let granted = msg.ack.lifetime.min(lifetime).duration();
+        let expires_at = sent_at + granted;
+        if expires_at <= now {
+            self.unbind(AuditKind::Expired, actions);
+            self.retry_at = Some(now + LATER);
+            return;
+        }
+        let had = self.binding.is_some_and(|b| (b.agent, b.care_of) == (agent, care_of));
+        let refresh_at = sent_at + refresh_after(granted, msg);
+        self.bind(Binding { agent, care_of, expires_at, refresh_at }, actions);
+        let what = if had { AuditKind::Refreshed } else { AuditKind::Registered };
+        actions.push(Action::Audit(what));
+        if msg.ack.status == Status::ACCEPTED_PREFIX_DISCOVERY_NECESSARY {
+            actions.push(Action::Audit(AuditKind::PrefixDiscoveryNecessary));
+        }
+    }
+
+    fn refused(&mut self, status: Status, now: Instant, actions: &mut Vec<Action>) {
+        actions.push(Action::Audit(AuditKind::Refused(status)));
+        match reaction(status) {
+            Reaction::Again => {
+                let Some(exchange) = &mut self.exchange else { return };
+                exchange.correct(now);
+                if exchange.next_at() <= now {
+                    self.send_again(now, actions);
+                }
+            }
+            Reaction::Later => self.pause(now),
+            Reaction::OtherAgent => self.try_elsewhere(now, actions),
+            Reaction::Stop => {
+                self.pause(now);
+                self.retry_at = None;
+            }
+        }
+    }
+
+    fn try_elsewhere(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.pause(now);
+        if self.agents.len() > 1 {
+            // One after the other, at the rate of retransmissions to one that is silent.
+            self.agents.rotate_left(1);
+            self.retry_at = Some(now + NEXT);
+        }
+        if self.binding.is_some_and(|b| b.agent != self.agent()) {
+            self.unbind(AuditKind::Expired, actions);
+        }
+    }
+
+    /// What is registered stays so until it expires; it is not refreshed before the next attempt.
+    fn pause(&mut self, now: Instant) {
+        self.exchange = None;
+        if let Some(binding) = &mut self.binding {
+            binding.refresh_at = binding.expires_at;
+        }
+        self.retry_at = Some(now + LATER);
+    }
+}
+
+/// How long after its update a binding of this lifetime is refreshed: well before its end, and as
+/// soon as a Binding Refresh Advice asks (RFC 6275 11.7.3).
+fn refresh_after(granted: Duration, msg: &AckMsg) -> Duration {
+    let advised = msg.options.iter().find_map(|o| match o {
+        MobilityOption::RefreshAdvice(interval) if interval != Lifetime::ZERO => Some(interval),
+        _ => None,
+    });
+    // Time for some retransmissions.
+    let own = if granted >= LONG { granted * 9 / 10 } else { granted / 2 };
+    advised.map_or(own, |interval| own.min(interval.duration()))
+}
+
+/// After a refusal that may pass: `MAX_BINDACK_TIMEOUT`.
+const LATER: Duration = Duration::from_secs(32);
+/// Before another home agent is asked.
+const NEXT: Duration = Duration::from_secs(1);
+/// A lifetime of which a tenth is time enough.
+const LONG: Duration = Duration::from_secs(40);

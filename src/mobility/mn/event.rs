@@ -1,0 +1,107 @@
+//! What happens to a node, and what it does about it.
+
+use super::attachment::Attachment;
+use crate::mobility::message::{AckMsg, UpdateMsg};
+use crate::wire::mh::{BindingError, Status};
+use std::net::Ipv6Addr;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The node is elsewhere, or has another address there.
+    Attached(Attachment),
+    /// A Binding Acknowledgement arrived, authentic where a key is shared.
+    Ack(AckMsg),
+    /// A Binding Refresh Request arrived (RFC 6275 6.1.2).
+    RefreshRequest {
+        /// From whom.
+        src: Ipv6Addr,
+    },
+    /// A Binding Error arrived (RFC 6275 6.1.9).
+    BindingError {
+        /// From whom.
+        src: Ipv6Addr,
+        /// Which.
+        error: BindingError,
+    },
+    /// A Home Agent Switch arrived (RFC 5142).
+    Switch {
+        /// From whom.
+        src: Ipv6Addr,
+        /// Other home agents, the best first.
+        agents: Vec<Ipv6Addr>,
+    },
+    /// The node ends its binding.
+    Stop,
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send a Binding Update, with a Home Address option if it has a home address.
+    SendBu(UpdateMsg),
+    /// What the home address sends leaves by this tunnel from now on; by none if `None`.
+    Tunnel(Option<TunnelEnds>),
+    /// Put the home address on the link, without duplicate address detection (RFC 6275 11.5.5).
+    JoinHome,
+    /// Take it off.
+    LeaveHome,
+    /// Tell the home link whose the home address is, by an unsolicited Neighbor Advertisement.
+    AdvertiseHome,
+    /// Something to count and to tell.
+    Audit(AuditKind),
+}
+
+/// The tunnel between a node and its home agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TunnelEnds {
+    /// The node's end.
+    pub care_of: Ipv6Addr,
+    /// The other.
+    pub home_agent: Ipv6Addr,
+}
+
+/// What is worth counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditKind {
+    /// A new care-of address is registered.
+    Registered,
+    /// The lifetime is extended.
+    Refreshed,
+    /// Accepted, but the home prefixes have to be asked for (status 1).
+    PrefixDiscoveryNecessary,
+    /// The binding is ended.
+    Deregistered,
+    /// Its lifetime is over.
+    Expired,
+    /// Refused with this status.
+    Refused(Status),
+    /// Accepted as a node, though a mobile router asked (RFC 3963 5.3).
+    NotAsRouter,
+    /// The home agent asked to look for another one.
+    SentAway,
+    /// A home agent that knows no Mobile IPv6.
+    NotAnAgent,
+    /// An acknowledgement that fits no update.
+    AckIgnored(AckFault),
+    /// From who is not our home agent, or while it was asked already.
+    RefreshRequestIgnored,
+    /// Likewise, or about what nobody asked.
+    BindingErrorIgnored,
+    /// Likewise, or there is nobody to switch to.
+    SwitchIgnored,
+}
+
+/// Why an acknowledgement was ignored (RFC 6275 11.7.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AckFault {
+    /// No update waits for one.
+    Unexpected,
+    /// Not between the addresses of the update.
+    Address,
+    /// Without the type 2 routing header that it has to have away from home (6.1.8), or with one at
+    /// home.
+    RoutingHeader,
+    /// The number is of none of the update's transmissions.
+    Sequence,
+}
