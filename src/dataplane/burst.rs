@@ -67,6 +67,8 @@ pub(super) struct Lane<F: Frame> {
     pub(super) markings: Markings,
     /// Whether SYNs are looked for.
     pub(super) clamp_mss: bool,
+    /// Whether nodes may speak to the anchor.
+    pub(super) home_agent: bool,
     pub(super) uppers: Uppers,
     pub(super) errors: ErrorLimit,
     pub(super) counters: CounterWriter,
@@ -117,6 +119,7 @@ impl<F: Frame> Lane<F> {
             pool,
             markings: Markings::new(&config.policy),
             clamp_mss: config.policy.clamp_mss,
+            home_agent: config.policy.home_agent,
             uppers: Uppers::new(config.policy.clamp_mss),
             shard: Shard::new(config.limits.entries_max),
             tunnels: TunnelTable::new(config.limits.tunnels_max),
@@ -274,7 +277,7 @@ impl<F: Frame> Lane<F> {
     }
 
     /// Ends a Mobility Header: to the control core.
-    fn signal(&mut self, frame: F) {
+    pub(super) fn signal(&mut self, frame: F) {
         if self.reports.signal(frame) {
             self.counters.add(Counter::PuntSignaling, 1);
         } else {

@@ -15,7 +15,7 @@ use super::encap::{encapsulate, overhead};
 use super::enter::{Refusal, enter};
 use super::fib::Route;
 use super::handoff::{Context, Origin, Stage};
-use super::header::{ETHER_LEN, Family, Ip, Ipv4, is_unforwardable};
+use super::header::{ETHER_LEN, Family, Ip, Ipv4, ether_type, is_unforwardable, protocol};
 use super::icmp::{may_answer, rewrite};
 use super::mss::{clamp, is_syn};
 use super::shard::Slot;
@@ -24,6 +24,7 @@ use super::update::{Forward, PuntReason};
 use crate::addr::PortId;
 use crate::nic::Frame;
 use crate::wire::icmpv6::{ErrorMessage, Unreachable};
+use crate::wire::ipv6::find_upper_layer;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What a router without an IPv4 address calls itself in ICMP errors (RFC 7600 section 4.8).
@@ -120,8 +121,11 @@ impl<F: Frame> Lane<F> {
                 let error = ErrorMessage::DestinationUnreachable(Unreachable::NoRoute);
                 return self.refuse(frame, DropReason::NoRoute, error, context);
             }
-            // Subscribers have no business with the anchor's host, and signaling from inside a
-            // tunnel is nobody's.
+            Route::Local if self.home_agent && is_signaling(&mut frame, self.lma) => {
+                return self.signal(frame);
+            }
+            // Subscribers have no business with the anchor's host, and other signaling from inside
+            // a tunnel is nobody's.
             Route::Local => {
                 let error = ErrorMessage::DestinationUnreachable(Unreachable::Prohibited);
                 return self.refuse(frame, DropReason::ToAnchor, error, context);
@@ -221,6 +225,21 @@ impl<F: Frame> Lane<F> {
             Route::Unreachable | Route::Blackhole | Route::Local => None,
         }
     }
+}
+
+/// Whether a packet that came out of a tunnel is a Mobility Header to the anchor: then its frame is
+/// one as if it had come without the tunnel.
+fn is_signaling(frame: &mut impl Frame, lma: Ipv6Addr) -> bool {
+    let packet = frame.data().get(ETHER_LEN..).unwrap_or_default();
+    let to_anchor = matches!(Ip::of(packet), Some(Ip::V6(ip)) if ip.dst() == lma.to_bits());
+    let upper = find_upper_layer(packet).ok().filter(|_| to_anchor);
+    let found = upper.is_some_and(|u| u.next_header == protocol::MOBILITY && !u.is_fragment);
+    // What the tunnel's headers left there.
+    if let Some(header) = frame.data_mut().first_chunk_mut::<ETHER_LEN>().filter(|_| found) {
+        *header = [0; ETHER_LEN];
+        header[12..].copy_from_slice(&ether_type::IPV6);
+    }
+    found
 }
 
 /// Forwarding costs a hop (RFC 8200 section 3, RFC 1812 section 5.3.1); what we sent ourselves has

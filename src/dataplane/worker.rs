@@ -63,6 +63,9 @@ pub struct TunnelPolicy {
     pub customer_dscp: Vec<(CustomerId, u8)>,
     /// Whether the Maximum Segment Size of TCP is lowered to what a tunnel carries.
     pub clamp_mss: bool,
+    /// Whether nodes register by themselves, too: their Mobility Headers to the anchor are the
+    /// control core's, out of a tunnel as well (RFC 6612 3.1).
+    pub home_agent: bool,
 }
 
 /// A port as its workers see it. The same for all workers; `PortId` is its position.

@@ -174,6 +174,7 @@ const POLICY: TunnelPolicy = TunnelPolicy {
     dscp: DscpModel::Pipe(None),
     customer_dscp: Vec::new(),
     clamp_mss: false,
+    home_agent: false,
 };
 
 impl Rig {

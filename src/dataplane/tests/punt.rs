@@ -50,6 +50,31 @@ fn mobility_headers_in_udp_are_signaling_with_their_ipv4_header() {
     }
 }
 
+// RFC 6612 3.1: a node that came home de-registers through its gateway's tunnel.
+#[test]
+fn mobility_headers_of_nodes_inside_tunnels_are_signaling_where_there_is_a_home_agent() {
+    let message = [59, 1, 5, 0, 0, 0, 0, 0];
+    let inner = Packet::new(MN1, LMA).payload(135, &message);
+    let frame = Packet::new(MAG1, LMA).payload(41, &inner.bytes()).on_access();
+    for home_agent in [true, false] {
+        let policy = TunnelPolicy { home_agent, ..POLICY };
+        let mut rig = Rig::with(1, &Sizes { policy, ..SIZES });
+        rig.arrive(ACCESS, &frame);
+        let signaling = rig.signaling();
+        assert_eq!(signaling.len(), usize::from(home_agent), "{:?}", rig.drops());
+        if home_agent {
+            assert_eq!(signaling[0][12..14], [0x86, 0xdd]);
+            assert_eq!(signaling[0][14..], inner.bytes());
+        }
+        // What is no Mobility Header is refused all the same.
+        let echo = Packet::new(MN1, LMA).payload(58, &[128, 0, 0, 0]);
+        rig.arrive(ACCESS, &Packet::new(MAG1, LMA).payload(41, &echo.bytes()).on_access());
+        assert_eq!(rig.drops(), [(DropReason::ToAnchor, 2 - u64::from(home_agent))]);
+        rig.tx.take_all();
+        rig.balance();
+    }
+}
+
 #[test]
 fn what_is_the_kernels_is_punted_as_it_came() {
     let arp = [&[0xff; 6][..], &GATEWAY_MAC.0, &[0x08, 0x06], &[0; 46]].concat();

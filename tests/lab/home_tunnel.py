@@ -1,0 +1,59 @@
+#!/usr/bin/python3 -B
+"""The data plane of a mobile node away from home: a TUN that has its home address, IPv6 in IPv6 to its home
+agent behind it. Packets from elsewhere than the home agent are discarded. Ends with its process.
+
+    home_tunnel.py --home 2001:db8:100::7 --care-of 2001:db8:a::51 --agent 2001:db8:a::1 [--route 2001:db8:f::/64]
+"""
+
+import argparse
+import fcntl
+import os
+import selectors
+import socket
+import struct
+import subprocess
+
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
+NH_IPV6 = 41
+NAME = "mip0"
+
+
+def arguments():
+    p = argparse.ArgumentParser()
+    p.add_argument("--home", required=True)
+    p.add_argument("--care-of", required=True)
+    p.add_argument("--agent", required=True)
+    p.add_argument("--route", default="default", help="what is reached through the tunnel")
+    return p.parse_args()
+
+
+def ip(*words):
+    subprocess.run(["ip", "-6", *words], check=True)
+
+
+def main():
+    a = arguments()
+    tun = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH", NAME.encode(), IFF_TUN | IFF_NO_PI))
+    outer = socket.socket(socket.AF_INET6, socket.SOCK_RAW, NH_IPV6)
+    outer.bind((a.care_of, 0))
+    ip("address", "add", f"{a.home}/128", "dev", NAME, "nodad")
+    ip("link", "set", NAME, "mtu", "1460", "up")
+    ip("route", "add", a.route, "dev", NAME, "src", a.home)
+    print("ready", flush=True)
+    with selectors.DefaultSelector() as wait:
+        wait.register(tun, selectors.EVENT_READ)
+        wait.register(outer, selectors.EVENT_READ)
+        while True:
+            for key, _ in wait.select():
+                if key.fileobj is outer:
+                    packet, (source, *_) = outer.recvfrom(65535)
+                    if source == a.agent:
+                        os.write(tun, packet)
+                else:
+                    packet = os.read(tun, 65535)
+                    if packet[8:24] == socket.inet_pton(socket.AF_INET6, a.home):
+                        outer.sendto(packet, (a.agent, 0))
+
+
+main()
