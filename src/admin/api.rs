@@ -20,6 +20,8 @@ pub enum Request {
     BindingShow { filter: BindingFilter, cursor: u64, limit: usize, counters: bool },
     BindingDel { mn_id: MnId, prefix: Option<HomePrefix>, customer: Option<String> },
     RealmDel { realm: MnId, mag: Option<IpAddr> },
+    NodeDrain { within_s: Option<u32> },
+    NodeServe,
     MagShow,
     MagAdd { address: IpAddr, name: String },
     MagDel { address: IpAddr, revoke: bool },
@@ -41,6 +43,8 @@ impl Request {
             self,
             Self::BindingDel { .. }
                 | Self::RealmDel { .. }
+                | Self::NodeDrain { .. }
+                | Self::NodeServe
                 | Self::MagAdd { .. }
                 | Self::MagDel { .. }
         )
@@ -91,21 +95,28 @@ pub struct Page<T> {
     pub next: Option<u64>,
 }
 
-/// One mobility session.
+/// One mobility session, or one binding of a node that moves by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct BindingRow {
     pub mn_id: MnId,
+    /// `proxy`: a gateway registered the node; `home`: it registered itself (RFC 6275).
+    pub kind: String,
+    /// Of a node that registered itself.
+    pub home_address: Option<Ipv6Addr>,
     /// Whose address space its addresses are in; absent: the operator's own.
     pub customer: Option<String>,
     /// The service that was selected.
     pub service: Option<String>,
+    /// Home network prefixes; of a node that registered itself what moves with it besides its home
+    /// address.
     pub hnp: Vec<HomePrefix>,
     /// IPv4 home address.
     pub ipv4: Option<Ipv4Addr>,
     pub default_router: Option<Ipv4Addr>,
+    /// Where its tunnel ends: at its gateway, or at the node itself.
     pub proxy_coa: IpAddr,
-    /// Where its gateway sends from and gets its answers.
+    /// Where its gateway, or the node itself, sends from and gets its answers.
     pub mag: IpAddr,
     /// `ip`, `gre`, `udp` or `udp-gre`.
     pub encapsulation: String,
@@ -116,8 +127,12 @@ pub struct BindingRow {
     pub uplink_key: Option<u32>,
     /// Access Network Identifier, as text.
     pub access_network: Option<String>,
-    /// `active` or `deleting`.
+    /// `active` or `deleting`; of a node that registered itself `probing`, `active`, `home` or
+    /// `proxied`.
     pub state: String,
+    /// The last sequence number, and the flags by their letters, of a node that registered itself.
+    pub seq: Option<u16>,
+    pub flags: Option<String>,
     pub handoff: u8,
     pub att: u8,
     /// Hexadecimal; absent if the gateway did not tell.
@@ -127,7 +142,7 @@ pub struct BindingRow {
     pub lifetime_left_s: u32,
     /// How often it moved to another gateway.
     pub handoffs: u32,
-    /// Per prefix, in the order of `hnp`, then of the IPv4 home address; absent if they were not
+    /// Of the home address, per prefix in the order of `hnp`, of the IPv4 home address; absent if they were not
     /// asked for.
     pub counters: Option<Vec<EntryCounters>>,
 }

@@ -110,10 +110,12 @@ impl Hello {
     }
 }
 
-const METHODS: [&str; 19] = [
+const METHODS: [&str; 21] = [
     "binding.show",
     "binding.del",
     "realm.del",
+    "node.drain",
+    "node.serve",
     "mag.show",
     "mag.add",
     "mag.del",
@@ -224,6 +226,12 @@ struct RealmDel {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct NodeDrain {
+    within_s: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct MagAdd {
     address: IpAddr,
     name: String,
@@ -271,6 +279,10 @@ fn parse_call(method: &str, params: Map<String, Value>) -> Result<Call, (i32, St
             let wrong = || (INVALID_PARAMS, format!("realm.del: {realm:?} is no realm"));
             Ok(Call::Control(Request::RealmDel { realm: nai.ok_or_else(wrong)?, mag }))
         }
+        "node.drain" => {
+            let NodeDrain { within_s } = read(method, params)?;
+            Ok(Call::Control(Request::NodeDrain { within_s }))
+        }
         "mag.add" => {
             let MagAdd { address, name } = read(method, params)?;
             let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -284,6 +296,7 @@ fn parse_call(method: &str, params: Map<String, Value>) -> Result<Call, (i32, St
             let MagDel { address, revoke } = read(method, params)?;
             Ok(Call::Control(Request::MagDel { address, revoke }))
         }
+        "node.serve" => bare(Request::NodeServe),
         "mag.show" => bare(Request::MagShow),
         "pool.show" => bare(Request::PoolShow),
         "port.show" => bare(Request::PortShow),
@@ -349,6 +362,8 @@ impl Call {
                     let realm = realm.realm().map(String::from_utf8_lossy).unwrap_or_default();
                     ("realm.del", json!(RealmDel { realm: realm.into(), mag }))
                 }
+                Request::NodeDrain { within_s } => ("node.drain", json!(NodeDrain { within_s })),
+                Request::NodeServe => ("node.serve", none()),
                 Request::MagAdd { address, name } => ("mag.add", json!(MagAdd { address, name })),
                 Request::MagDel { address, revoke } => {
                     ("mag.del", json!(MagDel { address, revoke }))

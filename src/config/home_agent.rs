@@ -25,6 +25,8 @@ use toml::{Table, Value};
 pub struct HomeAgent {
     /// How bindings of both protocols stand beside each other.
     pub interworking: Interworking,
+    /// Bindings of nodes by themselves at most: beyond it status 130.
+    pub max_bindings: usize,
     /// The longest lifetime granted.
     pub max_lifetime: Duration,
     /// How long the entry of a node that came home is kept, so that it is not taken for a duplicate
@@ -93,6 +95,7 @@ pub(super) fn read(s: &Section<'_, '_>, ports: &[Option<Port>]) -> HomeAgent {
     let window = Duration::from_millis(3001)..=60 * minute;
     HomeAgent {
         interworking: s.or("interworking", Interworking::Independent, &interworking),
+        max_bindings: s.integer("max_bindings", 1 << 16, 1..=1 << 24),
         max_lifetime: s.or("max_lifetime", 60 * minute, &lifetime),
         delete_delay: s.or("delete_delay", 10 * second, &|v| span(v, milli..=10 * minute)),
         nat_keepalive: s.or("nat_keepalive", 110 * second, &|v| whole_seconds(v, 1..=65_535)),
@@ -302,6 +305,7 @@ pub(super) fn render(h: &HomeAgent) -> Table {
     };
     let mut shown = table([
         ("interworking", mode.into()),
+        ("max_bindings", i64::try_from(h.max_bindings).unwrap_or(i64::MAX).into()),
         ("max_lifetime", time(h.max_lifetime)),
         ("delete_delay", time(h.delete_delay)),
         ("nat_keepalive", time(h.nat_keepalive)),

@@ -62,6 +62,11 @@ impl Home {
         Self { links, probes, defended, probed }
     }
 
+    /// Whether there is a home agent.
+    pub(super) fn is_enabled(&self) -> bool {
+        !self.links.ports.is_empty()
+    }
+
     /// The port of a link; `None`: it is virtual.
     fn port(&self, link: LinkId) -> Option<HomePort> {
         self.links.ports.get(usize::from(link.0)).copied().flatten()
@@ -135,7 +140,7 @@ impl<P: FramePool> Control<P> {
 
     /// Looks at a frame for the kernel. `true`: it is ours alone.
     pub(super) fn hear_home_link(&mut self, port: PortId, frame: &[u8], now: Now) -> bool {
-        if self.home.links.ports.is_empty() {
+        if !self.home.is_enabled() {
             return false;
         }
         let Some((ip, message)) = neighbor_discovery(frame) else { return false };

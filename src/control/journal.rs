@@ -16,7 +16,6 @@ mod record;
 mod restart;
 
 use crate::mobility::action::BindingId;
-use crate::mobility::binding::Bce;
 use crate::sync::seq::{AppliedReader, AppliedWriter, Seq, applied};
 use core::time::Duration;
 use crossbeam::channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
@@ -28,6 +27,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
+pub(super) use record::Kept;
+pub use record::Stored;
 pub use restart::Restart;
 
 /// Why the journal could not be opened or read.
@@ -85,15 +86,16 @@ impl Store {
     }
 
     /// Every binding, in the order of their ids.
-    pub fn restore(&self) -> Result<Vec<Bce>, JournalError> {
+    pub fn restore(&self) -> Result<Vec<Stored>, JournalError> {
         let mut bindings = Vec::with_capacity(self.log.len());
         let read = self.log.restore(|id, bytes| {
-            let bce = record::read(bytes).filter(|bce| bce.id.0 == id);
-            bindings.push(bce.ok_or_else(|| JournalError::Record { dir: self.dir.clone(), id })?);
+            let stored = record::read(BindingId(id), bytes);
+            let unreadable = || JournalError::Record { dir: self.dir.clone(), id };
+            bindings.push(stored.ok_or_else(unreadable)?);
             Ok::<_, JournalError>(())
         });
         read.map_err(failed(&self.dir))??;
-        bindings.sort_unstable_by_key(|bce| bce.id);
+        bindings.sort_unstable_by_key(Stored::id);
         Ok(bindings)
     }
 
@@ -233,13 +235,13 @@ impl Journal {
         (this, JournalEnd { batches: batches_rx, spare: spare_tx, confirmed: writer, parker })
     }
 
-    /// Makes `bce` durable, or forgets the binding if there is none; it is handed on by
-    /// [`Self::flush`], or before.
-    pub(super) fn put(&mut self, id: BindingId, bce: Option<&Bce>) {
+    /// Makes a binding durable, or forgets it if there is none; it is handed on by [`Self::flush`],
+    /// or before.
+    pub(super) fn put(&mut self, id: BindingId, kept: Option<Kept<'_>>) {
         self.last = Seq(self.last.0 + 1);
         log::entry(id.0, &mut self.open, |out| {
-            if let Some(bce) = bce {
-                record::write(bce, out);
+            if let Some(kept) = kept {
+                record::write(kept, out);
             }
         });
         if self.open.len() >= HAND_ON_LEN && !self.is_full {

@@ -4,6 +4,8 @@
 //! empty and still name a next page. Counters are the workers': the page waits for their answers,
 //! or goes without them after [`COUNTERS_TIMEOUT`].
 
+mod home;
+
 use super::counters::Counter;
 use super::{Control, MagInfo, requires_ipsec};
 use crate::addr::{CustomerId, CustomerPrefix, Encap, HomePrefix, MnId};
@@ -19,6 +21,7 @@ use crate::dataplane::update::EntryCounters;
 use crate::mobility::PeerState;
 use crate::mobility::binding::{Bce, BceState};
 use crate::mobility::event::Event;
+use crate::mobility::ha::Drain;
 use crate::nic::FramePool;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::mh::{AccessNetworkId, AniSubOption};
@@ -121,6 +124,8 @@ impl<P: FramePool> Control<P> {
                 .delete_bindings(mn_id, prefix, customer.as_deref(), now)
                 .unwrap_or_else(Reply::Error),
             Request::RealmDel { realm, mag } => self.revoke_realm(realm, mag.map(mapped), now),
+            Request::NodeDrain { within_s } => self.drain_node(home::drain(within_s), now),
+            Request::NodeServe => self.drain_node(Drain::End, now),
             Request::MagShow => Reply::Mags(self.mag_rows(now)),
             Request::MagAdd { address, name } => self.add_mag(mapped(address), name, now),
             Request::MagDel { address, revoke } => self.withdraw_mag(mapped(address), revoke, now),
@@ -155,8 +160,12 @@ impl<P: FramePool> Control<P> {
         if let Some(mn_id) = filter.mn_id {
             // By its index: the filter need not walk the table.
             let sessions = cache.of_node(mn_id).filter(|b| passes(b, filter));
-            let rows = sessions.take(limit).map(|b| row(b, now.mono)).collect();
+            let homes = self.homes_of(mn_id, filter, now);
+            let rows = sessions.map(|b| row(b, now.mono)).chain(homes).take(limit).collect();
             return Ok(Page { rows, next: None });
+        }
+        if let Some(page) = self.home_page(cursor, limit, filter, now) {
+            return Ok(page);
         }
         let (slots, after) = cache.page(cursor, SLOTS_PER_PAGE);
         let mut rows = Vec::new();
@@ -167,7 +176,7 @@ impl<P: FramePool> Control<P> {
                 return Ok(Page { rows, next: Some(next) });
             }
         }
-        Ok(Page { rows, next: after })
+        Ok(Page { rows, next: after.or_else(|| self.home_cursor()) })
     }
 
     fn customer_by_name(&self, name: &str) -> Result<CustomerId, String> {
@@ -184,7 +193,8 @@ impl<P: FramePool> Control<P> {
     fn homes(&self, row: &BindingRow) -> Vec<CustomerPrefix> {
         let customer = row.customer.as_deref().and_then(|c| self.customer_by_name(c).ok());
         let ipv4 = row.ipv4.and_then(|a| HomePrefix::from_ipv4(a, 32).ok());
-        let homes = row.hnp.iter().copied().chain(ipv4);
+        let address = row.home_address.and_then(|a| HomePrefix::new(a, 128).ok());
+        let homes = address.into_iter().chain(row.hnp.iter().copied()).chain(ipv4);
         homes.map(|p| p.of(customer.unwrap_or_default())).collect()
     }
 
@@ -394,6 +404,7 @@ impl<P: FramePool> Control<P> {
         let row = |name: &str, value| StatRow { name: name.into(), value };
         let gauges = [
             row("bindings", self.anchor.lma().cache().len() as u64),
+            row("home_bindings", self.anchor.ha().cache().len() as u64),
             row("pbu_waiting", self.anchor.lma().waiting() as u64),
             row("policy_waiting", self.anchor.lma().waiting_for_policy() as u64),
             row("replies_held", self.held.len() as u64),
@@ -466,7 +477,7 @@ fn mapped(address: IpAddr) -> Ipv6Addr {
 }
 
 fn homes_len(row: &BindingRow) -> usize {
-    row.hnp.len() + usize::from(row.ipv4.is_some())
+    usize::from(row.home_address.is_some()) + row.hnp.len() + usize::from(row.ipv4.is_some())
 }
 
 fn encapsulation(encap: Encap) -> (&'static str, Option<u16>) {
@@ -511,6 +522,8 @@ fn row(bce: &Bce, customer: Option<&String>, now: Instant) -> BindingRow {
     let ll_id = bce.mn_ll_id.bytes();
     BindingRow {
         mn_id: bce.mn_id.clone(),
+        kind: "proxy".into(),
+        home_address: None,
         customer: customer.cloned(),
         service: bce.service.as_deref().map(Into::into),
         hnp: bce.hnp.to_vec(),
@@ -527,6 +540,8 @@ fn row(bce: &Bce, customer: Option<&String>, now: Instant) -> BindingRow {
             BceState::Active => "active".into(),
             BceState::Deleting => "deleting".into(),
         },
+        seq: None,
+        flags: None,
         handoff: bce.handoff.0,
         att: bce.att.0,
         mn_ll_id: (!bce.mn_ll_id.is_all_zero())

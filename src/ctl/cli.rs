@@ -41,6 +41,9 @@ enum Noun {
     /// Realms of node identifiers: what follows the @
     #[command(subcommand)]
     Realm(RealmVerb),
+    /// This anchor as a home agent: in service or not
+    #[command(subcommand)]
+    Node(NodeVerb),
     /// Mobile access gateways
     #[command(subcommand)]
     Mag(MagVerb),
@@ -124,6 +127,19 @@ enum BindingVerb {
         #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
         customer: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum NodeVerb {
+    /// Tell nodes that registered by themselves to look for another home agent (RFC 5142), and
+    /// extend none of their lifetimes any more
+    Drain {
+        /// Keep their bindings for so many seconds at most
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(4..=262_140))]
+        within: Option<u32>,
+    },
+    /// Serve them again
+    Serve,
 }
 
 #[derive(Debug, Subcommand)]
@@ -266,6 +282,13 @@ impl Cli {
                 Request::RealmDel { realm: realm.clone(), mag: *mag },
                 format!("nodes of {realm} are being revoked"),
             ),
+            Noun::Node(NodeVerb::Drain { within }) => act(
+                Request::NodeDrain { within_s: *within },
+                "nodes are told to look for another home agent".into(),
+            ),
+            Noun::Node(NodeVerb::Serve) => {
+                act(Request::NodeServe, "the home agent serves again".into())
+            }
             Noun::Mag(MagVerb::Show(again)) => show(List::Mags, again),
             Noun::Mag(MagVerb::Add { address, name }) => act(
                 Request::MagAdd { address: *address, name: name.clone() },

@@ -33,11 +33,13 @@ fn binding(n: u64, counters: bool) -> BindingRow {
         uplink_packets: 42,
         uplink_bytes: 4200,
     };
-    let second = n.is_multiple_of(2);
+    let (second, third) = (n.is_multiple_of(2), n == 3);
     let mut hnp = vec![prefix(&format!("2001:db8:4000:{n:x}::/64"))];
     hnp.extend(second.then(|| prefix(&format!("2001:db8:4001:{n:x}::/64"))));
     BindingRow {
         mn_id: MnId::nai(&format!("mn{n}@example.org")).expect("short"),
+        kind: if third { "home" } else { "proxy" }.into(),
+        home_address: third.then_some(Ipv6Addr::new(0x2001, 0xdb8, 0x4000, 3, 0, 0, 0, 7)),
         customer: second.then(|| "acme".into()),
         service: second.then(|| "ims".into()),
         ipv4: second.then(|| Ipv4Addr::new(10, 0, 0, 7)),
@@ -50,6 +52,8 @@ fn binding(n: u64, counters: bool) -> BindingRow {
         uplink_key: second.then_some(8),
         access_network: second.then(|| "wlan".into()),
         state: if second { "deleting" } else { "active" }.into(),
+        seq: third.then_some(65535),
+        flags: third.then(|| "AHR".into()),
         handoff: 3,
         att: 4,
         mn_ll_id: second.then(|| "020000000001".into()),
@@ -57,7 +61,8 @@ fn binding(n: u64, counters: bool) -> BindingRow {
         lifetime_s: 3600,
         lifetime_left_s: 3599,
         handoffs: 2,
-        counters: counters.then(|| vec![used; hnp.len() + usize::from(second)]),
+        counters: counters
+            .then(|| vec![used; hnp.len() + usize::from(second) + usize::from(third)]),
         hnp,
     }
 }
@@ -78,7 +83,10 @@ fn canned(request: &Request) -> Reply {
         Request::MagAdd { address, .. } => {
             Reply::Error(format!("gateway {address} is there already"))
         }
-        Request::MagDel { .. } | Request::RealmDel { .. } => Reply::Done,
+        Request::MagDel { .. }
+        | Request::RealmDel { .. }
+        | Request::NodeDrain { .. }
+        | Request::NodeServe => Reply::Done,
         Request::PoolShow => Reply::Pools(vec![PoolRow {
             name: "lab".into(),
             customer: None,

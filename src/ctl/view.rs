@@ -13,8 +13,9 @@ use crate::config::PortRole;
 pub(super) fn binding_columns(counters: bool) -> Vec<Column> {
     let mut columns = vec![
         text("MN-ID"),
-        text("HNP"),
-        text("PROXY-COA"),
+        text("KIND"),
+        text("HOME"),
+        text("CARE-OF"),
         text("STATE"),
         number("LEFT"),
         number("LIFETIME"),
@@ -38,20 +39,25 @@ pub(super) fn binding_columns(counters: bool) -> Vec<Column> {
         text("MN-LL-ID"),
         text("LINK-LOCAL"),
         text("ACCESS NETWORK"),
+        text("SEQ"),
+        text("FLAGS"),
     ]);
     columns
 }
 
-/// A line for each prefix and for the IPv4 home address; what is the session's own stands in the
-/// first.
+/// A line for the home address, each prefix and the IPv4 home address; what is the session's own
+/// stands in the first.
 pub(super) fn binding(row: &BindingRow, counters: bool) -> Vec<Cells> {
+    let address = row.home_address.map(|a| a.to_string());
+    let prefixes = row.hnp.iter().map(ToString::to_string);
     let homes: Vec<String> =
-        (row.hnp.iter().map(ToString::to_string)).chain(row.ipv4.map(|a| a.to_string())).collect();
+        address.into_iter().chain(prefixes).chain(row.ipv4.map(|a| a.to_string())).collect();
     (0..homes.len().max(1))
         .map(|i| {
             let session = |cell: String| if i == 0 { cell } else { String::new() };
             let mut cells = vec![
                 session(row.mn_id.to_string()),
+                session(row.kind.clone()),
                 homes.get(i).cloned().unwrap_or_else(dash),
                 session(row.proxy_coa.to_string()),
                 session(row.state.clone()),
@@ -80,6 +86,8 @@ pub(super) fn binding(row: &BindingRow, counters: bool) -> Vec<Cells> {
                 session(row.mn_ll_id.clone().unwrap_or_else(dash)),
                 session(row.link_local.map_or_else(dash, |a| a.to_string())),
                 session(row.access_network.clone().unwrap_or_else(dash)),
+                session(row.seq.map_or_else(dash, |n| n.to_string())),
+                session(row.flags.clone().unwrap_or_else(dash)),
             ]);
             cells
         })

@@ -27,7 +27,7 @@ use crate::config::{self, Config, Faults};
 use crate::control::advertise;
 use crate::control::exception::{self, ExceptionError};
 use crate::control::ipsec::{self, IpsecPath};
-use crate::control::journal::{JournalError, Restart, Store};
+use crate::control::journal::{JournalError, Restart, Store, Stored};
 use crate::control::mirror::{self, MirrorError, TapPort};
 use crate::control::policy::{self, PolicyLink};
 use crate::control::reload as control_reload;
@@ -97,6 +97,7 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
 
     // What can fail for the operator's fault comes first.
     let plan::Cores { lma, ha, nodes } = plan::cores(config)?;
+    let networks = ha.nodes.iter().map(|n| n.mobile_networks.len()).sum();
     let mut lma = Lma::new(lma);
     lma.reserve();
     let mut anchor = Anchor::new(lma, HomeAgent::new(ha));
@@ -149,7 +150,7 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
     let (kernel, ipsec, mirror, journal, enders, policy, admin, (advertiser, routes)) = threads;
 
     let gate = Arc::new(Gate::default());
-    let limits = plan::limits(config, size);
+    let limits = plan::limits(config, size, networks);
     let (links, jobs) =
         workers::start(&eal, config, limits, &steering, &mut ports, &pool, clock, &gate)?;
     let mut control = Control::new(Parts {
@@ -236,13 +237,25 @@ fn restore(store: &Store, anchor: &mut Anchor) -> Result<(Vec<Action>, Restored)
     // The monotonic clock is not made yet: it starts at zero, soon.
     let now = Now { mono: Instant(0), wall: wall_clock() };
     let (mut actions, mut mags) = (Vec::new(), HashSet::new());
-    for bce in store.restore()? {
-        mags.insert(bce.proxy_coa);
-        anchor.restore(Record::Proxy(Cow::Owned(bce)), now, &mut actions)?;
+    let mut homes = 0;
+    for stored in store.restore()? {
+        match stored {
+            Stored::Proxy(bce) => {
+                mags.insert(bce.proxy_coa.0);
+                anchor.restore(bce, now, &mut actions)?;
+            }
+            Stored::Home(binding) => {
+                mags.insert(binding.care_of);
+                homes += binding.keys().count();
+                anchor.restore_home(binding, now, &mut actions)?;
+            }
+        }
     }
     let lma = anchor.lma();
-    tracing::info!(bindings = lma.cache().len(), "restored");
-    Ok((actions, Restored { prefixes: lma.cache().prefixes(), mags: mags.len() }))
+    let (bindings, home_bindings) = (lma.cache().len(), anchor.ha().cache().len());
+    tracing::info!(bindings, home_bindings, "restored");
+    let prefixes = lma.cache().prefixes() + homes;
+    Ok((actions, Restored { prefixes, mags: mags.len() }))
 }
 
 /// The kernel's sockets for signaling in ESP; without IPsec in the kernel the others are served.

@@ -137,14 +137,17 @@ pub(super) struct Restored {
     pub(super) mags: usize,
 }
 
-/// How much the workers' tables hold.
-pub(super) fn limits(config: &Config, restored: Restored) -> Limits {
+/// How much the workers' tables hold; `networks` is how many mobile networks all nodes have.
+pub(super) fn limits(config: &Config, restored: Restored, networks: usize) -> Limits {
+    // Each binding of a node by itself has a tunnel, a home address and perhaps one of IPv4 or the
+    // prefix around it.
+    let homes = config.home_agent.as_ref().map_or(0, |h| h.max_bindings);
     // An id waits for every worker before it is used again: as many may wait as there can be
     // updates on their way.
     let retiring = 2 * config.cores.ring_len;
     Limits {
-        entries_max: max_prefixes(config).max(restored.prefixes),
-        tunnels_max: (mags_max(config) + restored.mags) * PATHS_PER_MAG + retiring,
+        entries_max: (max_prefixes(config) + 3 * homes + networks).max(restored.prefixes),
+        tunnels_max: (mags_max(config) + restored.mags) * PATHS_PER_MAG + homes + retiring,
     }
 }
 

@@ -153,6 +153,8 @@ fn refused(answer: Result<Value, ClientError>) -> (i32, String) {
 fn row(n: u64) -> BindingRow {
     BindingRow {
         mn_id: MnId::nai(&format!("mn{n}@example.org")).expect("short"),
+        kind: "proxy".into(),
+        home_address: None,
         hnp: vec![],
         customer: None,
         service: None,
@@ -166,6 +168,8 @@ fn row(n: u64) -> BindingRow {
         uplink_key: None,
         access_network: None,
         state: "active".into(),
+        seq: None,
+        flags: None,
         handoff: 1,
         att: 4,
         mn_ll_id: None,

@@ -1,17 +1,68 @@
-//! A binding as it stands in the journal: fixed fields first, then those of variable length, all
-//! little-endian. Written for every update, so by hand: it takes a few hundred instructions, where
-//! the derived text form of a prefix alone takes thousands.
+//! A binding as it stands in the journal, of the kind that its number says.
+//!
+//! Proxy bindings: fixed fields first, then those of variable length, all little-endian. Written
+//! for every update, so by hand: it takes a few hundred instructions, where the derived text form
+//! of a prefix alone takes thousands. Nodes that register themselves are fewer: their bindings are
+//! in the derived form.
 
 use crate::addr::{CustomerId, Encap, GreKeys, HomePrefix, MnId, ProxyCoa};
-use crate::mobility::action::BindingId;
+use crate::mobility::action::{BindingId, BindingKind};
 use crate::mobility::binding::{Bce, BceState, Granted, Ipv4HomeAddress, LinkLayerId};
+use crate::mobility::ha::HomeBinding;
 use crate::mobility::message::Transport;
 use crate::time::{Instant, Lifetime, MobTimestamp};
 use crate::wire::mh::{AccessTech, HandoffIndicator, Ipv4Home, SeqNo, Status};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+/// A binding to be kept.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::control) enum Kept<'a> {
+    /// Of the local mobility anchor.
+    Proxy(&'a Bce),
+    /// Of the home agent.
+    Home(&'a HomeBinding),
+}
+
+/// A binding that was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// Of the local mobility anchor.
+    Proxy(Bce),
+    /// Of the home agent.
+    Home(HomeBinding),
+}
+
+impl Stored {
+    /// Its number.
+    #[must_use]
+    pub const fn id(&self) -> BindingId {
+        match self {
+            Self::Proxy(bce) => bce.id,
+            Self::Home(binding) => binding.id,
+        }
+    }
+}
+
 /// Appends a record.
-pub(super) fn write(bce: &Bce, out: &mut Vec<u8>) {
+pub(super) fn write(kept: Kept<'_>, out: &mut Vec<u8>) {
+    match kept {
+        Kept::Proxy(bce) => write_bce(bce, out),
+        // Numbers, addresses and bounded lists of them: they always encode.
+        Kept::Home(binding) => out.extend(postcard::to_stdvec(binding).unwrap_or_default()),
+    }
+}
+
+/// Reads the record of a binding; `None` if it is not one, whole.
+pub(super) fn read(id: BindingId, record: &[u8]) -> Option<Stored> {
+    let stored = match id.kind() {
+        BindingKind::Proxy => Stored::Proxy(read_bce(record)?),
+        BindingKind::Home => Stored::Home(postcard::from_bytes(record).ok()?),
+        BindingKind::Home4 => return None,
+    };
+    Some(stored).filter(|stored| stored.id() == id)
+}
+
+fn write_bce(bce: &Bce, out: &mut Vec<u8>) {
     let (transport, transport_port) = match bce.transport {
         Transport::Ipv6 => (0, 0),
         Transport::Udp(port) => (1, port),
@@ -93,8 +144,7 @@ pub(super) fn write(bce: &Bce, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads a record; `None` if it is not one, whole.
-pub(super) fn read(record: &[u8]) -> Option<Bce> {
+fn read_bce(record: &[u8]) -> Option<Bce> {
     let mut r = Reader(record);
     let id = BindingId(r.u64()?);
     let (home, customer) = (CustomerId(r.u16()?), CustomerId(r.u16()?));
@@ -325,8 +375,8 @@ mod tests {
         #[test]
         fn what_is_read_is_what_was_written(bce in bindings()) {
             let mut record = Vec::new();
-            write(&bce, &mut record);
-            prop_assert_eq!(read(&record), Some(bce));
+            write_bce(&bce, &mut record);
+            prop_assert_eq!(read_bce(&record), Some(bce));
         }
 
         #[test]
@@ -335,12 +385,13 @@ mod tests {
             bce in bindings(),
             cut in any::<prop::sample::Index>(),
         ) {
-            let _ = read(&bytes);
+            let home = BindingId::new(BindingKind::Home, 1);
+            let _ = (read_bce(&bytes), read(home, &bytes));
             let mut record = Vec::new();
-            write(&bce, &mut record);
+            write_bce(&bce, &mut record);
             record.truncate(cut.index(record.len()));
             // What is cut between two prefixes cannot be told; the log's digest does.
-            prop_assert!(read(&record).is_none_or(|b| b.hnp.len() < bce.hnp.len()));
+            prop_assert!(read_bce(&record).is_none_or(|b| b.hnp.len() < bce.hnp.len()));
         }
     }
 }

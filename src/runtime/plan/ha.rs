@@ -25,7 +25,7 @@ pub(super) fn ha_config(config: &Config, nodes: Vec<HomeNode>) -> HaConfig {
         links: pools.chain(links).collect(),
         nodes,
         interworking: home_agent.interworking,
-        max_bindings: config.policy.max_bindings,
+        max_bindings: home_agent.max_bindings,
         max_lifetime: home_agent.max_lifetime,
         delete_delay: home_agent.delete_delay,
         nat_keepalive_s: u32::try_from(home_agent.nat_keepalive.as_secs()).unwrap_or(u32::MAX),
