@@ -16,6 +16,7 @@ mod record;
 mod restart;
 
 use crate::mobility::action::BindingId;
+use crate::mobility::anchor::Record;
 use crate::sync::seq::{AppliedReader, AppliedWriter, Seq, applied};
 use core::time::Duration;
 use crossbeam::channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
@@ -27,8 +28,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-pub(super) use record::Kept;
-pub use record::Stored;
 pub use restart::Restart;
 
 /// Why the journal could not be opened or read.
@@ -86,16 +85,16 @@ impl Store {
     }
 
     /// Every binding, in the order of their ids.
-    pub fn restore(&self) -> Result<Vec<Stored>, JournalError> {
+    pub fn restore(&self) -> Result<Vec<Record<'static>>, JournalError> {
         let mut bindings = Vec::with_capacity(self.log.len());
         let read = self.log.restore(|id, bytes| {
-            let stored = record::read(BindingId(id), bytes);
+            let read = record::read(BindingId(id), bytes);
             let unreadable = || JournalError::Record { dir: self.dir.clone(), id };
-            bindings.push(stored.ok_or_else(unreadable)?);
+            bindings.push(read.ok_or_else(unreadable)?);
             Ok::<_, JournalError>(())
         });
         read.map_err(failed(&self.dir))??;
-        bindings.sort_unstable_by_key(Stored::id);
+        bindings.sort_unstable_by_key(record::number);
         Ok(bindings)
     }
 
@@ -237,11 +236,11 @@ impl Journal {
 
     /// Makes a binding durable, or forgets it if there is none; it is handed on by [`Self::flush`],
     /// or before.
-    pub(super) fn put(&mut self, id: BindingId, kept: Option<Kept<'_>>) {
+    pub(super) fn put(&mut self, id: BindingId, record: Option<Record<'_>>) {
         self.last = Seq(self.last.0 + 1);
         log::entry(id.0, &mut self.open, |out| {
-            if let Some(kept) = kept {
-                record::write(kept, out);
+            if let Some(record) = &record {
+                record::write(record, out);
             }
         });
         if self.open.len() >= HAND_ON_LEN && !self.is_full {

@@ -42,7 +42,7 @@ use crate::addr::CustomerId;
 use crate::admin::channel::Questions;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::update::{Change, PuntReason, Report};
-use crate::mobility::action::{Action, Audit, AuditKind, BindingId, BindingKind, Ignored};
+use crate::mobility::action::{Action, Audit, AuditKind, HomeAudit, Ignored};
 use crate::mobility::anchor::Anchor;
 use crate::mobility::event::Event;
 use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
@@ -58,7 +58,7 @@ use exception::KernelPath;
 use hashbrown::HashMap;
 use held::{Barrier, HeldReplies, Reply};
 use home::Home;
-use journal::{Journal, Kept, Restart};
+use journal::{Journal, Restart};
 use mirror::{KernelEvent, KernelMirror};
 use output::Output;
 use path_mtu::PathMtus;
@@ -386,7 +386,7 @@ impl<P: FramePool> Control<P> {
         for action in actions.drain(..) {
             match action {
                 Action::Publish(publication) => self.publisher.publish(publication),
-                Action::Persist(id) => self.persist(id),
+                Action::Persist(id) => self.journal.put(id, self.anchor.record(id)),
                 Action::Reply { ack, held: true } => self.hold(Reply::Ack(ack)),
                 Action::Reply { ack, held: false } => {
                     let (output, counters) = (&mut self.output, &mut self.counters);
@@ -416,15 +416,6 @@ impl<P: FramePool> Control<P> {
         self.refuse_unasked(now);
         self.finish_probes(now);
         self.counters[Counter::UpdateBacklogged] += u64::from(self.publisher.is_backlogged());
-    }
-
-    fn persist(&mut self, id: BindingId) {
-        let kept = match id.kind() {
-            BindingKind::Proxy => self.anchor.lma().cache().get(id).map(Kept::Proxy),
-            BindingKind::Home => self.anchor.ha().cache().get(id).map(Kept::Home),
-            BindingKind::Home4 => None,
-        };
-        self.journal.put(id, kept);
     }
 
     /// Keeps a message until all that was decided before it is in force.

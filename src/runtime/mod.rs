@@ -27,7 +27,7 @@ use crate::config::{self, Config, Faults};
 use crate::control::advertise;
 use crate::control::exception::{self, ExceptionError};
 use crate::control::ipsec::{self, IpsecPath};
-use crate::control::journal::{JournalError, Restart, Store, Stored};
+use crate::control::journal::{JournalError, Restart, Store};
 use crate::control::mirror::{self, MirrorError, TapPort};
 use crate::control::policy::{self, PolicyLink};
 use crate::control::reload as control_reload;
@@ -45,7 +45,7 @@ use pin::OrdinaryCpus;
 use plan::Restored;
 use ports::Ports;
 use serde_json::Value;
-use std::borrow::Cow;
+
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
@@ -238,18 +238,15 @@ fn restore(store: &Store, anchor: &mut Anchor) -> Result<(Vec<Action>, Restored)
     let now = Now { mono: Instant(0), wall: wall_clock() };
     let (mut actions, mut mags) = (Vec::new(), HashSet::new());
     let mut homes = 0;
-    for stored in store.restore()? {
-        match stored {
-            Stored::Proxy(bce) => {
-                mags.insert(bce.proxy_coa.0);
-                anchor.restore(bce, now, &mut actions)?;
-            }
-            Stored::Home(binding) => {
+    for record in store.restore()? {
+        match &record {
+            Record::Proxy(bce) => drop(mags.insert(bce.proxy_coa.0)),
+            Record::Home(binding) => {
                 mags.insert(binding.care_of);
                 homes += binding.keys().count();
-                anchor.restore_home(binding, now, &mut actions)?;
             }
         }
+        anchor.restore(record, now, &mut actions)?;
     }
     let lma = anchor.lma();
     let (bindings, home_bindings) = (lma.cache().len(), anchor.ha().cache().len());

@@ -7,59 +7,41 @@
 
 use crate::addr::{CustomerId, Encap, GreKeys, HomePrefix, MnId, ProxyCoa};
 use crate::mobility::action::{BindingId, BindingKind};
+use crate::mobility::anchor::Record;
 use crate::mobility::binding::{Bce, BceState, Granted, Ipv4HomeAddress, LinkLayerId};
-use crate::mobility::ha::HomeBinding;
 use crate::mobility::message::Transport;
 use crate::time::{Instant, Lifetime, MobTimestamp};
 use crate::wire::mh::{AccessTech, HandoffIndicator, Ipv4Home, SeqNo, Status};
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// A binding to be kept.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::control) enum Kept<'a> {
-    /// Of the local mobility anchor.
-    Proxy(&'a Bce),
-    /// Of the home agent.
-    Home(&'a HomeBinding),
-}
-
-/// A binding that was kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stored {
-    /// Of the local mobility anchor.
-    Proxy(Bce),
-    /// Of the home agent.
-    Home(HomeBinding),
-}
-
-impl Stored {
-    /// Its number.
-    #[must_use]
-    pub const fn id(&self) -> BindingId {
-        match self {
-            Self::Proxy(bce) => bce.id,
-            Self::Home(binding) => binding.id,
+/// Appends a record.
+pub(super) fn write(record: &Record<'_>, out: &mut Vec<u8>) {
+    match record {
+        Record::Proxy(bce) => write_bce(bce, out),
+        // Numbers, addresses and bounded lists of them: they always encode.
+        Record::Home(binding) => {
+            out.extend(postcard::to_stdvec(binding.as_ref()).unwrap_or_default());
         }
     }
 }
 
-/// Appends a record.
-pub(super) fn write(kept: Kept<'_>, out: &mut Vec<u8>) {
-    match kept {
-        Kept::Proxy(bce) => write_bce(bce, out),
-        // Numbers, addresses and bounded lists of them: they always encode.
-        Kept::Home(binding) => out.extend(postcard::to_stdvec(binding).unwrap_or_default()),
-    }
-}
-
 /// Reads the record of a binding; `None` if it is not one, whole.
-pub(super) fn read(id: BindingId, record: &[u8]) -> Option<Stored> {
-    let stored = match id.kind() {
-        BindingKind::Proxy => Stored::Proxy(read_bce(record)?),
-        BindingKind::Home => Stored::Home(postcard::from_bytes(record).ok()?),
+pub(super) fn read(id: BindingId, record: &[u8]) -> Option<Record<'static>> {
+    let read = match id.kind() {
+        BindingKind::Proxy => Record::Proxy(Cow::Owned(read_bce(record)?)),
+        BindingKind::Home => Record::Home(Cow::Owned(postcard::from_bytes(record).ok()?)),
         BindingKind::Home4 => return None,
     };
-    Some(stored).filter(|stored| stored.id() == id)
+    Some(read).filter(|record| number(record) == id)
+}
+
+/// What a record's binding is named by.
+pub(super) fn number(record: &Record<'_>) -> BindingId {
+    match record {
+        Record::Proxy(bce) => bce.id,
+        Record::Home(binding) => binding.id,
+    }
 }
 
 fn write_bce(bce: &Bce, out: &mut Vec<u8>) {

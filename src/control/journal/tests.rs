@@ -3,6 +3,7 @@ use crate::addr::{AnchorAddr, MnId};
 use crate::mobility::Lma;
 use crate::mobility::config::{LmaConfig, Policy};
 use crate::time::{Duration, Now};
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv6Addr;
 use std::process::{Command, Stdio};
@@ -50,10 +51,14 @@ fn wait_for(journal: &mut Journal) {
     }
 }
 
-fn names(records: &[Stored]) -> Vec<String> {
-    let name = |stored: &Stored| match stored {
-        Stored::Proxy(b) => b.mn_id.to_string(),
-        Stored::Home(b) => b.mn_id.to_string(),
+fn proxy(bce: Bce) -> Record<'static> {
+    Record::Proxy(Cow::Owned(bce))
+}
+
+fn names(records: &[Record<'_>]) -> Vec<String> {
+    let name = |record: &Record<'_>| match record {
+        Record::Proxy(b) => b.mn_id.to_string(),
+        Record::Home(b) => b.mn_id.to_string(),
     };
     records.iter().map(name).collect()
 }
@@ -63,16 +68,16 @@ fn stopped_and_started_again_it_has_the_last_state_of_every_binding() {
     let dir = temporary_dir("restart");
     let (mut journal, thread) = Store::open(&dir, "boot").expect("opens").start().expect("starts");
     for n in [1, 2, 3] {
-        journal.put(BindingId(n), Some(Kept::Proxy(&record(n))));
+        journal.put(BindingId(n), Some(proxy(record(n))));
     }
     let moved = Bce { handoffs: 9, ..record(3) };
-    journal.put(BindingId(3), Some(Kept::Proxy(&moved)));
+    journal.put(BindingId(3), Some(proxy(moved.clone())));
     journal.put(BindingId(2), None);
     journal.flush();
     drop(journal);
     thread.join().expect("ends");
     let restored = Store::open(&dir, "boot").expect("opens").restore().expect("readable");
-    assert_eq!(restored, [record(1), moved].map(Stored::Proxy));
+    assert_eq!(restored, [record(1), moved].map(proxy));
     std::fs::remove_dir_all(&dir).expect("ours");
 }
 
@@ -82,7 +87,7 @@ fn written(dir: &Path, numbers: impl IntoIterator<Item = u64>) -> PathBuf {
     store.begin_run(Duration::ZERO).expect("begins");
     let (mut journal, thread) = store.start().expect("starts");
     for n in numbers {
-        journal.put(BindingId(n), Some(Kept::Proxy(&record(n))));
+        journal.put(BindingId(n), Some(proxy(record(n))));
     }
     wait_for(&mut journal);
     drop(journal);
@@ -168,7 +173,7 @@ fn child_that_writes_until_it_is_killed() {
     let (mut journal, _thread) = store.start().expect("starts");
     let mut out = std::io::stdout();
     for n in 1.. {
-        journal.put(BindingId(n), Some(Kept::Proxy(&record(n))));
+        journal.put(BindingId(n), Some(proxy(record(n))));
         if n % 50 == 0 {
             wait_for(&mut journal);
             writeln!(out, "confirmed {}", journal.confirmed().0).expect("a reader");
@@ -206,10 +211,11 @@ fn restored_bindings_are_taken_up_by_the_pure_core() {
     let mut lma = Lma::new(LmaConfig::new(AnchorAddr(Ipv6Addr::LOCALHOST), Policy::default()));
     let mut actions = Vec::new();
     let mut bytes = Vec::new();
-    record::write(Kept::Proxy(&record(1)), &mut bytes);
-    let Some(Stored::Proxy(bce)) = record::read(BindingId(1), &bytes) else { panic!("no record") };
+    record::write(&proxy(record(1)), &mut bytes);
+    let read = record::read(BindingId(1), &bytes).expect("a record");
     let mono = crate::time::Instant(Duration::from_secs(5).as_nanos().try_into().expect("small"));
-    lma.restore(bce, Now { mono, ..Now::default() }, &mut actions).expect("new");
+    let Record::Proxy(bce) = read else { panic!("another kind") };
+    lma.restore(bce.into_owned(), Now { mono, ..Now::default() }, &mut actions).expect("new");
     let mn_id = MnId::nai("mn1").expect("short");
     let bce = lma.cache().of_node(&mn_id).next().expect("there");
     assert_eq!(bce.remaining(mono), Duration::from_secs(600));
