@@ -92,13 +92,17 @@ fn read_ipv6(packet: &[u8], anchor: Ipv6Addr, esp: bool) -> Signal {
     let Ok(upper) = find_upper_layer(packet) else { return MALFORMED };
     let Some(header) = packet.get(upper.offset..) else { return MALFORMED };
     let for_us = upper.next_header == mh::NEXT_HEADER && ip.dst == anchor;
+    // RFC 6275 6.3: a Home Address option may stand before it.
+    let home = upper.home_address.map(|(home, _)| home);
+    let is_ours = for_us && home.is_none_or(is_one_node);
     // A Mobility Header is never larger than the smallest MTU has room for, so never in fragments.
-    if !for_us || upper.is_fragment || upper.unknown_option().is_some() {
+    if !is_ours || upper.is_fragment || upper.unskippable_option.is_some() {
         return MALFORMED;
     }
     let transport = if esp { Transport::Ipv6Esp } else { Transport::Ipv6 };
-    let ends = Ends { src: ip.src, dst: ip.dst, transport, home: None };
-    match Message::parse(header, ip.src, ip.dst) {
+    let ends = Ends { src: ip.src, dst: ip.dst, transport, home };
+    // 6.1.1: the home address counts for the checksum.
+    match Message::parse(header, home.unwrap_or(ip.src), ip.dst) {
         Ok(message) => interpret(message, header, ends),
         Err(e) => match e.kind {
             ErrorKind::Checksum => Signal::Discard(Counter::SignalingChecksum),
@@ -161,13 +165,13 @@ fn read_ipv4(packet: &[u8], anchor: Ipv4Addr, esp: bool) -> Signal {
 
 /// What a well-formed message asks for, which was read from `header`.
 fn interpret(message: Message<'_>, header: &[u8], ends: Ends) -> Signal {
-    let Ends { src, dst, transport, .. } = ends;
+    let Ends { src, dst, transport, home } = ends;
     let options = OwnedOptions::from(message.options());
     let body = match message {
         Message::Bu(update, _) => {
             let proxy = update.flags.contains(BuFlags::P);
             let header = UpdateMsg::kept_header(message.options(), header);
-            let message = UpdateMsg { home: None, src, dst, transport, update, options, header };
+            let message = UpdateMsg { src, dst, transport, home, update, options, header };
             return if proxy { Signal::Pbu(message) } else { Signal::Bu(message) };
         }
         // We send no Binding Refresh Request that would be answered, and ask nobody for a binding.
@@ -180,6 +184,12 @@ fn interpret(message: Message<'_>, header: &[u8], ends: Ends) -> Signal {
         Message::Bra(ack, _) => PeerBody::Bra(ack),
     };
     Signal::Peer(PeerMsg { tunnel: None, src, dst, transport, body, options })
+}
+
+/// Whether a home address can be that of a node (RFC 6275 6.3).
+fn is_one_node(home: Ipv6Addr) -> bool {
+    let is_local = home.is_loopback() || home.is_unicast_link_local();
+    !(home.is_multicast() || home.is_unspecified() || is_local || home.to_ipv4_mapped().is_some())
 }
 
 /// Whether an IPv4 source names one host (RFC 1122 3.2.2).
@@ -223,8 +233,9 @@ pub(super) fn write_icmp(icmp: &HomeIcmp, packet: &mut [u8]) -> Option<usize> {
 
 /// Writes a Binding Error about an unknown MH Type as an IP packet; returns its length in bytes.
 pub(super) fn write_binding_error(ends: &Ends, packet: &mut [u8]) -> Option<usize> {
-    // 9.3.3: the address of a Home Address option, or `::`. We accept no such option.
-    let home_address = Ipv6Addr::UNSPECIFIED;
+    // 9.3.3: the address of a Home Address option, or `::`. It goes to the care-of address as it is.
+    let home_address = ends.home.unwrap_or(Ipv6Addr::UNSPECIFIED);
+    let ends = &Ends { home: None, ..*ends };
     let error = BindingError { status: BindingError::UNKNOWN_MH_TYPE, home_address };
     packet::emit(&error, Options::default(), ends, packet)
 }

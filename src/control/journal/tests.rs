@@ -1,6 +1,7 @@
 use super::*;
 use crate::addr::{AnchorAddr, MnId};
 use crate::mobility::Lma;
+use crate::mobility::binding::Bce;
 use crate::mobility::config::{LmaConfig, Policy};
 use crate::time::{Duration, Now};
 use std::borrow::Cow;

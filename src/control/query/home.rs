@@ -57,7 +57,7 @@ impl<P: FramePool> Control<P> {
 
     fn home_row(&self, b: &HomeBinding, now: Instant) -> BindingRow {
         let (encapsulation, udp_port) = encapsulation(b.encap);
-        let left = b.remaining(now);
+        let left = b.deadline.since(now);
         BindingRow {
             mn_id: b.mn_id.clone(),
             kind: "home".into(),
@@ -96,8 +96,7 @@ pub(super) fn drain(within_s: Option<u32>) -> Drain {
 }
 
 fn passes(b: &HomeBinding, filter: &Filter<'_>) -> bool {
-    let overlaps =
-        |wanted| b.keys().any(|k| k.prefix.covers(wanted) || wanted.covers(k.prefix));
+    let overlaps = |wanted| b.keys().any(|k| k.prefix.covers(wanted) || wanted.covers(k.prefix));
     filter.mag.is_none_or(|mag: Ipv6Addr| b.care_of == mag)
         && filter.customer.is_none_or(|customer| b.customer == customer)
         && filter.prefix.is_none_or(overlaps)
