@@ -36,8 +36,10 @@ pub struct HomeAgent {
     pub nat_keepalive: Duration,
     /// Whether mobile prefix advertisements are sent (RFC 6275 8.4).
     pub prefix_advertisements: bool,
-    /// Home Agent Switch messages a second at most (RFC 5142 7).
+    /// New nodes a second at most that are told by a Home Agent Switch (RFC 5142 7 and 8).
     pub switch_rate: u32,
+    /// Whether a node whose binding is about to end is asked to refresh it (RFC 6275 9.5.5).
+    pub refresh_requests: bool,
     /// Among other home agents of a link, highest first (RFC 6275 7.4).
     pub preference: i16,
     /// `DupAddrDetectTransmits` (RFC 4862 5.1).
@@ -100,7 +102,8 @@ pub(super) fn read(s: &Section<'_, '_>, ports: &[Option<Port>]) -> HomeAgent {
         delete_delay: s.or("delete_delay", 10 * second, &|v| span(v, milli..=10 * minute)),
         nat_keepalive: s.or("nat_keepalive", 110 * second, &|v| whole_seconds(v, 1..=65_535)),
         prefix_advertisements: s.or("prefix_advertisements", true, &boolean),
-        switch_rate: s.integer("switch_rate", 100, 1..=100_000),
+        switch_rate: s.integer("switch_rate", 1, 1..=100_000),
+        refresh_requests: s.or("refresh_requests", false, &boolean),
         preference: s.integer("preference", 0, i16::MIN..=i16::MAX),
         dad_transmits: s.integer("dad_transmits", 1, 0..=10),
         retrans_timer: s.or("retrans_timer", second, &|v| span(v, 10 * milli..=minute)),
@@ -311,6 +314,7 @@ pub(super) fn render(h: &HomeAgent) -> Table {
         ("nat_keepalive", time(h.nat_keepalive)),
         ("prefix_advertisements", h.prefix_advertisements.into()),
         ("switch_rate", i64::from(h.switch_rate).into()),
+        ("refresh_requests", h.refresh_requests.into()),
         ("preference", i64::from(h.preference).into()),
         ("dad_transmits", i64::from(h.dad_transmits).into()),
         ("retrans_timer", time(h.retrans_timer)),

@@ -31,7 +31,7 @@ pub(super) fn ha_config(config: &Config, nodes: Vec<HomeNode>) -> HaConfig {
         nat_keepalive_s: u32::try_from(home_agent.nat_keepalive.as_secs()).unwrap_or(u32::MAX),
         prefix_advertisements: home_agent.prefix_advertisements,
         switch_rate: home_agent.switch_rate,
-        refresh_requests: true,
+        refresh_requests: home_agent.refresh_requests,
     }
 }
 
