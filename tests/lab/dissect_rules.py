@@ -17,16 +17,22 @@ ANSWERED = {"Created", "Refreshed", "HandedOff", "Deregistered", "Revived", "Dup
     "Ipv6Released",
 }
 
+# The same of nodes that register themselves, whom the log need not name: by itself stands where a name would.
+ANSWERED_HOME = {"Registered", "Refreshed", "Moved", "Deregistered", "Refused"}
+BY_ITSELF = "itself"
+
 # Protocols whose dissection counts: others are tshark's guesses at what nodes send to each other.
 LAYERS = set("""eth sll ethertype vlan arp ip ipv6 icmp icmpv6 udp tcp gre mipv6 data frame _ws.malformed
     dhcp dhcpv6 ipv6.dstopts ipv6.fraghdr ipv6.hopopts ipv6.routing""".split())
 
 WARNING, ERROR = 0x600000, 0x800000  # tshark's severities
-MOBILITY, UDP, FRAGMENT, IPV6_HEADER_LEN = 135, 17, 44, 40
+MOBILITY, UDP, ROUTING, FRAGMENT, IPV6_HEADER_LEN = 135, 17, 43, 44, 40
+TYPE_2_LEN = 24  # of a routing header to a home address, which is its last 16 bytes
 MORE_FRAGMENTS = 0x20  # in the sixth byte of an IPv4 header
 PBU, PBA, HEARTBEAT, REVOCATION = "5", "6", "13", "16"
 INDICATION = "1"  # B.R. Type (RFC 5846 5.1); 2 is the acknowledgement
 NO_IDENTIFIER = "160"
+OUT_OF_ORDER = 135
 REFUSED = 128  # and more
 FIXED_LEN = {5: 12, 6: 12, 13: 12, 16: 12}  # of the messages that have options, the header included
 PAD1, PADN = 0, 1
@@ -81,9 +87,10 @@ def mobility_header(data, in_udp):
         at = (data[0] & 15) * 4 if data[0] >> 4 == 4 else IPV6_HEADER_LEN
         message = data[at + 8 : at + struct.unpack_from("!H", data, at + 4)[0]]
         faults = [] if message[4:6] == b"\0\0" else ["a checksum beside that of UDP (RFC 5844 4.1.3)"]
-    elif data[6] == MOBILITY:
-        message = data[IPV6_HEADER_LEN : IPV6_HEADER_LEN + struct.unpack_from("!H", data, 4)[0]]
-        pseudo = data[8:IPV6_HEADER_LEN] + struct.pack("!II", len(message), MOBILITY)
+    elif (route := to_home(data)) or data[6] == MOBILITY:
+        message = data[IPV6_HEADER_LEN + len(route) : IPV6_HEADER_LEN + struct.unpack_from("!H", data, 4)[0]]
+        to = route[8:] or data[24:IPV6_HEADER_LEN]  # RFC 6275 6.1.1
+        pseudo = data[8:24] + to + struct.pack("!II", len(message), MOBILITY)
         total = sum(struct.unpack(f"!{len(pseudo + message) // 2}H", pseudo + message))
         while total >> 16:
             total = (total & 0xFFFF) + (total >> 16)
@@ -93,6 +100,12 @@ def mobility_header(data, in_udp):
     if len(message) != 8 * (message[1] + 1):
         faults.append("the Mobility Header's length is not the packet's")
     return faults + laid_out(message, FIXED_LEN.get(message[2], len(message)))
+
+
+def to_home(data):
+    """The type 2 routing header of a packet with a Mobility Header (RFC 6275 6.4), else nothing."""
+    route = data[IPV6_HEADER_LEN : IPV6_HEADER_LEN + TYPE_2_LEN]
+    return route if data[6] == ROUTING and route[:8] == bytes([MOBILITY, 2, 2, 1, 0, 0, 0, 0]) else b""
 
 
 def laid_out(message, at):
@@ -137,7 +150,8 @@ class Test:
             return self.update(frame, sender, seen)
         if sender in ANCHORD and kind == PBA:
             seen["acknowledgements"] += 1
-            return self.acknowledgement(frame)
+            by_gateway = frame.first("mip6.ba.p_flag") == "1"
+            return self.acknowledgement(frame) if by_gateway else self.home_acknowledgement(frame)
         if kind in (HEARTBEAT, REVOCATION):
             return self.peer(frame, sender, kind, seen)
         # Of a tunnel packet in fragments the addresses inside are in another frame.
@@ -188,6 +202,23 @@ class Test:
             serving = care_of(asked[-1]) if frame.first("mip6.ba.lifetime") != "0" else None
             self.serving |= {ipaddress.ip_network("/".join(prefix)): serving for prefix in prefixes(frame)}
         return min((answers(frame, update) for update in asked), key=len)
+
+    def home_acknowledgement(self, frame):
+        """The answer to a node that registered itself."""
+        status = int(frame.first("mip6.ba.status"))
+        asked = self.updates[destination(frame), frame.first("mip6.ba.seqnr")]
+        if status == OUT_OF_ORDER:  # it has the number that was accepted last (RFC 6275 9.5.1)
+            asked = [u for (at, _), all_at in self.updates.items() if at == destination(frame) for u in all_at]
+        asked = [update for update in asked if not update.all("mip6.bu.p_flag") == ["1"]]
+        if not asked:
+            return ["an acknowledgement of an update that nobody sent"]
+        end = care_of(asked[-1]) if status < REFUSED else destination(frame)
+        self.answers[end, BY_ITSELF, status if status >= REFUSED else 0] += 1
+        self.waiting.discard(care_of(asked[-1]))
+        if status < REFUSED:
+            home = asked[-1].first("ipv6.opt.mipv6.home_address") or source(asked[-1])
+            self.serving[ipaddress.ip_network(home)] = end if frame.first("mip6.ba.lifetime") != "0" else None
+        return min((answers_home(frame, update) for update in asked), key=len)
 
     def peer(self, frame, sender, kind, seen):
         """Heartbeats (RFC 5847) and revocations (RFC 5846): who answers was asked."""
@@ -259,6 +290,25 @@ def answers(pba, pbu):
             faults.append("accepted without a link-local address")
     elif prefixes(pba) != (prefixes(pbu) or (set() if pbu.all("mip6.ipv4ha.ha") else {("::", "0")})):
         faults.append(f"refused with prefixes {prefixes(pba)}, the update had {prefixes(pbu)}")
+    return faults
+
+
+def answers_home(ba, bu):
+    """Faults of an acknowledgement as the answer to a node's update (RFC 6275 9.5.4)."""
+    status = int(ba.first("mip6.ba.status"))
+    asked, granted = (int(f.first(x)) for f, x in ((bu, "mip6.bu.lifetime"), (ba, "mip6.ba.lifetime")))
+    home = bu.all("ipv6.opt.mipv6.home_address")
+    faults = []
+    if ba.all("ipv6.routing.mipv6.home_address") != home:
+        faults.append(f"by way of {ba.all('ipv6.routing.mipv6.home_address')}, the home address is {home}")
+    if (source(ba), destination(ba)) != (destination(bu), source(bu)):
+        faults.append("not from and to where the update came from and went to")
+    if status < REFUSED and (granted > asked or (granted == 0) != (asked == 0)):
+        faults.append(f"lifetime {granted}, {asked} was asked for")
+    if status >= REFUSED and granted:
+        faults.append("a lifetime of what was refused")
+    if bool(ba.all("mip6.nemo.ba.r_flag") == ["1"]) and bu.all("mip6.nemo.bu.r_flag") != ["1"]:
+        faults.append("an R flag that the update had not")
     return faults
 
 
