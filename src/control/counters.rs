@@ -90,6 +90,8 @@ counters! {
     BuReceived => "bu_received",
     /// Binding Acknowledgements sent to mobile nodes.
     BaSent => "ba_sent",
+    /// Discovery requests and prefix solicitations of mobile nodes.
+    HomeQuestionReceived => "home_question_received",
     /// Home addresses that somebody on the home link has already.
     HomeAddressTaken => "home_address_taken",
     /// Neighbour solicitations of home addresses that were answered in the name of their nodes.

@@ -8,9 +8,11 @@
 //! ```
 //! On a virtual link nobody is asked and nobody has to be told.
 
+mod icmp;
+
 use super::Control;
 use super::counters::Counter;
-use crate::addr::{HomePrefix, MacAddr, PortId};
+use crate::addr::{MacAddr, PortId};
 use crate::mobility::event::Event;
 use crate::mobility::ha::{LinkAddress, LinkId};
 use crate::nic::FramePool;
@@ -22,27 +24,18 @@ use crate::wire::icmpv6::ndp::{
 };
 use crate::wire::ipv6::{self, Ipv6Header};
 use hashbrown::HashSet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 
 /// What the configuration says of home links.
 #[derive(Debug, Clone, Default)]
 pub struct HomeLinks {
     /// By their [`LinkId`]; `None`: it is virtual.
-    pub ports: Vec<Option<HomePort>>,
+    pub ports: Vec<Option<PortId>>,
     /// `DupAddrDetectTransmits` (RFC 4862 5.1).
     pub dad_transmits: u8,
     /// `RetransTimer` (RFC 4861 10).
     pub retrans_timer: Duration,
-}
-
-/// A home link at a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HomePort {
-    /// The port.
-    pub port: PortId,
-    /// The link's prefix.
-    pub prefix: HomePrefix,
 }
 
 /// Probes under way, and what is defended.
@@ -51,6 +44,8 @@ pub(super) struct Home {
     links: HomeLinks,
     /// Solicitations that are still to be sent, and when the next one, or the end, is due.
     probes: BTreeMap<LinkAddress, (u8, Instant)>,
+    /// The same by time.
+    due: BTreeSet<(Instant, LinkAddress)>,
     defended: HashSet<LinkAddress>,
     /// What came of probes: empty between events.
     probed: Vec<(LinkAddress, bool)>,
@@ -58,32 +53,32 @@ pub(super) struct Home {
 
 impl Home {
     pub(super) fn new(links: HomeLinks) -> Self {
-        let (probes, defended, probed) = (BTreeMap::new(), HashSet::new(), Vec::new());
-        Self { links, probes, defended, probed }
-    }
-
-    /// Whether there is a home agent.
-    pub(super) fn is_enabled(&self) -> bool {
-        !self.links.ports.is_empty()
+        let (probes, due) = (BTreeMap::new(), BTreeSet::new());
+        Self { links, probes, due, defended: HashSet::new(), probed: Vec::new() }
     }
 
     /// The port of a link; `None`: it is virtual.
-    fn port(&self, link: LinkId) -> Option<HomePort> {
+    fn port(&self, link: LinkId) -> Option<PortId> {
         self.links.ports.get(usize::from(link.0)).copied().flatten()
     }
 
-    /// The link at a port that an address is on; of a link-local one the first.
-    fn link_at(&self, port: PortId, address: Ipv6Addr) -> Option<LinkId> {
-        let is_there = |p: &HomePort| {
-            p.port == port && (address.is_unicast_link_local() || p.prefix.contains(address))
-        };
+    /// The links at a port.
+    fn links_of(&self, port: PortId) -> impl Iterator<Item = LinkId> + '_ {
         let links = (0..).map(LinkId).zip(&self.links.ports);
-        links.into_iter().find(|(_, p)| p.as_ref().is_some_and(is_there)).map(|(link, _)| link)
+        links.filter(move |(_, p)| **p == Some(port)).map(|(link, _)| link)
+    }
+
+    fn set_probe(&mut self, address: LinkAddress, left: u8, due: Instant) {
+        if let Some((_, old)) = self.probes.insert(address, (left, due)) {
+            self.due.remove(&(old, address));
+        }
+        self.due.insert((due, address));
     }
 
     /// A probe ends.
     fn end_probe(&mut self, address: LinkAddress, taken: bool) {
-        if self.probes.remove(&address).is_some() {
+        if let Some((_, due)) = self.probes.remove(&address) {
+            self.due.remove(&(due, address));
             self.probed.push((address, taken));
         }
     }
@@ -97,26 +92,28 @@ impl<P: FramePool> Control<P> {
             self.home.probed.push((address, false));
             return;
         }
-        self.home.probes.insert(address, (transmits, now.mono));
+        self.home.set_probe(address, transmits, now.mono);
     }
 
     /// Sends the solicitations that are due, and ends probes that nobody answered.
     pub(super) fn run_probes(&mut self, now: Now) -> usize {
-        let due = self.home.probes.iter().filter(|(_, (_, at))| *at <= now.mono);
-        let due: Vec<(LinkAddress, u8)> =
-            due.map(|(address, (left, _))| (*address, *left)).take(PROBE_BUDGET).collect();
-        for &(address, left) in &due {
-            match left.checked_sub(1).zip(self.home.port(address.link)) {
-                Some((left, home)) => {
+        let mut work = 0;
+        while work < PROBE_BUDGET
+            && let Some(&(_, address)) = self.home.due.first().filter(|(at, _)| *at <= now.mono)
+        {
+            let left = self.home.probes.get(&address).and_then(|(left, _)| left.checked_sub(1));
+            match left.zip(self.home.port(address.link)) {
+                Some((left, port)) => {
                     let next = now.mono + self.home.links.retrans_timer;
-                    self.home.probes.insert(address, (left, next));
-                    self.solicit(home.port, address.address);
+                    self.home.set_probe(address, left, next);
+                    self.solicit(port, address.address);
                 }
                 None => self.home.end_probe(address, false),
             }
+            work += 1;
         }
         self.finish_probes(now);
-        due.len()
+        work
     }
 
     /// Hands on what came of probes.
@@ -129,9 +126,9 @@ impl<P: FramePool> Control<P> {
 
     /// Answers for an address from now on, and tells all that have another's in their caches.
     pub(super) fn defend(&mut self, address: LinkAddress) {
-        let Some(home) = self.home.port(address.link) else { return };
+        let Some(port) = self.home.port(address.link) else { return };
         self.home.defended.insert(address);
-        self.advertise(home.port, address.address, ALL_NODES, None);
+        self.advertise(port, address.address, ALL_NODES, None);
     }
 
     pub(super) fn undefend(&mut self, address: LinkAddress) {
@@ -140,8 +137,11 @@ impl<P: FramePool> Control<P> {
 
     /// Looks at a frame for the kernel. `true`: it is ours alone.
     pub(super) fn hear_home_link(&mut self, port: PortId, frame: &[u8], now: Now) -> bool {
-        if !self.home.is_enabled() {
+        if !self.anchor.ha().is_enabled() {
             return false;
+        }
+        if self.hear_node(frame, now) {
+            return true;
         }
         let Some((ip, message)) = neighbor_discovery(frame) else { return false };
         let envelope = Envelope { src: ip.src, dst: ip.dst, hop_limit: ip.hop_limit };
@@ -154,6 +154,7 @@ impl<P: FramePool> Control<P> {
             self.found(port, advertisement.target);
             self.finish_probes(now);
         }
+        self.hear_router(port, message, envelope, now);
         false
     }
 
@@ -166,9 +167,11 @@ impl<P: FramePool> Control<P> {
         frame: &[u8],
     ) -> bool {
         let target = solicitation.target;
-        let Some(link) = self.home.link_at(port, target) else { return false };
-        let address = LinkAddress { link, address: target };
-        if self.home.defended.contains(&address) {
+        let is_ours = |link| {
+            let address = LinkAddress { link, address: target };
+            self.home.defended.contains(&address)
+        };
+        if self.home.links_of(port).any(is_ours) {
             let mac = EtherHeader::parse(frame).ok().map(|e| e.src);
             if src.is_unspecified() {
                 // RFC 4862 5.4.3, RFC 4861 7.2.4: who asks has no address yet.
@@ -188,7 +191,8 @@ impl<P: FramePool> Control<P> {
 
     /// Somebody on the link has an address, or wants it.
     fn found(&mut self, port: PortId, address: Ipv6Addr) {
-        if let Some(link) = self.home.link_at(port, address) {
+        let links: Vec<LinkId> = self.home.links_of(port).collect();
+        for link in links {
             self.home.end_probe(LinkAddress { link, address }, true);
         }
     }

@@ -210,7 +210,7 @@ impl<P: FramePool> Control<P> {
     }
 
     /// RFC 4443 2.4 (f), RFC 6275 9.3.3: what strangers provoke is limited in its rate.
-    fn admit_error(&mut self, now: Now) -> bool {
+    pub(super) fn admit_error(&mut self, now: Now) -> bool {
         let admitted = self.error_limit.admit(now.mono);
         self.counters[Counter::ErrorRateLimited] += u64::from(!admitted);
         admitted

@@ -222,7 +222,9 @@ impl<P: FramePool> Control<P> {
         while let Some(reply) = self.held.pop_ready(is_down) {
             let (output, counters) = (&mut self.output, &mut self.counters);
             match reply {
-                Reply::Ack(ack) => send_ack(output, &self.mags, counters, &ack, now.mono),
+                Reply::Ack(ack) => {
+                    send_ack(output, &self.mags, publisher, counters, &ack, now.mono);
+                }
                 Reply::Peer(msg) => send_peer(output, &self.mags, counters, &msg, now.mono),
                 Reply::Mip4(msg) => send_mip4(output, counters, &msg, now.mono),
             }
@@ -390,7 +392,7 @@ impl<P: FramePool> Control<P> {
                 Action::Reply { ack, held: true } => self.hold(Reply::Ack(ack)),
                 Action::Reply { ack, held: false } => {
                     let (output, counters) = (&mut self.output, &mut self.counters);
-                    send_ack(output, &self.mags, counters, &ack, now.mono);
+                    send_ack(output, &self.mags, &self.publisher, counters, &ack, now.mono);
                 }
                 Action::Send { msg, held: true } => self.hold(Reply::Peer(msg)),
                 Action::Send { msg, held: false } => {
@@ -486,16 +488,43 @@ fn requires_ipsec(mags: &Mags, address: Ipv6Addr) -> bool {
 fn send_ack<P: FramePool>(
     output: &mut Output<P>,
     mags: &Mags,
+    publisher: &Publisher,
     counters: &mut Counters,
     ack: &AckMsg,
     now: Instant,
 ) {
+    if !ack.ack.flags.contains(BaFlags::P) {
+        return send_to_node(output, publisher, counters, ack, now);
+    }
     let esp = ack.transport.is_protected() || requires_ipsec(mags, ack.dst);
     let write = |buf: &mut [u8]| signaling::write_ack(ack, buf);
     if output.send_message(esp, ack.dst, now, counters, write) {
-        let proxy = ack.ack.flags.contains(BaFlags::P);
-        counters[if proxy { Counter::PbaSent } else { Counter::BaSent }] += 1;
+        counters[Counter::PbaSent] += 1;
     }
+}
+
+/// Sends an acknowledgement to a node that registered itself: one that is at home, or whose care-of
+/// address is of this anchor, is behind a tunnel.
+fn send_to_node<P: FramePool>(
+    output: &mut Output<P>,
+    publisher: &Publisher,
+    counters: &mut Counters,
+    ack: &AckMsg,
+    now: Instant,
+) {
+    let esp = ack.transport.is_protected();
+    let tunnel = publisher.tunnel_to(CustomerId::default(), ack.dst).filter(|_| !esp);
+    let sent = match tunnel {
+        Some(tunnel) => {
+            let write = |buf: &mut [u8]| signaling::write_ack_in(&tunnel, ack, buf);
+            output.send_packet(tunnel.remote, now, counters, write)
+        }
+        None => {
+            let write = |buf: &mut [u8]| signaling::write_ack(ack, buf);
+            output.send_message(esp, ack.dst, now, counters, write)
+        }
+    };
+    counters[Counter::BaSent] += u64::from(sent);
 }
 
 /// Sends any other message now.

@@ -194,7 +194,7 @@ impl Publisher {
 
     /// The tunnel that packets to `addr` take; `None` without a binding, and while its delete delay
     /// runs.
-    fn tunnel_to(&self, customer: CustomerId, addr: Ipv6Addr) -> Option<TunnelPath> {
+    pub(super) fn tunnel_to(&self, customer: CustomerId, addr: Ipv6Addr) -> Option<TunnelPath> {
         let holder = |&Reverse(len): &Reverse<u8>| {
             self.entries.get(&HomePrefix::truncating(addr, len).ok()?.of(customer))
         };

@@ -3,6 +3,7 @@
 //! us say, and sends.
 
 use super::counters::Counter;
+use crate::addr::TunnelPath;
 use crate::mobility::ha::HomeIcmp;
 use crate::mobility::message::{AckMsg, OwnedOptions, PeerBody, PeerMsg, Transport, UpdateMsg};
 use crate::mobility::packet::{self, Ends};
@@ -205,6 +206,11 @@ fn may_answer(packet: &[u8]) -> bool {
 pub(super) fn write_ack(ack: &AckMsg, packet: &mut [u8]) -> Option<usize> {
     let ends = Ends { src: ack.src, dst: ack.dst, transport: ack.transport, home: ack.home };
     packet::emit(&ack.ack, ack.options.options(), &ends, packet)
+}
+
+/// The same in a tunnel.
+pub(super) fn write_ack_in(tunnel: &TunnelPath, ack: &AckMsg, packet: &mut [u8]) -> Option<usize> {
+    packet::in_tunnel(tunnel, packet, |packet| write_ack(ack, packet))
 }
 
 /// Writes any other message as an IP packet; returns its length in bytes.

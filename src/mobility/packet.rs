@@ -72,11 +72,19 @@ pub(crate) fn emit_in_tunnel(
     tunnel: &TunnelPath,
     packet: &mut [u8],
 ) -> Option<usize> {
-    let outer = Ends { src: tunnel.local, dst: tunnel.remote, ..*ends };
     let inner = (ends.src, ends.dst);
-    let emit = |packet: &mut [u8], at: usize| {
-        emit_in_ipv6(message, options, inner, None, packet.get_mut(at..)?)
-    };
+    in_tunnel(tunnel, packet, |packet| emit_in_ipv6(message, options, inner, None, packet))
+}
+
+/// Puts the IPv6 packet that `emit` writes, of a length that it returns, into a tunnel.
+pub(crate) fn in_tunnel(
+    tunnel: &TunnelPath,
+    packet: &mut [u8],
+    emit: impl FnOnce(&mut [u8]) -> Option<usize>,
+) -> Option<usize> {
+    let (transport, home) = (Transport::Ipv6, None);
+    let outer = Ends { src: tunnel.local, dst: tunnel.remote, transport, home };
+    let emit = |packet: &mut [u8], at: usize| emit(packet.get_mut(at..)?);
     match (tunnel.encap, tunnel.remote.to_ipv4_mapped()) {
         (Encap::Ip, None) => {
             let len = emit(packet, ipv6::HEADER_LEN)?;

@@ -107,7 +107,8 @@ pub(super) fn lma_addresses(config: &Config) -> impl Iterator<Item = Ipv6Addr> {
 /// Our addresses in our own address space.
 pub(super) fn local_addresses(config: &Config) -> Vec<Ipv6Addr> {
     let own = config.ports.iter().filter(|p| p.customer.is_none());
-    own.flat_map(|p| p.addresses.iter().map(|&(a, _)| a)).collect()
+    let addresses = own.flat_map(|p| p.addresses.iter().map(|&(a, _)| a));
+    addresses.chain(ha::anycast_addresses(config)).collect()
 }
 
 /// The kernel's side of a port.

@@ -7,6 +7,7 @@ agent behind it. Packets from elsewhere than the home agent are discarded. Ends 
 
 import argparse
 import fcntl
+import ipaddress
 import os
 import selectors
 import socket
@@ -23,6 +24,7 @@ def arguments():
     p.add_argument("--home", required=True)
     p.add_argument("--care-of", required=True)
     p.add_argument("--agent", required=True)
+    p.add_argument("--network", default="::/128", help="a mobile network behind the node")
     p.add_argument("--route", default="default", help="what is reached through the tunnel")
     return p.parse_args()
 
@@ -33,6 +35,7 @@ def ip(*words):
 
 def main():
     a = arguments()
+    network = ipaddress.IPv6Network(a.network)
     tun = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH", NAME.encode(), IFF_TUN | IFF_NO_PI))
     outer = socket.socket(socket.AF_INET6, socket.SOCK_RAW, NH_IPV6)
@@ -52,7 +55,8 @@ def main():
                         os.write(tun, packet)
                 else:
                     packet = os.read(tun, 65535)
-                    if packet[8:24] == socket.inet_pton(socket.AF_INET6, a.home):
+                    source = ipaddress.IPv6Address(packet[8:24])
+                    if str(source) == a.home or source in network:
                         outer.sendto(packet, (a.agent, 0))
 
 

@@ -18,11 +18,11 @@ ${HOME_AGENT:-}"
 }
 
 # The node is on the transit link, with all its care-of addresses.
-visit() {
-    in_ns switch ip link set mn-eth0 master transit up
-    in_ns mn ip link set eth0 up
+visit() { # visit [eth0]
+    in_ns switch ip link set "mn-${1:-eth0}" master transit up
+    in_ns mn ip link set "${1:-eth0}" up
     local care_of
-    for care_of in "${CARE_OF[@]}"; do address mn eth0 "$care_of/64"; done
+    for care_of in "${CARE_OF[@]}"; do address mn "${1:-eth0}" "$care_of/64"; done
 }
 
 bu() { # bu care-of seq [argument of bu.py ...]: the answer as JSON
@@ -39,9 +39,9 @@ registers() { # registers care-of seq [argument ...]
 }
 
 # The node's end of its tunnel, from now on at this care-of address.
-tunnel_from() { # tunnel_from care-of
+tunnel_from() { # tunnel_from care-of [argument of home_tunnel.py ...]
     [[ -z ${daemon[tunnel]:-} ]] || stop tunnel || true
-    start tunnel mn tests/lab/home_tunnel.py --home $HOME_ADDRESS --care-of "$1" --agent $LMA
+    start tunnel mn tests/lab/home_tunnel.py --home $HOME_ADDRESS --care-of "$1" --agent $LMA "${@:2}"
     eventually "the node's tunnel is up" grep -q ready "$RUN/tunnel.log"
     : >"$RUN/tunnel.log"
 }

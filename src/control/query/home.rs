@@ -48,7 +48,7 @@ impl<P: FramePool> Control<P> {
 
     /// Takes the home agent out of service, or back.
     pub(super) fn drain_node(&mut self, drain: Drain, now: Now) -> Reply {
-        if !self.home.is_enabled() {
+        if !self.anchor.ha().is_enabled() {
             return Reply::Error("this anchor is no home agent: there is no [home_agent]".into());
         }
         self.handle_event(Event::NodeDrain(drain), now);

@@ -128,16 +128,24 @@ impl HomeAgent {
 
 /// Whether an address is the anycast address of the home agents of a link.
 fn is_anycast(link: &HomeLink, address: Ipv6Addr) -> bool {
-    let anycast = |p: HomePrefix| {
-        let len = p.len();
-        // RFC 2526 2: the identifier is what the prefix leaves, its highest bits all ones but for
-        // the one that EUI-64 identifiers have in a prefix of 64 bits.
-        let low = u128::from(HOME_AGENTS_ANYCAST);
-        let ones = !HomePrefix::mask(len);
-        let iid = if len == 64 { low } else { ones & !0x7f | 0x7e };
-        Ipv6Addr::from_bits(p.bits() | iid & ones)
-    };
-    link.prefixes.iter().any(|p| anycast(p.prefix) == address)
+    link.anycast_addresses().any(|anycast| anycast == address)
+}
+
+impl HomeLink {
+    /// The anycast addresses of the home agents of the link, one for each prefix (RFC 6275 8.4).
+    pub fn anycast_addresses(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
+        self.prefixes.iter().map(|p| anycast(p.prefix))
+    }
+}
+
+fn anycast(p: HomePrefix) -> Ipv6Addr {
+    let len = p.len();
+    // RFC 2526 2: the identifier is what the prefix leaves, its highest bits all ones but for
+    // the one that EUI-64 identifiers have in a prefix of 64 bits.
+    let low = u128::from(HOME_AGENTS_ANYCAST);
+    let ones = !HomePrefix::mask(len);
+    let iid = if len == 64 { low } else { ones & !0x7f | 0x7e };
+    Ipv6Addr::from_bits(p.bits() | iid & ones)
 }
 
 fn is_one_node(address: Ipv6Addr) -> bool {

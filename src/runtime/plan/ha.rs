@@ -9,8 +9,9 @@
 use super::customer;
 use crate::addr::{CustomerId, MnId, PortId};
 use crate::config::{self, Config, HomeProof};
-use crate::control::home::{HomeLinks, HomePort};
+use crate::control::home::HomeLinks;
 use crate::mobility::ha::{HaConfig, HomeLink, HomeNode, LinkPrefix, Proof};
+use std::net::Ipv6Addr;
 
 /// The home agent, with these nodes; one that serves nobody without `[home_agent]`.
 pub(super) fn ha_config(config: &Config, nodes: Vec<HomeNode>) -> HaConfig {
@@ -68,13 +69,20 @@ pub(in crate::runtime) fn home(config: &Config) -> HomeLinks {
 }
 
 /// By `LinkId`; `None`: it is virtual.
-fn home_ports(config: &Config, home_agent: &config::HomeAgent) -> Vec<Option<HomePort>> {
+fn home_ports(config: &Config, home_agent: &config::HomeAgent) -> Vec<Option<PortId>> {
     let virtual_links = config.pools.iter().filter(|p| !p.is_ipv4()).map(|_| None);
     let at_port = |link: &config::HomeLink| {
         let place = config.ports.iter().position(|p| link.port.as_ref() == Some(&p.name))?;
-        Some(HomePort { port: PortId(u16::try_from(place).ok()?), prefix: link.prefix })
+        u16::try_from(place).ok().map(PortId)
     };
     virtual_links.chain(home_agent.links.iter().map(at_port)).collect()
+}
+
+/// Where nodes ask for home agents, as far as that is in our own address space.
+pub(super) fn anycast_addresses(config: &Config) -> Vec<Ipv6Addr> {
+    let links = ha_config(config, Vec::new()).links;
+    let own = links.iter().filter(|l| l.customer == CustomerId::default());
+    own.flat_map(HomeLink::anycast_addresses).collect()
 }
 
 fn of_pool(config: &Config, home_agent: &config::HomeAgent, p: &config::Pool) -> HomeLink {
