@@ -31,11 +31,20 @@ use std::net::Ipv6Addr;
 #[derive(Debug, Clone, Default)]
 pub struct HomeLinks {
     /// By their [`LinkId`]; `None`: it is virtual.
-    pub ports: Vec<Option<PortId>>,
+    pub ports: Vec<Option<HomePort>>,
     /// `DupAddrDetectTransmits` (RFC 4862 5.1).
     pub dad_transmits: u8,
     /// `RetransTimer` (RFC 4861 10).
     pub retrans_timer: Duration,
+}
+
+/// A home link at a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HomePort {
+    /// The port.
+    pub port: PortId,
+    /// Our address on the link.
+    pub address: Ipv6Addr,
 }
 
 /// Probes under way, and what is defended.
@@ -58,14 +67,14 @@ impl Home {
     }
 
     /// The port of a link; `None`: it is virtual.
-    fn port(&self, link: LinkId) -> Option<PortId> {
+    fn port(&self, link: LinkId) -> Option<HomePort> {
         self.links.ports.get(usize::from(link.0)).copied().flatten()
     }
 
     /// The links at a port.
     fn links_of(&self, port: PortId) -> impl Iterator<Item = LinkId> + '_ {
         let links = (0..).map(LinkId).zip(&self.links.ports);
-        links.filter(move |(_, p)| **p == Some(port)).map(|(link, _)| link)
+        links.filter(move |(_, p)| p.is_some_and(|p| p.port == port)).map(|(link, _)| link)
     }
 
     fn set_probe(&mut self, address: LinkAddress, left: u8, due: Instant) {
@@ -103,10 +112,10 @@ impl<P: FramePool> Control<P> {
         {
             let left = self.home.probes.get(&address).and_then(|(left, _)| left.checked_sub(1));
             match left.zip(self.home.port(address.link)) {
-                Some((left, port)) => {
+                Some((left, home)) => {
                     let next = now.mono + self.home.links.retrans_timer;
                     self.home.set_probe(address, left, next);
-                    self.solicit(port, address.address);
+                    self.solicit(home.port, address.address);
                 }
                 None => self.home.end_probe(address, false),
             }
@@ -126,9 +135,9 @@ impl<P: FramePool> Control<P> {
 
     /// Answers for an address from now on, and tells all that have another's in their caches.
     pub(super) fn defend(&mut self, address: LinkAddress) {
-        let Some(port) = self.home.port(address.link) else { return };
+        let Some(home) = self.home.port(address.link) else { return };
         self.home.defended.insert(address);
-        self.advertise(port, address.address, ALL_NODES, None);
+        self.advertise(home, address.address, ALL_NODES, None);
     }
 
     pub(super) fn undefend(&mut self, address: LinkAddress) {
@@ -167,17 +176,18 @@ impl<P: FramePool> Control<P> {
         frame: &[u8],
     ) -> bool {
         let target = solicitation.target;
-        let is_ours = |link| {
-            let address = LinkAddress { link, address: target };
+        let is_ours = |link: &LinkId| {
+            let address = LinkAddress { link: *link, address: target };
             self.home.defended.contains(&address)
         };
-        if self.home.links_of(port).any(is_ours) {
+        let ours = self.home.links_of(port).find(is_ours);
+        if let Some(home) = ours.and_then(|link| self.home.port(link)) {
             let mac = EtherHeader::parse(frame).ok().map(|e| e.src);
             if src.is_unspecified() {
                 // RFC 4862 5.4.3, RFC 4861 7.2.4: who asks has no address yet.
-                self.advertise(port, target, ALL_NODES, None);
+                self.advertise(home, target, ALL_NODES, None);
             } else {
-                self.advertise(port, target, src, solicitation.source_link_layer.or(mac));
+                self.advertise(home, target, src, solicitation.source_link_layer.or(mac));
             }
             self.counters[Counter::HomeAddressDefended] += 1;
             return true;
@@ -205,8 +215,8 @@ impl<P: FramePool> Control<P> {
     }
 
     /// RFC 6275 10.4.1: with our link-layer address, as no router's, to override what is cached.
-    fn advertise(&mut self, port: PortId, target: Ipv6Addr, dst: Ipv6Addr, to: Option<MacAddr>) {
-        let Some(info) = self.output.ports().get(usize::from(port.0)) else { return };
+    fn advertise(&mut self, home: HomePort, target: Ipv6Addr, dst: Ipv6Addr, to: Option<MacAddr>) {
+        let Some(info) = self.output.ports().get(usize::from(home.port.0)) else { return };
         let message = NeighborAdvertisement {
             target,
             router: false,
@@ -214,7 +224,8 @@ impl<P: FramePool> Control<P> {
             overrides: true,
             target_link_layer: Some(info.mac),
         };
-        self.send_discovery(port, dst, to, |buf| message.emit(target, dst, buf).ok(), target);
+        let src = home.address;
+        self.send_discovery(home.port, dst, to, |buf| message.emit(src, dst, buf).ok(), src);
     }
 
     /// Sends a message of neighbour discovery that `write` puts into a buffer; without `to`, to the
@@ -272,3 +283,6 @@ const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 const PROBE_BUDGET: usize = 64;
 /// Both headers and the longest message, in bytes.
 const DISCOVERY_LEN_MAX: usize = ether::HEADER_LEN + ipv6::HEADER_LEN + 32;
+
+#[cfg(test)]
+pub(super) mod tests;

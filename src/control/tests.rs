@@ -30,6 +30,7 @@ use crate::dataplane::worker::{
 };
 use crate::mobility::Lma;
 use crate::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
+use crate::mobility::ha::HomeAgent;
 use crate::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use crate::sync::ring::{Producer, ring};
 use crate::sync::seq::{AppliedWriter, applied};
@@ -58,11 +59,13 @@ pub(super) struct Shape {
     pub(super) ring_len: usize,
     pub(super) journal_len: usize,
     pub(super) bindings_max: usize,
+    pub(super) home_agent: bool,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { workers: 1, ring_len: 256, journal_len: 256, bindings_max: 2000 }
+        let (ring_len, journal_len, bindings_max) = (256, 256, 2000);
+        Self { workers: 1, ring_len, journal_len, bindings_max, home_agent: false }
     }
 }
 
@@ -123,8 +126,7 @@ impl Bench {
         let (mut links, mut workers) = (Vec::new(), Vec::new());
         for (id, handoffs) in (0..shape.workers).zip(handoff_rings(shape)) {
             let rx = if id == 0 { rx.clone() } else { MemWire::new(1) };
-            let (link, worker) =
-                worker(WorkerId(id), &steering, shape.ring_len, &rx, &tx, handoffs);
+            let (link, worker) = worker(WorkerId(id), &steering, shape, &rx, &tx, handoffs);
             links.push(link);
             workers.push(worker);
         }
@@ -138,11 +140,16 @@ impl Bench {
         let (requests_tx, requests) = bounded(4096);
         let (asker, questions) = channel(8);
         let (reloader, reloads) = reload::channel();
+        let (ha, home) = if shape.home_agent {
+            (HomeAgent::new(home::tests::ha_config()), home::tests::home_links())
+        } else {
+            (HomeAgent::default(), HomeLinks::default())
+        };
         let control = Control::new(Parts {
             lma_address: AnchorAddr(LMA),
             lma_address_ipv4: Some(LMA_IPV4),
-            anchor: Lma::new(lma_config(shape)).into(),
-            home: HomeLinks::default(),
+            anchor: Anchor::new(Lma::new(lma_config(shape)), ha),
+            home,
             restored: Vec::new(),
             pool: pool.clone(),
             ports,
@@ -370,11 +377,12 @@ fn handoff_rings(shape: Shape) -> Vec<Handoffs> {
 fn worker(
     id: WorkerId,
     steering: &Steering,
-    ring_len: usize,
+    shape: Shape,
     rx: &MemWire,
     tx: &MemWire,
     (handoff_out, handoff_in): Handoffs,
 ) -> (WorkerLink<MemFrame>, Worker<MemRx>) {
+    let ring_len = shape.ring_len;
     let (updates, updates_rx) = ring(ring_len);
     let (injects, injects_rx) = ring(ring_len);
     let (signaling_tx, signaling) = ring(ring_len);
@@ -389,7 +397,7 @@ fn worker(
         local: vec![LMA],
         vlans: Vec::new(),
         limits: Limits { entries_max: 32_768, tunnels_max: 16 },
-        policy: TunnelPolicy::default(),
+        policy: TunnelPolicy { home_agent: shape.home_agent, ..TunnelPolicy::default() },
     };
     let port = WorkerPort {
         config: PortConfig {

@@ -110,6 +110,41 @@ GONE = [(GATEWAY, with_bytes(PBU, LIFETIME, b"\0\0")), (ANCHORD, with_bytes(PBA,
 UNNAMED_PBU = with_bytes(PBU[:7] + b"\x3f" + PBU[8:], OPTIONS, b"\x01\x10" + bytes(16))
 UNNAMED = with_bytes(PBA[:46] + b"\xa0" + PBA[47:52] + PBU[52:], OPTIONS, b"\x08\x01\x01\x01\x0d" + bytes(13))
 
+# A node that registers itself: its update from the golden gateway's address with a Home Address option, and the answer by
+# way of the home address.
+HOME, OTHER_HOME = (bytes.fromhex(f"20010db80001000000000000000000{n:02x}") for n in (7, 8))
+
+PADN = b"\1\2\0\0"
+
+
+def mobility(kind, rest, source, to):
+    """A Mobility Header whose checksum counts these addresses."""
+    body = struct.pack("!BBBBH", 59, (6 + len(rest)) // 8 - 1, kind, 0, 0) + rest
+    return summed(PBU[:4] + struct.pack("!H", len(body)) + PBU[6:8] + source + to + body, 4, MOBILITY)[40:]
+
+
+def behind(next_header, header, message, source, to):
+    head = struct.pack("!IHBB", 6 << 28, len(header + message), next_header, 64)
+    return head + source + to + header + message
+
+
+CARE_OF, AGENT = PBU[8:24], PBU[24:40]
+OPTION, ROUTE = bytes([MOBILITY, 2, 1, 2, 0, 0, 201, 16]), bytes([MOBILITY, 2, 2, 1, 0, 0, 0, 0])
+BU = behind(60, OPTION + HOME, mobility(5, struct.pack("!HHH", 9, 0xC000, 15) + PADN, HOME, AGENT), CARE_OF, AGENT)
+BOUND = struct.pack("!BBHH", 0, 0, 9, 15) + PADN
+
+
+def by_way_of(home, summed_over, rest=BOUND):
+    return behind(43, ROUTE + home, mobility(6, rest, AGENT, summed_over), AGENT, CARE_OF)
+
+
+def home_answered(packet):
+    return [(STRANGER, BU), (ANCHORD, packet)]
+
+
+STRAIGHT = behind(MOBILITY, b"", mobility(6, BOUND, AGENT, CARE_OF), AGENT, CARE_OF)
+LONGER = struct.pack("!BBHH", 0, 0, 9, 16) + PADN
+
 # Name, frames, what the log says, what the fault is about; "" for none.
 CASES = [
     ("good", answered(PBA) + [(CELL, RA), (ANCHORD, ECHO), (ANCHORD, DATAGRAM)], "Created", ""),
@@ -146,6 +181,13 @@ CASES = [
     ("echo", answered(PBA) + [(ANCHORD, ECHO[:-1] + b"x")], "Created", "hecksum"),
     ("udp", answered(PBA) + [(ANCHORD, DATAGRAM[:-1] + b"x")], "Created", "hecksum"),
     ("tcp", answered(PBA) + [(ANCHORD, SEGMENT[:-1] + b"x")], "Created", "hecksum"),
+    ("home", home_answered(by_way_of(HOME, HOME)), "Home(Registered)", ""),
+    ("home-unlogged", home_answered(by_way_of(HOME, HOME)), "Home(Expired)", "log"),
+    ("home-checksum", home_answered(by_way_of(HOME, CARE_OF)), "Home(Registered)", "checksum"),
+    ("home-other", home_answered(by_way_of(OTHER_HOME, OTHER_HOME)), "Home(Registered)", "by way of"),
+    ("home-straight", home_answered(STRAIGHT), "Home(Registered)", "by way of"),
+    ("home-longer", home_answered(by_way_of(HOME, HOME, LONGER)), "Home(Registered)", "lifetime 16"),
+    ("home-unasked", [(ANCHORD, by_way_of(HOME, HOME))], "Home(Registered)", "nobody"),
     ("minus-zero", answered(PBA) + [(ANCHORD, MINUS_ZERO)], "Created", ""),
 ]
 

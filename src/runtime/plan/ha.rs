@@ -9,7 +9,7 @@
 use super::customer;
 use crate::addr::{CustomerId, MnId, PortId};
 use crate::config::{self, Config, HomeProof};
-use crate::control::home::HomeLinks;
+use crate::control::home::{HomeLinks, HomePort};
 use crate::mobility::ha::{HaConfig, HomeLink, HomeNode, LinkPrefix, Proof};
 use std::net::Ipv6Addr;
 
@@ -69,11 +69,16 @@ pub(in crate::runtime) fn home(config: &Config) -> HomeLinks {
 }
 
 /// By `LinkId`; `None`: it is virtual.
-fn home_ports(config: &Config, home_agent: &config::HomeAgent) -> Vec<Option<PortId>> {
+fn home_ports(config: &Config, home_agent: &config::HomeAgent) -> Vec<Option<HomePort>> {
     let virtual_links = config.pools.iter().filter(|p| !p.is_ipv4()).map(|_| None);
     let at_port = |link: &config::HomeLink| {
-        let place = config.ports.iter().position(|p| link.port.as_ref() == Some(&p.name))?;
-        u16::try_from(place).ok().map(PortId)
+        let (id, port) = (0..)
+            .map(PortId)
+            .zip(&config.ports)
+            .find(|(_, p)| link.port.as_ref() == Some(&p.name))?;
+        let mut addresses = port.addresses.iter().map(|&(a, _)| a);
+        let address = addresses.find(|a| link.prefix.contains(*a))?;
+        Some(HomePort { port: id, address })
     };
     virtual_links.chain(home_agent.links.iter().map(at_port)).collect()
 }

@@ -1,0 +1,305 @@
+//! Nodes that register themselves, frame by frame: what comes, what leaves, what the link sees.
+
+use super::super::tests::{ACCESS, Bench, LMA, MAG1, Shape, packet};
+use super::*;
+use crate::addr::{AnchorAddr, CustomerId, MnId};
+use crate::mobility::ha::{HaConfig, HomeLink, HomeNode, LinkPrefix, Proof};
+use crate::nic::Frame;
+use crate::time::Lifetime;
+use crate::wire::ipv6::{HomeRoute, find_upper_layer};
+use crate::wire::mh::{
+    self, BindingAck, BindingUpdate, BuFlags, Message, MessageData, MobilityOption, SeqNo,
+};
+
+/// Home addresses: of a pool's node, and on the link of the port.
+const AWAY: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 7, 0, 0, 0, 7);
+const ON_LINK: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x77);
+const CARE_OF: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x51);
+const NEIGHBOR: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x99);
+const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x51]);
+const ANYCAST: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0xfdff, 0xffff, 0xffff, 0xfffe);
+
+/// A home agent whose links are a pool and that of the port.
+pub(in crate::control) fn ha_config() -> HaConfig {
+    let link = |prefix: &str, per_node_len, address: Option<Ipv6Addr>| HomeLink {
+        customer: CustomerId::default(),
+        prefixes: vec![LinkPrefix {
+            prefix: prefix.parse().expect("valid"),
+            valid_lifetime_s: None,
+            preferred_lifetime_s: None,
+        }],
+        per_node_len,
+        is_virtual: address.is_none(),
+        address,
+        preference: 0,
+    };
+    let node = |name: &str, home| HomeNode {
+        mn_id: MnId::nai(name).expect("short"),
+        customer: CustomerId::default(),
+        home_address: Some(home),
+        ipv4_home_address: None,
+        mobile_networks: Vec::new(),
+        proof: Proof::Nothing,
+    };
+    HaConfig {
+        enabled: true,
+        address: AnchorAddr(LMA).0,
+        links: vec![
+            link("2001:db8:100::/40", Some(64), None),
+            link("2001:db8:a::/64", None, Some(LMA)),
+        ],
+        nodes: vec![node("mn1", AWAY), node("mn2", ON_LINK)],
+        ..HaConfig::default()
+    }
+}
+
+/// The same for the control core.
+pub(in crate::control) fn home_links() -> HomeLinks {
+    let retrans_timer = Duration::from_secs(1);
+    let port = HomePort { port: ACCESS, address: LMA };
+    HomeLinks { ports: vec![None, Some(port)], dad_transmits: 1, retrans_timer }
+}
+
+fn bench() -> Bench {
+    let mut bench = Bench::new(Shape { home_agent: true, ..Shape::default() });
+    bench.learn(CARE_OF, MAC);
+    bench.settle();
+    bench
+}
+
+/// A Mobility Header whose checksum counts `src`.
+fn update(src: Ipv6Addr, seq: u16, lifetime: u16) -> Vec<u8> {
+    let flags = BuFlags(BuFlags::A.0 | BuFlags::H.0);
+    let update = BindingUpdate { seq: SeqNo(seq), flags, lifetime: Lifetime(lifetime) };
+    let mut message = [0; mh::MAX_LEN];
+    let none: [MobilityOption<'_>; 0] = [];
+    let len = update.emit(&none, src, LMA, &mut message).expect("fits");
+    message[..len].to_vec()
+}
+
+/// Destination options with a Home Address option, then `message`.
+fn with_home(home: Ipv6Addr, next_header: u8, message: &[u8]) -> Vec<u8> {
+    [&[next_header, 2, 1, 2, 0, 0, 201, 16][..], &home.octets(), message].concat()
+}
+
+/// A registration of `home` at the care-of address, as a frame.
+fn registration(home: Ipv6Addr, seq: u16, lifetime: u16) -> Vec<u8> {
+    let message = update(home, seq, lifetime);
+    packet(CARE_OF, LMA, 60, &with_home(home, mh::NEXT_HEADER, &message))
+}
+
+/// What left, from its IPv6 header on.
+fn sent(bench: &mut Bench) -> Vec<Vec<u8>> {
+    bench.tx.take_all().iter().map(|f| f.to_bytes()[ether::HEADER_LEN..].to_vec()).collect()
+}
+
+/// The acknowledgement that comes by way of a home address.
+fn ack(packet: &[u8], home: Ipv6Addr) -> BindingAck {
+    let ip = Ipv6Header::parse(packet).expect("IPv6");
+    assert_eq!((ip.src, ip.dst, ip.next_header), (LMA, CARE_OF, HomeRoute::NEXT_HEADER));
+    assert_eq!(packet[40..48], [mh::NEXT_HEADER, 2, 2, 1, 0, 0, 0, 0]);
+    assert_eq!(packet[48..64], home.octets());
+    match Message::parse(&packet[64..], LMA, home) {
+        Ok(Message::Ba(ack, _)) => ack,
+        other => panic!("no acknowledgement: {other:?}"),
+    }
+}
+
+/// A message of neighbour discovery, as a frame of the link.
+fn discovery(src: Ipv6Addr, dst: Ipv6Addr, message: &[u8]) -> Vec<u8> {
+    let mut frame = packet(src, dst, icmpv6::NEXT_HEADER, message);
+    frame[ether::HEADER_LEN + 7] = ndp::HOP_LIMIT;
+    if dst.is_multicast() {
+        frame[..6].copy_from_slice(&group_mac(dst).0);
+    }
+    frame
+}
+
+fn solicitation(src: Ipv6Addr, target: Ipv6Addr) -> Vec<u8> {
+    let source_link_layer = (!src.is_unspecified()).then_some(MAC);
+    let (message, dst) =
+        (NeighborSolicitation { target, source_link_layer }, solicited_node(target));
+    let mut buf = [0; NeighborSolicitation::LEN_MAX];
+    let len = message.emit(src, dst, &mut buf).expect("fits");
+    discovery(src, dst, &buf[..len])
+}
+
+/// What a packet advertises.
+fn advertised(packet: &[u8]) -> NeighborAdvertisement {
+    let ip = Ipv6Header::parse(packet).expect("IPv6");
+    let envelope = Envelope { src: ip.src, dst: ip.dst, hop_limit: ip.hop_limit };
+    NeighborAdvertisement::parse(&packet[40..], envelope).expect("an advertisement")
+}
+
+// proves: MIP6-6.1.1-4, MIP6-8.4-3, MIP6-9.5.4-12
+#[test]
+fn registration_is_answered_by_way_of_the_home_address_when_workers_and_journal_have_it() {
+    let mut bench = bench();
+    bench.arrive(&registration(AWAY, 7, 15));
+    bench.worker_turn();
+    bench.control_turn();
+    assert_eq!(sent(&mut bench).len(), 0, "held");
+    bench.settle();
+    let packets = sent(&mut bench);
+    let ack = ack(&packets[0], AWAY);
+    assert_eq!((packets.len(), ack.status.0, ack.seq.0, ack.lifetime.0), (1, 0, 7, 15));
+    let counts = [Counter::BuReceived, Counter::BaSent, Counter::PbaSent].map(|c| bench.count(c));
+    assert_eq!(counts, [1, 1, 0]);
+    // A packet for it goes into its tunnel.
+    bench.arrive(&packet(NEIGHBOR, AWAY, 59, &[]));
+    bench.settle();
+    let tunneled = sent(&mut bench);
+    let outer = Ipv6Header::parse(&tunneled[0]).expect("IPv6");
+    assert_eq!((outer.src, outer.dst, outer.next_header), (LMA, CARE_OF, 41));
+}
+
+// proves: MIP6-6.3-2
+#[test]
+fn checksum_counts_the_home_address_and_that_is_one_of_a_node() {
+    let mut bench = bench();
+    let by_care_of = with_home(AWAY, mh::NEXT_HEADER, &update(CARE_OF, 1, 15));
+    bench.arrive(&packet(CARE_OF, LMA, 60, &by_care_of));
+    bench.settle();
+    assert_eq!(bench.count(Counter::SignalingChecksum), 1);
+    for home in [ALL_NODES, Ipv6Addr::UNSPECIFIED, Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7)] {
+        bench.arrive(&registration(home, 1, 15));
+    }
+    bench.settle();
+    assert_eq!(bench.count(Counter::SignalingMalformed), 3);
+    assert_eq!((bench.count(Counter::BuReceived), sent(&mut bench).len()), (0, 0));
+}
+
+// proves: MIP6-10.3.1-14, MIP6-10.4.1-5, MIP6-10.4.1-6, MIP6-10.4.1-7, MIP6-10.4.1-8
+// proves: MIP6-10.4.1-9, MIP6-10.4.1-10
+#[test]
+fn address_on_a_link_is_asked_for_once_before_it_is_registered() {
+    let mut bench = bench();
+    bench.arrive(&registration(ON_LINK, 1, 15));
+    bench.settle();
+    let probe = sent(&mut bench).remove(0);
+    let ip = Ipv6Header::parse(&probe).expect("IPv6");
+    assert_eq!((ip.src, ip.dst), (Ipv6Addr::UNSPECIFIED, solicited_node(ON_LINK)));
+    let envelope = Envelope { src: ip.src, dst: ip.dst, hop_limit: ip.hop_limit };
+    let solicitation = NeighborSolicitation::parse(&probe[40..], envelope);
+    let expected = NeighborSolicitation { target: ON_LINK, source_link_layer: None };
+    assert_eq!(solicitation, Ok(expected));
+    bench.pass(Duration::from_millis(900));
+    assert_eq!(sent(&mut bench).len(), 0, "it may still be answered");
+    bench.pass(Duration::from_millis(200));
+    let packets = sent(&mut bench);
+    let (advertisements, acks): (Vec<_>, Vec<_>) = packets.iter().partition(|p| p[6] == 58);
+    let advertisement = advertised(advertisements[0]);
+    assert!(advertisement.overrides && !advertisement.solicited && !advertisement.router);
+    assert_eq!(advertisement.target, ON_LINK);
+    assert_eq!(advertisement.target_link_layer, Some(MacAddr([2, 0, 0, 0, 0, 1])), "ours");
+    assert_eq!(Ipv6Header::parse(advertisements[0]).map(|ip| ip.src), Ok(LMA));
+    assert_eq!(ack(acks[0], ON_LINK).status.0, 0);
+}
+
+// proves: MIP6-10.3.1-15
+#[test]
+fn address_that_somebody_on_the_link_has_is_refused_134() {
+    for probes_too in [false, true] {
+        let mut bench = bench();
+        bench.arrive(&registration(ON_LINK, 1, 15));
+        bench.settle();
+        sent(&mut bench);
+        let heard = if probes_too {
+            solicitation(Ipv6Addr::UNSPECIFIED, ON_LINK)
+        } else {
+            let advertisement = NeighborAdvertisement {
+                target: ON_LINK,
+                router: false,
+                solicited: false,
+                overrides: true,
+                target_link_layer: Some(MAC),
+            };
+            let mut buf = [0; NeighborAdvertisement::LEN_MAX];
+            let len = advertisement.emit(ON_LINK, ALL_NODES, &mut buf).expect("fits");
+            discovery(ON_LINK, ALL_NODES, &buf[..len])
+        };
+        bench.arrive(&heard);
+        bench.settle();
+        let packets = sent(&mut bench);
+        assert_eq!(ack(&packets[0], ON_LINK).status.0, 134, "{probes_too}");
+        assert_eq!(bench.count(Counter::HomeAddressTaken), 1);
+        assert_eq!(bench.to_kernel.len(), 1, "the kernel hears it, too");
+    }
+}
+
+// proves: MIP6-8.4-2, MIP6-10.4.1-12, MIP6-10.4.1-13, MIP6-10.4.1-14, MIP6-10.4.1-15
+#[test]
+fn solicitations_are_answered_for_the_node_until_it_is_back() {
+    let mut bench = bench();
+    bench.arrive(&registration(ON_LINK, 1, 15));
+    bench.settle();
+    bench.pass(Duration::from_millis(1100));
+    sent(&mut bench);
+    bench.arrive(&solicitation(NEIGHBOR, ON_LINK));
+    bench.settle();
+    let packet = sent(&mut bench).remove(0);
+    let advertisement = advertised(&packet);
+    assert!(advertisement.solicited && advertisement.overrides);
+    assert_eq!(Ipv6Header::parse(&packet).map(|ip| ip.dst), Ok(NEIGHBOR));
+    bench.arrive(&solicitation(Ipv6Addr::UNSPECIFIED, ON_LINK));
+    bench.settle();
+    let packet = sent(&mut bench).remove(0);
+    assert_eq!(Ipv6Header::parse(&packet).map(|ip| ip.dst), Ok(ALL_NODES));
+    assert!(!advertised(&packet).solicited);
+    assert_eq!((bench.count(Counter::HomeAddressDefended), bench.to_kernel.len()), (2, 0));
+    // Others' addresses are the kernel's.
+    bench.arrive(&solicitation(NEIGHBOR, MAG1));
+    bench.settle();
+    assert_eq!((bench.to_kernel.len(), sent(&mut bench).len()), (1, 0));
+    bench.arrive(&registration(ON_LINK, 2, 0));
+    bench.settle();
+    sent(&mut bench);
+    bench.arrive(&solicitation(NEIGHBOR, ON_LINK));
+    bench.settle();
+    assert_eq!((bench.to_kernel.len(), sent(&mut bench).len()), (2, 0));
+}
+
+// proves: MIP6-8.4-9, MIP6-10.5.1-4
+#[test]
+fn question_for_home_agents_is_answered_and_not_the_kernels() {
+    let mut bench = bench();
+    let mut request = [0; 8];
+    let asked = icmpv6::mobility::MobilityRequest::Discovery { id: 0x1234, mobile_router: false };
+    asked.emit(CARE_OF, ANYCAST, &mut request).expect("fits");
+    bench.control.publisher.broadcast(crate::dataplane::update::Change::RouteSet(
+        HomePrefix::new(ANYCAST, 128).expect("valid").into(),
+        crate::dataplane::update::NextHop::Local,
+    ));
+    bench.settle();
+    bench.arrive(&packet(CARE_OF, ANYCAST, icmpv6::NEXT_HEADER, &request));
+    bench.settle();
+    let packet = sent(&mut bench).remove(0);
+    let upper = find_upper_layer(&packet).expect("whole");
+    assert_eq!(packet[upper.offset..upper.offset + 2], [145, 0]);
+    assert_eq!(packet[upper.offset + 4..upper.offset + 6], [0x12, 0x34]);
+    assert_eq!(packet[upper.offset + 16..], LMA.octets());
+    assert_eq!((bench.count(Counter::HomeQuestionReceived), bench.to_kernel.len()), (1, 0));
+}
+
+// RFC 6612 3.1: a node whose home link is its gateway's.
+#[test]
+fn node_that_is_at_home_is_answered_through_its_gateways_tunnel() {
+    let mut bench = bench();
+    let prefix = "2001:db8:100:7::/64".parse().expect("valid");
+    let pbu = bench.pbu_with(MAG1, "mn1", prefix, 1, 600);
+    bench.arrive(&pbu);
+    bench.settle();
+    bench.arrive(&registration(AWAY, 1, 15));
+    bench.settle();
+    sent(&mut bench);
+    let inner = packet(AWAY, LMA, mh::NEXT_HEADER, &update(AWAY, 2, 0));
+    bench.arrive(&packet(MAG1, LMA, 41, &inner[ether::HEADER_LEN..]));
+    bench.settle();
+    let answer = sent(&mut bench).remove(0);
+    let outer = Ipv6Header::parse(&answer).expect("IPv6");
+    assert_eq!((outer.src, outer.dst, outer.next_header), (LMA, MAG1, 41));
+    let ip = Ipv6Header::parse(&answer[40..]).expect("IPv6");
+    assert_eq!((ip.src, ip.dst, ip.next_header), (LMA, AWAY, mh::NEXT_HEADER));
+    let ack = Message::parse(&answer[80..], LMA, AWAY);
+    assert!(matches!(ack, Ok(Message::Ba(a, _)) if a.status.0 == 0 && a.seq.0 == 2), "{ack:?}");
+}
