@@ -81,7 +81,7 @@ pub(super) fn source(frame: &[u8]) -> Option<Ipv6Addr> {
 pub(super) fn read(frame: &[u8], own: Anchors, esp: bool) -> Signal {
     match (ether::payload(frame), own.ipv4) {
         (Ok((ether::IPV6, packet)), _) => read_ipv6(packet, own.ipv6, esp),
-        (Ok((ether::IPV4, packet)), Some(anchor)) => read_ipv4(packet, anchor, esp),
+        (Ok((ether::IPV4, packet)), Some(anchor)) => read_ipv4(packet, (anchor, own.ipv6), esp),
         _ => MALFORMED,
     }
 }
@@ -128,7 +128,7 @@ fn read_ipv6(packet: &[u8], anchor: Ipv6Addr, esp: bool) -> Signal {
 
 /// RFC 5844 section 4: a Mobility Header in UDP to port 5436. ICMPv6 cannot tell an IPv4 gateway of
 /// a wrong length: such a message is discarded.
-fn read_ipv4(packet: &[u8], anchor: Ipv4Addr, esp: bool) -> Signal {
+fn read_ipv4(packet: &[u8], (anchor, anchor6): (Ipv4Addr, Ipv6Addr), esp: bool) -> Signal {
     let Ok(ip) = Ipv4Header::parse(packet) else { return MALFORMED };
     let datagram = packet.get(ip.header_len..usize::from(ip.total_len)).unwrap_or_default();
     if ip.dst != anchor || ip.protocol != udp::PROTOCOL || ip.is_fragment() {
@@ -136,7 +136,9 @@ fn read_ipv4(packet: &[u8], anchor: Ipv4Addr, esp: bool) -> Signal {
     }
     let (udp, header) = match UdpHeader::parse(datagram, ip.src, ip.dst) {
         // 4.2.2.1: the UDP checksum MUST be used, as the header's own is not.
-        Ok(_) if datagram.get(UDP_CHECKSUM) == Some(&[0, 0]) => {
+        Ok((udp, _))
+            if udp.dst_port != udp::DSMIP_PORT && datagram.get(UDP_CHECKSUM) == Some(&[0, 0]) =>
+        {
             return Signal::Discard(Counter::SignalingChecksum);
         }
         Ok(parsed) => parsed,
@@ -145,6 +147,9 @@ fn read_ipv4(packet: &[u8], anchor: Ipv4Addr, esp: bool) -> Signal {
         }
         Err(_) => return MALFORMED,
     };
+    if udp.dst_port == udp::DSMIP_PORT {
+        return read_dsmip(header, anchor6, (ip.src, ip.dst), udp.src_port);
+    }
     if udp.dst_port != udp::SIGNALING_PORT {
         return MALFORMED;
     }
@@ -161,6 +166,37 @@ fn read_ipv4(packet: &[u8], anchor: Ipv4Addr, esp: bool) -> Signal {
             Signal::BindingError(ends.back())
         }
         Err(_) => MALFORMED,
+    }
+}
+
+/// RFC 5555 4.2: an IPv6 packet of a node between its home address and us, in UDP over IPv4. What is
+/// no binding update we do not answer: the node is behind a NAT perhaps, and none of ours yet.
+fn read_dsmip(
+    packet: &[u8],
+    anchor: Ipv6Addr,
+    (src, dst): (Ipv4Addr, Ipv4Addr),
+    port: u16,
+) -> Signal {
+    let Ok(ip) = Ipv6Header::parse(packet) else { return MALFORMED };
+    let Some(packet) = packet.get(..ip.packet_len()) else { return MALFORMED };
+    let Ok(upper) = find_upper_layer(packet) else { return MALFORMED };
+    let Some(header) = packet.get(upper.offset..) else { return MALFORMED };
+    let is_ours = upper.next_header == mh::NEXT_HEADER && ip.dst == anchor && is_one_node(ip.src);
+    if !is_ours || upper.is_fragment || upper.unknown_option().is_some() || !is_one_host(src) {
+        return MALFORMED;
+    }
+    let ends = Ends {
+        src: src.to_ipv6_mapped(),
+        dst: dst.to_ipv6_mapped(),
+        transport: Transport::Dsmip { port, anchor, esp: false },
+        home: Some(ip.src),
+    };
+    match Message::parse(header, ip.src, ip.dst) {
+        Ok(message @ Message::Bu(update, _)) if !update.flags.contains(BuFlags::P) => {
+            interpret(message, header, ends)
+        }
+        Err(e) if e.kind == ErrorKind::Checksum => Signal::Discard(Counter::SignalingChecksum),
+        _ => MALFORMED,
     }
 }
 

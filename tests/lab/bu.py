@@ -2,8 +2,8 @@
 """Sends one Binding Update of a mobile node, built by hand and by scapy, and prints the acknowledgement as JSON.
 
 A mobile node that shares no code with ours. Runs where the node is. From its care-of address with a Home
-Address option; at home (--care-of equal to --home) without. Without an answer in time it prints
-{"status": null}.
+Address option; at home (--care-of equal to --home) without; from a care-of address of IPv4 in UDP (RFC 5555).
+Without an answer in time it prints {"status": null}.
 
     bu.py --home 2001:db8:100::7 --care-of 2001:db8:a::51 --agent 2001:db8:a::1 --spi 256 --key mn.key
 """
@@ -26,6 +26,7 @@ from scapy.all import IPv6, Raw  # noqa: E402
 from scapy.layers.inet6 import HAO, IPv6ExtHdrDestOpt, in6_chksum  # noqa: E402
 
 ALTERNATE_COA, MOBILE_NETWORK, MN_ID, AUTHENTICATION, REPLAY, REFRESH = 3, 6, 8, 9, 10, 2
+IPV4_CARE_OF, UDP_PORT = 30, 4191
 BU, BA, TYPE_2 = 5, 6, 2
 FLAG_A, FLAG_H, FLAG_L, FLAG_R = 0x8000, 0x4000, 0x2000, 0x0400
 ETH_P_IPV6, NH_ROUTING = 0x86DD, 43
@@ -39,6 +40,7 @@ def arguments():
     p.add_argument("--care-of", required=True, help="source of the packet")
     p.add_argument("--alternate", help="another care-of address, in an option")
     p.add_argument("--agent", required=True)
+    p.add_argument("--agent-ipv4", help="where its packets go to from a care-of address of IPv4")
     p.add_argument("--interface", default="eth0", help="where the answer comes")
     p.add_argument("--mn-id", help="left out of the message if not given")
     p.add_argument("--mobile-network", action="append", default=[], help="with the R flag")
@@ -74,6 +76,8 @@ def message(a):
     for network in a.mobile_network:
         prefix, length = network.split("/")
         out += option(MOBILE_NETWORK, bytes([0, int(length)]) + packed(prefix), len(out), (8, 4))
+    if a.agent_ipv4:
+        out += option(IPV4_CARE_OF, b"\0\0" + ipaddress.IPv4Address(a.care_of).packed, len(out), (4, 0))
     if a.mn_id:
         out += option(MN_ID, b"\x01" + a.mn_id.encode(), len(out))
     if a.spi:
@@ -90,7 +94,8 @@ def message(a):
 def authenticated(a, out, end):
     """RFC 4285 5.1: over both addresses and all before the digest."""
     key = bytes.fromhex(pathlib.Path(a.key).read_text())
-    data = packed(a.alternate or a.care_of) + packed(a.home) + out[: end - DIGEST_LEN]
+    care_of = f"::ffff:{a.care_of}" if a.agent_ipv4 else a.care_of
+    data = packed(a.alternate or care_of) + packed(a.home) + out[: end - DIGEST_LEN]
     digest = hmac.new(key, data, hashlib.sha1).digest()[:DIGEST_LEN]
     return out[: end - DIGEST_LEN] + digest + out[end:]
 
@@ -100,7 +105,7 @@ def packet(a):
     home = IPv6(src=a.home, dst=a.agent, nh=mh.NH_MOBILITY)
     checksum = in6_chksum(mh.NH_MOBILITY, home / Raw(body), body)  # over the home address (RFC 6275 6.1.1)
     body = body[:4] + struct.pack("!H", checksum) + body[6:]
-    if a.care_of == a.home:
+    if a.care_of == a.home or a.agent_ipv4:
         return home / Raw(body)
     header = IPv6ExtHdrDestOpt(nh=mh.NH_MOBILITY, options=[HAO(hoa=a.home)])
     return IPv6(src=a.care_of, dst=a.agent) / header / Raw(body)
@@ -137,8 +142,25 @@ def acknowledgement(data):
     return found
 
 
+def exchange_by_udp(a):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((a.care_of, UDP_PORT))
+        s.connect((a.agent_ipv4, UDP_PORT))
+        s.settimeout(a.wait)
+        s.send(bytes(packet(a)))
+        try:
+            while not (found := acknowledgement(s.recv(2048))):
+                pass
+            return found
+        except TimeoutError:
+            return {"status": None}
+
+
 def main():
     a = arguments()
+    if a.agent_ipv4:
+        print(json.dumps(exchange_by_udp(a)))
+        return
     with (
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IPV6)) as back,
         socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as out,

@@ -38,7 +38,9 @@ def main():
     network = ipaddress.IPv6Network(a.network)
     tun = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH", NAME.encode(), IFF_TUN | IFF_NO_PI))
-    outer = socket.socket(socket.AF_INET6, socket.SOCK_RAW, NH_IPV6)
+    family = socket.AF_INET6 if ":" in a.care_of else socket.AF_INET
+    skip = 0 if family == socket.AF_INET6 else 20  # raw sockets of IPv4 give the header, too
+    outer = socket.socket(family, socket.SOCK_RAW, NH_IPV6)
     outer.bind((a.care_of, 0))
     ip("address", "add", f"{a.home}/128", "dev", NAME, "nodad")
     ip("link", "set", NAME, "mtu", "1460", "up")
@@ -52,7 +54,7 @@ def main():
                 if key.fileobj is outer:
                     packet, (source, *_) = outer.recvfrom(65535)
                     if source == a.agent:
-                        os.write(tun, packet)
+                        os.write(tun, packet[skip:])
                 else:
                     packet = os.read(tun, 65535)
                     source = ipaddress.IPv6Address(packet[8:24])

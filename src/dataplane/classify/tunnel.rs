@@ -16,6 +16,7 @@ use super::super::drop::DropReason;
 use super::super::header::{Family, IPV6_LEN, Ipv4, Ipv6, ether_type, is_mapped, protocol};
 use super::super::quote;
 use super::{Class, Ingress, Via, ipv4, ipv6};
+use crate::wire::ipv6::find_upper_layer;
 use crate::wire::{gre, tlv, udp};
 
 /// Bits of the first word of a GRE header (RFC 2784 section 2.1, RFC 2890 section 2).
@@ -76,6 +77,9 @@ pub(super) fn udp(packet: &[u8], at: usize, end: usize, ip: Ipv4<'_>, ingress: &
     match (destination, first) {
         (udp::TUNNEL_PORT, _) | (udp::SIGNALING_PORT, Some(0 | 4 | 6)) => {}
         (udp::SIGNALING_PORT, _) => return signaling(ingress),
+        (udp::DSMIP_PORT, Some(6)) if is_update(packet, payload_at, ingress) => {
+            return signaling(ingress);
+        }
         _ => return Class::Exception,
     }
     let udp_end = at + usize::from(len);
@@ -88,6 +92,15 @@ pub(super) fn udp(packet: &[u8], at: usize, end: usize, ip: Ipv4<'_>, ingress: &
         _ => inner(packet, payload_at, udp_end, None, Via::Udp(source)),
     };
     accepted(found, ingress)
+}
+
+/// Whether an IPv6 packet in UDP is a node's Mobility Header to the anchor (RFC 5555 section 4.2).
+fn is_update(packet: &[u8], at: usize, ingress: &Ingress) -> bool {
+    let inner = packet.get(at..).unwrap_or_default();
+    let to_anchor =
+        Ipv6::of(inner).is_some_and(|ip| ingress.lma.is_some_and(|l| l.0.to_bits() == ip.dst()));
+    let upper = find_upper_layer(inner).ok().filter(|_| to_anchor);
+    upper.is_some_and(|u| u.next_header == protocol::MOBILITY && !u.is_fragment)
 }
 
 /// Whether the checksum of a datagram holds. Without one (RFC 768) and across several buffers it is
