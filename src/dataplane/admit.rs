@@ -8,6 +8,7 @@ use super::counters::Counter;
 use super::decap::decapsulate;
 use super::drop::DropReason;
 use super::encap::overhead;
+use super::forward::is_signaling;
 use super::handoff::Context;
 use super::header::{ETHER_LEN, Ip, is_unforwardable};
 use super::marking::Marking;
@@ -31,6 +32,9 @@ impl<F: Frame> Lane<F> {
         let marking = self.markings.of(context.customer);
         let traffic_class = match self.admit(frame.data(), slot, inner_at, via, marking) {
             Ok(traffic_class) => traffic_class,
+            Err(DropReason::NotServing) if self.home_agent => {
+                return self.from_home(frame, inner_at);
+            }
             Err(reason) => return self.discard(frame, reason),
         };
         if !decapsulate(&mut frame, inner_at, traffic_class) {
@@ -48,6 +52,17 @@ impl<F: Frame> Lane<F> {
         self.counters.add(Counter::UplinkPackets, 1);
         self.counters.add(Counter::UplinkBytes, bytes as u64);
         self.route(frame, context);
+    }
+
+    /// RFC 6612 3.1: a node that came home says so through its gateway, while its packets still go to
+    /// its care-of address. Anything else is none of that gateway's.
+    #[cold]
+    fn from_home(&mut self, mut frame: F, inner_at: usize) {
+        if decapsulate(&mut frame, inner_at, 0) && is_signaling(&mut frame, self.lma) {
+            self.signal(frame);
+        } else {
+            self.discard(frame, DropReason::NotServing);
+        }
     }
 
     /// Whether the packet may enter; the traffic class that it then gets.

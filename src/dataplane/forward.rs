@@ -229,7 +229,7 @@ impl<F: Frame> Lane<F> {
 
 /// Whether a packet that came out of a tunnel is a Mobility Header to the anchor: then its frame is
 /// one as if it had come without the tunnel.
-fn is_signaling(frame: &mut impl Frame, lma: Ipv6Addr) -> bool {
+pub(super) fn is_signaling(frame: &mut impl Frame, lma: Ipv6Addr) -> bool {
     let packet = frame.data().get(ETHER_LEN..).unwrap_or_default();
     let to_anchor = matches!(Ip::of(packet), Some(Ip::V6(ip)) if ip.dst() == lma.to_bits());
     let upper = find_upper_layer(packet).ok().filter(|_| to_anchor);

@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -B
 """The data plane of a mobile node away from home: a TUN that has its home address, IPv6 in IPv6 to its home
 agent behind it. Packets from elsewhere than the home agent are discarded. Ends with its process.
+With --by-source only what is from the home address goes there.
 
-    home_tunnel.py --home 2001:db8:100::7 --care-of 2001:db8:a::51 --agent 2001:db8:a::1 [--route 2001:db8:f::/64]
+    home_tunnel.py --home 2001:db8:100::7 --care-of 2001:db8:a::51 --agent 2001:db8:a::1
 """
 
 import argparse
@@ -16,7 +17,7 @@ import subprocess
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 NH_IPV6 = 41
-NAME = "mip0"
+NAME, TABLE = "mip0", "100"
 
 
 def arguments():
@@ -25,7 +26,7 @@ def arguments():
     p.add_argument("--care-of", required=True)
     p.add_argument("--agent", required=True)
     p.add_argument("--network", default="::/128", help="a mobile network behind the node")
-    p.add_argument("--route", default="default", help="what is reached through the tunnel")
+    p.add_argument("--by-source", action="store_true")
     return p.parse_args()
 
 
@@ -44,7 +45,11 @@ def main():
     outer.bind((a.care_of, 0))
     ip("address", "add", f"{a.home}/128", "dev", NAME, "nodad")
     ip("link", "set", NAME, "mtu", "1460", "up")
-    ip("route", "add", a.route, "dev", NAME, "src", a.home)
+    if a.by_source:
+        ip("rule", "add", "from", a.home, "lookup", TABLE)
+        ip("route", "add", "default", "dev", NAME, "table", TABLE)
+    else:
+        ip("route", "add", "default", "dev", NAME, "src", a.home)
     print("ready", flush=True)
     with selectors.DefaultSelector() as wait:
         wait.register(tun, selectors.EVENT_READ)

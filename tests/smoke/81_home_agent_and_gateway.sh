@@ -12,17 +12,18 @@ lab_up
 anchord_start
 mag_start 1
 attach 1a
+other=$(node_address)
 equal "the prefix that the gateway was given is around the home address" "$(binding '.hnp[0]')" 2001:db8:100:7::/64
 address mn eth0 $HOME_ADDRESS/64
 expect "cn reaches the node at home" reached
 
 visit eth1
-tunnel_from "${CARE_OF[0]}" --route $CN/128
+tunnel_from "${CARE_OF[0]}" --by-source
 registers "${CARE_OF[0]}" 1 --interface eth1
 capture access anchor access-dpdk
 equal "bindings" "$(ctl binding show | jq length)" 2
 expect "cn reaches the node away" reached
-expect "cn reaches its other addresses at home" in_ns cn ping -c 1 -W 1 "$(node_address)"
+expect "cn reaches its other addresses at home" in_ns cn ping -c 1 -W 1 "$other"
 captured access
 equal "echo requests to the care-of address" "$(tunnelled_to "${CARE_OF[0]}")" 1
 equal "echo requests to the home address at the gateway" "$(tunnelled_to $MAG1)" 0

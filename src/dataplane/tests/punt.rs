@@ -66,10 +66,19 @@ fn mobility_headers_of_nodes_inside_tunnels_are_signaling_where_there_is_a_home_
             assert_eq!(signaling[0][12..14], [0x86, 0xdd]);
             assert_eq!(signaling[0][14..], inner.bytes());
         }
+        // Also by a gateway that does not serve it: it may be away from home still.
+        let from = Packet::new(MAG2, LMA).payload(41, &inner.bytes()).on_access();
+        rig.arrive(ACCESS, &from);
+        assert_eq!(rig.signaling().len(), usize::from(home_agent), "{:?}", rig.drops());
         // What is no Mobility Header is refused all the same.
         let echo = Packet::new(MN1, LMA).payload(58, &[128, 0, 0, 0]);
         rig.arrive(ACCESS, &Packet::new(MAG1, LMA).payload(41, &echo.bytes()).on_access());
-        assert_eq!(rig.drops(), [(DropReason::ToAnchor, 2 - u64::from(home_agent))]);
+        rig.arrive(ACCESS, &Packet::new(MAG2, LMA).payload(41, &echo.bytes()).on_access());
+        let refused = 2 - u64::from(home_agent);
+        let mut drops = rig.drops();
+        drops.sort_by_key(|(reason, _)| reason.name());
+        let expected = [(DropReason::NotServing, refused), (DropReason::ToAnchor, refused)];
+        assert_eq!(drops, expected);
         rig.balance();
     }
 }
