@@ -2,9 +2,8 @@
 
 use super::super::tests::{ACCESS, Bench, LMA, MAG1, Shape, packet};
 use super::*;
-use crate::addr::{AnchorAddr, CustomerId, MnId};
+use crate::addr::{AnchorAddr, CustomerId, HomePrefix, MnId};
 use crate::mobility::ha::{HaConfig, HomeLink, HomeNode, LinkPrefix, Proof};
-use crate::nic::Frame;
 use crate::time::Lifetime;
 use crate::wire::ipv6::{HomeRoute, find_upper_layer};
 use crate::wire::mh::{
