@@ -103,7 +103,7 @@ pub(super) fn read(s: &Section<'_, '_>, ports: &[Option<Port>]) -> HomeAgent {
         nat_keepalive: s.or("nat_keepalive", 110 * second, &|v| whole_seconds(v, 1..=65_535)),
         prefix_advertisements: s.or("prefix_advertisements", true, &boolean),
         switch_rate: s.integer("switch_rate", 1, 1..=100_000),
-        refresh_requests: s.or("refresh_requests", false, &boolean),
+        refresh_requests: s.or("refresh_requests", true, &boolean),
         preference: s.integer("preference", 0, i16::MIN..=i16::MAX),
         dad_transmits: s.integer("dad_transmits", 1, 0..=10),
         retrans_timer: s.or("retrans_timer", second, &|v| span(v, 10 * milli..=minute)),
