@@ -26,7 +26,7 @@ LAYERS = set("""eth sll ethertype vlan arp ip ipv6 icmp icmpv6 udp tcp gre mipv6
     dhcp dhcpv6 ipv6.dstopts ipv6.fraghdr ipv6.hopopts ipv6.routing""".split())
 
 WARNING, ERROR = 0x600000, 0x800000  # tshark's severities
-MOBILITY, UDP, ROUTING, FRAGMENT, IPV6_HEADER_LEN = 135, 17, 43, 44, 40
+IPV6, MOBILITY, UDP, ROUTING, FRAGMENT, IPV6_HEADER_LEN = 41, 135, 17, 43, 44, 40
 TYPE_2_LEN = 24  # of a routing header to a home address, which is its last 16 bytes
 MORE_FRAGMENTS = 0x20  # in the sixth byte of an IPv4 header
 PBU, PBA, HEARTBEAT, REVOCATION = "5", "6", "13", "16"
@@ -65,7 +65,7 @@ def sound(frame):
         remarks = [remark for remark in remarks if not remark.startswith("Mobile Node Identifier")]
     faults = [f"tshark says: {remark}" for remark in remarks]
     if is_signaling(layers):
-        faults += mobility_header(frame.data, "udp" in layers)
+        faults += mobility_header(out_of_tunnels(frame.data))
     return faults
 
 
@@ -81,9 +81,22 @@ def is_signaling(layers):
     return "mipv6" in layers and not {"icmp", "icmpv6"} & set(layers)
 
 
-def mobility_header(data, in_udp):
+def out_of_tunnels(data):
+    """The packet of a message that is in a tunnel to a node, else the packet itself."""
+    while True:
+        if data[0] >> 4 == 6 and data[6] == IPV6:
+            data = data[IPV6_HEADER_LEN:]
+            continue
+        at = (data[0] & 15) * 4
+        at += 8 if data[0] >> 4 == 4 and data[9] == UDP else 0
+        if data[0] >> 4 != 4 or data[9] not in (IPV6, UDP) or data[at] >> 4 != 6:
+            return data
+        data = data[at:]
+
+
+def mobility_header(data):
     """The checksum, which tshark does not verify, and how the options are laid out."""
-    if in_udp:
+    if (data[9] if data[0] >> 4 == 4 else data[6]) == UDP:
         at = (data[0] & 15) * 4 if data[0] >> 4 == 4 else IPV6_HEADER_LEN
         message = data[at + 8 : at + struct.unpack_from("!H", data, at + 4)[0]]
         faults = [] if message[4:6] == b"\0\0" else ["a checksum beside that of UDP (RFC 5844 4.1.3)"]
@@ -317,15 +330,22 @@ def prefixes(frame):
 
 
 def care_of(update):
-    return update.first("mip6.acoa.acoa") or update.first("mip6.alt_ip4") or source(update)
+    said = (update.first(f"mip6.{field}") for field in ("acoa.acoa", "alt_ip4", "ipv4coa.addr"))
+    return next(filter(None, said), None) or source(update)
 
 
 def source(frame):
-    return frame.first("ipv6.src") or frame.first("ip.src")
+    return inner(frame, "src")
 
 
 def destination(frame):
-    return frame.first("ipv6.dst") or frame.first("ip.dst")
+    return inner(frame, "dst")
+
+
+def inner(frame, end):
+    """Of what is in a tunnel to a node: of the packet in it."""
+    in_tunnel = frame.first("frame.protocols").split(":").count("ipv6") > 1
+    return (frame.all(f"ipv6.{end}")[-1:] if in_tunnel else [frame.first(f"ipv6.{end}")])[0] or frame.first(f"ip.{end}")
 
 
 def is_now(frame):
