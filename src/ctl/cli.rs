@@ -132,9 +132,9 @@ enum BindingVerb {
 #[derive(Debug, Subcommand)]
 enum NodeVerb {
     /// Tell nodes that registered by themselves to look for another home agent (RFC 5142), and
-    /// extend none of their lifetimes any more
+    /// refuse registrations and refreshes (status 129); bindings stay until they expire
     Drain {
-        /// Keep their bindings for so many seconds at most
+        /// Tell them that they have so many seconds
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(4..=262_140))]
         within: Option<u32>,
     },
