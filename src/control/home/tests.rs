@@ -276,7 +276,7 @@ fn question_for_home_agents_is_answered_and_not_the_kernels() {
     let upper = find_upper_layer(&packet).expect("whole");
     assert_eq!(packet[upper.offset..upper.offset + 2], [145, 0]);
     assert_eq!(packet[upper.offset + 4..upper.offset + 6], [0x12, 0x34]);
-    assert_eq!(packet[upper.offset + 16..], LMA.octets());
+    assert_eq!(packet[upper.offset + 8..], LMA.octets());
     assert_eq!((bench.count(Counter::HomeQuestionReceived), bench.to_kernel.len()), (1, 0));
 }
 
