@@ -84,6 +84,11 @@ pub enum Via {
     Udp(u16),
     /// UDP from this port, the TLV-header and GRE (RFC 5845 section 7.1), with its key.
     UdpGre(u16, Option<u32>),
+    /// UDP from this port and a MIP Tunnel Data header (RFC 3519 section 3.3).
+    Mip(u16),
+    /// Another IPv4 header, from this address to the one to which the first is (RFC 5454 section
+    /// 3.3.2).
+    Home(u32),
 }
 
 impl Via {
@@ -91,7 +96,7 @@ impl Via {
     pub(super) const fn key(self) -> Option<u32> {
         match self {
             Self::Gre(key) | Self::UdpGre(_, key) => key,
-            Self::Ip | Self::Udp(_) => None,
+            Self::Ip | Self::Udp(_) | Self::Mip(_) | Self::Home(_) => None,
         }
     }
 }

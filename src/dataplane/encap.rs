@@ -4,6 +4,8 @@
 //!   IPv6 | [limit] | [GRE] | packet       RFC 2473; RFC 2784 and 2890
 //!   IPv4 | [GRE] | packet                 RFC 4213 section 3, RFC 2003
 //!   IPv4 | UDP | [TLV | GRE] | packet     RFC 5844 section 4.1.4.1, RFC 5845 section 7.1
+//!   IPv4 | UDP | MIP | packet             RFC 3519 section 3.3
+//!   IPv4 | IPv4 | packet                  RFC 5454 section 3.3.2
 //! ```
 
 mod ipv4;
@@ -14,6 +16,7 @@ use super::header::{ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, Ip, Ipv6, protocol};
 use super::tunnel::{Shape, TunnelSlot};
 use crate::nic::Frame;
 use crate::wire::ipv6::find_upper_layer;
+use crate::wire::mip4::TunnelData;
 use crate::wire::{gre, tlv, udp};
 
 /// What a tunnel header says about the packet behind it.
@@ -72,6 +75,8 @@ pub(super) const fn overhead(shape: Shape, with_limit: bool, with_key: bool) -> 
         Shape::Ipv4Gre => IPV4_LEN + gre::HEADER_LEN + key,
         Shape::Ipv4Udp => IPV4_LEN + udp::HEADER_LEN,
         Shape::Ipv4UdpGre => IPV4_LEN + udp::HEADER_LEN + tlv::HEADER_LEN + gre::HEADER_LEN + key,
+        Shape::Ipv4Mip => IPV4_LEN + udp::HEADER_LEN + TunnelData::LEN,
+        Shape::Ipv4Home => IPV4_LEN + IPV4_LEN,
     }
 }
 

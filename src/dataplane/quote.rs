@@ -9,6 +9,7 @@
 use super::classify::Via;
 use super::header::{ETHER_LEN, Family, IPV6_LEN, Ip, Ipv4, Ipv6, protocol};
 use crate::wire::ipv6::{MIN_MTU, find_upper_layer};
+use crate::wire::mip4::{self, TunnelData};
 use crate::wire::{gre, tlv, udp};
 
 /// What happened to the tunnel packet.
@@ -169,10 +170,15 @@ const KEY_PRESENT: u8 = 0x20;
 fn in_udp(quoted: &[u8], at: usize) -> Option<(Via, usize)> {
     let ports = quoted.get(at..)?.first_chunk::<4>()?;
     let [ours, gateways] = [0, 2].map(|i| u16::from_be_bytes([ports[i], ports[i + 1]]));
+    let payload_at = at + udp::HEADER_LEN;
+    if ours == mip4::PORT {
+        let header = quoted.get(payload_at..)?.first_chunk::<{ TunnelData::LEN }>()?;
+        let is_tunnel = matches!(header, [TunnelData::TYPE, protocol::IPV4 | protocol::IPV6, ..]);
+        return is_tunnel.then_some((Via::Mip(gateways), payload_at + TunnelData::LEN));
+    }
     if ![udp::TUNNEL_PORT, udp::SIGNALING_PORT].contains(&ours) {
         return None;
     }
-    let payload_at = at + udp::HEADER_LEN;
     match quoted.get(payload_at..)?.first_chunk::<2>()? {
         [first, _] if matches!(first >> 4, 4 | 6) => Some((Via::Udp(gateways), payload_at)),
         [first, protocol::GRE] if first >> 4 == 0 => {

@@ -18,7 +18,7 @@ use super::update::{Tunnel, TunnelId};
 use super::worker::PortConfig;
 use crate::addr::{CustomerId, Encap, PortId, TunnelPath};
 use crate::nic::Frame;
-use crate::wire::udp;
+use crate::wire::{mip4, udp};
 
 /// Bytes of an Ethernet and an IPv6 header.
 pub(super) const HEAD_LEN: usize = ETHER_LEN + IPV6_LEN;
@@ -52,6 +52,10 @@ pub(super) enum Shape {
     Ipv4Gre,
     Ipv4Udp,
     Ipv4UdpGre,
+    /// UDP of Mobile IPv4 (RFC 3519 3.3).
+    Ipv4Mip,
+    /// A second IPv4 header, to the node's home address (RFC 5454 3.3.2).
+    Ipv4Home,
 }
 
 impl Shape {
@@ -65,6 +69,8 @@ impl Shape {
             (Family::Ipv4, Family::Ipv4, Encap::Gre) => Some(Self::Ipv4Gre),
             (Family::Ipv4, Family::Ipv4, Encap::Udp(_)) => Some(Self::Ipv4Udp),
             (Family::Ipv4, Family::Ipv4, Encap::UdpGre(_)) => Some(Self::Ipv4UdpGre),
+            (Family::Ipv4, Family::Ipv4, Encap::Mip4Udp(_)) => Some(Self::Ipv4Mip),
+            (Family::Ipv4, Family::Ipv4, Encap::HomeIpv4(_)) => Some(Self::Ipv4Home),
             _ => None,
         }
     }
@@ -73,7 +79,12 @@ impl Shape {
     pub(super) const fn family(self) -> Family {
         match self {
             Self::Ipv6 | Self::Ipv6Gre => Family::Ipv6,
-            Self::Ipv4 | Self::Ipv4Gre | Self::Ipv4Udp | Self::Ipv4UdpGre => Family::Ipv4,
+            Self::Ipv4
+            | Self::Ipv4Gre
+            | Self::Ipv4Udp
+            | Self::Ipv4UdpGre
+            | Self::Ipv4Mip
+            | Self::Ipv4Home => Family::Ipv4,
         }
     }
 
@@ -98,8 +109,8 @@ pub(super) enum Mismatch {
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct TunnelSlot {
-    /// Ethernet and IP header, UDP ports behind it; what differs from packet to packet is still
-    /// zero. The checksum field of an IPv4 header is that of the header so far.
+    /// Ethernet and IP header, UDP ports or a home address behind it; what differs from packet to
+    /// packet is still zero. The checksum field of an IPv4 header is that of the header so far.
     pub(super) head: [u8; HEAD_LEN],
     /// The largest tunnel packet, by configuration and by the port.
     pub(super) mtu: u16,
@@ -153,8 +164,15 @@ impl TunnelSlot {
             Encap::Gre if shape.family() == Family::Ipv4 => head[23] = protocol::GRE,
             // The next header, or the protocol, is the inner packet's or GRE's: written with it.
             Encap::Gre | Encap::Ip => {}
-            // They have no shape yet.
-            Encap::Mip4Udp(_) | Encap::HomeIpv4(_) => return None,
+            Encap::Mip4Udp(port) => {
+                head[23] = protocol::UDP;
+                head[UDP_AT..UDP_AT + 2].copy_from_slice(&mip4::PORT.to_be_bytes());
+                head[UDP_AT + 2..UDP_AT + 4].copy_from_slice(&port.to_be_bytes());
+            }
+            Encap::HomeIpv4(home) => {
+                head[23] = protocol::IPV4;
+                head[UDP_AT..UDP_AT + 4].copy_from_slice(&home.octets());
+            }
         }
         if shape.family() == Family::Ipv4 {
             let sum = value(sum_of(&head[ETHER_LEN..UDP_AT]));
@@ -199,6 +217,16 @@ impl TunnelSlot {
             (Shape::Ipv4Udp, Via::Udp(port)) | (Shape::Ipv4UdpGre, Via::UdpGre(port, _)) => {
                 let is_ours = self.head[UDP_AT + 2..UDP_AT + 4] == port.to_be_bytes();
                 if is_ours { Ok(()) } else { Err(Mismatch::Port) }
+            }
+            // RFC 3519 4.3: exactly the values of the tunnel.
+            (Shape::Ipv4Mip, Via::Mip(port)) => {
+                let is_ours = self.head[UDP_AT + 2..UDP_AT + 4] == port.to_be_bytes();
+                if is_ours { Ok(()) } else { Err(Mismatch::Port) }
+            }
+            // RFC 5454 3.3.2: from this node's home address.
+            (Shape::Ipv4Home, Via::Home(home)) => {
+                let is_ours = self.head[UDP_AT..UDP_AT + 4] == home.to_be_bytes();
+                if is_ours { Ok(()) } else { Err(Mismatch::Ends) }
             }
             _ => Err(Mismatch::Shape),
         }

@@ -5,6 +5,8 @@
 //!   IP | GRE | inner               protocol 47
 //!   IPv4 | UDP | inner             told apart by the first four bits: 4 and 6 are an inner packet,
 //!   IPv4 | UDP | TLV | GRE | inner 0 is a TLV-header
+//!   IPv4 | UDP | MIP | inner       UDP port 434, where other messages have other types
+//!   IPv4 | IPv4 | IPv6 inner       both IPv4 headers to the anchor
 //! ```
 //!
 //! UDP port 5437 is for tunnels alone. A gateway behind a NAT sends them to the port of signaling,
@@ -17,6 +19,7 @@ use super::super::header::{Family, IPV6_LEN, Ipv4, Ipv6, ether_type, is_mapped, 
 use super::super::quote;
 use super::{Class, Ingress, Via, ipv4, ipv6};
 use crate::wire::ipv6::find_upper_layer;
+use crate::wire::mip4::{self, TunnelData};
 use crate::wire::{gre, tlv, udp};
 
 /// Bits of the first word of a GRE header (RFC 2784 section 2.1, RFC 2890 section 2).
@@ -57,7 +60,8 @@ pub(super) fn carried(
 ) -> Option<Class> {
     let found = match number {
         protocol::IPV6 => inner(packet, at, end, Some(Family::Ipv6), Via::Ip),
-        protocol::IPV4 => inner(packet, at, end, Some(Family::Ipv4), Via::Ip),
+        protocol::IPV4 => two_levels(packet, at, end)
+            .unwrap_or_else(|| inner(packet, at, end, Some(Family::Ipv4), Via::Ip)),
         protocol::GRE => gre(packet, at, end, Via::Gre),
         _ => return None,
     };
@@ -80,6 +84,7 @@ pub(super) fn udp(packet: &[u8], at: usize, end: usize, ip: Ipv4<'_>, ingress: &
         (udp::DSMIP_PORT, Some(6)) if is_update(packet, payload_at, ingress) => {
             return signaling(ingress);
         }
+        (mip4::PORT, _) if packet.get(payload_at) == Some(&TunnelData::TYPE) => {}
         _ => return Class::Exception,
     }
     let udp_end = at + usize::from(len);
@@ -88,6 +93,7 @@ pub(super) fn udp(packet: &[u8], at: usize, end: usize, ip: Ipv4<'_>, ingress: &
         return Class::Drop(DropReason::OuterUdp);
     }
     let found = match first {
+        _ if destination == mip4::PORT => tunnel_data(packet, payload_at, udp_end, source),
         Some(0) if payload_at < udp_end => tlv(packet, payload_at, udp_end, source),
         _ => inner(packet, payload_at, udp_end, None, Via::Udp(source)),
     };
@@ -110,6 +116,32 @@ fn is_datagram_intact(datagram: Option<&[u8]>, checksum: u16, ip: Ipv4<'_>) -> b
     let [src, dst] = [ip.src(), ip.dst()].map(|a| sum_of(&a.to_be_bytes()[12..]));
     let pseudo = src + dst + u64::from(protocol::UDP) + datagram.len() as u64;
     value(pseudo + sum_of(datagram)) == 0
+}
+
+/// A MIP Tunnel Data header (RFC 3519 section 3.3), before which stood UDP from this port. What it
+/// announces has to be what was negotiated, and GRE and minimal encapsulation never are.
+fn tunnel_data(packet: &[u8], at: usize, end: usize, source: u16) -> Result<Class, DropReason> {
+    let header = packet.get(at..).and_then(<[u8]>::first_chunk::<{ TunnelData::LEN }>);
+    let [_, next, ..] = *header.ok_or(DropReason::InnerTruncated)?;
+    let family = match next {
+        protocol::IPV4 => Family::Ipv4,
+        protocol::IPV6 => Family::Ipv6,
+        _ => return Err(DropReason::InnerVersion),
+    };
+    inner(packet, at + TunnelData::LEN, end, Some(family), Via::Mip(source))
+}
+
+/// IPv6 in IPv4 from a node's home address to the address to which all of this is; `None` if it is
+/// an IPv4 packet like any other.
+fn two_levels(packet: &[u8], at: usize, end: usize) -> Option<Result<Class, DropReason>> {
+    let outer = Ipv4::of(packet).filter(|ip| ip.version() == 4)?;
+    let ip = ipv4::whole_header(packet.get(at..end)?).ok()?;
+    let is_home = ip.dst() == outer.dst() && ip.protocol() == protocol::IPV6 && !ip.is_fragment();
+    let (inner_at, inner_end) = (at + ip.header_len(), at + ip.packet_len());
+    let [.., a, b, c, d] = ip.src().to_be_bytes();
+    let via = Via::Home(u32::from_be_bytes([a, b, c, d]));
+    let is_whole = is_home && inner_end <= end;
+    is_whole.then(|| inner(packet, inner_at, inner_end, Some(Family::Ipv6), via))
 }
 
 /// The TLV-header (RFC 5845 section 7.2), before which stood UDP from this port.

@@ -38,7 +38,7 @@ impl<F: Frame> Lane<F> {
                 Some((Shape::Ipv4UdpGre, true)) => {
                     self.down_by::<InUdpGre<true>, 74>(frames, notes, &mut tally)
                 }
-                None => {
+                Some((Shape::Ipv4Mip | Shape::Ipv4Home, _)) | None => {
                     note.way = Way::General;
                     continue;
                 }

@@ -19,6 +19,7 @@ mod edge;
 mod golden;
 mod handoff;
 mod marking;
+mod mip4;
 mod ordinary;
 mod packet4;
 mod punt;

@@ -204,7 +204,7 @@ impl HomeAgent4 {
         request: &Request<'_>,
         src: Ipv4Addr,
     ) -> Result<Option<Nat>, ReplyCode> {
-        nat::decide(request, src, &self.config.nat)
+        nat::decide(request, src, self.config.nat)
     }
 
     fn check_room(&self, node: &Mip4Node, request: &Request<'_>) -> Result<(), ReplyCode> {

@@ -26,7 +26,7 @@ impl Nat {
 pub(super) fn decide(
     request: &Request<'_>,
     src: Ipv4Addr,
-    policy: &NatPolicy,
+    policy: NatPolicy,
 ) -> Result<Option<Nat>, ReplyCode> {
     let (asked, by_node) = match (request.node.udp_tunnel, request.agent.udp_tunnel) {
         (Some(asked), _) => (asked, true),

@@ -254,7 +254,9 @@ impl HomeAgent4 {
         let withdrawn = registration.published.iter().map(|(key, _)| Publication::Withdraw(*key));
         turn.actions.extend(withdrawn.map(Action::Publish));
         let held: Vec<HomePrefix> = registration.held().collect();
-        held.iter().for_each(|prefix| turn.homes.release(registration.node(), *prefix));
+        for prefix in held {
+            turn.homes.release(registration.node(), prefix);
+        }
         turn.push(Action::Persist(id));
         let care_of = registration.bindings.last().map(|b| b.care_of);
         turn.push(audit(why, Some(registration.mn_id), care_of));

@@ -102,14 +102,16 @@ impl<'a> Request<'a> {
             Extension::MnNai(nai) if is_node => {
                 self.nai.get_or_insert(nai);
             }
-            Extension::PrefixRequest(prefix) if is_node => {
-                if self.prefixes.len() < PREFIX_REQUESTS_MAX && !self.prefixes.contains(&prefix) {
-                    self.prefixes.push(prefix);
-                }
+            Extension::PrefixRequest(prefix)
+                if is_node
+                    && self.prefixes.len() < PREFIX_REQUESTS_MAX
+                    && !self.prefixes.contains(&prefix) =>
+            {
+                self.prefixes.push(prefix);
             }
             Extension::TunnelingMode if is_node => self.tunneling_mode = true,
             // Not about us (the delivery style, the Mobile-Foreign Authentication), of a reply, not
-            // known, or where it has no say.
+            // known, one too many, or where it has no say.
             _ => {}
         }
     }

@@ -45,7 +45,7 @@ impl HomeAgent4 {
             actions.push(Action::Persist(id));
             return Ok(());
         }
-        self.hold(&registration, homes)?;
+        hold(&registration, homes)?;
         // What was accepted is not new, whatever replay protection its association has by now.
         let seen = self.seen.entry((customer, mn_id)).or_default();
         seen.timestamp = Some(registration.identification.0);
@@ -56,26 +56,22 @@ impl HomeAgent4 {
         self.table.insert(registration);
         Ok(())
     }
+}
 
-    /// Takes all that a registration has, or nothing.
-    fn hold(
-        &self,
-        registration: &Registration,
-        homes: &mut dyn Homes,
-    ) -> Result<(), Restore4Error> {
-        let node = registration.node();
-        let taken = Restore4Error::Taken(registration.id);
-        let home = registration.home_address;
-        homes.reserve_address(node, Some(home)).map_err(|_| taken)?;
-        for (count, held) in registration.prefixes.iter().enumerate() {
-            if homes.reserve_prefix(node, held.prefix).is_err() {
-                homes.release(node, registration.home());
-                for held in registration.prefixes.iter().take(count) {
-                    homes.release(node, held.prefix);
-                }
-                return Err(taken);
+/// Takes all that a registration has, or nothing.
+fn hold(registration: &Registration, homes: &mut dyn Homes) -> Result<(), Restore4Error> {
+    let node = registration.node();
+    let taken = Restore4Error::Taken(registration.id);
+    let home = registration.home_address;
+    homes.reserve_address(node, Some(home)).map_err(|_| taken)?;
+    for (count, held) in registration.prefixes.iter().enumerate() {
+        if homes.reserve_prefix(node, held.prefix).is_err() {
+            homes.release(node, registration.home());
+            for held in registration.prefixes.iter().take(count) {
+                homes.release(node, held.prefix);
             }
+            return Err(taken);
         }
-        Ok(())
     }
+    Ok(())
 }

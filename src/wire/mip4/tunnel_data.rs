@@ -18,7 +18,8 @@ impl TunnelData {
     /// Length of the header, in bytes.
     pub const LEN: usize = 4;
 
-    const TYPE: u8 = 4;
+    /// By which it differs from the other messages of the port.
+    pub const TYPE: u8 = 4;
 
     /// The header at the front of a UDP payload, and what follows it.
     ///
