@@ -25,6 +25,7 @@ fn rig() -> Rig {
     rig.set(&format!("{HOA}/32"), through(MIP));
     rig.set(IN_UDP, through(MIP));
     rig.set(IN_HOME, through(TWO_LEVELS));
+    rig.run();
     rig
 }
 
