@@ -1,14 +1,15 @@
 //! One anchor of several protocols: the local mobility anchor of nodes that the network moves, and
-//! the home agent of those that move themselves (RFC 6612).
+//! the home agents of those that move themselves (RFC 6612), by Mobile IPv6 and by Mobile IPv4.
 //!
 //! ```text
-//!                     +--> Lma       : proxy bindings   --+
-//!   Event --> Anchor -+                                   +--> precedence --> Action
-//!                     +--> HomeAgent : home bindings    --+
+//!                     +--> Lma        : proxy bindings   --+
+//!   Event --> Anchor -+--> HomeAgent  : home bindings    --+--> precedence --> Action
+//!                     +--> HomeAgent4 : registrations    --+
 //! ```
-//! Neither sees the other's bindings (RFC 6612 4.2). What they share is here: the allocation of
-//! prefixes, and the keys of forwarding. Where both want the same key, that of the home agent is in
-//! force, and when it goes, what the local mobility anchor says of it is published instead.
+//! None sees the other's bindings (RFC 6612 4.2). What they share is here: the allocation of
+//! prefixes, and the keys of forwarding. Where two want the same key, that of a home agent is in
+//! force, of Mobile IPv6 before Mobile IPv4; when it goes, what the other says of it is published
+//! instead.
 
 mod combined;
 
@@ -20,6 +21,7 @@ use crate::mobility::action::{Action, BindingId, BindingKind, Publication};
 use crate::mobility::binding::Bce;
 use crate::mobility::event::Event;
 use crate::mobility::ha::{HomeAgent, HomeBinding};
+use crate::mobility::mip4::{HomeAgent4, Registration, Turn};
 use crate::mobility::{Description, Lma, RestoreError};
 use crate::time::{Instant, Now};
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,7 @@ use std::borrow::Cow;
 pub struct Anchor {
     lma: Lma,
     ha: HomeAgent,
+    mip4: HomeAgent4,
 }
 
 impl From<Lma> for Anchor {
@@ -43,7 +46,13 @@ impl Anchor {
     /// Puts the two together; neither has bindings yet.
     #[must_use]
     pub fn new(lma: Lma, ha: HomeAgent) -> Self {
-        Self { lma, ha }
+        Self { lma, ha, mip4: HomeAgent4::default() }
+    }
+
+    /// The same with a home agent of Mobile IPv4, which has no registrations yet either.
+    #[must_use]
+    pub fn with_mip4(self, mip4: HomeAgent4) -> Self {
+        Self { mip4, ..self }
     }
 
     /// Takes in one event; appends what follows from it, in the order in which it is to be done.
@@ -55,15 +64,39 @@ impl Anchor {
             | Event::AgentDiscovery { .. }
             | Event::PrefixSolicitation { .. }
             | Event::NodeDrain(_) => self.handle_home(event, now, actions),
-            Event::AdminDelete { .. } => {
+            Event::Mip4(msg) => {
+                self.handle_mip4(now, actions, |mip4, turn| mip4.handle(&msg, turn))
+            }
+            Event::AdminDelete { ref mn_id, prefix, customer } => {
+                self.handle_mip4(now, actions, |mip4, turn| {
+                    mip4.delete(mn_id, customer, prefix, turn);
+                });
                 self.handle_home(event.clone(), now, actions);
                 self.handle_proxy(event, now, actions);
             }
             Event::Pbu(ref msg) if self.is_of_node_away(msg) => {
                 combined::ignore(msg, actions);
             }
+            Event::Start { .. } => {
+                self.mip4.start(now);
+                self.handle_proxy(event, now, actions);
+            }
             event => self.handle_proxy(event, now, actions),
         }
+    }
+
+    /// Has the home agent of Mobile IPv4 do something. Its keys yield to those of the other one, and
+    /// what it lets go is the local mobility anchor's.
+    fn handle_mip4(
+        &mut self,
+        now: Now,
+        actions: &mut Vec<Action>,
+        act: impl FnOnce(&mut HomeAgent4, &mut Turn<'_>),
+    ) {
+        let from = actions.len();
+        act(&mut self.mip4, &mut Turn { homes: &mut self.lma, now, actions });
+        drop_yielding(from, actions, |key| self.ha.holds(key));
+        self.restore_keys(from, actions);
     }
 
     fn handle_home(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
@@ -92,12 +125,15 @@ impl Anchor {
             self.ha.handle_timeout(&mut self.lma, now, actions);
             self.hand_back_keys(from, now, actions);
         }
+        if due(self.mip4.poll_timeout()) {
+            self.handle_mip4(now, actions, HomeAgent4::handle_timeout);
+        }
     }
 
     /// When [`Self::handle_timeout`] is to be called; `None`: not before the next event.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = [self.lma.poll_timeout(), self.ha.poll_timeout()];
+        let due = [self.lma.poll_timeout(), self.ha.poll_timeout(), self.mip4.poll_timeout()];
         due.into_iter().flatten().min()
     }
 
@@ -119,6 +155,12 @@ impl Anchor {
         &self.ha
     }
 
+    /// The home agent of Mobile IPv4.
+    #[must_use]
+    pub const fn mip4(&self) -> &HomeAgent4 {
+        &self.mip4
+    }
+
     /// Takes up a binding that was kept on disk: publishes it again, or forgets it if it ended
     /// meanwhile. Call it before the first event. An acknowledged binding is taken up even if the
     /// table is full or its pool is no longer configured.
@@ -137,6 +179,11 @@ impl Anchor {
             Record::Home(binding) => {
                 self.ha.restore(binding.into_owned(), &mut self.lma, now, actions)?;
             }
+            Record::Home4(registration) => {
+                let turn = &mut Turn { homes: &mut self.lma, now, actions };
+                self.mip4.restore(registration.into_owned(), turn)?;
+                drop_yielding(from, actions, |key| self.ha.holds(key));
+            }
         }
         Ok(())
     }
@@ -147,7 +194,9 @@ impl Anchor {
         match id.kind() {
             BindingKind::Proxy => self.lma.cache().get(id).map(|b| Record::Proxy(Cow::Borrowed(b))),
             BindingKind::Home => self.ha.cache().get(id).map(|b| Record::Home(Cow::Borrowed(b))),
-            BindingKind::Home4 => None,
+            BindingKind::Home4 => {
+                self.mip4.registration(id).map(|r| Record::Home4(Cow::Borrowed(r)))
+            }
         }
     }
 
@@ -166,19 +215,11 @@ impl Anchor {
     /// `from` on: a key of the home agent's stays as it is. Combined: which nodes gateways have
     /// taken over is known from them, too.
     fn yield_keys(&mut self, from: usize, actions: &mut Vec<Action>) {
-        if self.ha.cache().is_empty() {
+        if self.ha.cache().is_empty() && self.mip4.is_empty() {
             return;
         }
         let taken = if self.ha.is_combined() { self.taken_over(from, actions) } else { Vec::new() };
-        let yields = |action: &Action| match action {
-            Action::Publish(publication) => self.ha.holds(key(publication)),
-            _ => false,
-        };
-        // Most of the time there is nothing to yield, and nothing is moved.
-        if actions.iter().skip(from).any(yields) {
-            let own = actions.split_off(from);
-            actions.extend(own.into_iter().filter(|action| !yields(action)));
-        }
+        drop_yielding(from, actions, |key| self.ha.holds(key) || self.mip4.holds(key));
         let from = actions.len();
         for (customer, mn_id, prefixes) in taken {
             self.ha.proxied(customer, &mn_id, &prefixes, actions);
@@ -197,7 +238,8 @@ impl Anchor {
     fn restore_keys(&self, from: usize, actions: &mut [Action]) {
         for action in actions.iter_mut().skip(from) {
             if let Action::Publish(Publication::Withdraw(key)) = action
-                && let Some(publication) = self.lma.publication(*key)
+                && let Some(publication) =
+                    self.mip4.publication(*key).or_else(|| self.lma.publication(*key))
             {
                 *action = Action::Publish(publication);
             }
@@ -212,6 +254,21 @@ pub enum Record<'a> {
     Proxy(Cow<'a, Bce>),
     /// The home agent's.
     Home(Cow<'a, HomeBinding>),
+    /// The home agent's of Mobile IPv4.
+    Home4(Cow<'a, Registration>),
+}
+
+/// Takes out of the actions from `from` on what is published under another's keys.
+fn drop_yielding(from: usize, actions: &mut Vec<Action>, yields: impl Fn(CustomerPrefix) -> bool) {
+    let yields = |action: &Action| match action {
+        Action::Publish(publication) => yields(key(publication)),
+        _ => false,
+    };
+    // Most of the time there is nothing to yield, and nothing is moved.
+    if actions.iter().skip(from).any(yields) {
+        let own = actions.split_off(from);
+        actions.extend(own.into_iter().filter(|action| !yields(action)));
+    }
 }
 
 /// What a publication is about.

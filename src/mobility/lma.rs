@@ -16,6 +16,7 @@
 
 mod authentic;
 mod heartbeat;
+mod homes;
 mod order;
 mod policy;
 mod realm;

@@ -7,7 +7,7 @@ use anchord::addr::{CustomerId, HomePrefix, MnId};
 use anchord::mobility::action::Action;
 use anchord::mobility::mip4::{
     Algorithm, ForeignAgent, HomeAgent4, Homes, Mip4Config, Mip4Msg, Mip4Node, NodeRef, Replay,
-    SecurityAssociation, Unavailable,
+    SecurityAssociation, Turn, Unavailable,
 };
 use anchord::time::{Duration, Instant, MobTimestamp, Now};
 use anchord::wire::ether;
@@ -89,7 +89,8 @@ fn answers() -> Vec<Vec<u8>> {
     let answer = |name: &str| {
         let mut actions = Vec::new();
         let request = message(&file(&format!("{name}-request")));
-        agent.handle(&request, &mut Everything, now, &mut actions);
+        let (homes, actions_) = (&mut Everything, &mut actions);
+        agent.handle(&request, &mut Turn { homes, now, actions: actions_ });
         let sent = actions.iter().find_map(|a| match a {
             Action::SendMip4 { msg, .. } => Some(msg),
             _ => None,

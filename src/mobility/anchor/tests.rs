@@ -1,6 +1,7 @@
 //! Both protocols about one node (RFC 6612, and the draft before it).
 
 mod interleaving;
+mod mip4;
 
 use super::*;
 use crate::addr::{CustomerId, HomePrefix};

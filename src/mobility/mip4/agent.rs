@@ -1,8 +1,8 @@
 //! The home agent: messages in, decisions out. What a request has to pass is in `judge`, what
 //! follows from it in `register`.
 
-use crate::addr::{CustomerId, CustomerPrefix, MnId, ProxyCoa};
-use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Ignored};
+use crate::addr::{CustomerId, CustomerPrefix, GreKeys, HomePrefix, MnId, ProxyCoa};
+use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Ignored, Publication};
 use crate::mobility::auth::ntp;
 use crate::mobility::digest::Digest;
 use crate::mobility::mip4::identification::{Nonces, Seen};
@@ -46,10 +46,13 @@ pub(super) enum Timer {
 }
 
 /// What a decision changes besides the home agent, and when it is taken.
-pub(super) struct Turn<'t> {
-    pub(super) homes: &'t mut dyn Homes,
-    pub(super) now: Now,
-    pub(super) actions: &'t mut Vec<Action>,
+pub struct Turn<'t> {
+    /// The allocation.
+    pub homes: &'t mut dyn Homes,
+    /// When.
+    pub now: Now,
+    /// What follows is appended, in the order in which it is to be done.
+    pub actions: &'t mut Vec<Action>,
 }
 
 impl Turn<'_> {
@@ -91,23 +94,16 @@ impl HomeAgent4 {
         self.floor = Some(ntp(now.wall));
     }
 
-    /// Takes in one message; appends what follows from it, in the order in which it is to be done.
-    pub fn handle(
-        &mut self,
-        msg: &Mip4Msg,
-        homes: &mut dyn Homes,
-        now: Now,
-        actions: &mut Vec<Action>,
-    ) {
+    /// Takes in one message.
+    pub fn handle(&mut self, msg: &Mip4Msg, turn: &mut Turn<'_>) {
         let ignored = |why| audit(AuditKind::Ignored(why), None, Some(msg.src));
         let Ok(message) = Message::parse(&msg.payload) else {
-            return actions.push(ignored(Ignored::Malformed));
+            return turn.push(ignored(Ignored::Malformed));
         };
         if !is_unicast(msg.src) {
-            return actions.push(ignored(Ignored::NotUnicast));
+            return turn.push(ignored(Ignored::NotUnicast));
         }
         let extensions = message.extensions;
-        let turn = &mut Turn { homes, now, actions };
         match message.body {
             Body::Request(fixed) => {
                 self.handle_request(msg, &Request::read(fixed, extensions), turn);
@@ -120,27 +116,30 @@ impl HomeAgent4 {
     }
 
     /// Ends a node's registration because the operator says so, and tells the other end where that
-    /// was agreed (RFC 3543 4.2.2).
+    /// was agreed (RFC 3543 4.2.2). With a `customer` only in its address space, with a `prefix`
+    /// only if it holds that.
     pub fn delete(
         &mut self,
-        customer: CustomerId,
         mn_id: &MnId,
-        homes: &mut dyn Homes,
-        now: Now,
-        actions: &mut Vec<Action>,
+        customer: Option<CustomerId>,
+        prefix: Option<HomePrefix>,
+        turn: &mut Turn<'_>,
     ) {
-        if let Some(id) = self.table.of_node(customer, mn_id).map(|r| r.id) {
-            self.revoke(id, &mut Turn { homes, now, actions });
+        let of_node = self.nodes.customers_of(mn_id).filter(|c| customer.is_none_or(|o| *c == o));
+        let found = of_node.filter_map(|c| self.table.of_node(c, mn_id));
+        let found = found.filter(|r| prefix.is_none_or(|p| r.held().any(|held| held == p)));
+        let ids: Vec<BindingId> = found.map(|r| r.id).collect();
+        for id in ids {
+            self.revoke(id, turn);
         }
     }
 
     /// Carries out what is due; call it again at once while [`Self::poll_timeout`] is not later
     /// than now.
-    pub fn handle_timeout(&mut self, homes: &mut dyn Homes, now: Now, actions: &mut Vec<Action>) {
-        let turn = &mut Turn { homes, now, actions };
+    pub fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
         for _ in 0..TIMEOUT_BURST {
-            let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now.mono)
-            else {
+            let due = |at: Instant| at <= turn.now.mono;
+            let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| due(*at)) else {
                 return;
             };
             self.timers.remove(&(at, timer));
@@ -180,7 +179,21 @@ impl HomeAgent4 {
     /// Whether packets are forwarded by this key on our behalf.
     #[must_use]
     pub fn holds(&self, key: CustomerPrefix) -> bool {
-        self.table.holds(key)
+        self.table.holder(key).is_some()
+    }
+
+    /// What is forwarded by this key on our behalf, if anything is.
+    #[must_use]
+    pub fn publication(&self, key: CustomerPrefix) -> Option<Publication> {
+        let published = &self.table.holder(key)?.published;
+        let (_, path) = published.iter().find(|(k, _)| *k == key)?;
+        Some(Publication::Forward(key, *path, GreKeys::default()))
+    }
+
+    /// Whether nobody is registered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.len() == 0
     }
 
     fn handle_request(&mut self, msg: &Mip4Msg, request: &Request<'_>, turn: &mut Turn<'_>) {

@@ -29,12 +29,11 @@ mod revocation;
 mod security;
 mod table;
 
-pub use agent::HomeAgent4;
+pub use agent::{HomeAgent4, Turn};
 pub use binding::{CareOfBinding, RegisteredPrefix, Registration, RevocationTerms};
 pub use config::{ForeignAgent, Mip4Config, Mip4Node, NatPolicy, ReverseTunnel};
 pub use homes::{Homes, NodeRef, Unavailable};
 pub use message::Mip4Msg;
-pub use restore::Restore4Error;
 pub use security::{Algorithm, Replay, SecurityAssociation};
 
 #[cfg(test)]

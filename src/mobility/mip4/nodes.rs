@@ -45,6 +45,17 @@ impl Nodes {
         }
     }
 
+    /// Whose nodes have this identifier.
+    pub(super) fn customers_of(&self, mn_id: &MnId) -> impl Iterator<Item = CustomerId> {
+        let (one, all) = match self.by_id.get(mn_id) {
+            Some(Some(at)) => (self.all.get(*at), &[][..]),
+            Some(None) => (None, &self.all[..]),
+            None => (None, &[][..]),
+        };
+        let several = all.iter().filter(move |n| n.mn_id == *mn_id);
+        one.into_iter().chain(several).map(|n| n.customer)
+    }
+
     /// The node at a place that [`Self::find`] or [`Self::named`] said.
     pub(super) fn at(&self, place: usize) -> &Mip4Node {
         &self.all[place]

@@ -1,21 +1,10 @@
 //! A restart: registrations are taken up from the disk.
 
 use super::HomeAgent4;
-use crate::mobility::action::{Action, BindingId};
+use crate::mobility::RestoreError;
+use crate::mobility::action::Action;
 use crate::mobility::mip4::register::arm;
-use crate::mobility::mip4::{Homes, Registration};
-use crate::time::Now;
-
-/// Why a registration was not restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Restore4Error {
-    /// One with this id, or of this node, is there already.
-    #[error("registration {} is there already", .0.0)]
-    Id(BindingId),
-    /// Its home address or a prefix is somebody else's.
-    #[error("registration {} has no home address of its own", .0.0)]
-    Taken(BindingId),
-}
+use crate::mobility::mip4::{Homes, Registration, Turn};
 
 impl HomeAgent4 {
     /// Takes up a registration that was kept on disk: publishes it again, or forgets it if it ended
@@ -23,14 +12,12 @@ impl HomeAgent4 {
     pub fn restore(
         &mut self,
         mut registration: Registration,
-        homes: &mut dyn Homes,
-        now: Now,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), Restore4Error> {
-        let id = registration.id;
+        turn: &mut Turn<'_>,
+    ) -> Result<(), RestoreError> {
+        let (id, now) = (registration.id, turn.now);
         let (customer, mn_id) = (registration.customer, registration.mn_id.clone());
         if self.table.get(id).is_some() || self.table.of_node(customer, &mn_id).is_some() {
-            return Err(Restore4Error::Id(id));
+            return Err(RestoreError::Id(id));
         }
         self.table.skip_id(id);
         registration.bindings.retain_mut(|binding| {
@@ -42,26 +29,26 @@ impl HomeAgent4 {
             !left.is_zero()
         });
         if registration.bindings.is_empty() {
-            actions.push(Action::Persist(id));
+            turn.push(Action::Persist(id));
             return Ok(());
         }
-        hold(&registration, homes)?;
+        hold(&registration, turn.homes)?;
         // What was accepted is not new, whatever replay protection its association has by now.
         let seen = self.seen.entry((customer, mn_id)).or_default();
         seen.timestamp = Some(registration.identification.0);
         for binding in &registration.bindings {
             arm(&mut self.timers, id, binding);
         }
-        self.publish(&mut registration, actions);
+        self.publish(&mut registration, turn.actions);
         self.table.insert(registration);
         Ok(())
     }
 }
 
 /// Takes all that a registration has, or nothing.
-fn hold(registration: &Registration, homes: &mut dyn Homes) -> Result<(), Restore4Error> {
+fn hold(registration: &Registration, homes: &mut dyn Homes) -> Result<(), RestoreError> {
     let node = registration.node();
-    let taken = Restore4Error::Taken(registration.id);
+    let taken = RestoreError::Prefix(registration.id);
     let home = registration.home_address;
     homes.reserve_address(node, Some(home)).map_err(|_| taken)?;
     for (count, held) in registration.prefixes.iter().enumerate() {

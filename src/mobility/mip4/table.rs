@@ -3,7 +3,7 @@
 use crate::addr::{CustomerId, CustomerPrefix, MnId};
 use crate::mobility::action::{BindingId, BindingKind};
 use crate::mobility::mip4::Registration;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -15,7 +15,7 @@ pub(super) struct Table {
     by_node: HashMap<(CustomerId, MnId), BindingId>,
     /// Customers may have the same addresses.
     by_home: HashMap<Ipv4Addr, Vec<BindingId>>,
-    keys: HashSet<CustomerPrefix>,
+    keys: HashMap<CustomerPrefix, BindingId>,
     last: u64,
 }
 
@@ -32,7 +32,7 @@ impl Table {
         self.get(*self.by_node.get(&(customer, mn_id.clone()))?)
     }
 
-    /// Those with this home address, of whichever customer, in the order in which they began.
+    /// Those with this home address, of whichever customer; the one that changed last is the last.
     pub(super) fn of_home(&self, home: Ipv4Addr) -> impl Iterator<Item = &Registration> {
         let ids = self.by_home.get(&home).map_or(&[][..], |ids| ids);
         ids.iter().filter_map(|id| self.get(*id))
@@ -44,9 +44,9 @@ impl Table {
         self.all.range((from, core::ops::Bound::Unbounded)).map(|(_, r)| r)
     }
 
-    /// Whether a registration forwards by this key.
-    pub(super) fn holds(&self, key: CustomerPrefix) -> bool {
-        self.keys.contains(&key)
+    /// The registration that forwards by this key.
+    pub(super) fn holder(&self, key: CustomerPrefix) -> Option<&Registration> {
+        self.get(*self.keys.get(&key)?)
     }
 
     /// An id that was never used.
@@ -69,7 +69,7 @@ impl Table {
         self.skip_id(id);
         self.by_node.insert((registration.customer, registration.mn_id.clone()), id);
         self.by_home.entry(registration.home_address).or_default().push(id);
-        self.keys.extend(registration.published.iter().map(|(key, _)| *key));
+        self.keys.extend(registration.published.iter().map(|(key, _)| (*key, id)));
         self.all.insert(id, registration);
     }
 

@@ -159,7 +159,16 @@ impl Bench {
     fn pass(&mut self, time: Duration) {
         self.wait(time);
         self.actions.clear();
-        self.agent.handle_timeout(&mut self.pool, self.now, &mut self.actions);
+        let (homes, actions) = (&mut self.pool, &mut self.actions);
+        self.agent.handle_timeout(&mut Turn { homes, now: self.now, actions });
+    }
+
+    /// The operator ends what a node has.
+    fn delete(&mut self, nai: &str) {
+        self.actions.clear();
+        let (homes, actions) = (&mut self.pool, &mut self.actions);
+        let turn = &mut Turn { homes, now: self.now, actions };
+        self.agent.delete(&mn_id(nai), None, None, turn);
     }
 
     /// A request as a node makes it that decapsulates by itself.
@@ -178,7 +187,8 @@ impl Bench {
     /// Delivers a message.
     fn deliver(&mut self, msg: &Mip4Msg) {
         self.actions.clear();
-        self.agent.handle(msg, &mut self.pool, self.now, &mut self.actions);
+        let (homes, actions) = (&mut self.pool, &mut self.actions);
+        self.agent.handle(msg, &mut Turn { homes, now: self.now, actions });
     }
 
     /// Sends a request with these extensions before its authentication, from its care-of address.

@@ -9,7 +9,7 @@ use anchord::addr::{CustomerId, CustomerPrefix, HomePrefix, MnId, TunnelPath};
 use anchord::mobility::action::{Action, Publication};
 use anchord::mobility::mip4::{
     Algorithm, ForeignAgent, HomeAgent4, Homes, Mip4Config, Mip4Msg, Mip4Node, NodeRef, Replay,
-    SecurityAssociation, Unavailable,
+    SecurityAssociation, Turn, Unavailable,
 };
 use anchord::time::{Duration, Instant, MobTimestamp, Now};
 use anchord::wire::mip4::{Message, TunnelData};
@@ -158,7 +158,7 @@ impl World {
             }
             6 => {
                 let node = nai(a[0] % 5);
-                self.agent.delete(CustomerId(0), &node, &mut self.pool, self.now, &mut actions);
+                self.turn(&mut actions, |agent, turn| agent.delete(&node, None, None, turn));
                 self.check(&actions);
                 return rest;
             }
@@ -166,14 +166,22 @@ impl World {
                 self.now.mono = self.now.mono + Duration::from_secs(u64::from(a[0]) * 10);
                 let wall = self.now.wall.to_unix() + Duration::from_secs(u64::from(a[0]) * 10);
                 self.now.wall = MobTimestamp::from_unix(wall);
-                self.agent.handle_timeout(&mut self.pool, self.now, &mut actions);
+                self.turn(&mut actions, HomeAgent4::handle_timeout);
                 self.check(&actions);
                 return rest;
             }
         };
-        self.agent.handle(&msg, &mut self.pool, self.now, &mut actions);
+        self.turn(&mut actions, |agent, turn| agent.handle(&msg, turn));
         self.check(&actions);
         rest
+    }
+
+    fn turn(
+        &mut self,
+        actions: &mut Vec<Action>,
+        act: impl FnOnce(&mut HomeAgent4, &mut Turn<'_>),
+    ) {
+        act(&mut self.agent, &mut Turn { homes: &mut self.pool, now: self.now, actions });
     }
 
     /// The fixed fields of a request, and what is behind them.

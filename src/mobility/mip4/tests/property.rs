@@ -146,9 +146,7 @@ fn act(bench: &mut Bench, step: &Step, last: &mut Option<Mip4Msg>) {
         }
         Step::Bytes(bytes) => from(CARE_OF, bytes.clone()),
         Step::Delete(node) => {
-            bench.actions.clear();
-            let (pool, now, id) = (&mut bench.pool, bench.now, mn_id(&nai(*node)));
-            return bench.agent.delete(CustomerId(0), &id, pool, now, &mut bench.actions);
+            return bench.delete(&nai(*node));
         }
         Step::Pass(seconds) => return bench.pass(Duration::from_secs((*seconds).into())),
     };

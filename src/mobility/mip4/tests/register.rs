@@ -354,9 +354,7 @@ fn full_table_denies_130_to_another_node_and_none_to_those_in_it() {
 fn operator_ends_a_registration() {
     let mut bench = Bench::new(config());
     bench.attach();
-    bench.actions.clear();
-    let (pool, now) = (&mut bench.pool, bench.now);
-    bench.agent.delete(CustomerId(0), &mn_id(NAI), pool, now, &mut bench.actions);
+    bench.delete(NAI);
     assert_eq!(bench.published(), [Publication::Withdraw(key("10.1.0.5/32"))]);
     assert_eq!((bench.audits(), bench.sent().count()), (vec![AuditKind::Deleted], 0));
 }

@@ -1,6 +1,7 @@
 //! A restart: what was acknowledged is there again.
 
 use super::*;
+use crate::mobility::RestoreError;
 
 /// The registration as the journal keeps it.
 fn kept(bench: &Bench) -> Registration {
@@ -18,9 +19,9 @@ fn restarted(config: Mip4Config, before: &Bench, later: Duration) -> Bench {
     bench
 }
 
-fn restore(bench: &mut Bench, registration: Registration) -> Result<(), Restore4Error> {
-    let (pool, now) = (&mut bench.pool, bench.now);
-    bench.agent.restore(registration, pool, now, &mut bench.actions)
+fn restore(bench: &mut Bench, registration: Registration) -> Result<(), RestoreError> {
+    let (homes, actions) = (&mut bench.pool, &mut bench.actions);
+    bench.agent.restore(registration, &mut Turn { homes, now: bench.now, actions })
 }
 
 #[test]
@@ -71,11 +72,11 @@ fn registration_is_restored_once_and_not_over_what_another_has() {
     let id = registration.id;
     let mut bench = restarted(config(), &before, Duration::ZERO);
     assert_eq!(restore(&mut bench, registration.clone()), Ok(()));
-    assert_eq!(restore(&mut bench, registration.clone()), Err(Restore4Error::Id(id)));
+    assert_eq!(restore(&mut bench, registration.clone()), Err(RestoreError::Id(id)));
     let mut bench = restarted(config(), &before, Duration::ZERO);
     let home = "10.1.0.5/32".parse().expect("a prefix");
     bench.pool.held.insert(home, mn_id("mn2@example.org"));
-    assert_eq!(restore(&mut bench, registration), Err(Restore4Error::Taken(id)));
+    assert_eq!(restore(&mut bench, registration), Err(RestoreError::Prefix(id)));
 }
 
 #[test]

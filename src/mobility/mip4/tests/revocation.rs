@@ -27,12 +27,6 @@ fn support_in(reply: &Reply) -> Option<(bool, u32)> {
     })
 }
 
-fn delete(bench: &mut Bench) {
-    bench.actions.clear();
-    let (pool, now) = (&mut bench.pool, bench.now);
-    bench.agent.delete(CustomerId(0), &mn_id(NAI), pool, now, &mut bench.actions);
-}
-
 /// The revocation that was sent, and where to.
 fn sent(bench: &Bench) -> Option<(RegistrationRevocation, Ipv4Addr, u16)> {
     let (msg, held) = bench.sent().next()?;
@@ -119,7 +113,7 @@ fn revocation_is_sent_until_it_is_acknowledged_with_a_later_time_each_time() {
     let mut bench = Bench::new(with_agent());
     attach_through(&mut bench, true);
     bench.wait(Duration::from_secs(5));
-    delete(&mut bench);
+    bench.delete(NAI);
     assert_eq!(bench.published(), [Publication::Withdraw(key("10.1.0.5/32"))]);
     assert_eq!(bench.audits(), [AuditKind::Revoking]);
     let (first, dst, port) = sent(&bench).expect("sent at once");
@@ -157,7 +151,7 @@ fn revocation_that_nobody_acknowledges_is_given_up() {
     let mut bench = Bench::new(with_agent());
     attach_through(&mut bench, false);
     bench.wait(Duration::from_secs(5));
-    delete(&mut bench);
+    bench.delete(NAI);
     let mut count = 1;
     let mut audits = Vec::new();
     for _ in 0..100 {
@@ -173,7 +167,7 @@ fn revocation_that_nobody_acknowledges_is_given_up() {
 fn revocation_is_not_sent_beyond_the_lifetime_nor_twice_in_a_second() {
     let mut bench = Bench::new(with_agent());
     attach_through(&mut bench, false);
-    delete(&mut bench);
+    bench.delete(NAI);
     assert_eq!(bench.sent().count(), 0, "the answer was sent in this very second");
     bench.pass(Duration::from_secs(1));
     assert_eq!(bench.sent().count(), 1);
@@ -181,7 +175,7 @@ fn revocation_is_not_sent_beyond_the_lifetime_nor_twice_in_a_second() {
     let mut bench = Bench::new(with_agent());
     attach_through(&mut bench, false);
     bench.wait(Duration::from_millis(598_500));
-    delete(&mut bench);
+    bench.delete(NAI);
     assert_eq!(bench.sent().count(), 1);
     bench.pass(Duration::from_secs(1));
     assert_eq!(bench.sent().count(), 1);
@@ -197,7 +191,7 @@ fn node_that_speaks_for_itself_is_told_under_its_own_key() {
     let reply = bench.register(request, &[support]).expect("an answer");
     assert!(support_in(&reply).is_some());
     bench.wait(Duration::from_secs(5));
-    delete(&mut bench);
+    bench.delete(NAI);
     let (revocation, dst, port) = sent(&bench).expect("sent");
     assert_eq!((dst, port, revocation.foreign_domain), (CARE_OF, 434, CARE_OF));
     assert!(revocation.inform, "RFC 3543 3.3");
