@@ -85,8 +85,8 @@ impl Anchor {
         }
     }
 
-    /// Has the home agent of Mobile IPv4 do something. Its keys yield to those of the other one, and
-    /// what it lets go is the local mobility anchor's.
+    /// Has the home agent of Mobile IPv4 do something. Its keys yield to those of the other one,
+    /// and what it lets go is the local mobility anchor's.
     fn handle_mip4(
         &mut self,
         now: Now,

@@ -1,5 +1,5 @@
-//! Tunnels of Mobile IPv4: in UDP on port 434 (RFC 3519), and IPv6 in IPv4 to a home address in IPv4
-//! to a care-of address (RFC 5454). What scapy makes of them is in `tests/golden/mip4`.
+//! Tunnels of Mobile IPv4: in UDP on port 434 (RFC 3519), and IPv6 in IPv4 to a home address in
+//! IPv4 to a care-of address (RFC 5454).
 
 use super::dual::without_identification;
 use super::*;

@@ -169,6 +169,7 @@ fn movement_takes_the_prefixes_along() {
     assert_eq!(bench.published(), published);
 }
 
+// proves: DSMIP4-1.4-1
 #[test]
 fn implicit_prefixes_are_registered_without_a_word_and_go_to_the_home_address() {
     let prefixes = vec![prefix(FIRST), prefix(SECOND)];
