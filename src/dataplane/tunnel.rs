@@ -214,12 +214,10 @@ impl TunnelSlot {
         match (self.shape, via) {
             (Shape::Ipv6 | Shape::Ipv4, Via::Ip)
             | (Shape::Ipv6Gre | Shape::Ipv4Gre, Via::Gre(_)) => Ok(()),
-            (Shape::Ipv4Udp, Via::Udp(port)) | (Shape::Ipv4UdpGre, Via::UdpGre(port, _)) => {
-                let is_ours = self.head[UDP_AT + 2..UDP_AT + 4] == port.to_be_bytes();
-                if is_ours { Ok(()) } else { Err(Mismatch::Port) }
-            }
             // RFC 3519 4.3: exactly the values of the tunnel.
-            (Shape::Ipv4Mip, Via::Mip(port)) => {
+            (Shape::Ipv4Udp, Via::Udp(port))
+            | (Shape::Ipv4UdpGre, Via::UdpGre(port, _))
+            | (Shape::Ipv4Mip, Via::Mip(port)) => {
                 let is_ours = self.head[UDP_AT + 2..UDP_AT + 4] == port.to_be_bytes();
                 if is_ours { Ok(()) } else { Err(Mismatch::Port) }
             }

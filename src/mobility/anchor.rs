@@ -65,7 +65,7 @@ impl Anchor {
             | Event::PrefixSolicitation { .. }
             | Event::NodeDrain(_) => self.handle_home(event, now, actions),
             Event::Mip4(msg) => {
-                self.handle_mip4(now, actions, |mip4, turn| mip4.handle(&msg, turn))
+                self.handle_mip4(now, actions, |mip4, turn| mip4.handle(&msg, turn));
             }
             Event::AdminDelete { ref mn_id, prefix, customer } => {
                 self.handle_mip4(now, actions, |mip4, turn| {

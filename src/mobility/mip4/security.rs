@@ -143,8 +143,8 @@ mod tests {
                 SecurityAssociation { spi: 256, algorithm, secret: octets[..16].into(), replay };
             let mut payload = octets.to_vec();
             association.append(AuthKind::MobileHome, &mut payload);
-            let made: String = payload[30..].iter().map(|b| format!("{b:02x}")).collect();
-            assert_eq!(made, hex);
+            let made: Vec<_> = payload[30..].iter().map(|b| format!("{b:02x}")).collect();
+            assert_eq!(made.concat(), hex);
             assert!(association.verifies(&payload, 24, &payload[30..]));
             assert!(!association.verifies(&payload, 24, &payload[30..payload.len() - 1]), "cut");
             for at in 0..30 {
