@@ -245,6 +245,11 @@ fn restore(store: &Store, anchor: &mut Anchor) -> Result<(Vec<Action>, Restored)
                 mags.insert(binding.care_of);
                 homes += binding.keys().count();
             }
+            Record::Home4(registration) => {
+                let ends = registration.bindings.iter().map(|b| b.remote.to_ipv6_mapped());
+                mags.extend(ends);
+                homes += 1 + registration.prefixes.len();
+            }
         }
         anchor.restore(record, now, &mut actions)?;
     }

@@ -23,6 +23,9 @@ pub(super) fn write(record: &Record<'_>, out: &mut Vec<u8>) {
         Record::Home(binding) => {
             out.extend(postcard::to_stdvec(binding.as_ref()).unwrap_or_default());
         }
+        Record::Home4(registration) => {
+            out.extend(postcard::to_stdvec(registration.as_ref()).unwrap_or_default());
+        }
     }
 }
 
@@ -31,7 +34,7 @@ pub(super) fn read(id: BindingId, record: &[u8]) -> Option<Record<'static>> {
     let read = match id.kind() {
         BindingKind::Proxy => Record::Proxy(Cow::Owned(read_bce(record)?)),
         BindingKind::Home => Record::Home(Cow::Owned(postcard::from_bytes(record).ok()?)),
-        BindingKind::Home4 => return None,
+        BindingKind::Home4 => Record::Home4(Cow::Owned(postcard::from_bytes(record).ok()?)),
     };
     Some(read).filter(|record| number(record) == id)
 }
@@ -41,6 +44,7 @@ pub(super) fn number(record: &Record<'_>) -> BindingId {
     match record {
         Record::Proxy(bce) => bce.id,
         Record::Home(binding) => binding.id,
+        Record::Home4(registration) => registration.id,
     }
 }
 

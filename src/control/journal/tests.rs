@@ -60,6 +60,7 @@ fn names(records: &[Record<'_>]) -> Vec<String> {
     let name = |record: &Record<'_>| match record {
         Record::Proxy(b) => b.mn_id.to_string(),
         Record::Home(b) => b.mn_id.to_string(),
+        Record::Home4(r) => r.mn_id.to_string(),
     };
     records.iter().map(name).collect()
 }
@@ -82,7 +83,7 @@ fn stopped_and_started_again_it_has_the_last_state_of_every_binding() {
         .into_iter()
         .filter_map(|record| match record {
             Record::Proxy(bce) => Some(bce.into_owned()),
-            Record::Home(_) => None,
+            Record::Home(_) | Record::Home4(_) => None,
         })
         .collect();
     assert_eq!(bindings, [record(1), moved]);
