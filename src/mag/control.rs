@@ -98,8 +98,8 @@ impl Server {
         Ok(Self { listener, path: path.into() })
     }
 
-    /// Serves clients, until who answers is gone. `R` is made of a text where there is only an error
-    /// to tell.
+    /// Serves clients, until who answers is gone. `R` is made of a text where there is only an
+    /// error to tell.
     pub(crate) async fn run<Q, R>(self, gateway: mpsc::Sender<Call<Q, R>>, counters: Arc<Counters>)
     where
         Q: DeserializeOwned + Send + 'static,

@@ -11,8 +11,8 @@
 //!   RULES+5   lookup HOME                      whoever has not chosen has the home address
 //! ```
 //! `HOME` has a default route to the TUN, with the home address as source. The rules from 1 on are
-//! there while a binding is. All of these priorities and the table are ours alone: what a crash left
-//! there is removed at start.
+//! there while a binding is. All of these priorities and the table are ours alone: what a crash
+//! left there is removed at start.
 
 use crate::addr::HomePrefix;
 use crate::control::netlink::RouteSocket;
@@ -143,7 +143,8 @@ impl Kernel {
         let mut query = RuleMessage::default();
         query.header.family = AddressFamily::Inet6;
         let mut rules = Vec::new();
-        let ours = |a: &RuleAttribute| matches!(a, RuleAttribute::Priority(p) if (from..=RULES_LAST).contains(p));
+        let range = from..=RULES_LAST;
+        let ours = |a: &RuleAttribute| matches!(a, RuleAttribute::Priority(p) if range.contains(p));
         self.0.dump(RouteNetlinkMessage::GetRule(query), |m| {
             if let RouteNetlinkMessage::NewRule(rule) = m
                 && rule.attributes.iter().any(ours)

@@ -1,7 +1,7 @@
 #!/bin/bash
-# A node that registers by itself: anchor-mn at anchord. Its home address is on the access port's link; it goes to two visited
-# links behind routers, is reached there through its tunnel by a correspondent and reaches it, authenticated by a key; comes home, and is
-# reached without a tunnel.
+# A node that registers by itself, authenticated by a key: anchor-mn at anchord. Its home address is on the access port's link. It goes
+# to two visited links behind routers, where a correspondent reaches it through its tunnel and so does a neighbour of its home link; it
+# comes home, and the same neighbour, who took anchord for it before, reaches it at once without a tunnel.
 # workers: 1 2
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_mobile.sh
@@ -38,6 +38,8 @@ eventually "the node is registered" mn_is .binding.care_of $COA1
 expect "the correspondent answers" in_ns mn ping -c 3 -i 0.2 -W 2 $CN
 expect "the correspondent reaches the home address" in_ns cn ping -c 3 -i 0.2 -W 2 $HOME_ADDRESS
 
+expect "a neighbour at home reaches the home address" in_ns mag2 ping -c 3 -i 0.2 -W 2 -I $MAG2 $HOME_ADDRESS
+
 visit_router 2
 eventually "the node is registered at the second link" mn_is .binding.care_of $COA2
 expect "the correspondent answers" in_ns mn ping -c 3 -i 0.2 -W 2 $CN
@@ -45,16 +47,16 @@ expect "the correspondent reaches the home address" in_ns cn ping -c 3 -i 0.2 -W
 
 come_home
 eventually "the binding is gone" mn_is .binding.care_of null
-eventually "the correspondent reaches the node at home" in_ns cn ping -c 1 -W 2 $HOME_ADDRESS
-expect "the correspondent answers it there" in_ns mn ping -c 3 -i 0.2 -W 2 -I $HOME_ADDRESS $CN
+equal "where the node is" "$(mn .binding.at)" home
+expect "the neighbour reaches it there" in_ns mag2 ping -c 3 -i 0.2 -W 2 -I $MAG2 $HOME_ADDRESS
 captured access
-for m in 1 2; do
-    coa=COA$m
+for m in 1:6 2:3; do # of the correspondent, and at the first link of the neighbour too
+    coa=COA${m%:*}
     coa=${!coa}
     equal "requests of the node in the tunnel from $coa" \
         "$(count_frames access "icmpv6.type == 128 && ipv6.src == $coa && ipv6.src == $HOME_ADDRESS")" 3
     equal "requests to the node in the tunnel to $coa" \
-        "$(count_frames access "icmpv6.type == 128 && ipv6.dst == $coa && ipv6.dst == $HOME_ADDRESS")" 3
+        "$(count_frames access "icmpv6.type == 128 && ipv6.dst == $coa && ipv6.dst == $HOME_ADDRESS")" ${m#*:}
 done
 at_least "acknowledgements with a type 2 routing header" "$(count_frames access 'mip6.mhtype == 6 && ipv6.routing.type == 2')" 2
 

@@ -50,11 +50,14 @@ visit() { # visit 1
 }
 come_home() { move_to homelink $AT_HOME 2001:db8:100::1; }
 
-# In the whole lab: both gateways are mere routers of a visited link each. After anchord_start.
+# In the whole lab: both gateways are mere routers of a visited link each, and have not the MAC addresses by which
+# tests/lab/dissect knows gateways. After anchord_start.
 routers_up() {
     local m proxy_coa
     in_ns mn sysctl -qw net.ipv6.conf.{all,default}.accept_dad=0
     for m in 1 2; do
+        in_ns mag$m ip link set transit address 02:00:00:00:b0:1$m
+        in_ns mag$m ip link set access0 address 02:00:00:00:b0:2$m
         in_ns mag$m sysctl -qw net.ipv6.conf.all.forwarding=1
         address mag$m access0 2001:db8:$m::1/64
         in_ns mag$m ip -6 route add default via $LMA

@@ -4,9 +4,9 @@
 //!   for each phase:  poll_send() -> update of the next node, as rate and window let
 //!                    answer(acknowledgement) -> verified: status, addresses, number, lifetime
 //! ```
-//! An update without an answer is sent again, with the next sequence number and after twice the time
-//! of before (RFC 6275 11.8); one that was sent as often as the plan allows is lost. Phases and
-//! reports are those of the gateways' load; a handoff is to the next care-of address.
+//! An update without an answer is sent again, with the next sequence number and after twice the
+//! time of before (RFC 6275 11.8); one that was sent as often as the plan allows is lost. Phases
+//! and reports are those of the gateways' load; a handoff is to the next care-of address.
 
 pub(super) mod drive;
 #[cfg(test)]
@@ -28,8 +28,8 @@ pub(super) struct Plan {
     pub(super) home_agent: Ipv6Addr,
     /// Home address of the first node.
     pub(super) first_home: Ipv6Addr,
-    /// Each of the others has the same interface identifier in the next prefix of this length, up to
-    /// 128: then the next address.
+    /// Each of the others has the same interface identifier in the next prefix of this length, up
+    /// to 128: then the next address.
     pub(super) home_len: u8,
     /// The first care-of address; the others follow it.
     pub(super) first_coa: Ipv6Addr,

@@ -10,7 +10,7 @@ use std::net::Ipv6Addr;
 const SENT_MAX: usize = 8;
 /// Transmissions of a de-registration that nobody waits for any longer.
 const RELEASE_TRIES: u32 = 3;
-/// Times that a sequence number is taken from a home agent before its next one has to be waited for.
+/// Times that a number is taken from a home agent before its next one has to be waited for.
 const CORRECTIONS_MAX: u32 = 3;
 
 /// An update that waits for its acknowledgement.
@@ -29,8 +29,8 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// To be sent at `at`. `first`: there is no binding yet, so that the home agent may have to look
-    /// for duplicates of the home address; then it gets `first_timeout`.
+    /// To be sent at `at`. `first`: there is no binding yet, so that the home agent may have to
+    /// look for duplicates of the home address; then it gets `first_timeout`.
     pub(super) fn new(
         agent: Ipv6Addr,
         care_of: Ipv6Addr,

@@ -1,5 +1,5 @@
-//! The node's core against RFC 6275 section 11. A [`World`] is a node with a clock that only the test
-//! moves; a home agent's answers are made from the updates.
+//! The node's core against RFC 6275 section 11. A [`World`] is a node with a clock that only the
+//! test moves; a home agent's answers are made from the updates.
 
 use super::attachment::Attachment;
 use super::event::{AckFault, Action, AuditKind, Event, TunnelEnds};

@@ -339,6 +339,21 @@ mod tests {
     }
 
     #[test]
+    fn router_solicitation_that_we_send_is_the_one_that_scapy_makes() {
+        let mut buf = [0xff; RouterSolicitation::LEN_MAX];
+        let rs = RouterSolicitation { source_link_layer: Some(MacAddr([2, 0, 0, 0, 0, 2])) };
+        assert_eq!(rs.emit(NODE, ALL_ROUTERS, &mut buf), Ok(buf.len()));
+        assert_eq!(buf[..], bytes(RS));
+        for len in 0..buf.len() {
+            assert!(rs.emit(NODE, ALL_ROUTERS, &mut buf[..len]).is_err(), "{len}");
+        }
+        let (none, from) = (Ipv6Addr::UNSPECIFIED, envelope(Ipv6Addr::UNSPECIFIED, ALL_ROUTERS));
+        let rs = RouterSolicitation { source_link_layer: None };
+        assert_eq!(rs.emit(none, ALL_ROUTERS, &mut buf), Ok(8));
+        assert_eq!(RouterSolicitation::parse(&buf[..8], from), Ok(rs));
+    }
+
+    #[test]
     fn router_solicitation_of_scapy_is_understood() {
         let mac = MacAddr([2, 0, 0, 0, 0, 2]);
         let rs = RouterSolicitation::parse(&bytes(RS), envelope(NODE, ALL_ROUTERS));
