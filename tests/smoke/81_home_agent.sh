@@ -26,8 +26,9 @@ come_home() {
 }
 
 lab_up
-anchord_start
 routers_up
+anchord_start
+routes_to_routers
 
 capture access anchor access-dpdk
 visit_router 1

@@ -12,8 +12,9 @@ ANCHORD_MORE='[home_agent]'
 echo "mn1@example.org, yes, , , , , , , , $HOME_ADDRESS, 2001:db8:700::/56, none" >"$RUN/nodes"
 
 lab_up
-anchord_start
 routers_up
+anchord_start
+routes_to_routers
 link mn net0 mn2 net0
 in_ns mn2 sysctl -qw net.ipv6.conf.all.accept_dad=0
 address mn net0 2001:db8:700::1/64

@@ -51,9 +51,9 @@ visit() { # visit 1
 come_home() { move_to homelink $AT_HOME 2001:db8:100::1; }
 
 # In the whole lab: both gateways are mere routers of a visited link each, and have not the MAC addresses by which
-# tests/lab/dissect knows gateways. After anchord_start.
+# tests/lab/dissect knows gateways. Between lab_up and anchord_start; behind that, routes_to_routers.
 routers_up() {
-    local m proxy_coa
+    local m
     in_ns mn sysctl -qw net.ipv6.conf.{all,default}.accept_dad=0
     for m in 1 2; do
         in_ns mag$m ip link set transit address 02:00:00:00:b0:1$m
@@ -61,9 +61,12 @@ routers_up() {
         in_ns mag$m sysctl -qw net.ipv6.conf.all.forwarding=1
         address mag$m access0 2001:db8:$m::1/64
         in_ns mag$m ip -6 route add default via $LMA
-        proxy_coa=MAG$m
-        in_ns anchor ip -6 route add 2001:db8:$m::/64 via ${!proxy_coa} dev access
     done
+}
+
+routes_to_routers() {
+    in_ns anchor ip -6 route add 2001:db8:1::/64 via $MAG1 dev access
+    in_ns anchor ip -6 route add 2001:db8:2::/64 via $MAG2 dev access
 }
 
 # The node goes to the link behind a gateway.
