@@ -332,17 +332,21 @@ impl Mn {
         actions.push(Action::SendBu(self.update(agent, care_of, lifetime)));
     }
 
+    /// Ends a binding that is of no use; nobody waits for the answer.
+    fn goodbye(&mut self, agent: Ipv6Addr, care_of: Ipv6Addr) -> UpdateMsg {
+        self.seq = self.seq.next();
+        self.update(agent, care_of, Lifetime::ZERO)
+    }
+
     /// RFC 6275 11.7.1: the packet's fields.
     fn update(&self, agent: Ipv6Addr, care_of: Ipv6Addr, lifetime: Lifetime) -> UpdateMsg {
         let home = self.config.home_address;
         let mut flags = BuFlags::A | BuFlags::H;
         let mut options = vec![MobilityOption::AlternateCoa(care_of)];
-        if let Some(router) = &self.config.router
-            && lifetime != Lifetime::ZERO
-        {
-            // RFC 3963 5.2
+        if let Some(router) = &self.config.router {
+            // RFC 3963 5.2, 5.8: a de-registration names no networks.
             flags = flags | BuFlags::R;
-            if router.explicit {
+            if router.explicit && lifetime != Lifetime::ZERO {
                 let named = router.prefixes.iter();
                 options.extend(named.map(|p| MobilityOption::MobileNetworkPrefix(*p)));
             }

@@ -150,6 +150,7 @@ class Test:
         self.prefixes = set()
         self.serving = {}  # network -> where its tunnel ends
         self.waiting = set()  # where tunnels end whose updates have no answer yet
+        self.routers = set()  # where those of mobile routers end or ended: their networks need not be on the wire
         self.link_local = set()
         self.answers = collections.Counter()
         self.asked = set()  # heartbeats and revocations: kind, from, to, sequence number
@@ -182,7 +183,7 @@ class Test:
         node = ipaddress.ip_address(inner)
         served = {at for network, at in self.serving.items() if at and node in network}
         wanted = ", ".join(served) or "nobody"
-        return [] if end in served | self.waiting else [f"a packet for {node} to {end}, not to {wanted}"]
+        return [] if end in served | self.waiting | self.routers else [f"a packet for {node} to {end}, not to {wanted}"]
 
     def update(self, frame, sender, seen):
         self.updates[source(frame), frame.first("mip6.bu.seqnr")].append(frame)
@@ -225,12 +226,16 @@ class Test:
         asked = [update for update in asked if not update.all("mip6.bu.p_flag") == ["1"]]
         if not asked:
             return ["an acknowledgement of an update that nobody sent"]
+        home = asked[-1].first("ipv6.opt.mipv6.home_address") or source(asked[-1])
         end = care_of(asked[-1]) if status < REFUSED else destination(frame)
+        if status < REFUSED and end == home:  # it came home: the log has where it was
+            end = self.serving.get(ipaddress.ip_network(home)) or end
         self.answers[end, BY_ITSELF, status if status >= REFUSED else 0] += 1
         self.waiting.discard(care_of(asked[-1]))
         if status < REFUSED:
-            home = asked[-1].first("ipv6.opt.mipv6.home_address") or source(asked[-1])
             self.serving[ipaddress.ip_network(home)] = end if frame.first("mip6.ba.lifetime") != "0" else None
+            if frame.first("mip6.nemo.ba.r_flag") == "1":
+                self.routers.add(end)
         return min((answers_home(frame, update) for update in asked), key=len)
 
     def peer(self, frame, sender, kind, seen):

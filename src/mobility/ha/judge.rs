@@ -196,7 +196,9 @@ impl HomeAgent {
             return if there.is_some() { changed } else { silence };
         }
         let router = msg.update.flags.contains(BuFlags::R);
-        if there.is_some_and(|b| b.is_router() != router) { changed } else { Ok(()) }
+        // RFC 3963 6.2: of a de-registration the flag is ignored.
+        let other = !asked.ends(msg) && there.is_some_and(|b| b.is_router() != router);
+        if other { changed } else { Ok(()) }
     }
 
     /// The home link of an address; `None` if it is none of ours. What the local mobility anchor

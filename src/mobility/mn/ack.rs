@@ -97,8 +97,11 @@ impl Mn {
         actions: &mut Vec<Action>,
     ) {
         if self.config.router.is_some() && !msg.ack.flags.contains(BaFlags::R) {
-            // RFC 3963 5.3: it does not serve mobile routers.
+            // RFC 3963 5.3: it does not serve mobile routers, and is to know that it is left.
             actions.push(Action::Audit(AuditKind::NotAsRouter));
+            if let Some((agent, care_of)) = self.exchange.as_ref().map(|e| (e.agent, e.care_of)) {
+                actions.push(Action::SendBu(self.goodbye(agent, care_of)));
+            }
             return self.try_elsewhere(now, actions);
         }
         let Some(Exchange { agent, care_of, lifetime, .. }) = self.exchange.take() else { return };

@@ -432,7 +432,11 @@ fn mobile_router_names_its_networks_and_takes_no_agent_that_does_not_serve_route
     let mut world = router(true);
     let update = world.moves(Attachment::Away(COA));
     assert_eq!((named(&update), update.update.flags), (1, BuFlags::A | BuFlags::H | BuFlags::R));
-    assert_eq!(audits(&world.answers(&update)), [AuditKind::NotAsRouter]);
+    let actions = world.answers(&update);
+    assert_eq!(audits(&actions), [AuditKind::NotAsRouter]);
+    let goodbye = one(&actions);
+    assert_eq!((goodbye.dst, goodbye.update.lifetime, named(&goodbye)), (HA, Lifetime::ZERO, 0));
+    assert!(goodbye.update.flags.contains(BuFlags::R));
     let mut world = router(false);
     let update = world.moves(Attachment::Away(COA));
     assert_eq!(named(&update), 0, "the home agent knows them");

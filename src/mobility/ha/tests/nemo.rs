@@ -61,6 +61,8 @@ fn routers_are_refused_140_to_143_and_139() {
     assert_eq!(w.status(&explicit(1, &["2001:db8:f1::/48"])), Some(0));
     assert_eq!(w.status(&Bu { seq: 2, ..Bu::default() }), Some(139), "R as it was");
     assert!(w.binding(HOME).expect("there").is_router());
+    let ends = Bu { seq: 3, lifetime: 0, ..Bu::default() };
+    assert_eq!(w.status(&ends), Some(0), "ignored when it ends");
 }
 
 #[test]
