@@ -9,7 +9,7 @@ mod restart;
 mod revocation;
 
 use super::*;
-use crate::addr::{CustomerId, CustomerPrefix, Encap, HomePrefix, MnId, TunnelPath};
+use crate::addr::{CustomerId, CustomerPrefix, Encap, GreKeys, HomePrefix, MnId, TunnelPath};
 use crate::mobility::action::{Action, AuditKind, Publication};
 use crate::mobility::auth::ntp;
 use crate::mobility::mip4::security::append;
@@ -254,7 +254,9 @@ fn unsigned(request: RegistrationRequest, extensions: &[Extension<'_>]) -> Vec<u
     let body = Body::Request(request);
     let mut payload = vec![0; body.buffer_len()];
     body.emit(&mut payload).expect("fits");
-    extensions.iter().for_each(|e| append(e, &mut payload));
+    for extension in extensions {
+        append(extension, &mut payload);
+    }
     payload
 }
 
@@ -277,7 +279,9 @@ fn relayed(
     by: Option<&SecurityAssociation>,
 ) -> Vec<u8> {
     let mut payload = signed(request, own, &shared());
-    added.iter().for_each(|e| append(e, &mut payload));
+    for extension in added {
+        append(extension, &mut payload);
+    }
     if let Some(by) = by {
         by.append(AuthKind::ForeignHome, &mut payload);
     }
@@ -294,7 +298,7 @@ fn path(remote: Ipv4Addr, encap: Encap) -> TunnelPath {
 }
 
 fn forward(prefix: &str, remote: Ipv4Addr, encap: Encap) -> Publication {
-    Publication::Forward(key(prefix), path(remote, encap), Default::default())
+    Publication::Forward(key(prefix), path(remote, encap), GreKeys::default())
 }
 
 const CODE_1: u8 = ReplyCode::ACCEPTED_WITHOUT_SIMULTANEOUS.0;

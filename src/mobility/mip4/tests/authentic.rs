@@ -101,7 +101,9 @@ fn foreign_agent_with_a_key_has_to_use_it_once_and_rightly_else_132() {
     for (signers, code) in signers {
         let request = through(&mut bench);
         let mut payload = signed(request, &[], &shared());
-        signers.iter().for_each(|s| s.append(AuthKind::ForeignHome, &mut payload));
+        for signer in signers {
+            signer.append(AuthKind::ForeignHome, &mut payload);
+        }
         bench.deliver(&from(FOREIGN, payload));
         let reply = bench.reply().expect("an answer");
         assert_eq!((reply.code(), reply.msg.dst), (code, FOREIGN));

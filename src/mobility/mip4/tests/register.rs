@@ -143,7 +143,7 @@ fn deregistration_ends_the_binding_that_it_names_or_all() {
             assert_eq!(bench.register(request, &[]).map(|r| r.code()), Some(0));
         }
         let lifetime = RegistrationLifetime::ZERO;
-        let request = RegistrationRequest { care_of, lifetime, ..bench.request() };
+        let request = RegistrationRequest { lifetime, care_of, ..bench.request() };
         bench.deliver(&from(HOME, signed(request, &[], &shared())));
         let reply = bench.reply().expect("an answer");
         assert_eq!((reply.code(), reply.fixed.lifetime.0, reply.held), (0, 0, true));
@@ -163,11 +163,11 @@ fn deregistration_ends_the_binding_that_it_names_or_all() {
 fn deregistration_of_what_is_not_registered_is_accepted() {
     let mut bench = Bench::new(config());
     let lifetime = RegistrationLifetime::ZERO;
-    let request = RegistrationRequest { care_of: HOME, lifetime, ..bench.request() };
+    let request = RegistrationRequest { lifetime, care_of: HOME, ..bench.request() };
     let reply = bench.register(request, &[]).expect("an answer");
     assert_eq!((reply.code(), reply.fixed.lifetime.0, bench.published()), (CODE_1, 0, vec![]));
     bench.attach();
-    let request = RegistrationRequest { care_of: ELSEWHERE, lifetime, ..bench.request() };
+    let request = RegistrationRequest { lifetime, care_of: ELSEWHERE, ..bench.request() };
     bench.register(request, &[]).expect("an answer");
     assert_eq!(bench.care_ofs(), [CARE_OF]);
 }
