@@ -11,6 +11,7 @@
 use super::counters::Counter;
 use super::{Control, MagInfo};
 use crate::addr::{CustomerId, CustomerPrefix};
+use crate::mobility::ha::HomeAgent;
 use crate::mobility::{Description, MagState};
 use crate::nic::FramePool;
 use crate::time::Now;
@@ -22,23 +23,26 @@ use std::net::Ipv6Addr;
 /// Everything that the control core takes from a configuration while it runs.
 pub struct NewConfig {
     description: Description,
+    home: HomeAgent,
     mags: HashMap<Ipv6Addr, MagInfo>,
     customers: BTreeMap<CustomerId, String>,
     pools: Vec<String>,
 }
 
 impl NewConfig {
-    /// Of a configuration that is valid: the pure core's part; the gateways; names of the
+    /// Of a configuration that is valid: the pure cores' parts; the gateways; names of the
     /// customers, and of the pools in the pure core's order.
     #[must_use]
     pub fn new(
         description: Description,
+        home: HomeAgent,
         mags: Vec<MagInfo>,
         customers: Vec<(CustomerId, String)>,
         pools: Vec<String>,
     ) -> Self {
         Self {
             description,
+            home,
             mags: mags.into_iter().map(|m| (m.address, m)).collect(),
             customers: customers.into_iter().collect(),
             pools,
@@ -139,7 +143,7 @@ impl<P: FramePool> Control<P> {
         if known > self.mags_max {
             return Err(Refused::Mags { known, max: self.mags_max });
         }
-        self.anchor.take_over(&mut new.description, now);
+        self.anchor.take_over(&mut new.description, &mut new.home, now);
         self.publish_pools();
         std::mem::swap(&mut self.customers, &mut new.customers);
         std::mem::swap(&mut self.pools, &mut new.pools);

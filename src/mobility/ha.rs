@@ -97,6 +97,26 @@ impl HomeAgent {
         Self { config, nodes, ..Self::default() }
     }
 
+    /// Goes on with the nodes and the limits of `new`, which has the old nodes afterwards. Links,
+    /// addresses and the way in which it goes together with the local mobility anchor hold for a
+    /// run. What is registered stays until it is refreshed or ends.
+    pub(crate) fn take_over(&mut self, new: &mut Self) {
+        std::mem::swap(&mut self.nodes, &mut new.nodes);
+        let HaConfig { max_bindings, max_lifetime, delete_delay, nat_keepalive_s, .. } = new.config;
+        let HaConfig { prefix_advertisements, switch_rate, refresh_requests, .. } = new.config;
+        let old = std::mem::take(&mut self.config);
+        self.config = HaConfig {
+            max_bindings,
+            max_lifetime,
+            delete_delay,
+            nat_keepalive_s,
+            prefix_advertisements,
+            switch_rate,
+            refresh_requests,
+            ..old
+        };
+    }
+
     /// The registrations.
     #[must_use]
     pub const fn cache(&self) -> &HomeCache {

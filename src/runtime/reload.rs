@@ -14,6 +14,7 @@ use crate::control::advertise::Advertiser;
 use crate::control::reload::{NewConfig, Reloader};
 use crate::mobility::Description;
 use crate::mobility::config::LmaConfig;
+use crate::mobility::ha::{HaConfig, HomeAgent};
 use crate::telemetry::LogHandle;
 use serde_json::Value;
 use std::io;
@@ -42,6 +43,7 @@ pub(super) struct Setup {
 struct Read {
     config: Config,
     lma: LmaConfig,
+    ha: HaConfig,
     nodes: NodeTable,
     changes: ConfigChanges,
 }
@@ -79,9 +81,10 @@ impl Setup {
                 return Err(refused(by, faults));
             }
         };
-        let Read { config, lma, nodes, changes } = read;
+        let Read { config, lma, ha, nodes, changes } = read;
         let new = NewConfig::new(
             Description::new(lma),
+            HomeAgent::new(ha),
             plan::mags(&config),
             plan::customer_names(&config),
             plan::pool_names(&config),
@@ -107,9 +110,9 @@ impl Setup {
         let config = config::put_in_force(&self.running, file, &self.path);
         let config = config.map_err(|faults| faults.to_string())?;
         let cores = plan::cores(&config).map_err(|faults| faults.to_string())?;
-        let plan::Cores { lma, nodes, .. } = cores;
+        let plan::Cores { lma, ha, nodes } = cores;
         let changes = ConfigChanges { changes, nodes: self.nodes.changes(&nodes) };
-        Ok(Read { config, lma, nodes, changes })
+        Ok(Read { config, lma, ha, nodes, changes })
     }
 
     fn note(&self, by: &str, ConfigChanges { changes, nodes }: &ConfigChanges) {

@@ -8,7 +8,7 @@
 //!
 //! [[step]]
 //! at = 0.0                  # seconds since the start; timers that are due go first
-//! pbu = { from = "mag1" }   # or bri, bra, heartbeat, binding_error (see `peer`), start, delete,
+//! pbu = { from = "mag1" }   # or bu (see `bu`), probed, bri, bra, heartbeat, binding_error (see `peer`), start, delete,
 //!                           # answer, mag_add, mag_del, mag_revoke, realm_revoke, or nothing:
 //!                           # time passes
 //! expect = [
@@ -19,6 +19,7 @@
 //! have; a step names what differs, and in `without` what is left out.
 
 mod answer;
+mod bu;
 mod config;
 mod pbu;
 
@@ -26,10 +27,12 @@ use crate::peer;
 use crate::render::{self, mag};
 use anchord::addr::{HomePrefix, MnId};
 use anchord::mobility::Lma;
+use anchord::mobility::anchor::Anchor;
 use anchord::mobility::config::LmaConfig;
 use anchord::mobility::event::Event;
 use anchord::time::{Duration, Instant, MobTimestamp, Now};
 pub(crate) use answer::{Granting, question};
+use bu::{Bu, Probed};
 use config::Config;
 use pbu::Pbu;
 use serde::Deserialize;
@@ -53,6 +56,8 @@ pub(crate) struct Case {
 pub(crate) struct Step {
     at: f64,
     pbu: Option<Pbu>,
+    bu: Option<Bu>,
+    probed: Option<Probed>,
     answer: Option<Granting>,
     delete: Option<Delete>,
     mag_add: Option<String>,
@@ -103,26 +108,26 @@ pub(crate) const LMA: &str = "2001:db8:1::1";
 impl Case {
     /// What the core says in each step.
     pub(crate) fn run(&self) -> Vec<Vec<String>> {
-        let mut lma = Lma::new(self.config.lma());
-        self.step.iter().map(|step| step.run(&mut lma)).collect()
+        let mut anchor = self.config.anchor();
+        self.step.iter().map(|step| step.run(&mut anchor)).collect()
     }
 }
 
 impl Step {
-    fn run(&self, lma: &mut Lma) -> Vec<String> {
+    fn run(&self, anchor: &mut Anchor) -> Vec<String> {
         let now = at(self.at);
         let mut lines = Vec::new();
         let mut actions = Vec::new();
-        while let Some(due) = lma.poll_timeout().filter(|due| *due <= now.mono) {
-            lma.handle_timeout(at(due.since(START.mono).as_secs_f64()), &mut actions);
+        while let Some(due) = anchor.poll_timeout().filter(|due| *due <= now.mono) {
+            anchor.handle_timeout(at(due.since(START.mono).as_secs_f64()), &mut actions);
             lines.extend(actions.drain(..).map(|a| format!("timer: {}", render::action(&a))));
         }
-        if let Some(event) = self.event(lma, now) {
-            lma.handle(event, now, &mut actions);
+        if let Some(event) = self.event(anchor.lma(), now) {
+            anchor.handle(event, now, &mut actions);
         }
         lines.extend(actions.drain(..).map(|a| render::action(&a)));
-        while lma.is_sweeping() {
-            lma.handle(Event::Sweep, now, &mut actions);
+        while anchor.is_sweeping() {
+            anchor.handle(Event::Sweep, now, &mut actions);
             lines.extend(actions.drain(..).map(|a| format!("sweep: {}", render::action(&a))));
         }
         lines
@@ -131,6 +136,13 @@ impl Step {
     fn event(&self, lma: &Lma, now: Now) -> Option<Event> {
         if let Some(answer) = &self.answer {
             return Some(answer.event(lma));
+        }
+        if let Some(bu) = &self.bu {
+            return Some(Event::Bu(bu.message()));
+        }
+        if let Some(probed) = &self.probed {
+            let (address, taken) = (probed.address(), probed.taken());
+            return Some(Event::HomeProbed { address, taken });
         }
         if let Some(pbu) = &self.pbu {
             return Some(Event::Pbu(pbu.message(now)));

@@ -4,7 +4,7 @@ mod pba;
 
 use crate::case::{LMA, LMA_IPV4};
 use anchord::addr::{Encap, GreKeys, MnId};
-use anchord::mobility::action::{Action, Audit, AuditKind, BindingId, Publication};
+use anchord::mobility::action::{Action, Audit, AuditKind, BindingKind, Publication};
 use anchord::mobility::message::{PeerBody, PeerMsg, Transport};
 use anchord::wire::mh::{HeartbeatFlags, MobilityOption, RevocationFlags};
 use std::fmt::Write as _;
@@ -51,7 +51,10 @@ pub(crate) fn action(action: &Action) -> String {
         }
         Action::Publish(Publication::Hold(p)) => format!("publish {p} dropped"),
         Action::Publish(Publication::Withdraw(p)) => format!("publish {p} withdrawn"),
-        Action::Persist(BindingId(id)) => format!("persist {id}"),
+        Action::Persist(id) => match id.kind() {
+            BindingKind::Proxy => format!("persist {}", id.0),
+            kind => format!("persist {kind:?} {}", id.0 & u64::from(u32::MAX)),
+        },
         Action::Reply { ack, held } => {
             format!("reply {} {}", if *held { "held" } else { "at once" }, pba::reply(ack))
         }
@@ -74,6 +77,7 @@ pub(crate) fn action(action: &Action) -> String {
             let kind = match kind {
                 AuditKind::Refused(status) => format!("refused {status}"),
                 AuditKind::Ignored(why) => format!("ignored {why:?}"),
+                AuditKind::Home(kind) => format!("home {}", format!("{kind:?}").to_lowercase()),
                 other => format!("{other:?}").to_lowercase(),
             };
             let mn_id = mn_id.as_ref().map_or("?".into(), ToString::to_string);

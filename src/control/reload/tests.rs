@@ -6,6 +6,7 @@ use crate::dataplane::counters::Counter as WorkerCounter;
 use crate::mobility::Lma;
 use crate::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile};
 use crate::mobility::event::Event;
+use crate::mobility::ha::HomeAgent;
 use crate::mobility::message::{OwnedOptions, Transport, UpdateMsg};
 use crate::time::{Duration, Instant, Lifetime, MobTimestamp};
 use crate::wire::mh::{
@@ -20,7 +21,7 @@ fn mag(name: &str, address: Ipv6Addr) -> MagInfo {
 
 fn new_config(config: LmaConfig, mags: Vec<MagInfo>, pools: &[&str]) -> NewConfig {
     let pools = pools.iter().map(|p| (*p).to_owned()).collect();
-    NewConfig::new(Description::new(config), mags, Vec::new(), pools)
+    NewConfig::new(Description::new(config), HomeAgent::default(), mags, Vec::new(), pools)
 }
 
 /// Puts it in force as the reload thread would.

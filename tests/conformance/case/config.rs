@@ -1,13 +1,17 @@
 //! The `[config]` of a case.
 
+use super::bu::Home;
 use super::{LMA, LMA_IPV4, mn_id, pbu};
 use crate::render::{address, mag};
 use anchord::addr::{AnchorAddr, CustomerId, HomePrefix};
+use anchord::mobility::Lma;
+use anchord::mobility::anchor::Anchor;
 use anchord::mobility::auth::AuthKey;
 use anchord::mobility::config::{
     CustomerConfig, GrePolicy, LmaConfig, LmaTimers, MagConfig, PeerConfig, Policy, PoolConfig,
     Profile, RESERVED_LINK_LOCAL, ServiceConfig, Source,
 };
+use anchord::mobility::ha::HomeAgent;
 use anchord::time::Duration;
 use anchord::wire::mh::DhcpSupportMode;
 use serde::Deserialize;
@@ -20,6 +24,8 @@ use std::net::Ipv4Addr;
 #[serde(deny_unknown_fields, default)]
 #[allow(clippy::struct_excessive_bools)] // the keys of a file
 pub(super) struct Config {
+    /// It is a home agent, too.
+    home: Option<Home>,
     pool: HomePrefix,
     delegated_len: u8,
     prefixes: u8,
@@ -125,6 +131,7 @@ impl Default for Config {
     fn default() -> Self {
         let timers = LmaTimers::default();
         Self {
+            home: None,
             pool: "2001:db8:a000::/48".parse().expect("a prefix"),
             delegated_len: 64,
             prefixes: 1,
@@ -197,6 +204,11 @@ impl Pools {
 }
 
 impl Config {
+    pub(super) fn anchor(&self) -> Anchor {
+        let ha = self.home.as_ref().map(Home::config).unwrap_or_default();
+        Anchor::new(Lma::new(self.lma()), HomeAgent::new(ha))
+    }
+
     pub(super) fn lma(&self) -> LmaConfig {
         let mut pools = Pools::default();
         let profile = self.profile(&mut pools);

@@ -1,4 +1,4 @@
-//! A PBA as a line for people: its addresses, fixed fields, and options in their order.
+//! A PBA, or what a node is answered, as a line for people: its addresses, fixed fields, and options in their order.
 
 use super::{carried, mag, mags, name, ours};
 use crate::case::{START, auth_data, secret};
@@ -9,11 +9,30 @@ use std::fmt::Write as _;
 
 pub(super) fn reply(msg: &AckMsg) -> String {
     assert_eq!(msg.src, ours(msg.dst), "5.3.6: from where the PBU was sent to");
-    assert!(msg.ack.flags.contains(BaFlags::P), "5.3.6: the P flag must be set");
+    if !msg.ack.flags.contains(BaFlags::P) {
+        return to_node(msg);
+    }
     let port = carried(msg.transport);
     let tlv = if msg.ack.flags.contains(BaFlags::T) { ", T" } else { "" };
     let mut text = format!(
         "to {}{port}: {}{tlv}, seq {}, {} s",
+        name(msg.dst),
+        msg.ack.status,
+        msg.ack.seq.0,
+        msg.ack.lifetime.duration().as_secs()
+    );
+    for (n, option) in msg.options.iter().enumerate() {
+        write!(text, ", {}", said(msg, n, option)).expect("a string takes it");
+    }
+    text
+}
+
+/// An acknowledgement for a node that moves by itself.
+fn to_node(msg: &AckMsg) -> String {
+    let home = msg.home.map_or_else(String::new, |home| format!(" for {home}"));
+    let router = if msg.ack.flags.contains(BaFlags::R) { ", R" } else { "" };
+    let mut text = format!(
+        "to {}{home}: {}{router}, seq {}, {} s",
         name(msg.dst),
         msg.ack.status,
         msg.ack.seq.0,

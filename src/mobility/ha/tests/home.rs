@@ -224,3 +224,19 @@ fn node_whose_binding_is_about_to_end_is_asked_once_in_its_tunnel() {
     w.bu(&Bu { seq: 2, lifetime: 20, ..Bu::default() });
     assert!(w.wait(Duration::from_secs(69)).is_empty(), "from the refresh on");
 }
+
+#[test]
+fn another_configuration_brings_other_nodes_and_leaves_what_is_registered() {
+    let mut w = World::new(config());
+    w.bu(&Bu::default());
+    let mut lma = crate::mobility::Description::new(lma_config());
+    let nodes = vec![node(9, Some(HOME))];
+    let mut ha =
+        HomeAgent::new(HaConfig { nodes, max_lifetime: Duration::from_secs(40), ..config() });
+    w.anchor.take_over(&mut lma, &mut ha, w.now);
+    assert!(w.binding(HOME).is_some());
+    assert_eq!(w.status(&Bu { seq: 2, ..Bu::default() }), Some(133), "it is another's now");
+    w.wait(Duration::from_secs(600));
+    let actions = w.bu(&Bu { seq: 1, ..Bu::default() });
+    assert_eq!(reply(&actions).map(|a| a.ack.lifetime), Some(Lifetime(10)));
+}
