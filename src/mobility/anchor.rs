@@ -206,8 +206,8 @@ impl Anchor {
         self.lma.cache().get(id)
     }
 
-    /// Goes on under another description; see [`Lma::take_over`]. Of the home agent nodes and limits
-    /// are taken over; links and addresses hold for a run.
+    /// Goes on under another description; see [`Lma::take_over`]. Of the home agent nodes and
+    /// limits are taken over; links and addresses hold for a run.
     pub fn take_over(&mut self, new: &mut Description, home: &mut HomeAgent, now: Now) {
         self.lma.take_over(new, now);
         self.ha.take_over(home);

@@ -3,12 +3,12 @@
 //! The checks on a binding update stand in this order; what is not proven gets no answer.
 //!
 //! ```text
-//!  9.5.4 source unicast?      9.5.1 in order? 135          10.3.1 home subnet? 132   (RFC 5142) 129
-//!  10.3.1 home agent? 131           H as before? 139              room? 130
-//!  6.1.7, 9.5.1 routable?     RFC 3963 6.2: H with R? 140         the node's? 133
-//!  5.1 authentic? 145 146           R as before? 139              care-of address? 174
-//!      in time? 144           RFC 5648 4.5: 164 166        RFC 3963 6.2: 141 142 143
-//!                             10.3.2 ends: there? 133      10.3.1 duplicate? 134
+//!  9.5.4 source unicast?      9.5.1 in order? 135           10.3.1 home subnet? 132
+//!  10.3.1 home agent? 131           H as before? 139        RFC 5142 leaving? 129
+//!  6.1.7, 9.5.1 routable?     RFC 3963 6.2: H with R? 140   10.3.1 room? 130; the node's? 133
+//!  5.1 authentic? 145 146           R as before? 139               care-of address? 174
+//!      in time? 144           RFC 5648 4.5: 164 166         RFC 3963 6.2: 141 142 143
+//!                             10.3.2 ends: there? 133       10.3.1 duplicate? 134
 //! ```
 //! `judge` has them, `register` and `depart` do what follows. What a home agent does besides is in
 //! `agents` (which others there are), `prefixes` (what nodes are told of their home link) and
@@ -166,11 +166,11 @@ impl HomeAgent {
             Event::NodeDrain(drain) => self.drain(drain, now),
             Event::AdminDelete { mn_id, prefix, customer } => {
                 let meant = |b: &&HomeBinding| {
-                    b.mn_id == mn_id
-                        && customer.is_none_or(|c| b.customer == c)
+                    customer.is_none_or(|c| b.customer == c)
                         && prefix.is_none_or(|p| p.contains(b.home) || b.networks.contains(&p))
                 };
-                let ids: Vec<_> = self.cache.from(None).filter(meant).map(|b| b.id).collect();
+                let ids: Vec<_> =
+                    self.cache.of_identifier(&mn_id).filter(meant).map(|b| b.id).collect();
                 for id in ids {
                     self.delete(id, HomeAudit::Deleted, lma, actions);
                 }

@@ -8,9 +8,9 @@
 //!
 //! [[step]]
 //! at = 0.0                  # seconds since the start; timers that are due go first
-//! pbu = { from = "mag1" }   # or bu (see `bu`), probed, bri, bra, heartbeat, binding_error (see `peer`), start, delete,
-//!                           # answer, mag_add, mag_del, mag_revoke, realm_revoke, or nothing:
-//!                           # time passes
+//! pbu = { from = "mag1" }   # or bu, probed (see `bu`), bri, bra, heartbeat, binding_error (see
+//!                           # `peer`), start, delete, answer, mag_add, mag_del, mag_revoke,
+//!                           # realm_revoke, or nothing: time passes
 //! expect = [
 //!   "publish 2001:db8:a000::/64 through mag1",
 //! ]

@@ -11,8 +11,8 @@ use std::net::Ipv6Addr;
 #[derive(Debug, Default)]
 pub struct HomeCache {
     all: BTreeMap<BindingId, HomeBinding>,
-    by_home: HashMap<(CustomerId, Ipv6Addr), BindingId>,
-    by_node: BTreeSet<(CustomerId, MnId, BindingId)>,
+    by_home: BTreeMap<(Ipv6Addr, CustomerId), BindingId>,
+    by_node: BTreeSet<(MnId, CustomerId, BindingId)>,
     /// What active bindings have forwarded.
     by_key: HashMap<CustomerPrefix, BindingId>,
     last: u64,
@@ -40,19 +40,29 @@ impl HomeCache {
     /// That of a home address.
     #[must_use]
     pub fn by_home(&self, customer: CustomerId, home: Ipv6Addr) -> Option<&HomeBinding> {
-        self.get(*self.by_home.get(&(customer, home))?)
+        self.get(*self.by_home.get(&(home, customer))?)
     }
 
-    /// Those of a node, oldest first.
+    /// Those of a home address in any customer's address space.
+    pub(crate) fn of_home(&self, home: Ipv6Addr) -> impl Iterator<Item = &HomeBinding> {
+        let same = (home, CustomerId(0))..=(home, CustomerId(u16::MAX));
+        self.by_home.range(same).filter_map(|(_, id)| self.get(*id))
+    }
+
+    /// Those of a customer's node, oldest first.
     pub fn of_node(
         &self,
         customer: CustomerId,
         mn_id: &MnId,
     ) -> impl Iterator<Item = &HomeBinding> {
-        let from = (customer, mn_id.clone(), BindingId(0));
-        let mine = self.by_node.range(from..);
-        let mine = mine.take_while(move |(c, m, _)| *c == customer && m == mn_id);
-        mine.filter_map(|(_, _, id)| self.get(*id))
+        self.of_identifier(mn_id).filter(move |b| b.customer == customer)
+    }
+
+    /// Those of all nodes with this identifier.
+    pub fn of_identifier(&self, mn_id: &MnId) -> impl Iterator<Item = &HomeBinding> {
+        let from = (mn_id.clone(), CustomerId(0), BindingId(0));
+        let same = self.by_node.range(from..).take_while(move |(m, ..)| m == mn_id);
+        same.filter_map(|(_, _, id)| self.get(*id))
     }
 
     /// All of them from `after` on, oldest first.
@@ -85,8 +95,8 @@ impl HomeCache {
         let old = self.remove(binding.id);
         let (id, customer) = (binding.id, binding.customer);
         self.skip_id(id);
-        self.by_home.insert((customer, binding.home), id);
-        self.by_node.insert((customer, binding.mn_id.clone(), id));
+        self.by_home.insert((binding.home, customer), id);
+        self.by_node.insert((binding.mn_id.clone(), customer, id));
         if binding.state == HomeState::Active {
             self.by_key.extend(binding.keys().map(|key| (key, id)));
         }
@@ -96,8 +106,8 @@ impl HomeCache {
 
     pub(crate) fn remove(&mut self, id: BindingId) -> Option<HomeBinding> {
         let old = self.all.remove(&id)?;
-        self.by_home.remove(&(old.customer, old.home));
-        self.by_node.remove(&(old.customer, old.mn_id.clone(), id));
+        self.by_home.remove(&(old.home, old.customer));
+        self.by_node.remove(&(old.mn_id.clone(), old.customer, id));
         if old.state == HomeState::Active {
             for key in old.keys() {
                 self.by_key.remove(&key);

@@ -76,8 +76,11 @@ impl HomeAgent {
             return Err(if home { refused } else { Objection::Ignore(Ignored::NotForHomeAgent) });
         }
         // 9.5.1; 6.1.7: a care-of address that nobody can reach is discarded in silence.
-        let home_is_ipv6 = asked.home.to_ipv4_mapped().is_none();
-        if !home_is_ipv6 || !is_routable(asked.home) || !is_routable(asked.care_of) {
+        // Of IPv4 is a care-of address if the update came from there, and only then.
+        let is_ipv4 = |a: Ipv6Addr| a.to_ipv4_mapped().is_some();
+        let in_ipv4 = matches!(msg.transport, Transport::Dsmip { .. });
+        let families = !is_ipv4(asked.home) && is_ipv4(asked.care_of) == in_ipv4;
+        if !families || !is_routable(asked.home) || !is_routable(asked.care_of) {
             return Err(Objection::Ignore(Ignored::NotRoutable));
         }
         let Sender { node, key } = self.sender(msg, asked, lma)?;
@@ -112,7 +115,8 @@ impl HomeAgent {
         if existing.is_none() && self.cache.len() >= self.config.max_bindings {
             return Err(Status::INSUFFICIENT_RESOURCES.into());
         }
-        let another = node.home_address.is_some_and(|own| own != asked.home)
+        let another = self.is_own(asked.home)
+            || node.home_address.is_some_and(|own| own != asked.home)
             || existing.is_some_and(|b| b.mn_id != *mn_id);
         if another {
             return Err(Status::NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE.into());

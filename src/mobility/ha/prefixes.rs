@@ -19,10 +19,8 @@ impl HomeAgent {
         now: Now,
         actions: &mut Vec<Action>,
     ) {
-        let binding = self
-            .cache
-            .from(None)
-            .find(|b| b.home == home && b.state == HomeState::Active && b.care_of == src);
+        let is_there = |b: &&HomeBinding| b.state == HomeState::Active && b.care_of == src;
+        let binding = self.cache.of_home(home).find(is_there);
         let ignored = |why| audit(HomeAudit::Ignored(why), None, Some(ProxyCoa(src)));
         // 9.3.1: a Home Address option counts only if there is a binding that says so.
         let Some(binding) = binding else {

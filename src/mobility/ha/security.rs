@@ -105,8 +105,8 @@ impl NodeTable {
         }
     }
 
-    /// The key by which an answer to a message is authenticated, whatever else is wrong with it: the
-    /// one that it names.
+    /// The key by which an answer to a message is authenticated, whatever else is wrong with it:
+    /// the one that it names.
     pub(crate) fn key(
         &self,
         msg: &UpdateMsg,

@@ -1,4 +1,5 @@
-//! A PBA, or what a node is answered, as a line for people: its addresses, fixed fields, and options in their order.
+//! A PBA, or what a node is answered, as a line for people: its addresses, fixed fields, and
+//! options in their order.
 
 use super::{carried, mag, mags, name, ours};
 use crate::case::{START, auth_data, secret};

@@ -1,6 +1,7 @@
 //! The races of RFC 6612 3.2: what a node and its gateway send arrives in any order, late or twice.
 
 use super::*;
+use crate::mobility::binding::BceState;
 use crate::mobility::ha::HomeState;
 use crate::time::MobTimestamp;
 use proptest::prelude::*;
@@ -107,7 +108,7 @@ proptest! {
             };
             prop_assert_eq!(proxy(&both), proxy(&gateway_alone));
             let active = home(&both).filter(|(state, ..)| *state == HomeState::Active);
-            let serving = proxy(&both).filter(|(s, _)| *s == crate::mobility::binding::BceState::Active);
+            let serving = proxy(&both).filter(|(s, _)| *s == BceState::Active);
             let expected = active.map(|(_, _, coa)| coa).or(serving.map(|_| MAG));
             prop_assert_eq!(forwarding.of(POOLED), expected);
         }

@@ -58,7 +58,7 @@ fn other_kind_of_registration_is_refused_139_and_without_a_binding_ignored() {
 #[test]
 fn addresses_that_name_no_reachable_node_are_met_with_silence() {
     let mut w = World::new(config());
-    for bad in ["ff02::1", "::", "::1", "fe80::7"] {
+    for bad in ["ff02::1", "::", "::1", "fe80::7", "::ffff:198.51.100.7"] {
         let bad: Ipv6Addr = bad.parse().expect("an address");
         let options = vec![MobilityOption::AlternateCoa(bad)];
         let bu = Bu { options, ..Bu::default() };
@@ -113,6 +113,16 @@ fn home_address_of_another_node_is_refused_133() {
     let three = MobilityOption::MnId(1, b"mn3@example.org");
     let bu = Bu { home: neighbour, options: vec![three], ..bu };
     assert_eq!(w.status(&bu), Some(133), "the prefix is the other's");
+}
+
+#[test]
+fn our_own_address_is_nobodys_home_address() {
+    let mut w = World::new(config());
+    let two = MobilityOption::MnId(1, b"mn2@example.org");
+    let bu = Bu { home: Some(HA), options: vec![two], ..Bu::default() };
+    assert_eq!(w.status(&bu), Some(133));
+    let free = Some(Ipv6Addr::from_bits(HA.to_bits() + 1));
+    assert_eq!(w.status(&Bu { home: free, ..bu }), Some(0));
 }
 
 // proves: MIP6-10.3.1-2
