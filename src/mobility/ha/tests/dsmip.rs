@@ -9,7 +9,7 @@ use crate::wire::udp::UdpHeader;
 
 const NAT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 9);
 
-fn in_ipv4<'a>(seq: u16, options: Vec<MobilityOption<'a>>) -> Bu<'a> {
+fn in_ipv4(seq: u16, options: Vec<MobilityOption<'_>>) -> Bu<'_> {
     let transport = Transport::Dsmip { port: 40_123, anchor: HA, esp: false };
     Bu { seq, src: NAT.to_ipv6_mapped(), transport, options, ..Bu::default() }
 }
