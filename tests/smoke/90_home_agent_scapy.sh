@@ -1,7 +1,7 @@
 #!/bin/bash
 # A node of Mobile IPv6 registers by itself, its messages made by scapy: traffic both ways through its tunnel, a move, a
 # refresh, the end; anchord is killed meanwhile and started again.
-# proves: MIP6-8.4-4, MIP6-10.3.1-35, MIP6-10.4.5-1
+# proves: MIP6-8.4-4, MIP6-10.3.1-35
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_home.sh
 home_agent_config
