@@ -142,8 +142,8 @@ pub struct BindingRow {
     pub lifetime_left_s: u32,
     /// How often it moved to another gateway.
     pub handoffs: u32,
-    /// Of the home address, per prefix in the order of `hnp`, of the IPv4 home address; absent if they were not
-    /// asked for.
+    /// Of the home address, per prefix in the order of `hnp`, of the IPv4 home address; absent if
+    /// they were not asked for.
     pub counters: Option<Vec<EntryCounters>>,
 }
 

@@ -22,8 +22,8 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-/// Reads `policy.nodes_file`, if there is one, and hands each node, whose it is, its profile and its
-/// home to `each`.
+/// Reads `policy.nodes_file`, if there is one, and hands each node, whose it is, its profile and
+/// its home to `each`.
 /// Returns how many there were.
 ///
 /// `each` has seen the nodes of the good lines also when faults are returned.

@@ -1,4 +1,5 @@
-//! Home links: what a home agent does on them besides registrations (RFC 6275 10.4.1, RFC 4862 5.4).
+//! Home links: what a home agent does on them besides registrations (RFC 6275 10.4.1, RFC 4862
+//! 5.4).
 //!
 //! ```text
 //!   Action::ProbeHome --> solicitation from ::, again each RetransTimer --> Event::HomeProbed

@@ -169,8 +169,8 @@ fn read_ipv4(packet: &[u8], (anchor, anchor6): (Ipv4Addr, Ipv6Addr), esp: bool) 
     }
 }
 
-/// RFC 5555 4.2: an IPv6 packet of a node between its home address and us, in UDP over IPv4. What is
-/// no binding update we do not answer: the node is behind a NAT perhaps, and none of ours yet.
+/// RFC 5555 4.2: an IPv6 packet of a node between its home address and us, in UDP over IPv4. What
+/// is no binding update we do not answer: the node is behind a NAT perhaps, and none of ours yet.
 fn read_dsmip(
     packet: &[u8],
     anchor: Ipv6Addr,
@@ -275,7 +275,7 @@ pub(super) fn write_icmp(icmp: &HomeIcmp, packet: &mut [u8]) -> Option<usize> {
 
 /// Writes a Binding Error about an unknown MH Type as an IP packet; returns its length in bytes.
 pub(super) fn write_binding_error(ends: &Ends, packet: &mut [u8]) -> Option<usize> {
-    // 9.3.3: the address of a Home Address option, or `::`. It goes to the care-of address as it is.
+    // 9.3.3: the address of a Home Address option, or `::`. It goes to the care-of address itself.
     let home_address = ends.home.unwrap_or(Ipv6Addr::UNSPECIFIED);
     let ends = &Ends { home: None, ..*ends };
     let error = BindingError { status: BindingError::UNKNOWN_MH_TYPE, home_address };

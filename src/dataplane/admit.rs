@@ -54,8 +54,8 @@ impl<F: Frame> Lane<F> {
         self.route(frame, context);
     }
 
-    /// RFC 6612 3.1: a node that came home says so through its gateway, while its packets still go to
-    /// its care-of address. Anything else is none of that gateway's.
+    /// RFC 6612 3.1: a node that came home says so through its gateway, while its packets still go
+    /// to its care-of address. Anything else is none of that gateway's.
     #[cold]
     fn from_home(&mut self, mut frame: F, inner_at: usize) {
         if decapsulate(&mut frame, inner_at, 0) && is_signaling(&mut frame, self.lma) {

@@ -11,7 +11,7 @@ key "$RUN/other.key" 7b
 status() { bu "${CARE_OF[0]}" "$@" | jq .status; } # status seq [argument ...]
 
 lab_up
-visit
+visit eth0
 anchord_start
 equal "status with another key" "$(status 1 --key "$RUN/other.key")" 146
 equal "status with an old time" "$(status 1 --age 60)" 144

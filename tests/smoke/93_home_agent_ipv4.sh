@@ -7,7 +7,7 @@ CARE_OF_IPV4=192.0.2.51
 home_agent_config
 
 lab_up
-visit
+visit eth0
 address mn eth0 $CARE_OF_IPV4/24
 anchord_start
 answer=$(bu $CARE_OF_IPV4 1 --agent-ipv4 $LMA_IPV4)

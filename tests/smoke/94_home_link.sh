@@ -12,7 +12,7 @@ port = 'core'"
 home_agent_config
 
 lab_up
-visit
+visit eth0
 anchord_start
 capture core cn eth0
 answer=$(in_ns mn tests/lab/bu.py --home $CN_LINK --agent $LMA --care-of "${CARE_OF[0]}" --mn-id mn2@example.org)

@@ -6,7 +6,7 @@
 home_agent_config
 
 lab_up
-visit
+visit eth0
 anchord_start
 capture access anchor access-dpdk
 tunnel_from "${CARE_OF[0]}"

@@ -6,9 +6,9 @@ CARE_OF=(2001:db8:a::51 2001:db8:a::52)
 SPI=256
 
 # anchord is a home agent, mn1 one of its nodes: what anchord_config puts in. Further fields and lines by HOME_NODES.
-home_agent_config() { # home_agent_config [authentication]
+home_agent_config() {
     key "$RUN/mn1.key" 7a
-    echo "$MN_ID,,,,,,,,,$HOME_ADDRESS,${MOBILE_NETWORKS:-},${1:-$SPI:mn1.key}
+    echo "$MN_ID,,,,,,,,,$HOME_ADDRESS,${MOBILE_NETWORKS:-},$SPI:mn1.key
 ${HOME_NODES:-}" >"$RUN/nodes.csv"
     POLICY='nodes_file = "nodes.csv"'
     ANCHORD_MORE="[home_agent]
@@ -18,11 +18,11 @@ ${HOME_AGENT:-}"
 }
 
 # The node is on the transit link, with all its care-of addresses.
-visit() { # visit [eth0]
-    in_ns switch ip link set "mn-${1:-eth0}" master transit up
-    in_ns mn ip link set "${1:-eth0}" up
+visit() { # visit eth0
+    in_ns switch ip link set "mn-$1" master transit up
+    in_ns mn ip link set "$1" up
     local care_of
-    for care_of in "${CARE_OF[@]}"; do address mn "${1:-eth0}" "$care_of/64"; done
+    for care_of in "${CARE_OF[@]}"; do address mn "$1" "$care_of/64"; done
 }
 
 bu() { # bu care-of seq [argument of bu.py ...]: the answer as JSON
