@@ -26,7 +26,7 @@ from scapy.all import IPv6, Raw  # noqa: E402
 from scapy.layers.inet6 import HAO, IPv6ExtHdrDestOpt, in6_chksum  # noqa: E402
 
 ALTERNATE_COA, MOBILE_NETWORK, MN_ID, AUTHENTICATION, REPLAY, REFRESH = 3, 6, 8, 9, 10, 2
-IPV4_CARE_OF, UDP_PORT = 30, 4191
+IPV4_CARE_OF, UDP_PORT = 32, 4191
 BU, BA, TYPE_2 = 5, 6, 2
 FLAG_A, FLAG_H, FLAG_L, FLAG_R = 0x8000, 0x4000, 0x2000, 0x0400
 ETH_P_IPV6, NH_ROUTING = 0x86DD, 43

@@ -29,7 +29,7 @@ WARNING, ERROR = 0x600000, 0x800000  # tshark's severities
 IPV6, MOBILITY, UDP, ROUTING, FRAGMENT, IPV6_HEADER_LEN = 41, 135, 17, 43, 44, 40
 TYPE_2_LEN = 24  # of a routing header to a home address, which is its last 16 bytes
 MORE_FRAGMENTS = 0x20  # in the sixth byte of an IPv4 header
-PBU, PBA, HEARTBEAT, REVOCATION = "5", "6", "13", "16"
+PBU, PBA, SWITCH, HEARTBEAT, REVOCATION = "5", "6", "12", "13", "16"
 INDICATION = "1"  # B.R. Type (RFC 5846 5.1); 2 is the acknowledgement
 NO_IDENTIFIER = "160"
 OUT_OF_ORDER = 135
@@ -63,6 +63,8 @@ def sound(frame):
     elif frame.first("mip6.ba.status") == NO_IDENTIFIER:
         # RFC 5213 5.3.1 (4) wants the empty identifier that tshark remarks upon.
         remarks = [remark for remark in remarks if not remark.startswith("Mobile Node Identifier")]
+    elif frame.first("mip6.mhtype") == SWITCH:
+        remarks = []  # tshark takes the options of RFC 5142 5.1 to begin elsewhere; ours are looked at below
     faults = [f"tshark says: {remark}" for remark in remarks]
     if is_signaling(layers):
         faults += mobility_header(out_of_tunnels(frame.data))
@@ -112,7 +114,8 @@ def mobility_header(data):
         return ["a Mobility Header behind something else"]
     if len(message) != 8 * (message[1] + 1):
         faults.append("the Mobility Header's length is not the packet's")
-    return faults + laid_out(message, FIXED_LEN.get(message[2], len(message)))
+    switch = 8 + 16 * message[6] if str(message[2]) == SWITCH else len(message)  # behind so many addresses
+    return faults + laid_out(message, FIXED_LEN.get(message[2], switch))
 
 
 def to_home(data):
@@ -188,6 +191,9 @@ class Test:
     def update(self, frame, sender, seen):
         self.updates[source(frame), frame.first("mip6.bu.seqnr")].append(frame)
         self.waiting.add(care_of(frame))
+        by_node = frame.all("mip6.bu.p_flag") != ["1"] and frame.first("frame.protocols").count(":ipv6") > 1
+        if by_node:  # its gateway's tunnel brings it
+            return []
         if sender not in GATEWAYS or (frame.first("ipv6.hlim") or frame.first("ip.ttl")) == SCAPY_HOP_LIMIT:
             return []
         seen["updates"] += 1
