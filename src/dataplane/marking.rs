@@ -72,7 +72,28 @@ impl Marking {
         let Some(ecn) = ecn(inner & ECN, outer & ECN) else { return None };
         Some(inner & DSCP & !self.copy_back | outer & self.copy_back | ecn)
     }
+
+    /// Whether a packet comes out of a tunnel packet of the second one as it went in.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // half a dozen instructions
+    pub(super) const fn keeps(self, inner: u8, outer: u8) -> bool {
+        let both = (inner & ECN) << 2 | outer & ECN;
+        (inner ^ outer) & self.copy_back == 0 && KEEPS_ECN >> both & 1 != 0
+    }
 }
+
+/// By both ECN fields, the inner one first, whether that stays what it is ([`ecn`]).
+const KEEPS_ECN: u16 = {
+    let (mut keeps, mut both) = (0, 0);
+    while both < 16 {
+        let inner = both >> 2;
+        if matches!(ecn(inner, both & ECN), Some(out) if out == inner) {
+            keeps |= 1 << both;
+        }
+        both += 1;
+    }
+    keeps
+};
 
 /// The markings of all customers.
 #[derive(Debug)]
@@ -115,6 +136,17 @@ mod tests {
             assert_eq!(normal.outer(class), class);
             let compatible = marking(EcnMode::Compatibility, DscpModel::Uniform);
             assert_eq!(compatible.outer(class), class & DSCP);
+        }
+    }
+
+    #[test]
+    fn packet_is_kept_if_it_comes_out_with_the_traffic_class_that_it_had() {
+        for model in [DscpModel::Uniform, DscpModel::Pipe(None), DscpModel::Pipe(Some(7))] {
+            let marking = marking(EcnMode::Normal, model);
+            for (inner, outer) in (0..=255).flat_map(|inner| (0..=255).map(move |o| (inner, o))) {
+                let is_kept = marking.inner(inner, outer) == Some(inner);
+                assert_eq!(marking.keeps(inner, outer), is_kept, "{model:?} {inner:x} {outer:x}");
+            }
         }
     }
 

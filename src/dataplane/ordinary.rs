@@ -125,11 +125,13 @@ impl Notes {
     }
 }
 
-/// What has been forwarded of a burst.
-#[derive(Debug, Default)]
+/// What a loop has forwarded of a burst.
+#[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     packets: u64,
     bytes: u64,
+    /// How many it has left to another one.
+    others: u64,
 }
 
 impl<F: Frame> Lane<F> {

@@ -82,13 +82,15 @@ impl Mbuf {
     /// Moves the front of the data, which is at `data_off`, by `n` bytes, backwards if that is
     /// negative. Callers have checked it against the buffer.
     #[inline(always)]
-    #[allow(clippy::inline_always)] // three stores
+    #[allow(clippy::inline_always)] // two stores
     #[allow(clippy::cast_possible_truncation)] // inside of the buffer, so all of them fit
     fn move_front(&mut self, data_off: u16, n: usize) {
-        let (data_len, pkt_len) = (self.data_len(), self.pkt_len());
         self.write::<{ MBUF_DATA_OFF as usize }, _>(data_off.wrapping_add(n as u16));
-        self.write::<{ MBUF_DATA_LEN as usize }, _>(data_len.wrapping_sub(n as u16));
-        self.write::<{ MBUF_PKT_LEN as usize }, _>(pkt_len.wrapping_sub(n as u32));
+        // Both lengths in one number: the data have so many bytes, so neither reaches beyond its
+        // own.
+        let lens = self.read::<{ MBUF_PKT_LEN as usize }, Unaligned>().0;
+        let lens = lens.wrapping_sub((n as u64).wrapping_mul(BOTH_LENS));
+        self.write::<{ MBUF_PKT_LEN as usize }, _>(Unaligned(lens));
     }
 
     /// Moves the end of the data. Callers have checked it against the buffer.
@@ -227,6 +229,17 @@ impl Frame for Mbuf {
         prefetch(start.wrapping_add(CACHE_LINE));
     }
 }
+
+/// Both lengths, and the VLAN's tag, of which no bit is changed.
+#[derive(Clone, Copy)]
+#[repr(C, packed(4))]
+struct Unaligned(u64);
+
+/// One more of both.
+const BOTH_LENS: u64 = 1 | 1 << 32;
+
+const _: () = assert!(cfg!(target_endian = "little"), "the whole length is the lower one");
+const _: () = assert!(MBUF_DATA_LEN == MBUF_PKT_LEN + 4 && MBUF_PKT_LEN % 4 == 0);
 
 const CACHE_LINE: usize = 64;
 

@@ -13,43 +13,41 @@ impl<F: Frame> Lane<F> {
     /// The last stage of packets to nodes: each into its tunnel, if nothing is left to decide.
     /// Returns how many that were.
     pub(super) fn down(&mut self, frames: &mut [F], notes: &mut [Note]) -> u64 {
-        let mut tally = Tally::default();
+        let (mut packets, mut bytes) = (0, 0);
         // As a rule all tunnels are of one kind.
         while let Some(note) = notes.iter_mut().find(|note| note.way == Way::Down) {
-            let others = match self.kind_of(note) {
-                Some((Shape::Ipv6, _)) => self.down_by::<InIpv6, 74>(frames, notes, &mut tally),
+            let tally = match self.kind_of(note) {
+                Some((Shape::Ipv6, _)) => self.down_by::<InIpv6, 74>(frames, notes),
                 Some((Shape::Ipv6Gre, false)) => {
-                    self.down_by::<InIpv6Gre<false>, 78>(frames, notes, &mut tally)
+                    self.down_by::<InIpv6Gre<false>, 78>(frames, notes)
                 }
-                Some((Shape::Ipv6Gre, true)) => {
-                    self.down_by::<InIpv6Gre<true>, 82>(frames, notes, &mut tally)
-                }
-                Some((Shape::Ipv4, _)) => self.down_by::<InIpv4, 54>(frames, notes, &mut tally),
+                Some((Shape::Ipv6Gre, true)) => self.down_by::<InIpv6Gre<true>, 82>(frames, notes),
+                Some((Shape::Ipv4, _)) => self.down_by::<InIpv4, 54>(frames, notes),
                 Some((Shape::Ipv4Gre, false)) => {
-                    self.down_by::<InIpv4Gre<false>, 58>(frames, notes, &mut tally)
+                    self.down_by::<InIpv4Gre<false>, 58>(frames, notes)
                 }
-                Some((Shape::Ipv4Gre, true)) => {
-                    self.down_by::<InIpv4Gre<true>, 62>(frames, notes, &mut tally)
-                }
-                Some((Shape::Ipv4Udp, _)) => self.down_by::<InUdp, 62>(frames, notes, &mut tally),
+                Some((Shape::Ipv4Gre, true)) => self.down_by::<InIpv4Gre<true>, 62>(frames, notes),
+                Some((Shape::Ipv4Udp, _)) => self.down_by::<InUdp, 62>(frames, notes),
                 Some((Shape::Ipv4UdpGre, false)) => {
-                    self.down_by::<InUdpGre<false>, 70>(frames, notes, &mut tally)
+                    self.down_by::<InUdpGre<false>, 70>(frames, notes)
                 }
                 Some((Shape::Ipv4UdpGre, true)) => {
-                    self.down_by::<InUdpGre<true>, 74>(frames, notes, &mut tally)
+                    self.down_by::<InUdpGre<true>, 74>(frames, notes)
                 }
                 Some((Shape::Ipv4Mip | Shape::Ipv4Home, _)) | None => {
                     note.way = Way::General;
                     continue;
                 }
             };
-            if others == 0 {
+            packets += tally.packets;
+            bytes += tally.bytes;
+            if tally.others == 0 {
                 break;
             }
         }
-        self.counters.add(Counter::DownlinkPackets, tally.packets);
-        self.counters.add(Counter::DownlinkBytes, tally.bytes);
-        tally.packets
+        self.counters.add(Counter::DownlinkPackets, packets);
+        self.counters.add(Counter::DownlinkBytes, bytes);
+        packets
     }
 
     /// What its tunnel's headers are, and whether there is a GRE key among them.
@@ -61,21 +59,20 @@ impl<F: Frame> Lane<F> {
         Some((shape, has_key))
     }
 
-    /// Those whose tunnels have these headers. Returns how many have others.
+    /// Those whose tunnels have these headers.
     #[inline(never)]
     fn down_by<H: Headers, const FRONT: usize>(
         &mut self,
         frames: &mut [F],
         notes: &mut [Note],
-        tally: &mut Tally,
-    ) -> usize {
+    ) -> Tally {
         const { assert!(FRONT == ETHER_LEN + H::LEN + IPV4_LEN) };
-        let mut others = 0;
+        let mut tally = Tally::default();
         let mut rest = frames.iter_mut().zip(notes);
-        while let Some(slot) = self.down_on::<H, FRONT>(&mut rest, tally, &mut others) {
+        while let Some(slot) = self.down_on::<H, FRONT>(&mut rest, &mut tally) {
             self.shard.carry(slot);
         }
-        others
+        tally
     }
 
     /// Up to an entry whose counts have to be carried: nothing is called here.
@@ -84,9 +81,10 @@ impl<F: Frame> Lane<F> {
         &mut self,
         rest: &mut impl Iterator<Item = (&'f mut F, &'f mut Note)>,
         tally: &mut Tally,
-        others: &mut usize,
     ) -> Option<Slot> {
         let (generation, workers) = (self.fib.generation(), self.steering.workers());
+        let mut identification = self.identification;
+        let mut full = None;
         for (frame, note) in rest {
             if note.way != Way::Down {
                 continue;
@@ -100,7 +98,7 @@ impl<F: Frame> Lane<F> {
                 key = self.shard.gre_keys(note.slot).downlink;
             }
             if tunnel.shape != H::SHAPE || H::SHAPE.has_gre() && key.is_some() != H::HAS_KEY {
-                *others += 1;
+                tally.others += 1;
                 continue;
             }
             note.way = Way::General;
@@ -120,21 +118,23 @@ impl<F: Frame> Lane<F> {
                 inner: note.inner,
                 start: note.start,
                 len,
-                identification: self.identification,
+                identification,
                 fragment,
                 key: key.unwrap_or(0),
             };
             write::<H, FRONT>(front, tunnel, &said);
             (note.way, note.port) = (Way::Leave, tunnel.port);
             if H::SHAPE.family() == Family::Ipv4 {
-                self.identification = self.identification.wrapping_add(workers);
+                identification = identification.wrapping_add(workers);
             }
             tally.packets += 1;
             tally.bytes += packet_len as u64;
             if self.shard.count_downlink(note.slot, packet_len) {
-                return Some(note.slot);
+                full = Some(note.slot);
+                break;
             }
         }
-        None
+        self.identification = identification;
+        full
     }
 }

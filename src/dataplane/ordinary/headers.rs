@@ -12,7 +12,7 @@ use super::super::encap::overhead;
 use super::super::header::{
     ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, Ipv6Start, PAYLOAD_LEN_SHIFT, protocol,
 };
-use super::super::tunnel::{HEAD_LEN, Shape, TunnelSlot, UDP_AT};
+use super::super::tunnel::{HEAD_LEN, HOP_LIMIT, Shape, TunnelSlot, UDP_AT};
 use crate::wire::{gre, tlv, udp};
 
 /// A kind of headers.
@@ -131,14 +131,19 @@ fn write_ipv4<H: Headers, const FRONT: usize>(
     front[ETHER_LEN..ETHER_LEN + 8].copy_from_slice(&begin.to_be_bytes());
     // Unless it stands in the head.
     let number = if let Shape::Ipv4 = H::SHAPE { said.start.next_header() } else { 0 };
-    front[23] |= number;
     // All of this was zero in the head: it is added to the head's own sum (RFC 1071 2 (4)).
     let head_sum = !u16::from_be_bytes([tunnel.head[24], tunnel.head[25]]);
     let added = [traffic_class.into(), len, said.identification, said.fragment, number.into()];
     let sum = added.iter().fold(u32::from(head_sum), |sum, word| sum + u32::from(*word));
     let sum = (sum & 0xffff) + (sum >> 16); // of six words: at most five above 0xffff
     let sum = !((sum + (sum >> 16)) as u16);
-    front[24..26].copy_from_slice(&sum.to_be_bytes());
+    let prepared_number = match H::SHAPE {
+        Shape::Ipv4Gre => protocol::GRE,
+        Shape::Ipv4Udp | Shape::Ipv4UdpGre => protocol::UDP,
+        Shape::Ipv4 | Shape::Ipv6 | Shape::Ipv6Gre => number,
+    };
+    let [high, low] = sum.to_be_bytes();
+    front[22..26].copy_from_slice(&[HOP_LIMIT, prepared_number, high, low]);
     if prepared > UDP_AT {
         // Without a checksum, as encap/ipv4.rs says.
         let len = len - IPV4_LEN as u16;

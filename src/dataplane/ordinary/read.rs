@@ -293,7 +293,7 @@ impl Space {
     /// (Out of one of the same it does always.)
     #[inline]
     pub(super) fn keeps(&self, inner: u8, outer: u8) -> bool {
-        self.marking.inner(inner, outer) == Some(inner)
+        self.marking.keeps(inner, outer)
     }
 }
 

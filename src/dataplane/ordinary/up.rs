@@ -21,44 +21,41 @@ impl<F: Frame> Lane<F> {
         const IPV4: usize = InIpv4::LEN;
         const IPV4_GRE: usize = InIpv4Gre::<false>::LEN;
         const IPV4_KEY: usize = InIpv4Gre::<true>::LEN;
-        let mut tally = Tally::default();
+        let (mut packets, mut bytes) = (0, 0);
         // As a rule all tunnels are of one kind.
         while let Some(note) = notes.iter_mut().find(|note| note.way == Way::Up) {
-            let others = match usize::from(note.inner_at) {
-                IPV6 => self.up_by::<InIpv6>(frames, notes, &mut tally),
-                IPV6_GRE => self.up_by::<InIpv6Gre<false>>(frames, notes, &mut tally),
-                IPV6_KEY => self.up_by::<InIpv6Gre<true>>(frames, notes, &mut tally),
-                IPV4 => self.up_by::<InIpv4>(frames, notes, &mut tally),
-                IPV4_GRE => self.up_by::<InIpv4Gre<false>>(frames, notes, &mut tally),
-                IPV4_KEY => self.up_by::<InIpv4Gre<true>>(frames, notes, &mut tally),
+            let tally = match usize::from(note.inner_at) {
+                IPV6 => self.up_by::<InIpv6>(frames, notes),
+                IPV6_GRE => self.up_by::<InIpv6Gre<false>>(frames, notes),
+                IPV6_KEY => self.up_by::<InIpv6Gre<true>>(frames, notes),
+                IPV4 => self.up_by::<InIpv4>(frames, notes),
+                IPV4_GRE => self.up_by::<InIpv4Gre<false>>(frames, notes),
+                IPV4_KEY => self.up_by::<InIpv4Gre<true>>(frames, notes),
                 _ => {
                     note.way = Way::General;
                     continue;
                 }
             };
-            if others == 0 {
+            packets += tally.packets;
+            bytes += tally.bytes;
+            if tally.others == 0 {
                 break;
             }
         }
-        self.counters.add(Counter::UplinkPackets, tally.packets);
-        self.counters.add(Counter::UplinkBytes, tally.bytes);
-        tally.packets
+        self.counters.add(Counter::UplinkPackets, packets);
+        self.counters.add(Counter::UplinkBytes, bytes);
+        packets
     }
 
-    /// Those that came behind these headers. Returns how many have others.
+    /// Those that came behind these headers.
     #[inline(never)]
-    fn up_by<H: Headers>(
-        &mut self,
-        frames: &mut [F],
-        notes: &mut [Note],
-        tally: &mut Tally,
-    ) -> usize {
-        let mut others = 0;
+    fn up_by<H: Headers>(&mut self, frames: &mut [F], notes: &mut [Note]) -> Tally {
+        let mut tally = Tally::default();
         let mut rest = frames.iter_mut().zip(notes);
-        while let Some(slot) = self.up_on::<H>(&mut rest, tally, &mut others) {
+        while let Some(slot) = self.up_on::<H>(&mut rest, &mut tally) {
             self.shard.carry(slot);
         }
-        others
+        tally
     }
 
     /// Up to an entry whose counts have to be carried: nothing is called here.
@@ -67,14 +64,13 @@ impl<F: Frame> Lane<F> {
         &mut self,
         rest: &mut impl Iterator<Item = (&'f mut F, &'f mut Note)>,
         tally: &mut Tally,
-        others: &mut usize,
     ) -> Option<Slot> {
         for (frame, note) in rest {
             if note.way != Way::Up {
                 continue;
             }
             if usize::from(note.inner_at) != H::LEN {
-                *others += 1;
+                tally.others += 1;
                 continue;
             }
             let packet_len = frame.frame_len().wrapping_sub(ETHER_LEN + H::LEN);
