@@ -1,7 +1,7 @@
 //! Between which addresses, and in what, a node's packets travel between anchor and gateway.
 
 use serde::{Deserialize, Serialize};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 /// What stands between the outer IP header and a node's packet. The families of both are free:
 /// IPv4 is written as IPv4-mapped IPv6 throughout.
@@ -21,9 +21,9 @@ pub enum Encap {
     /// UDP from port 434 to this one of the node, or of the NAT before it, then the header of a MIP
     /// Tunnel Data message (RFC 3519 section 3.3). Over IPv4.
     Mip4Udp(u16),
-    /// Another IPv4 header, from our end to this home address: the packet travels to the node, and
-    /// a foreign agent on the way sees but IPv4 (RFC 5454 section 3.3.2). Over IPv4.
-    HomeIpv4(Ipv4Addr),
+    /// UDP from port 4191 to this one of the node, or of the NAT before it (RFC 5555 section 3.3).
+    /// Over IPv4.
+    Mip6Udp(u16),
 }
 
 /// The GRE keys of one binding (RFC 5845 section 3), one for each direction.

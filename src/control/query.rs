@@ -486,8 +486,8 @@ fn encapsulation(encap: Encap) -> (&'static str, Option<u16>) {
         Encap::Gre => ("gre", None),
         Encap::Udp(port) => ("udp", Some(port)),
         Encap::UdpGre(port) => ("udp-gre", Some(port)),
-        Encap::Mip4Udp(port) => ("mip-udp", Some(port)),
-        Encap::HomeIpv4(_) => ("home-ipv4", None),
+        Encap::Mip4Udp(port) => ("udp-434", Some(port)),
+        Encap::Mip6Udp(port) => ("udp-4191", Some(port)),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::{Ipv6Header, find_upper_layer};
+use crate::wire::mip4::{self, TunnelData};
 use crate::wire::{ether, gre, ipv4, tlv, udp};
 use std::net::Ipv6Addr;
 
@@ -46,8 +47,11 @@ fn in_udp(datagram: &[u8]) -> Option<&[u8]> {
     let (header, payload) = datagram.split_at_checked(udp::HEADER_LEN)?;
     let src_port = header.first_chunk().map(|port| u16::from_be_bytes(*port))?;
     // Through a NAT tunnel packets take the way of signaling, whose first byte is no IP version's.
-    if ![udp::TUNNEL_PORT, udp::SIGNALING_PORT].contains(&src_port) {
-        return None;
+    match src_port {
+        udp::TUNNEL_PORT | udp::SIGNALING_PORT => {}
+        udp::DSMIP_PORT => return Some(payload),
+        mip4::PORT => return payload.get(TunnelData::LEN..),
+        _ => return None,
     }
     match tlv::TlvHeader::parse(payload) {
         Ok((tlv, inner)) => in_gre(tlv.next_header, inner),

@@ -9,12 +9,12 @@ use super::decap::decapsulate;
 use super::drop::DropReason;
 use super::encap::overhead;
 use super::forward::is_signaling;
-use super::handoff::Context;
+use super::handoff::{Context, Origin};
 use super::header::{ETHER_LEN, Ip, is_unforwardable};
 use super::marking::Marking;
 use super::mss::{clamp, is_syn};
 use super::shard::Slot;
-use super::tunnel::Mismatch;
+use super::tunnel::{Mismatch, Path};
 use super::update::Forward;
 use crate::nic::Frame;
 
@@ -30,13 +30,14 @@ impl<F: Frame> Lane<F> {
         context: Context,
     ) {
         let marking = self.markings.of(context.customer);
-        let traffic_class = match self.admit(frame.data(), slot, inner_at, via, marking) {
-            Ok(traffic_class) => traffic_class,
-            Err(DropReason::NotServing) if self.home_agent => {
-                return self.from_home(frame, inner_at);
-            }
-            Err(reason) => return self.discard(frame, reason),
-        };
+        let traffic_class =
+            match self.admit(frame.data(), slot, inner_at, via, context.origin, marking) {
+                Ok(traffic_class) => traffic_class,
+                Err(DropReason::NotServing) if self.home_agent => {
+                    return self.from_home(frame, inner_at);
+                }
+                Err(reason) => return self.discard(frame, reason),
+            };
         if !decapsulate(&mut frame, inner_at, traffic_class) {
             return self.discard(frame, DropReason::Segmented);
         }
@@ -72,6 +73,7 @@ impl<F: Frame> Lane<F> {
         slot: Option<Slot>,
         inner_at: usize,
         via: Via,
+        origin: Origin,
         marking: Marking,
     ) -> Result<u8, DropReason> {
         let inner = frame.get(ETHER_LEN + inner_at..).and_then(Ip::of);
@@ -87,6 +89,10 @@ impl<F: Frame> Lane<F> {
             Forward::Tunnel(id, keys) => (self.tunnels.ends(id), keys),
         };
         let tunnel = tunnel.ok_or(DropReason::NotServing)?;
+        // The end of a nested tunnel is an address of a node: nobody else may use it.
+        if (tunnel.path == Path::Nested) != (origin == Origin::Inner) {
+            return Err(DropReason::NotServing);
+        }
         tunnel.admits(outer.src(), outer.dst(), via).map_err(|mismatch| match mismatch {
             Mismatch::Ends => DropReason::NotServing,
             Mismatch::Shape => DropReason::Encapsulation,

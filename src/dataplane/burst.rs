@@ -163,6 +163,10 @@ impl<F: Frame> Lane<F> {
             froms.push(match stage {
                 Stage::Uplink(port) => From::Uplink(port),
                 Stage::Downlink(context) => From::Downlink(context),
+                Stage::Inner(port) => {
+                    self.out_of_tunnel(frame, port, Some(self.id));
+                    continue;
+                }
             });
             burst.push(frame);
         }
@@ -186,6 +190,14 @@ impl<F: Frame> Lane<F> {
             From::Uplink(port) => self.job(frame, port, Some(self.id)),
             From::Downlink(context) => Job { class: plain(&frame), frame, context, owner: self.id },
         };
+        self.finish(job);
+    }
+
+    /// A tunnel packet that came out of a tunnel, and by this port, for the worker that the hash says
+    /// or, if it has been asked, for `owner`.
+    pub(super) fn out_of_tunnel(&mut self, frame: F, port: PortId, owner: Option<WorkerId>) {
+        let mut job = self.job(frame, port, owner);
+        job.context.origin = Origin::Inner;
         self.finish(job);
     }
 
@@ -250,6 +262,8 @@ impl<F: Frame> Lane<F> {
                     self.discard(frame, DropReason::Segmented);
                 } else if owner == self.id {
                     self.uplink(frame, slot, inner_at, via, context);
+                } else if context.origin == Origin::Inner {
+                    self.hand_off(frame, owner, Stage::Inner(context.port));
                 } else {
                     self.hand_off(frame, owner, Stage::Uplink(context.port));
                 }

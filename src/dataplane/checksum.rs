@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(updated(0xdd2f, 0x5555, 0x3285), 0x0000);
     }
 
-    // Minus zero is no checksum of a sum that is not zero (RFC 1624 section 3), and tests/lab/dissect
+    // Minus zero is no checksum of a sum that is not zero (RFC 1624 section 3): tests/lab/dissect
     // takes 0xffff for a sender's.
     #[test]
     fn no_checksum_is_updated_to_minus_zero() {

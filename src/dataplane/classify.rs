@@ -1,8 +1,10 @@
 //! What a received frame is: a pure function of its bytes. Any bytes give an answer, none panics.
 //!
 //! ```text
-//!   to the anchor's address    an inner packet, GRE, UDP to port 5437    --> Tunneled
-//!                              a Mobility Header, UDP to port 5436       --> Punt(Signaling)
+//!   to the anchor's address    an inner packet, GRE, UDP to port 5437,   --> Tunneled
+//!                              the same of nodes, to ports 4191 and 434
+//!                              a Mobility Header, UDP to port 5436, to   --> Punt(Signaling)
+//!                              4191 and 434 what is no tunnel packet
 //!                              a fragment of a tunnel packet, of any UDP --> Fragment
 //!                              an ICMP error that quotes a tunnel packet --> TunnelError
 //!                              anything else                             --> Punt(Exception)
@@ -84,11 +86,8 @@ pub enum Via {
     Udp(u16),
     /// UDP from this port, the TLV-header and GRE (RFC 5845 section 7.1), with its key.
     UdpGre(u16, Option<u32>),
-    /// UDP from this port and a MIP Tunnel Data header (RFC 3519 section 3.3).
-    Mip(u16),
-    /// Another IPv4 header, from this address to the one to which the first is (RFC 5454 section
-    /// 3.3.2).
-    Home(u32),
+    /// UDP from this port and the MIP Tunnel Data header (RFC 3519 section 3.3).
+    Mip4Udp(u16),
 }
 
 impl Via {
@@ -96,7 +95,7 @@ impl Via {
     pub(super) const fn key(self) -> Option<u32> {
         match self {
             Self::Gre(key) | Self::UdpGre(_, key) => key,
-            Self::Ip | Self::Udp(_) | Self::Mip(_) | Self::Home(_) => None,
+            Self::Ip | Self::Udp(_) | Self::Mip4Udp(_) => None,
         }
     }
 }

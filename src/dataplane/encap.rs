@@ -4,8 +4,7 @@
 //!   IPv6 | [limit] | [GRE] | packet       RFC 2473; RFC 2784 and 2890
 //!   IPv4 | [GRE] | packet                 RFC 4213 section 3, RFC 2003
 //!   IPv4 | UDP | [TLV | GRE] | packet     RFC 5844 section 4.1.4.1, RFC 5845 section 7.1
-//!   IPv4 | UDP | MIP | packet             RFC 3519 section 3.3
-//!   IPv4 | IPv4 | packet                  RFC 5454 section 3.3.2
+//!   IPv4 | UDP | Tunnel Data | packet     RFC 3519 section 3.3
 //! ```
 
 mod ipv4;
@@ -75,8 +74,7 @@ pub(super) const fn overhead(shape: Shape, with_limit: bool, with_key: bool) -> 
         Shape::Ipv4Gre => IPV4_LEN + gre::HEADER_LEN + key,
         Shape::Ipv4Udp => IPV4_LEN + udp::HEADER_LEN,
         Shape::Ipv4UdpGre => IPV4_LEN + udp::HEADER_LEN + tlv::HEADER_LEN + gre::HEADER_LEN + key,
-        Shape::Ipv4Mip => IPV4_LEN + udp::HEADER_LEN + TunnelData::LEN,
-        Shape::Ipv4Home => IPV4_LEN + IPV4_LEN,
+        Shape::Ipv4Mip4Udp => IPV4_LEN + udp::HEADER_LEN + TunnelData::LEN,
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn enter<'t>(
     if is_unforwardable(ip.src()) {
         return Err(DropReason::SourceScope.into());
     }
-    if ip.hop_limit() <= 1 && origin == Origin::Forwarded {
+    if ip.hop_limit() <= 1 && origin.is_forwarded() {
         return Err(Refusal(DropReason::HopLimit, Some(ErrorMessage::HopLimitExceeded)));
     }
     let Some(tunnel) = tunnel.filter(|t| t.path != Path::Unreachable) else {
@@ -43,6 +43,9 @@ pub(super) fn enter<'t>(
         let error = ErrorMessage::DestinationUnreachable(Unreachable::Address);
         return Err(Refusal(DropReason::TunnelUnreachable, Some(error)));
     };
+    if tunnel.path == Path::Nested && origin == Origin::Tunnel {
+        return Err(DropReason::NestedTunnel.into());
+    }
     let in_ipv6 = tunnel.shape.family() == Family::Ipv6;
     let limit = match ip {
         Ip::V6(ip) if in_ipv6 => encap_limit(packet, ip),
@@ -68,6 +71,8 @@ pub(super) fn enter<'t>(
     match fit {
         // RFC 2473 7.1 (b), 7.2 (b): encapsulated first, then cut.
         Fit::Whole | Fit::Fragment => {}
+        // Whom a tunnel packet is from, may cut it: we are.
+        Fit::TooBig(_) if origin == Origin::Tunnel && !dont_fragment => {}
         Fit::TooBig(mtu) => {
             return Err(Refusal(DropReason::TunnelMtu, Some(ErrorMessage::PacketTooBig(mtu))));
         }

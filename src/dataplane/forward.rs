@@ -9,6 +9,7 @@
 //! ```
 
 use super::burst::Lane;
+use super::classify::{Class, classify};
 use super::counters::Counter;
 use super::drop::DropReason;
 use super::encap::{encapsulate, overhead};
@@ -76,8 +77,18 @@ impl<F: Frame> Lane<F> {
     fn send_tunneled(&mut self, frame: F, path: Path, port: PortId) {
         match path {
             Path::Ready => self.send(frame, port),
+            Path::Nested => self.send_nested(frame, port),
             Path::Unresolved | Path::Unreachable => self.punt_unresolved(frame),
         }
+    }
+
+    /// A tunnel packet to an address that a node holds goes through that node's tunnel: to a care-of
+    /// address that Proxy Mobile IPv6 manages (RFC 6612 section 4.1), to a home address of Mobile
+    /// IPv4 (RFC 5454 section 3.3.2).
+    fn send_nested(&mut self, frame: F, port: PortId) {
+        let dst = Ip::of_frame(frame.data()).map_or(0, Ip::dst);
+        let context = Context { origin: Origin::Tunnel, customer: TRANSPORT, port };
+        self.route_to_node(frame, dst, context);
     }
 
     /// Hands a tunnel packet to the control core until its next hop is resolved.
@@ -93,6 +104,9 @@ impl<F: Frame> Lane<F> {
 
     /// A plain packet to an address that no node holds.
     fn without_entry(&mut self, frame: F, context: Context) {
+        if context.origin == Origin::Tunnel {
+            return self.discard(frame, DropReason::TunnelUnreachable);
+        }
         let dst = Ip::of_frame(frame.data()).map_or(0, Ip::dst);
         match self.fib.resolve(context.customer, dst) {
             Route::Local => self.punt_exception(frame, context.port),
@@ -121,17 +135,9 @@ impl<F: Frame> Lane<F> {
                 let error = ErrorMessage::DestinationUnreachable(Unreachable::NoRoute);
                 return self.refuse(frame, DropReason::NoRoute, error, context);
             }
-            Route::Local if self.home_agent && is_signaling(&mut frame, self.lma) => {
-                return self.signal(frame);
-            }
-            // Subscribers have no business with the anchor's host, and other signaling from inside
-            // a tunnel is nobody's.
-            Route::Local => {
-                let error = ErrorMessage::DestinationUnreachable(Unreachable::Prohibited);
-                return self.refuse(frame, DropReason::ToAnchor, error, context);
-            }
+            Route::Local => return self.to_anchor(frame, context),
         };
-        if hop_limit <= 1 && context.origin == Origin::Forwarded {
+        if hop_limit <= 1 && context.origin.is_forwarded() {
             let error = ErrorMessage::HopLimitExceeded;
             return self.refuse(frame, DropReason::HopLimit, error, context);
         }
@@ -149,10 +155,37 @@ impl<F: Frame> Lane<F> {
         self.send_to(frame, port, to);
     }
 
+    /// A packet out of a tunnel to the anchor's own address: a node's own signaling, or a tunnel
+    /// packet again, of a node that is the end of a second tunnel. Subscribers have no other
+    /// business with the anchor's host.
+    fn to_anchor(&mut self, mut frame: F, context: Context) {
+        if self.home_agent && is_signaling(&mut frame, self.lma) {
+            return self.signal(frame);
+        }
+        if context.origin == Origin::Forwarded && self.is_tunneled(&mut frame, context.port) {
+            return self.out_of_tunnel(frame, context.port, None);
+        }
+        let error = ErrorMessage::DestinationUnreachable(Unreachable::Prohibited);
+        self.refuse(frame, DropReason::ToAnchor, error, context);
+    }
+
+    /// Whether the packet in a frame without an Ethernet header, which it gets, is a tunnel packet.
+    fn is_tunneled(&self, frame: &mut F, port: PortId) -> bool {
+        let Some(ingress) = self.ingress.get(usize::from(port.0)) else { return false };
+        let Some(family) = frame.data().get(ETHER_LEN..).and_then(Ip::of).map(Ip::family) else {
+            return false;
+        };
+        if let Some(header) = frame.data_mut().first_chunk_mut::<ETHER_LEN>() {
+            header[..6].copy_from_slice(&ingress.mac.0);
+            header[12..].copy_from_slice(&family.ether_type());
+        }
+        matches!(classify(frame.data(), frame.frame_len(), ingress), Class::Tunneled { .. })
+    }
+
     /// From node to node: the packet stays in the anchor, and is a downlink packet of its
     /// destination's owner.
     fn route_to_node(&mut self, frame: F, dst: u128, context: Context) {
-        if context.origin == Origin::Forwarded {
+        if context.origin.is_forwarded() {
             self.counters.add(Counter::NodeToNode, 1);
         }
         let owner = self.steering.owner_of_bits(dst);
@@ -166,8 +199,10 @@ impl<F: Frame> Lane<F> {
 
     fn refuse_by(&mut self, frame: F, Refusal(reason, error): Refusal, context: Context) {
         match error {
-            Some(error) => self.refuse(frame, reason, error, context),
-            None => self.discard(frame, reason),
+            Some(error) if context.origin != Origin::Tunnel => {
+                self.refuse(frame, reason, error, context);
+            }
+            _ => self.discard(frame, reason),
         }
     }
 
@@ -245,7 +280,7 @@ pub(super) fn is_signaling(frame: &mut impl Frame, lma: Ipv6Addr) -> bool {
 /// Forwarding costs a hop (RFC 8200 section 3, RFC 1812 section 5.3.1); what we sent ourselves has
 /// not been forwarded yet.
 fn spend_hop<F: Frame>(frame: &mut F, origin: Origin) {
-    if origin == Origin::Ours {
+    if !origin.is_forwarded() {
         return;
     }
     match frame.data_mut().get_mut(ETHER_LEN..) {

@@ -3,10 +3,12 @@
 //!
 //! ```text
 //!   rx on A --(Stage::Uplink)--> B: admit, decap --(Stage::Downlink)--> C: encap --> tx
+//!                                      (Stage::Inner) and (Stage::Downlink) once more, where
+//!                                      a tunnel is inside of another
 //! ```
 //!
-//! A frame is handed over at most once a stage, so at most twice: the receiver of a stage carries
-//! it out and never passes the same stage on. Fragments of a tunnel packet meet first, by the same
+//! A frame is handed over at most once a stage and tunnel, so at most four times: the receiver of a
+//! stage carries it out and never passes the same stage on. Fragments of a tunnel packet meet first, by the same
 //! stage; what is put together from them is a new frame.
 
 use crate::addr::{CustomerId, PortId, WorkerId};
@@ -21,6 +23,9 @@ pub(super) enum Stage {
     /// inner source. Or a fragment of one, or an ICMP error about one: the receiver is the one whom
     /// all such fragments go to, or owns the node that the error concerns.
     Uplink(PortId),
+    /// A tunnel packet that came out of a tunnel, and by this port: the receiver owns its inner
+    /// source.
+    Inner(PortId),
     /// A plain packet, padding removed: the receiver owns its destination.
     Downlink(Context),
 }
@@ -41,8 +46,19 @@ pub(super) struct Context {
 pub(super) enum Origin {
     /// Somebody else: forwarding costs it a hop.
     Forwarded,
+    /// Somebody else: it comes out of a tunnel inside of another.
+    Inner,
     /// We did: an ICMP error.
     Ours,
+    /// We did: a tunnel packet whose other end is a node behind a tunnel of its own.
+    Tunnel,
+}
+
+impl Origin {
+    /// Whether forwarding costs a hop.
+    pub(super) fn is_forwarded(self) -> bool {
+        matches!(self, Self::Forwarded | Self::Inner)
+    }
 }
 
 /// A frame on its way between two workers.

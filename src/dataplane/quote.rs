@@ -171,15 +171,15 @@ fn in_udp(quoted: &[u8], at: usize) -> Option<(Via, usize)> {
     let ports = quoted.get(at..)?.first_chunk::<4>()?;
     let [ours, gateways] = [0, 2].map(|i| u16::from_be_bytes([ports[i], ports[i + 1]]));
     let payload_at = at + udp::HEADER_LEN;
-    if ours == mip4::PORT {
-        let header = quoted.get(payload_at..)?.first_chunk::<{ TunnelData::LEN }>()?;
-        let is_tunnel = matches!(header, [TunnelData::TYPE, protocol::IPV4 | protocol::IPV6, ..]);
-        return is_tunnel.then_some((Via::Mip(gateways), payload_at + TunnelData::LEN));
+    let payload = quoted.get(payload_at..)?.first_chunk::<2>()?;
+    match (ours, payload) {
+        (mip4::PORT, [TunnelData::TYPE, _]) => {
+            return Some((Via::Mip4Udp(gateways), payload_at + TunnelData::LEN));
+        }
+        (udp::TUNNEL_PORT | udp::SIGNALING_PORT | udp::DSMIP_PORT, _) => {}
+        _ => return None,
     }
-    if ![udp::TUNNEL_PORT, udp::SIGNALING_PORT].contains(&ours) {
-        return None;
-    }
-    match quoted.get(payload_at..)?.first_chunk::<2>()? {
+    match payload {
         [first, _] if matches!(first >> 4, 4 | 6) => Some((Via::Udp(gateways), payload_at)),
         [first, protocol::GRE] if first >> 4 == 0 => {
             let (key, inner_at) = in_gre(quoted, payload_at + tlv::HEADER_LEN)?;

@@ -40,6 +40,8 @@ pub(super) enum Path {
     Unresolved,
     /// There is no way, or the tunnel does not exist.
     Unreachable,
+    /// Its other end is an address that a node holds: its packets enter that node's tunnel.
+    Nested,
 }
 
 /// What its packets look like: the outer family and what stands behind the outer header.
@@ -52,10 +54,7 @@ pub(super) enum Shape {
     Ipv4Gre,
     Ipv4Udp,
     Ipv4UdpGre,
-    /// UDP of Mobile IPv4 (RFC 3519 3.3).
-    Ipv4Mip,
-    /// A second IPv4 header, to the node's home address (RFC 5454 3.3.2).
-    Ipv4Home,
+    Ipv4Mip4Udp,
 }
 
 impl Shape {
@@ -67,10 +66,9 @@ impl Shape {
             (Family::Ipv6, Family::Ipv6, Encap::Gre) => Some(Self::Ipv6Gre),
             (Family::Ipv4, Family::Ipv4, Encap::Ip) => Some(Self::Ipv4),
             (Family::Ipv4, Family::Ipv4, Encap::Gre) => Some(Self::Ipv4Gre),
-            (Family::Ipv4, Family::Ipv4, Encap::Udp(_)) => Some(Self::Ipv4Udp),
+            (Family::Ipv4, Family::Ipv4, Encap::Udp(_) | Encap::Mip6Udp(_)) => Some(Self::Ipv4Udp),
             (Family::Ipv4, Family::Ipv4, Encap::UdpGre(_)) => Some(Self::Ipv4UdpGre),
-            (Family::Ipv4, Family::Ipv4, Encap::Mip4Udp(_)) => Some(Self::Ipv4Mip),
-            (Family::Ipv4, Family::Ipv4, Encap::HomeIpv4(_)) => Some(Self::Ipv4Home),
+            (Family::Ipv4, Family::Ipv4, Encap::Mip4Udp(_)) => Some(Self::Ipv4Mip4Udp),
             _ => None,
         }
     }
@@ -79,12 +77,9 @@ impl Shape {
     pub(super) const fn family(self) -> Family {
         match self {
             Self::Ipv6 | Self::Ipv6Gre => Family::Ipv6,
-            Self::Ipv4
-            | Self::Ipv4Gre
-            | Self::Ipv4Udp
-            | Self::Ipv4UdpGre
-            | Self::Ipv4Mip
-            | Self::Ipv4Home => Family::Ipv4,
+            Self::Ipv4 | Self::Ipv4Gre | Self::Ipv4Udp | Self::Ipv4UdpGre | Self::Ipv4Mip4Udp => {
+                Family::Ipv4
+            }
         }
     }
 
@@ -155,24 +150,12 @@ impl TunnelSlot {
             }
         }
         match path.encap {
-            Encap::Udp(port) | Encap::UdpGre(port) => {
-                head[23] = protocol::UDP;
-                let local = local_port(port).to_be_bytes();
-                head[UDP_AT..UDP_AT + 2].copy_from_slice(&local);
-                head[UDP_AT + 2..UDP_AT + 4].copy_from_slice(&port.to_be_bytes());
-            }
+            Encap::Udp(port) | Encap::UdpGre(port) => write_ports(head, local_port(port), port),
+            Encap::Mip6Udp(port) => write_ports(head, udp::DSMIP_PORT, port),
+            Encap::Mip4Udp(port) => write_ports(head, mip4::PORT, port),
             Encap::Gre if shape.family() == Family::Ipv4 => head[23] = protocol::GRE,
             // The next header, or the protocol, is the inner packet's or GRE's: written with it.
             Encap::Gre | Encap::Ip => {}
-            Encap::Mip4Udp(port) => {
-                head[23] = protocol::UDP;
-                head[UDP_AT..UDP_AT + 2].copy_from_slice(&mip4::PORT.to_be_bytes());
-                head[UDP_AT + 2..UDP_AT + 4].copy_from_slice(&port.to_be_bytes());
-            }
-            Encap::HomeIpv4(home) => {
-                head[23] = protocol::IPV4;
-                head[UDP_AT..UDP_AT + 4].copy_from_slice(&home.octets());
-            }
         }
         if shape.family() == Family::Ipv4 {
             let sum = value(sum_of(&head[ETHER_LEN..UDP_AT]));
@@ -214,21 +197,22 @@ impl TunnelSlot {
         match (self.shape, via) {
             (Shape::Ipv6 | Shape::Ipv4, Via::Ip)
             | (Shape::Ipv6Gre | Shape::Ipv4Gre, Via::Gre(_)) => Ok(()),
-            // RFC 3519 4.3: exactly the values of the tunnel.
             (Shape::Ipv4Udp, Via::Udp(port))
             | (Shape::Ipv4UdpGre, Via::UdpGre(port, _))
-            | (Shape::Ipv4Mip, Via::Mip(port)) => {
+            | (Shape::Ipv4Mip4Udp, Via::Mip4Udp(port)) => {
                 let is_ours = self.head[UDP_AT + 2..UDP_AT + 4] == port.to_be_bytes();
                 if is_ours { Ok(()) } else { Err(Mismatch::Port) }
-            }
-            // RFC 5454 3.3.2: from this node's home address.
-            (Shape::Ipv4Home, Via::Home(home)) => {
-                let is_ours = self.head[UDP_AT..UDP_AT + 4] == home.to_be_bytes();
-                if is_ours { Ok(()) } else { Err(Mismatch::Ends) }
             }
             _ => Err(Mismatch::Shape),
         }
     }
+}
+
+/// Writes what stands of UDP in a head.
+fn write_ports(head: &mut [u8; HEAD_LEN], ours: u16, theirs: u16) {
+    head[23] = protocol::UDP;
+    head[UDP_AT..UDP_AT + 2].copy_from_slice(&ours.to_be_bytes());
+    head[UDP_AT + 2..UDP_AT + 4].copy_from_slice(&theirs.to_be_bytes());
 }
 
 /// Our port of tunnel packets to a gateway's port: that of tunnels (RFC 5844 section 4.1.4.1), or,
@@ -319,15 +303,28 @@ impl TunnelTable {
 /// The address space that gateways are in: the operator's.
 pub(super) const TRANSPORT: CustomerId = CustomerId(0);
 
+/// What a tunnel inside of another leaves for the headers of that one: the longest, of GRE with a
+/// key over IPv6.
+const SECOND_LEN: u16 = 48;
+
 fn resolve(slot: &mut TunnelSlot, tunnel: &Tunnel, fib: &Fib, ports: &[PortConfig]) {
     let (path, port) = match fib.lookup(TRANSPORT, tunnel.path.remote.to_bits()) {
         Route::Send(port, mac) => {
             slot.head[..6].copy_from_slice(&mac.0);
             (Path::Ready, port)
         }
-        Route::Unresolved(port, _) => (Path::Unresolved, port),
-        // Into a tunnel again or to ourselves: loopback encapsulation (RFC 2473 section 4.1.2).
-        Route::Anchored | Route::Local | Route::Unreachable | Route::Blackhole => {
+        Route::Unresolved(port, _) => {
+            slot.head[..6].fill(0);
+            (Path::Unresolved, port)
+        }
+        Route::Anchored => {
+            let widest = ports.iter().map(|p| p.mtu).max().unwrap_or(0);
+            slot.mtu = tunnel.mtu.min(widest).saturating_sub(SECOND_LEN);
+            slot.path = Path::Nested;
+            return;
+        }
+        // To ourselves: loopback encapsulation (RFC 2473 section 4.1.2).
+        Route::Local | Route::Unreachable | Route::Blackhole => {
             slot.path = Path::Unreachable;
             return;
         }

@@ -291,7 +291,7 @@ impl<F: Frame> Lane<F> {
             Change::TunnelSet(id, tunnel) => {
                 self.gateways.add(id.0, tunnel.path.remote.to_bits());
                 fits = self.tunnels.set(id, tunnel);
-                // Now, not with the first packet: a node that moves by itself brings its own tunnel.
+                // Not by the first packet: who moves by himself has a tunnel of his own.
                 self.tunnels.resolved(id, &self.fib, &self.ports);
             }
             Change::TunnelDel(id) => {

@@ -221,8 +221,7 @@ fn tunnel(path: Path, keys: GreKeys) -> String {
         Encap::Gre => "-gre",
         Encap::Udp(_) => "-udp",
         Encap::UdpGre(_) => "-udp-gre",
-        Encap::Mip4Udp(_) => "-mip-udp",
-        Encap::HomeIpv4(_) => "-ipv4",
+        Encap::Mip4Udp(_) | Encap::Mip6Udp(_) => "-mip-udp",
     };
     match (keys.downlink, keys.uplink) {
         (Some(down), Some(up)) => format!("{outer}{form} {down}/{up}"),

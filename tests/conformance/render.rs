@@ -45,7 +45,7 @@ pub(crate) fn action(action: &Action) -> String {
                 Encap::Udp(port) => format!(" in UDP to {port}"),
                 Encap::UdpGre(port) => format!(" in UDP to {port}, GRE{keys}"),
                 Encap::Mip4Udp(port) => format!(" in UDP from 434 to {port}"),
-                Encap::HomeIpv4(home) => format!(" in IPv4 to {home}"),
+                Encap::Mip6Udp(port) => format!(" in UDP from 4191 to {port}"),
             };
             format!("publish {p} through {}{encap}", name(path.remote))
         }

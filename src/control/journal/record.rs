@@ -62,8 +62,8 @@ fn write_bce(bce: &Bce, out: &mut Vec<u8>) {
         Encap::Gre => (1, 0),
         Encap::Udp(port) => (2, port),
         Encap::UdpGre(port) => (3, port),
-        // No proxy binding has it.
-        Encap::Mip4Udp(_) | Encap::HomeIpv4(_) => (0, 0),
+        Encap::Mip4Udp(port) => (4, port),
+        Encap::Mip6Udp(port) => (5, port),
     };
     let state = match bce.state {
         BceState::Active => 0,
@@ -154,6 +154,8 @@ fn read_bce(record: &[u8]) -> Option<Bce> {
         1 => Encap::Gre,
         2 => Encap::Udp(encap_port),
         3 => Encap::UdpGre(encap_port),
+        4 => Encap::Mip4Udp(encap_port),
+        5 => Encap::Mip6Udp(encap_port),
         _ => return None,
     };
     let state = match state {
@@ -296,6 +298,8 @@ mod tests {
             Just(Encap::Gre),
             any::<u16>().prop_map(Encap::Udp),
             any::<u16>().prop_map(Encap::UdpGre),
+            any::<u16>().prop_map(Encap::Mip6Udp),
+            any::<u16>().prop_map(Encap::Mip4Udp),
         ];
         let ids = (any::<[u64; 4]>(), any::<[u16; 4]>(), any::<[u8; 4]>(), any::<u32>());
         let optional = (

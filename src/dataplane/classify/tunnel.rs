@@ -12,12 +12,22 @@
 //! UDP port 5437 is for tunnels alone. A gateway behind a NAT sends them to the port of signaling,
 //! 5436, since that is the one mapping that the anchor gets to know; a Mobility Header begins with
 //! the payload protocol 59, so its first four bits are none of these (RFC 5845 section 7.1).
+//!
+//! Mobile nodes have their own ports, each for signaling and tunnels at once:
+//!
+//! ```text
+//!   IPv4 | UDP 4191 | IPv6 | Mobility Header     an update (RFC 5555 section 4.1)
+//!   IPv4 | UDP 4191 | inner                      any other packet
+//!   IPv4 | UDP 434 | type 4, next | inner        RFC 3519 section 3.3
+//!   IPv4 | UDP 434 | another type                a registration (RFC 5944 section 3)
+//! ```
 
 use super::super::checksum::{sum_of, value};
 use super::super::drop::DropReason;
-use super::super::header::{Family, IPV6_LEN, Ipv4, Ipv6, ether_type, is_mapped, protocol};
+use super::super::header::{Family, IPV6_LEN, Ip, Ipv4, Ipv6, ether_type, is_mapped, protocol};
 use super::super::quote;
 use super::{Class, Ingress, Via, ipv4, ipv6};
+use crate::addr::AnchorAddr;
 use crate::wire::ipv6::find_upper_layer;
 use crate::wire::mip4::{self, TunnelData};
 use crate::wire::{gre, tlv, udp};
@@ -60,8 +70,7 @@ pub(super) fn carried(
 ) -> Option<Class> {
     let found = match number {
         protocol::IPV6 => inner(packet, at, end, Some(Family::Ipv6), Via::Ip),
-        protocol::IPV4 => two_levels(packet, at, end)
-            .unwrap_or_else(|| inner(packet, at, end, Some(Family::Ipv4), Via::Ip)),
+        protocol::IPV4 => inner(packet, at, end, Some(Family::Ipv4), Via::Ip),
         protocol::GRE => gre(packet, at, end, Via::Gre),
         _ => return None,
     };
@@ -80,12 +89,15 @@ pub(super) fn udp(packet: &[u8], at: usize, end: usize, ip: Ipv4<'_>, ingress: &
     let first = packet.get(payload_at).map(|first| first >> 4);
     match (destination, first) {
         (udp::TUNNEL_PORT, _) | (udp::SIGNALING_PORT, Some(0 | 4 | 6)) => {}
-        (udp::SIGNALING_PORT, _) => return signaling(ingress),
-        (udp::DSMIP_PORT, Some(6)) if is_update(packet, payload_at, ingress) => {
-            return signaling(ingress);
-        }
-        (mip4::PORT, _) if packet.get(payload_at) == Some(&TunnelData::TYPE) => {}
+        (udp::DSMIP_PORT, Some(4 | 6)) | (mip4::PORT, Some(0)) => {}
+        (udp::SIGNALING_PORT | udp::DSMIP_PORT | mip4::PORT, _) => return signaling(ingress),
         _ => return Class::Exception,
+    }
+    let payload = packet.get(payload_at..end).unwrap_or_default();
+    match destination {
+        udp::DSMIP_PORT if is_mobility_header(payload, ingress) => return signaling(ingress),
+        mip4::PORT if payload.first() != Some(&TunnelData::TYPE) => return signaling(ingress),
+        _ => {}
     }
     let udp_end = at + usize::from(len);
     let is_whole = usize::from(len) >= udp::HEADER_LEN && udp_end <= end;
@@ -100,13 +112,27 @@ pub(super) fn udp(packet: &[u8], at: usize, end: usize, ip: Ipv4<'_>, ingress: &
     accepted(found, ingress)
 }
 
-/// Whether an IPv6 packet in UDP is a node's Mobility Header to the anchor (RFC 5555 section 4.2).
-fn is_update(packet: &[u8], at: usize, ingress: &Ingress) -> bool {
-    let inner = packet.get(at..).unwrap_or_default();
-    let to_anchor =
-        Ipv6::of(inner).is_some_and(|ip| ingress.lma.is_some_and(|l| l.0.to_bits() == ip.dst()));
-    let upper = find_upper_layer(inner).ok().filter(|_| to_anchor);
-    upper.is_some_and(|u| u.next_header == protocol::MOBILITY && !u.is_fragment)
+/// Whether a packet that came in UDP is a Mobility Header to the anchor: an update of a node, whose
+/// home address need not be known.
+fn is_mobility_header(packet: &[u8], ingress: &Ingress) -> bool {
+    let is_to_anchor = match (Ip::of(packet), ingress.lma) {
+        (Some(Ip::V6(ip)), Some(AnchorAddr(lma))) => ip.dst() == lma.to_bits(),
+        _ => false,
+    };
+    is_to_anchor
+        && find_upper_layer(packet).is_ok_and(|upper| upper.next_header == protocol::MOBILITY)
+}
+
+/// A MIP Tunnel Data header (RFC 3519 section 3.3), before which stood UDP from this port. What it
+/// announces has to be what was negotiated, and GRE and minimal encapsulation never are.
+fn tunnel_data(packet: &[u8], at: usize, end: usize, source: u16) -> Result<Class, DropReason> {
+    let header = packet.get(at..).and_then(<[u8]>::first_chunk::<{ TunnelData::LEN }>);
+    let family = match header.ok_or(DropReason::InnerTruncated)? {
+        [_, protocol::IPV4, ..] => Family::Ipv4,
+        [_, protocol::IPV6, ..] => Family::Ipv6,
+        _ => return Err(DropReason::InnerVersion),
+    };
+    inner(packet, at + TunnelData::LEN, end, Some(family), Via::Mip4Udp(source))
 }
 
 /// Whether the checksum of a datagram holds. Without one (RFC 768) and across several buffers it is
@@ -116,32 +142,6 @@ fn is_datagram_intact(datagram: Option<&[u8]>, checksum: u16, ip: Ipv4<'_>) -> b
     let [src, dst] = [ip.src(), ip.dst()].map(|a| sum_of(&a.to_be_bytes()[12..]));
     let pseudo = src + dst + u64::from(protocol::UDP) + datagram.len() as u64;
     value(pseudo + sum_of(datagram)) == 0
-}
-
-/// A MIP Tunnel Data header (RFC 3519 section 3.3), before which stood UDP from this port. What it
-/// announces has to be what was negotiated, and GRE and minimal encapsulation never are.
-fn tunnel_data(packet: &[u8], at: usize, end: usize, source: u16) -> Result<Class, DropReason> {
-    let header = packet.get(at..).and_then(<[u8]>::first_chunk::<{ TunnelData::LEN }>);
-    let [_, next, ..] = *header.ok_or(DropReason::InnerTruncated)?;
-    let family = match next {
-        protocol::IPV4 => Family::Ipv4,
-        protocol::IPV6 => Family::Ipv6,
-        _ => return Err(DropReason::InnerVersion),
-    };
-    inner(packet, at + TunnelData::LEN, end, Some(family), Via::Mip(source))
-}
-
-/// IPv6 in IPv4 from a node's home address to the address to which all of this is; `None` if it is
-/// an IPv4 packet like any other.
-fn two_levels(packet: &[u8], at: usize, end: usize) -> Option<Result<Class, DropReason>> {
-    let outer = Ipv4::of(packet).filter(|ip| ip.version() == 4)?;
-    let ip = ipv4::whole_header(packet.get(at..end)?).ok()?;
-    let is_home = ip.dst() == outer.dst() && ip.protocol() == protocol::IPV6 && !ip.is_fragment();
-    let (inner_at, inner_end) = (at + ip.header_len(), at + ip.packet_len());
-    let [.., a, b, c, d] = ip.src().to_be_bytes();
-    let via = Via::Home(u32::from_be_bytes([a, b, c, d]));
-    let is_whole = is_home && inner_end <= end;
-    is_whole.then(|| inner(packet, inner_at, inner_end, Some(Family::Ipv6), via))
 }
 
 /// The TLV-header (RFC 5845 section 7.2), before which stood UDP from this port.

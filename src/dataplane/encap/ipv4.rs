@@ -1,9 +1,9 @@
 //! In IPv4, in UDP over IPv4 (RFC 4213 section 3.5, RFC 2003 section 3.1, RFC 5844 section
-//! 4.1.4.1, RFC 5845 section 7); of Mobile IPv4 (RFC 3519 section 3.3, RFC 5454 section 3.3.2).
+//! 4.1.4.1, RFC 5845 section 7); of Mobile IPv4 (RFC 3519 section 3.3).
 
-use super::super::checksum::{sum_of, value};
+use super::super::checksum::value;
 use super::super::header::{IPV4_LEN, protocol};
-use super::super::tunnel::{HOP_LIMIT, Shape, TunnelSlot, UDP_AT};
+use super::super::tunnel::{Shape, TunnelSlot, UDP_AT};
 use super::{Outer, field, write_gre};
 use crate::wire::mip4::TunnelData;
 use crate::wire::{tlv, udp};
@@ -38,10 +38,9 @@ pub(super) fn write(
     front[24..26].copy_from_slice(&value(sum).to_be_bytes());
     match tunnel.shape {
         Shape::Ipv4Gre => write_gre(rest, outer.inner, outer.key),
-        Shape::Ipv4Udp | Shape::Ipv4UdpGre | Shape::Ipv4Mip => {
+        Shape::Ipv4Udp | Shape::Ipv4UdpGre | Shape::Ipv4Mip4Udp => {
             write_udp(rest, tunnel, outer, packet_len - IPV4_LEN);
         }
-        Shape::Ipv4Home => write_home(rest, tunnel, outer, packet_len - IPV4_LEN),
         Shape::Ipv4 | Shape::Ipv6 | Shape::Ipv6Gre => {}
     }
     true
@@ -49,37 +48,22 @@ pub(super) fn write(
 
 /// A datagram of `len` bytes without a checksum, which it may lack over IPv4 (RFC 768) and which
 /// would cost a pass over all of the packet; what is inside has its own. Before GRE stands the
-/// TLV-header.
+/// TLV-header, before a packet of Mobile IPv4 the MIP Tunnel Data header.
 fn write_udp(bytes: &mut [u8], tunnel: &TunnelSlot, outer: Outer, len: usize) {
     let Some((header, rest)) = bytes.split_first_chunk_mut::<{ udp::HEADER_LEN }>() else { return };
     header[..4].copy_from_slice(&tunnel.head[UDP_AT..UDP_AT + 4]);
     header[4..6].copy_from_slice(&field(len).to_be_bytes());
     header[6..].copy_from_slice(&[0, 0]);
-    if tunnel.shape == Shape::Ipv4Mip
-        && let Some(header) = rest.first_chunk_mut::<{ TunnelData::LEN }>()
-    {
-        *header = [TunnelData::TYPE, outer.inner.protocol(), 0, 0];
-    }
-    if tunnel.shape != Shape::Ipv4UdpGre {
-        return;
+    match (tunnel.shape, rest.first_chunk_mut()) {
+        (Shape::Ipv4UdpGre, _) => {}
+        (Shape::Ipv4Mip4Udp, Some(header)) => {
+            *header = [TunnelData::TYPE, outer.inner.protocol(), 0, 0];
+            return;
+        }
+        _ => return,
     }
     let Some((header, rest)) = rest.split_first_chunk_mut::<{ tlv::HEADER_LEN }>() else { return };
     let [high, low] = field(len - udp::HEADER_LEN - tlv::HEADER_LEN).to_be_bytes();
     *header = [0, protocol::GRE, high, low];
     write_gre(rest, outer.inner, outer.key);
-}
-
-/// The header of a packet of `len` bytes from our end of the tunnel to the node's home address. Its
-/// parts are cut outside (RFC 4213 3.2): it is never cut itself.
-fn write_home(bytes: &mut [u8], tunnel: &TunnelSlot, outer: Outer, len: usize) {
-    let Some(header) = bytes.first_chunk_mut::<IPV4_LEN>() else { return };
-    let [high, low] = field(len).to_be_bytes();
-    *header = [0; IPV4_LEN];
-    header[..4].copy_from_slice(&[0x45, outer.traffic_class, high, low]);
-    header[6..8].copy_from_slice(&DONT_FRAGMENT.to_be_bytes());
-    header[8..10].copy_from_slice(&[HOP_LIMIT, outer.inner.protocol()]);
-    header[12..16].copy_from_slice(&tunnel.head[26..30]);
-    header[16..].copy_from_slice(&tunnel.head[UDP_AT..UDP_AT + 4]);
-    let sum = value(sum_of(&header[..]));
-    header[10..12].copy_from_slice(&sum.to_be_bytes());
 }

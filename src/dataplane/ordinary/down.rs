@@ -5,7 +5,9 @@ use super::super::counters::Counter;
 use super::super::header::{ETHER_LEN, Family, IPV4_LEN, Ipv4};
 use super::super::shard::Slot;
 use super::super::tunnel::Shape;
-use super::headers::{Headers, InIpv4, InIpv4Gre, InIpv6, InIpv6Gre, InUdp, InUdpGre, Said, write};
+use super::headers::{
+    Headers, InIpv4, InIpv4Gre, InIpv6, InIpv6Gre, InMip4Udp, InUdp, InUdpGre, Said, write,
+};
 use super::{Note, Tally, Way, spend_hop};
 use crate::nic::Frame;
 
@@ -34,7 +36,8 @@ impl<F: Frame> Lane<F> {
                 Some((Shape::Ipv4UdpGre, true)) => {
                     self.down_by::<InUdpGre<true>, 74>(frames, notes)
                 }
-                Some((Shape::Ipv4Mip | Shape::Ipv4Home, _)) | None => {
+                Some((Shape::Ipv4Mip4Udp, _)) => self.down_by::<InMip4Udp, 66>(frames, notes),
+                None => {
                     note.way = Way::General;
                     continue;
                 }

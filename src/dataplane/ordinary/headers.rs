@@ -5,7 +5,8 @@
 //!   prepared with the tunnel (TunnelSlot)              a packet
 //!   Ethernet, IPv6 addresses                           the eight bytes before these
 //!   Ethernet, IPv4 with its sum so far, UDP ports      TOS, length, identification, DF, sum
-//!                                                      GRE's eight bytes; lengths of UDP and TLV
+//!                                                      GRE's eight bytes; lengths of UDP and TLV;
+//!                                                      the MIP Tunnel Data header
 //! ```
 
 use super::super::encap::overhead;
@@ -13,6 +14,7 @@ use super::super::header::{
     ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, Ipv6Start, PAYLOAD_LEN_SHIFT, protocol,
 };
 use super::super::tunnel::{HEAD_LEN, HOP_LIMIT, Shape, TunnelSlot, UDP_AT};
+use crate::wire::mip4::TunnelData;
 use crate::wire::{gre, tlv, udp};
 
 /// A kind of headers.
@@ -35,6 +37,7 @@ pub(super) struct InIpv4;
 pub(super) struct InIpv4Gre<const KEY: bool>;
 pub(super) struct InUdp;
 pub(super) struct InUdpGre<const KEY: bool>;
+pub(super) struct InMip4Udp;
 
 impl Headers for InIpv6 {
     const SHAPE: Shape = Shape::Ipv6;
@@ -61,6 +64,10 @@ impl Headers for InUdp {
 impl<const KEY: bool> Headers for InUdpGre<KEY> {
     const SHAPE: Shape = Shape::Ipv4UdpGre;
     const HAS_KEY: bool = KEY;
+}
+
+impl Headers for InMip4Udp {
+    const SHAPE: Shape = Shape::Ipv4Mip4Udp;
 }
 
 /// What they say of one packet.
@@ -117,7 +124,7 @@ fn write_ipv4<H: Headers, const FRONT: usize>(
     said: &Said,
 ) {
     let prepared = match H::SHAPE {
-        Shape::Ipv4Udp | Shape::Ipv4UdpGre => UDP_AT + udp::HEADER_LEN,
+        Shape::Ipv4Udp | Shape::Ipv4UdpGre | Shape::Ipv4Mip4Udp => UDP_AT + udp::HEADER_LEN,
         _ => UDP_AT,
     };
     front[..prepared].copy_from_slice(&tunnel.head[..prepared]);
@@ -139,7 +146,7 @@ fn write_ipv4<H: Headers, const FRONT: usize>(
     let sum = !((sum + (sum >> 16)) as u16);
     let prepared_number = match H::SHAPE {
         Shape::Ipv4Gre => protocol::GRE,
-        Shape::Ipv4Udp | Shape::Ipv4UdpGre => protocol::UDP,
+        Shape::Ipv4Udp | Shape::Ipv4UdpGre | Shape::Ipv4Mip4Udp => protocol::UDP,
         Shape::Ipv4 | Shape::Ipv6 | Shape::Ipv6Gre => number,
     };
     let [high, low] = sum.to_be_bytes();
@@ -152,6 +159,11 @@ fn write_ipv4<H: Headers, const FRONT: usize>(
             let [high, low] = (len - (udp::HEADER_LEN + tlv::HEADER_LEN) as u16).to_be_bytes();
             let tlv_at = UDP_AT + udp::HEADER_LEN;
             front[tlv_at..tlv_at + 4].copy_from_slice(&[0, protocol::GRE, high, low]);
+        }
+        if let Shape::Ipv4Mip4Udp = H::SHAPE {
+            let at = UDP_AT + udp::HEADER_LEN;
+            let header = [TunnelData::TYPE, said.inner.protocol(), 0, 0];
+            front[at..at + TunnelData::LEN].copy_from_slice(&header);
         }
     }
 }

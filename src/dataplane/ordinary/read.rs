@@ -6,7 +6,7 @@ use super::super::burst::Lane;
 use super::super::classify::Ingress;
 use super::super::encap::flow_label_of;
 use super::super::fib::Fib;
-use super::super::handoff::{Context, Origin};
+use super::super::handoff::Context;
 use super::super::hash::Halves;
 use super::super::hash::high;
 use super::super::header::{
@@ -149,7 +149,7 @@ impl<F: Frame> Lane<F> {
         for (frame, note) in frames.iter_mut().zip(notes) {
             let packet = frame.data().get(ETHER_LEN..).unwrap_or_default();
             let ordinary = match packet.first().map(|first| first >> 4) {
-                _ if context.origin == Origin::Ours => None,
+                _ if !context.origin.is_forwarded() => None,
                 Some(6) => packet
                     .first_chunk()
                     .and_then(|head| self.plain_ipv6(head, packet, &spaces.ipv6, note)),

@@ -5,6 +5,7 @@ use super::super::counters::Counter;
 use super::super::fib::Exit;
 use super::super::header::{ETHER_LEN, IPV4_LEN};
 use super::super::shard::Slot;
+use super::super::tunnel::Path;
 use super::headers::{Headers, InIpv4, InIpv4Gre, InIpv6, InIpv6Gre};
 use super::{Note, Tally, Way, spend_hop};
 use crate::addr::PortId;
@@ -94,6 +95,7 @@ impl<F: Frame> Lane<F> {
     fn exit<H: Headers>(&self, frame: &mut F, packet_len: usize, note: &Note) -> Option<PortId> {
         let tunnel = self.tunnels.ends(note.word.tunnel())?;
         let is_admitted = tunnel.shape == H::SHAPE
+            && tunnel.path != Path::Nested
             && tunnel.has_ends_of(H::SHAPE.family(), frame.data())
             && (!H::SHAPE.has_gre() || self.has_key::<H>(frame.data(), note));
         if !is_admitted {

@@ -51,7 +51,11 @@ fn news(error: &[u8]) -> Option<News> {
 #[test]
 fn inner_packet_is_found_in_every_encapsulation() {
     let gre = [&[0x20, 0, 0x86, 0xdd, 0, 0, 0, 9][..], &inner()].concat();
-    let udp = |payload: &[u8]| [&[0x15, 0x3d, 0x9c, 0x40, 0, 0, 0, 0][..], payload].concat();
+    let from = |port: u16, payload: &[u8]| {
+        [&port.to_be_bytes()[..], &[0x9c, 0x40, 0, 0, 0, 0], payload].concat()
+    };
+    let udp = |payload: &[u8]| from(5437, payload);
+    let data = [&[4, 41, 0, 0][..], &inner()].concat();
     let tlv = [&[0, 47, 9, 9][..], &gre].concat();
     let mapped = |a: [u8; 4]| std::net::Ipv4Addr::from(a).to_ipv6_mapped().to_bits();
     let in_ipv6 = |next, rest: &[u8]| error6(1, 3, 0, &ipv6(LMA, MAG, next, 1440, rest));
@@ -65,6 +69,8 @@ fn inner_packet_is_found_in_every_encapsulation() {
         (in_ipv4(47, &gre), Via::Gre(Some(9)), 28),
         (in_ipv4(17, &udp(&inner())), Via::Udp(40000), 28),
         (in_ipv4(17, &udp(&tlv)), Via::UdpGre(40000, Some(9)), 40),
+        (in_ipv4(17, &from(4191, &inner())), Via::Udp(40000), 28),
+        (in_ipv4(17, &from(434, &data)), Via::Mip4Udp(40000), 32),
     ] {
         let quote = read(&error).expect("a quote");
         assert_eq!((quote.via, quote.inner_at - quote.outer_at), (via, headers));

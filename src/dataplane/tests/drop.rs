@@ -98,6 +98,17 @@ fn cases() -> Vec<Case> {
         }),
         (D::TunnelUnreachable, || after(Change::PoolSet(prefix("2001:db8:a::/64").into()))),
         (D::TunnelUnreachable, || after(Change::TunnelDel(TUNNEL1))),
+        (D::NestedTunnel, || {
+            // MN2's gateway is MN1, whose gateway is MN2.
+            let mut rig = Rig::new(1);
+            for (id, gateway) in [(TUNNEL1, MN2), (TUNNEL2, MN1)] {
+                let path = TunnelPath::ip(addr(LMA), addr(gateway));
+                rig.publish(Change::TunnelSet(id, Tunnel { path, mtu: 1500 }));
+            }
+            rig.run();
+            rig.arrive(CORE, &Packet::new(CN, MN1).on_core());
+            rig
+        }),
         (D::RoleTunnel, || rig_with(CORE, &Packet::new(MN1, CN).through(MAG1, LMA).on_core())),
         (D::RoleSignaling, || from_core(&Packet::new(MAG1, LMA).payload(135, &[59, 1, 5, 0]))),
         (D::OuterHeader, || from_access(&Packet::new(MAG1, LMA).payload(60, &[41, 9, 1, 4]))),

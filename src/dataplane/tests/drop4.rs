@@ -64,6 +64,10 @@ fn udp(from: u16, parts: &[&[u8]]) -> Packet4 {
     Packet4::new(MAG4, LMA4).udp(from, 5437, &parts.concat())
 }
 
+fn mip4(parts: &[&[u8]]) -> Packet4 {
+    Packet4::new(MAG4, LMA4).udp(40002, 434, &parts.concat())
+}
+
 /// A TLV-header before this.
 fn tlv(next: u8, parts: &[&[u8]]) -> Vec<u8> {
     let rest = parts.concat();
@@ -171,6 +175,8 @@ pub(super) fn cases() -> Vec<Case> {
             packet.set_payload(6, 1); // a checksum, and a wrong one
             from_access(&packet)
         }),
+        (D::InnerVersion, || from_access(&mip4(&[&[4, 41, 0, 0], &from_node(3).bytes()]))),
+        (D::RoleSignaling, || from_core(&mip4(&[&[1, 0, 0, 0]]))),
         (D::TlvHeader, || from_access(&udp(5437, &[&[0, 47]]))),
         (D::TlvHeader, || {
             from_access(&udp(5437, &[&tlv(47, &[&GRE_IPV4, &from_node(8).bytes()]), &[0]]))

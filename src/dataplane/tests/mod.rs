@@ -20,6 +20,7 @@ mod golden;
 mod handoff;
 mod marking;
 mod mip4;
+mod nested;
 mod ordinary;
 mod packet4;
 mod punt;

@@ -50,6 +50,27 @@ fn mobility_headers_in_udp_are_signaling_with_their_ipv4_header() {
     }
 }
 
+// RFC 5555 4.1: an update of a node in an IPv4 network is in an IPv6 packet from a home address that
+// nobody need know. RFC 5944 3.2: what is no tunnel packet on port 434 is a registration.
+#[test]
+fn signaling_of_mobile_nodes_shares_its_ports_with_their_tunnels() {
+    let message = [59, 1, 5, 0, 0, 0, 0, 0];
+    let to_anchor = Packet::new("2001:db8:7::7", LMA);
+    for (port, payload) in [
+        (4191, to_anchor.clone().payload(135, &message).bytes()),
+        (4191, to_anchor.payload(60, &[135, 0, 1, 4, 0, 0, 0, 0, 59, 1, 5, 0]).bytes()),
+        (4191, vec![0x3b]),
+        (434, vec![1, 0, 0, 0]),
+        (434, vec![]),
+    ] {
+        let mut rig = Rig::dual(1);
+        let frame = Packet4::new("198.51.100.99", LMA4).udp(1024, port, &payload).on_access();
+        rig.arrive(ACCESS, &frame);
+        assert_eq!((rig.signaling(), rig.reports().len()), (vec![frame], 0), "{port}");
+        rig.balance();
+    }
+}
+
 // RFC 6612 3.1: a node that came home de-registers through its gateway's tunnel.
 #[test]
 fn mobility_headers_of_nodes_inside_tunnels_are_signaling_where_there_is_a_home_agent() {

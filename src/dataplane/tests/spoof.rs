@@ -4,7 +4,7 @@
 use super::*;
 
 /// Tunnels of `dual_tables`.
-const TUNNELS: u32 = 10;
+const TUNNELS: u32 = 12;
 
 /// The IPv6 and the IPv4 address of the node behind tunnel `i`.
 pub(super) fn node(i: u32) -> (String, String) {
@@ -19,6 +19,8 @@ pub(super) struct Wire {
     in_ipv4: bool,
     /// From this port.
     udp: Option<u16>,
+    /// To this one of ours, unless GRE makes it that of gateways.
+    ours: u16,
     /// With this key; behind UDP a TLV-header comes with it.
     gre: Option<Option<u32>>,
     /// Traffic class or type of service.
@@ -39,8 +41,15 @@ impl Wire {
             (true, Some(40000), None),
             (true, Some(5437), Some(None)),
             (true, Some(5437), Some(Some(0x1009))),
+            (true, Some(40001), None),
+            (true, Some(40002), None),
         ][i as usize];
-        Self { gateway6: MAG1, gateway4: MAG4, in_ipv4, udp, gre, class: 0 }
+        let ours = match udp {
+            Some(40001) => 4191,
+            Some(40002) => 434,
+            _ => 5437,
+        };
+        Self { gateway6: MAG1, gateway4: MAG4, in_ipv4, udp, ours, gre, class: 0 }
     }
 
     /// The same of gateways that serve nobody.
@@ -59,7 +68,8 @@ impl Wire {
     /// Bytes before the packet, on the way to a node.
     pub(super) fn len(self) -> usize {
         let gre = self.gre.map_or(0, |key| 4 + if key.is_some() { 4 } else { 0 });
-        let udp = self.udp.map_or(0, |_| 8 + if self.gre.is_some() { 4 } else { 0 });
+        let has_more = self.gre.is_some() || self.ours == 434;
+        let udp = self.udp.map_or(0, |_| 8 + if has_more { 4 } else { 0 });
         (if self.in_ipv4 { 20 } else { 40 }) + gre + udp
     }
 
@@ -78,9 +88,13 @@ impl Wire {
             let len = u16::try_from(payload.len()).unwrap().to_be_bytes();
             payload.splice(0..0, [0, 47, len[0], len[1]]);
         }
+        let ours = if self.gre.is_some() { 5437 } else { self.ours };
+        if self.udp.is_some() && ours == 434 {
+            payload.splice(0..0, [4, number, 0, 0]);
+        }
         let in_ipv4 = Packet4::new(self.gateway4, LMA4).tos(self.class);
         match self.udp {
-            Some(port) => in_ipv4.udp(port, 5437, &payload).on_access(),
+            Some(port) => in_ipv4.udp(port, ours, &payload).on_access(),
             None if self.in_ipv4 => in_ipv4.payload(number, &payload).on_access(),
             None => {
                 let outer = Packet::new(self.gateway6, LMA).traffic_class(self.class);

@@ -68,6 +68,8 @@ pub(super) fn dual_tables() -> Vec<Change> {
         (ipv4(Encap::Udp(40000)), none),
         (ipv4(Encap::UdpGre(5437)), none),
         (ipv4(Encap::UdpGre(5437)), keys(u32::MAX, 0x1009)),
+        (ipv4(Encap::Mip6Udp(40001)), none),
+        (ipv4(Encap::Mip4Udp(40002)), none),
     ];
     let mut changes = vec![
         Change::PoolSet(prefix("10.1.0.0/16").into()),

@@ -221,7 +221,7 @@ fn form(encap: Encap) -> Encap {
         Encap::Udp(_) => Encap::Udp(0),
         Encap::UdpGre(_) => Encap::UdpGre(0),
         // A gateway has no such tunnels: what came through none of its own is nobody's.
-        Encap::Mip4Udp(_) | Encap::HomeIpv4(_) => encap,
+        Encap::Mip4Udp(_) | Encap::Mip6Udp(_) => encap,
     }
 }
 

@@ -217,7 +217,7 @@ impl HomeAgent {
             local: if in_ipv4.is_some() { msg.dst } else { self.config.address },
             transport: msg.transport,
             // RFC 5555 4.2: in an IPv4 network always in UDP, as the NAT Detection option says.
-            encap: in_ipv4.map_or(Encap::Ip, Encap::Udp),
+            encap: in_ipv4.map_or(Encap::Ip, Encap::Mip6Udp),
             flags: msg.update.flags,
             seq: msg.update.seq,
             replay: asked.replay.or(old.and_then(|b| b.replay)),

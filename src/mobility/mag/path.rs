@@ -71,8 +71,8 @@ impl Path {
     pub(super) fn overhead(self) -> u16 {
         let outer = if is_ipv4(self.lma.0) { ipv4::HEADER_LEN } else { ipv6::HEADER_LEN };
         let between = match self.encap {
-            // A gateway has none of Mobile IPv4's.
-            Encap::Ip | Encap::Mip4Udp(_) | Encap::HomeIpv4(_) => 0,
+            // A gateway has none of mobile nodes'.
+            Encap::Ip | Encap::Mip4Udp(_) | Encap::Mip6Udp(_) => 0,
             Encap::Gre => GRE_LEN,
             Encap::Udp(_) => udp::HEADER_LEN,
             Encap::UdpGre(_) => udp::HEADER_LEN + tlv::HEADER_LEN + GRE_LEN,

@@ -107,16 +107,17 @@ impl Registration {
     /// of the tunnels.
     pub(super) fn forwarding(&self, local: Ipv4Addr) -> Vec<(CustomerPrefix, TunnelPath)> {
         let Some(newest) = self.bindings.last() else { return Vec::new() };
-        let path = |encap| TunnelPath {
+        let path = |remote: Ipv4Addr, encap| TunnelPath {
             local: local.to_ipv6_mapped(),
-            remote: newest.remote.to_ipv6_mapped(),
+            remote: remote.to_ipv6_mapped(),
             encap,
         };
-        let home = (self.home().of(self.customer), path(newest.encap));
+        let to_care_of = path(newest.remote, newest.encap);
+        let home = (self.home().of(self.customer), to_care_of);
         let prefixes = self.prefixes.iter().map(|p| {
-            let encap =
-                if p.to_care_of { newest.encap } else { Encap::HomeIpv4(self.home_address) };
-            (p.prefix.of(self.customer), path(encap))
+            // RFC 5454 3.3.2 (1): what is sent to the home address takes the home address's tunnel.
+            let path = if p.to_care_of { to_care_of } else { path(self.home_address, Encap::Ip) };
+            (p.prefix.of(self.customer), path)
         });
         core::iter::once(home).chain(prefixes).collect()
     }

@@ -18,7 +18,7 @@ impl TunnelData {
     /// Length of the header, in bytes.
     pub const LEN: usize = 4;
 
-    /// By which it differs from the other messages of the port.
+    /// The message type.
     pub const TYPE: u8 = 4;
 
     /// The header at the front of a UDP payload, and what follows it.

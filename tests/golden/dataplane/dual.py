@@ -35,7 +35,10 @@ TUNNELS = [
     ("udp4nat", True, "udp", 40000, None),
     ("tlv4", True, "tlv", 5437, None),
     ("tlv4key", True, "tlv", 5437, (0xFFFFFFFF, 0x1009)),
+    ("mip6", True, "mip6", 40001, None),
+    ("mip4", True, "mip4", 40002, None),
 ]
+OVERHEAD = {"ip": 0, "gre": 4, "udp": 8, "tlv": 16, "mip6": 8, "mip4": 12}
 
 
 def mn(index):
@@ -75,13 +78,19 @@ def between(tunnel, packet, key, sport, dport, checksum):
     if kind == "tlv":
         payload = bytes(gre(packet, key))
         payload = struct.pack("!BBH", 0, 47, len(payload)) + payload
+    if kind == "mip4":
+        payload = struct.pack("!BBH", 4, number(packet), 0) + payload
     return UDP(sport=sport, dport=dport, chksum=checksum) / Raw(payload), 17
+
+
+def anchors_port(tunnel):
+    _, _, kind, port, _ = tunnel
+    return {"mip6": 4191, "mip4": 434}.get(kind, 5437 if port == 5437 else 5436)
 
 
 def up(tunnel, packet, tos=0, checksum=None, options=()):
     _, is_ipv4, _, port, keys = tunnel
-    local = 5437 if port == 5437 else 5436
-    payload, proto = between(tunnel, packet, keys and keys[1], port, local, checksum)
+    payload, proto = between(tunnel, packet, keys and keys[1], port, anchors_port(tunnel), checksum)
     if is_ipv4:
         ip = IP(src=MAG4, dst=LMA4, ttl=255, tos=tos, id=99, proto=proto, options=list(options))
         return Ether(dst=ACCESS, src=MAG4_MAC) / ip / payload
@@ -90,8 +99,7 @@ def up(tunnel, packet, tos=0, checksum=None, options=()):
 
 def down(tunnel, packet, tos=0):
     _, is_ipv4, _, port, keys = tunnel
-    local = 5437 if port == 5437 else 5436
-    payload, proto = between(tunnel, packet, keys and keys[0], local, port, 0)
+    payload, proto = between(tunnel, packet, keys and keys[0], anchors_port(tunnel), port, 0)
     if is_ipv4:
         # RFC 2003 3.1: DF is copied from IPv4; RFC 4213 3.2.1: without dynamic MTU IPv6 has none.
         flags = packet.flags if isinstance(packet, IP) else 0
@@ -103,7 +111,7 @@ def down(tunnel, packet, tos=0):
 def overhead(tunnel):
     _, is_ipv4, kind, _, keys = tunnel
     key = 4 if keys else 0
-    return (20 if is_ipv4 else 40) + {"ip": 0, "gre": 4 + key, "udp": 8, "tlv": 16 + key}[kind]
+    return (20 if is_ipv4 else 40) + OVERHEAD[kind] + key
 
 
 def error4(src, dst, kind, about):

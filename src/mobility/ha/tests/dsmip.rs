@@ -45,7 +45,7 @@ fn node_behind_a_nat_is_told_so_and_reached_in_udp_where_it_came_from() {
     let path = TunnelPath {
         local: HA4.to_ipv6_mapped(),
         remote: NAT.to_ipv6_mapped(),
-        encap: Encap::Udp(40_123),
+        encap: Encap::Mip6Udp(40_123),
     };
     assert_eq!(w.binding(HOME).map(HomeBinding::path), Some(path));
     assert_eq!(nat(&actions), Some(NatDetection { force_udp: false, refresh_time_s: 110 }));
