@@ -90,7 +90,7 @@ impl<P: FramePool> Control<P> {
             }
             signal if admit == Admit::Yes => {
                 self.inbox.count(from, |c| c.malformed += 1);
-                self.answer_at_once(signal, frame, now);
+                self.answer_at_once(&signal, frame, now);
             }
             _ => self.inbox.count(from, |c| c.dropped += 1),
         }
@@ -170,14 +170,14 @@ impl<P: FramePool> Control<P> {
     }
 
     /// What needs no turn: it is counted, and answered at a limited rate.
-    fn answer_at_once(&mut self, signal: Signal, frame: &[u8], now: Now) {
+    fn answer_at_once(&mut self, signal: &Signal, frame: &[u8], now: Now) {
         match signal {
             // They wait for their turn.
             Signal::Pbu(_) | Signal::Bu(_) | Signal::Peer(_) => {}
-            Signal::Discard(counter) => self.counters[counter] += 1,
+            Signal::Discard(counter) => self.counters[*counter] += 1,
             Signal::BindingError(ends) => {
                 self.counters[Counter::SignalingUnknownType] += 1;
-                let write = |buf: &mut [u8]| signaling::write_binding_error(&ends, buf);
+                let write = |buf: &mut [u8]| signaling::write_binding_error(ends, buf);
                 let esp = ends.transport.is_protected();
                 self.send_error(ends.dst, esp, Counter::BindingErrorSent, now, write);
             }
@@ -186,9 +186,9 @@ impl<P: FramePool> Control<P> {
                 let src = self.own.ipv6;
                 let (_, packet) = ether::payload(frame).unwrap_or_default();
                 let write = |buf: &mut [u8]| {
-                    signaling::write_parameter_problem(src, to, pointer, packet, buf)
+                    signaling::write_parameter_problem(src, *to, *pointer, packet, buf)
                 };
-                self.send_error(to, false, Counter::ParameterProblemSent, now, write);
+                self.send_error(*to, false, Counter::ParameterProblemSent, now, write);
             }
         }
     }

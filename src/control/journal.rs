@@ -236,10 +236,10 @@ impl Journal {
 
     /// Makes a binding durable, or forgets it if there is none; it is handed on by [`Self::flush`],
     /// or before.
-    pub(super) fn put(&mut self, id: BindingId, record: Option<Record<'_>>) {
+    pub(super) fn put(&mut self, id: BindingId, record: Option<&Record<'_>>) {
         self.last = Seq(self.last.0 + 1);
         log::entry(id.0, &mut self.open, |out| {
-            if let Some(record) = &record {
+            if let Some(record) = record {
                 record::write(record, out);
             }
         });

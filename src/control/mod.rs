@@ -388,7 +388,7 @@ impl<P: FramePool> Control<P> {
         for action in actions.drain(..) {
             match action {
                 Action::Publish(publication) => self.publisher.publish(publication),
-                Action::Persist(id) => self.journal.put(id, self.anchor.record(id)),
+                Action::Persist(id) => self.journal.put(id, self.anchor.record(id).as_ref()),
                 Action::Reply { ack, held: true } => self.hold(Reply::Ack(ack)),
                 Action::Reply { ack, held: false } => {
                     let (output, counters) = (&mut self.output, &mut self.counters);

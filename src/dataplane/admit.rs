@@ -34,7 +34,7 @@ impl<F: Frame> Lane<F> {
             match self.admit(frame.data(), slot, inner_at, via, context.origin, marking) {
                 Ok(traffic_class) => traffic_class,
                 Err(DropReason::NotServing) if self.home_agent => {
-                    return self.from_home(frame, inner_at);
+                    return self.hear_from_home(frame, inner_at);
                 }
                 Err(reason) => return self.discard(frame, reason),
             };
@@ -58,7 +58,7 @@ impl<F: Frame> Lane<F> {
     /// RFC 6612 3.1: a node that came home says so through its gateway, while its packets still go
     /// to its care-of address. Anything else is none of that gateway's.
     #[cold]
-    fn from_home(&mut self, mut frame: F, inner_at: usize) {
+    fn hear_from_home(&mut self, mut frame: F, inner_at: usize) {
         if decapsulate(&mut frame, inner_at, 0) && is_signaling(&mut frame, self.lma) {
             self.signal(frame);
         } else {

@@ -50,15 +50,15 @@ pub(super) fn number(record: &Record<'_>) -> BindingId {
 
 fn write_bce(bce: &Bce, out: &mut Vec<u8>) {
     let (transport, transport_port) = match bce.transport {
-        Transport::Ipv6 => (0, 0),
+        // No gateway is reached by the last one.
+        Transport::Ipv6 | Transport::Dsmip { .. } => (0, 0),
         Transport::Udp(port) => (1, port),
         Transport::Ipv6Esp => (2, 0),
         Transport::UdpEsp(port) => (3, port),
-        // No gateway is reached so.
-        Transport::Dsmip { .. } => (0, 0),
     };
     let (encap, encap_port) = match bce.encap {
-        Encap::Ip => (0, 0),
+        // No proxy binding has the last two.
+        Encap::Ip | Encap::Mip4Udp(_) | Encap::HomeIpv4(_) => (0, 0),
         Encap::Gre => (1, 0),
         Encap::Udp(port) => (2, port),
         Encap::UdpGre(port) => (3, port),

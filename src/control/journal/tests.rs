@@ -70,10 +70,10 @@ fn stopped_and_started_again_it_has_the_last_state_of_every_binding() {
     let dir = temporary_dir("restart");
     let (mut journal, thread) = Store::open(&dir, "boot").expect("opens").start().expect("starts");
     for n in [1, 2, 3] {
-        journal.put(BindingId(n), Some(proxy(record(n))));
+        journal.put(BindingId(n), Some(&proxy(record(n))));
     }
     let moved = Bce { handoffs: 9, ..record(3) };
-    journal.put(BindingId(3), Some(proxy(moved.clone())));
+    journal.put(BindingId(3), Some(&proxy(moved.clone())));
     journal.put(BindingId(2), None);
     journal.flush();
     drop(journal);
@@ -96,7 +96,7 @@ fn written(dir: &Path, numbers: impl IntoIterator<Item = u64>) -> PathBuf {
     store.begin_run(Duration::ZERO).expect("begins");
     let (mut journal, thread) = store.start().expect("starts");
     for n in numbers {
-        journal.put(BindingId(n), Some(proxy(record(n))));
+        journal.put(BindingId(n), Some(&proxy(record(n))));
     }
     wait_for(&mut journal);
     drop(journal);
@@ -182,7 +182,7 @@ fn child_that_writes_until_it_is_killed() {
     let (mut journal, _thread) = store.start().expect("starts");
     let mut out = std::io::stdout();
     for n in 1.. {
-        journal.put(BindingId(n), Some(proxy(record(n))));
+        journal.put(BindingId(n), Some(&proxy(record(n))));
         if n % 50 == 0 {
             wait_for(&mut journal);
             writeln!(out, "confirmed {}", journal.confirmed().0).expect("a reader");

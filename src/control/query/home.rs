@@ -1,7 +1,7 @@
 //! Bindings of nodes that registered themselves, as rows: they come behind all proxy bindings.
 
 use super::{Control, Filter, SLOTS_PER_PAGE, encapsulation};
-use crate::addr::MnId;
+use crate::addr::{HomePrefix, MnId};
 use crate::admin::api::{BindingRow, Page, Reply};
 use crate::mobility::action::BindingId;
 use crate::mobility::event::Event;
@@ -65,7 +65,7 @@ impl<P: FramePool> Control<P> {
             customer: self.customers.get(&b.customer).cloned(),
             service: None,
             hnp: b.networks.to_vec(),
-            ipv4: b.ipv4.and_then(|p| p.to_ipv4()).map(|(address, _)| address),
+            ipv4: b.ipv4.and_then(HomePrefix::to_ipv4).map(|(address, _)| address),
             default_router: None,
             proxy_coa: b.care_of.to_canonical(),
             mag: b.peer.to_canonical(),
