@@ -280,6 +280,7 @@ impl HomeAgent {
     }
 
     /// Notes what became of a registration.
+    #[allow(clippy::unused_self)] // reads as one of the decisions
     fn note(&self, kind: HomeAudit, binding: &HomeBinding, actions: &mut Vec<Action>) {
         let (mn_id, coa) = (Some(binding.mn_id.clone()), Some(ProxyCoa(binding.care_of)));
         actions.push(audit(kind, mn_id, coa));

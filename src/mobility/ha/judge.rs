@@ -87,7 +87,7 @@ impl HomeAgent {
         let (customer, mn_id) = (node.customer, &node.mn_id);
         self.check_time(asked, key, (customer, mn_id), now)?;
         let existing = self.cache.by_home(customer, asked.home);
-        self.check_kind(msg, asked, existing)?;
+        check_kind(asked, msg, existing)?;
         if let Some(status) = asked.several {
             return Err(status.into());
         }
@@ -177,32 +177,6 @@ impl HomeAgent {
         let new = last.all(|last| auth::is_after(time, last));
         let close = auth::is_close(time, now.wall, window);
         if new && close { Ok(()) } else { Err(Status::MIPV6_ID_MISMATCH.into()) }
-    }
-
-    /// RFC 6275 9.5.1, RFC 3963 6.2: in order, and of the same kind as before.
-    fn check_kind(
-        &self,
-        msg: &UpdateMsg,
-        asked: &Asked,
-        existing: Option<&HomeBinding>,
-    ) -> Result<(), Objection> {
-        let last = existing.map(|b| b.seq);
-        if let Some(last) = last.filter(|last| !msg.update.seq.is_after(*last)) {
-            return Err(Objection::Refuse(Status::SEQUENCE_NUMBER_OUT_OF_WINDOW, Some(last)));
-        }
-        if let Some(status) = asked.misses_home_flag(msg) {
-            return Err(status.into());
-        }
-        let changed = Err(Status::REGISTRATION_TYPE_CHANGE_DISALLOWED.into());
-        let there = existing.filter(|b| b.state != HomeState::Invalid);
-        if !msg.update.flags.contains(BuFlags::H) {
-            let silence = Err(Objection::Ignore(Ignored::NotForHomeAgent));
-            return if there.is_some() { changed } else { silence };
-        }
-        let router = msg.update.flags.contains(BuFlags::R);
-        // RFC 3963 6.2: of a de-registration the flag is ignored.
-        let other = !asked.ends(msg) && there.is_some_and(|b| b.is_router() != router);
-        if other { changed } else { Ok(()) }
     }
 
     /// The home link of an address; `None` if it is none of ours. What the local mobility anchor
@@ -317,6 +291,31 @@ impl Place {
             Status::ACCEPTED
         }
     }
+}
+
+/// RFC 6275 9.5.1, RFC 3963 6.2: in order, and of the same kind as before.
+fn check_kind(
+    asked: &Asked,
+    msg: &UpdateMsg,
+    existing: Option<&HomeBinding>,
+) -> Result<(), Objection> {
+    let last = existing.map(|b| b.seq);
+    if let Some(last) = last.filter(|last| !msg.update.seq.is_after(*last)) {
+        return Err(Objection::Refuse(Status::SEQUENCE_NUMBER_OUT_OF_WINDOW, Some(last)));
+    }
+    if let Some(status) = Asked::misses_home_flag(msg) {
+        return Err(status.into());
+    }
+    let changed = Err(Status::REGISTRATION_TYPE_CHANGE_DISALLOWED.into());
+    let there = existing.filter(|b| b.state != HomeState::Invalid);
+    if !msg.update.flags.contains(BuFlags::H) {
+        let silence = Err(Objection::Ignore(Ignored::NotForHomeAgent));
+        return if there.is_some() { changed } else { silence };
+    }
+    let router = msg.update.flags.contains(BuFlags::R);
+    // RFC 3963 6.2: of a de-registration the flag is ignored.
+    let other = !asked.ends(msg) && there.is_some_and(|b| b.is_router() != router);
+    if other { changed } else { Ok(()) }
 }
 
 /// An address as a prefix.

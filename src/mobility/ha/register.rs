@@ -60,13 +60,13 @@ impl HomeAgent {
                 self.refuse(&msg, status, last, lma, now, actions);
             }
             Ok(Verdict::End(id)) => self.depart(id, &msg, &asked, lma, now, actions),
-            Ok(Verdict::Register(plan)) => self.register(*plan, msg, &asked, lma, now, actions),
+            Ok(Verdict::Register(plan)) => self.register(&plan, msg, &asked, lma, now, actions),
         }
     }
 
     fn register(
         &mut self,
-        plan: Plan,
+        plan: &Plan,
         msg: UpdateMsg,
         asked: &Asked,
         lma: &mut Lma,
@@ -85,9 +85,11 @@ impl HomeAgent {
                 let status = Status::NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE;
                 return self.refuse(&msg, status, None, lma, now, actions);
             }
-            held.into_iter().for_each(|p| lma.unshare(plan.customer, p));
+            if let Some(before) = held {
+                lma.unshare(plan.customer, before);
+            }
         }
-        let mut new = self.binding(&plan, &msg, asked, old.as_ref(), now);
+        let mut new = self.binding(plan, &msg, asked, old.as_ref(), now);
         let ipv4 = self.ipv4(&mut new, asked, lma);
         let probing = attached.is_some() && (!bound || self.probes.contains_key(&new.id));
         if !probing {
@@ -255,7 +257,9 @@ impl HomeAgent {
                 Err(status) => (status, Ipv4Home::new(home.addr(), 0).unwrap_or(Ipv4Home::ANY)),
             });
         }
-        before.into_iter().for_each(|p| lma.unshare(new.customer, p));
+        if let Some(before) = before {
+            lma.unshare(new.customer, before);
+        }
         answers
     }
 

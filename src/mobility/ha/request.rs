@@ -72,7 +72,7 @@ impl Asked {
     }
 
     /// The status of what the flags ask for together (RFC 3963 6.2).
-    pub(super) fn misses_home_flag(&self, msg: &UpdateMsg) -> Option<Status> {
+    pub(super) fn misses_home_flag(msg: &UpdateMsg) -> Option<Status> {
         let flags = msg.update.flags;
         let router = flags.contains(BuFlags::R) && !flags.contains(BuFlags::H);
         router.then_some(Status::MOBILE_ROUTER_OPERATION_NOT_PERMITTED)

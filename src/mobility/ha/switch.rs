@@ -69,7 +69,9 @@ impl HomeAgent {
             draining.waits.insert(*id, wait);
         }
         self.timers.insert((now.mono + pause, HomeTimer::Drain));
-        ids.into_iter().for_each(|id| self.tell(id, now, actions));
+        for id in ids {
+            self.tell(id, now, actions);
+        }
     }
 
     /// 5.2: until the node has deleted its binding, twice as long after each time.

@@ -78,7 +78,7 @@ impl MobilityRequest {
         };
         let mut w = Writer::new(buf);
         put_header(&mut w, kind, id, flags)?;
-        finish(w, src, dst)
+        finish(&mut w, src, dst)
     }
 }
 
@@ -97,7 +97,7 @@ pub fn emit_discovery_reply(
     for agent in agents {
         w.put(&agent.octets())?;
     }
-    finish(w, src, dst)
+    finish(&mut w, src, dst)
 }
 
 /// The id of a Home Agent Address Discovery Reply, and its addresses.
@@ -159,7 +159,7 @@ pub fn emit_prefix_advertisement(
         w.put(&[0; 4])?;
         w.put(&p.address.unwrap_or(p.prefix.addr()).octets())?;
     }
-    finish(w, src, dst)
+    finish(&mut w, src, dst)
 }
 
 /// The prefixes of a Mobile Prefix Advertisement; other options are skipped (6.8).
@@ -264,7 +264,7 @@ fn put_header(w: &mut Writer<'_>, kind: u8, id: u16, flags: u16) -> Result<()> {
     w.put(&flags.to_be_bytes())
 }
 
-fn finish(w: Writer<'_>, src: Ipv6Addr, dst: Ipv6Addr) -> Result<usize> {
+fn finish(w: &mut Writer<'_>, src: Ipv6Addr, dst: Ipv6Addr) -> Result<usize> {
     let len = w.at;
     fill_checksum(w.buf.get_mut(..len).unwrap_or_default(), src, dst)?;
     Ok(len)
