@@ -514,15 +514,12 @@ fn send_to_node<P: FramePool>(
 ) {
     let esp = ack.transport.is_protected();
     let tunnel = publisher.tunnel_to(CustomerId::default(), ack.dst).filter(|_| !esp);
-    let sent = match tunnel {
-        Some(tunnel) => {
-            let write = |buf: &mut [u8]| signaling::write_ack_in(&tunnel, ack, buf);
-            output.send_packet(tunnel.remote, now, counters, write)
-        }
-        None => {
-            let write = |buf: &mut [u8]| signaling::write_ack(ack, buf);
-            output.send_message(esp, ack.dst, now, counters, write)
-        }
+    let sent = if let Some(tunnel) = tunnel {
+        let write = |buf: &mut [u8]| signaling::write_ack_in(&tunnel, ack, buf);
+        output.send_packet(tunnel.remote, now, counters, write)
+    } else {
+        let write = |buf: &mut [u8]| signaling::write_ack(ack, buf);
+        output.send_message(esp, ack.dst, now, counters, write)
     };
     counters[Counter::BaSent] += u64::from(sent);
 }

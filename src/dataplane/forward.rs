@@ -135,7 +135,7 @@ impl<F: Frame> Lane<F> {
                 let error = ErrorMessage::DestinationUnreachable(Unreachable::NoRoute);
                 return self.refuse(frame, DropReason::NoRoute, error, context);
             }
-            Route::Local => return self.to_anchor(frame, context),
+            Route::Local => return self.arrive(frame, context),
         };
         if hop_limit <= 1 && context.origin.is_forwarded() {
             let error = ErrorMessage::HopLimitExceeded;
@@ -158,7 +158,7 @@ impl<F: Frame> Lane<F> {
     /// A packet out of a tunnel to the anchor's own address: a node's own signaling, or a tunnel
     /// packet again, of a node that is the end of a second tunnel. Subscribers have no other
     /// business with the anchor's host.
-    fn to_anchor(&mut self, mut frame: F, context: Context) {
+    fn arrive(&mut self, mut frame: F, context: Context) {
         if self.home_agent && is_signaling(&mut frame, self.lma) {
             return self.signal(frame);
         }

@@ -24,8 +24,7 @@ impl OwnedOptions {
     /// what was parsed, nor for a [`crate::addr::MnId`].
     pub fn from_options<'o>(options: impl OptionList<'o>) -> wire::Result<Self> {
         let len = options.clone().into_iter().map(|o| o.borrow().buffer_len()).sum();
-        let mut bytes = Vec::with_capacity(len);
-        bytes.resize(len, 0);
+        let mut bytes = vec![0; len];
         let mut rest = &mut bytes[..];
         for option in options {
             let written = option.borrow().emit(rest)?;

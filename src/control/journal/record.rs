@@ -58,7 +58,7 @@ fn write_bce(bce: &Bce, out: &mut Vec<u8>) {
     };
     let (encap, encap_port) = match bce.encap {
         // No proxy binding has the last two.
-        Encap::Ip | Encap::Mip4Udp(_) | Encap::HomeIpv4(_) => (0, 0),
+        Encap::Ip => (0, 0),
         Encap::Gre => (1, 0),
         Encap::Udp(port) => (2, port),
         Encap::UdpGre(port) => (3, port),

@@ -88,8 +88,10 @@ pub(super) fn udp(packet: &[u8], at: usize, end: usize, ip: Ipv4<'_>, ingress: &
     let payload_at = at + udp::HEADER_LEN;
     let first = packet.get(payload_at).map(|first| first >> 4);
     match (destination, first) {
-        (udp::TUNNEL_PORT, _) | (udp::SIGNALING_PORT, Some(0 | 4 | 6)) => {}
-        (udp::DSMIP_PORT, Some(4 | 6)) | (mip4::PORT, Some(0)) => {}
+        (udp::TUNNEL_PORT, _)
+        | (udp::SIGNALING_PORT, Some(0 | 4 | 6))
+        | (udp::DSMIP_PORT, Some(4 | 6))
+        | (mip4::PORT, Some(0)) => {}
         (udp::SIGNALING_PORT | udp::DSMIP_PORT | mip4::PORT, _) => return signaling(ingress),
         _ => return Class::Exception,
     }

@@ -217,11 +217,10 @@ fn unwrap(packet: &[u8], form: Form) -> Option<(Encap, Option<u32>, usize)> {
 /// The form without the port, by which no packet is told apart.
 fn form(encap: Encap) -> Encap {
     match encap {
-        Encap::Ip | Encap::Gre => encap,
         Encap::Udp(_) => Encap::Udp(0),
         Encap::UdpGre(_) => Encap::UdpGre(0),
-        // A gateway has no such tunnels: what came through none of its own is nobody's.
-        Encap::Mip4Udp(_) | Encap::Mip6Udp(_) => encap,
+        // The last two are no gateway's.
+        Encap::Ip | Encap::Gre | Encap::Mip4Udp(_) | Encap::Mip6Udp(_) => encap,
     }
 }
 

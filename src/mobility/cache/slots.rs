@@ -40,13 +40,12 @@ impl Slots {
             return place;
         }
         let place = u32::try_from(self.len()).unwrap_or(u32::MAX);
-        match self.pieces.last_mut().filter(|last| last.len() < PIECE_LEN) {
-            Some(last) => last.push(Some(slot)),
-            None => {
-                let mut piece = Vec::with_capacity(PIECE_LEN);
-                piece.push(Some(slot));
-                self.pieces.push(piece);
-            }
+        if let Some(last) = self.pieces.last_mut().filter(|last| last.len() < PIECE_LEN) {
+            last.push(Some(slot));
+        } else {
+            let mut piece = Vec::with_capacity(PIECE_LEN);
+            piece.push(Some(slot));
+            self.pieces.push(piece);
         }
         place
     }

@@ -93,30 +93,29 @@ impl HomeAgent {
         let ipv4 = self.ipv4(&mut new, asked, lma);
         let probing = attached.is_some() && (!bound || self.probes.contains_key(&new.id));
         if !probing {
-            return self.accept(new, plan.status, &msg, &ipv4, lma, now, actions);
+            return self.accept(&new, plan.status, &msg, &ipv4, lma, now, actions);
         }
         new.state = HomeState::Probing;
         let id = new.id;
         let link = attached.unwrap_or_default();
         let all = new.defended().map(|address| LinkAddress { link, address });
         let known = self.probes.remove(&id);
-        let (open, deadline) = match known {
+        let (open, deadline) = if let Some(probe) = known {
             // It was sent again, and what is asked is asked.
-            Some(probe) => (probe.open, probe.deadline),
-            None => {
-                if self.probes.len() >= PROBES_MAX {
-                    self.release(&new, lma);
-                    let gone = self.cache.remove(id);
-                    self.disarm(gone.as_ref());
-                    let status = Status::INSUFFICIENT_RESOURCES;
-                    return self.refuse(&msg, status, None, lma, now, actions);
-                }
-                let all: BTreeSet<_> = all.collect();
-                actions.extend(all.iter().map(|a| Action::ProbeHome(*a)));
-                let deadline = now.mono + PROBE_TIMEOUT;
-                self.timers.insert((deadline, HomeTimer::Probe(id)));
-                (all, deadline)
+            (probe.open, probe.deadline)
+        } else {
+            if self.probes.len() >= PROBES_MAX {
+                self.release(&new, lma);
+                let gone = self.cache.remove(id);
+                self.disarm(gone.as_ref());
+                let status = Status::INSUFFICIENT_RESOURCES;
+                return self.refuse(&msg, status, None, lma, now, actions);
             }
+            let all: BTreeSet<_> = all.collect();
+            actions.extend(all.iter().map(|a| Action::ProbeHome(*a)));
+            let deadline = now.mono + PROBE_TIMEOUT;
+            self.timers.insert((deadline, HomeTimer::Probe(id)));
+            (all, deadline)
         };
         self.put(new);
         let status = plan.status;
@@ -148,7 +147,7 @@ impl HomeAgent {
             {
                 self.timers.remove(&(deadline, HomeTimer::Probe(id)));
                 let binding = HomeBinding { state: HomeState::Active, ..binding };
-                self.accept(binding, status, &msg, &ipv4, lma, now, actions);
+                self.accept(&binding, status, &msg, &ipv4, lma, now, actions);
             }
         }
     }
@@ -313,7 +312,7 @@ impl HomeAgent {
     #[allow(clippy::too_many_arguments)] // what an answer is made of
     fn accept(
         &mut self,
-        new: HomeBinding,
+        new: &HomeBinding,
         status: Status,
         msg: &UpdateMsg,
         ipv4: &[(Ipv4HomeStatus, Ipv4Home)],
@@ -323,7 +322,7 @@ impl HomeAgent {
     ) {
         let (id, lifetime) = (new.id, new.lifetime);
         let old = self.put(new.clone());
-        self.publish_change(old.as_ref(), Some(&new), actions);
+        self.publish_change(old.as_ref(), Some(new), actions);
         actions.push(Action::Persist(id));
         let seq = msg.update.seq;
         self.reply(msg, (status, seq, lifetime), ipv4, lma, now, actions);
@@ -333,7 +332,7 @@ impl HomeAgent {
             Some(old) if old.care_of == new.care_of => HomeAudit::Refreshed,
             Some(_) => HomeAudit::Moved,
         };
-        self.note(kind, &new, actions);
+        self.note(kind, new, actions);
     }
 
     pub(super) fn refuse(

@@ -169,13 +169,13 @@ impl<'a> Extension<'a> {
             }
             (DSMIP4, Some(&PREFIX_REQUEST)) => {
                 exactly(18)?;
-                let addr = field(data, 2).map(Ipv6Addr::from_octets).map_err(within)?;
+                let addr = field::<16>(data, 2).map(Ipv6Addr::from).map_err(within)?;
                 let len = octet(data, 1).map_err(within)?;
                 Ok(Self::PrefixRequest(Ipv6PrefixField::new(len, addr)))
             }
             (DSMIP4, Some(&PREFIX_REPLY)) => {
                 exactly(20)?;
-                let addr = field(data, 4).map(Ipv6Addr::from_octets).map_err(within)?;
+                let addr = field::<16>(data, 4).map(Ipv6Addr::from).map_err(within)?;
                 let code = PrefixCode(octet(data, 1).map_err(within)?);
                 let len = octet(data, 2).map_err(within)?;
                 Ok(Self::PrefixReply(code, Ipv6PrefixField::new(len, addr)))

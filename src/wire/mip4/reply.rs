@@ -38,8 +38,8 @@ impl RegistrationReply {
         Ok(Self {
             code: ReplyCode(octet(payload, 1)?),
             lifetime: RegistrationLifetime(be16(payload, 2)?),
-            home_address: field(payload, 4).map(Ipv4Addr::from_octets)?,
-            home_agent: field(payload, 8).map(Ipv4Addr::from_octets)?,
+            home_address: field::<4>(payload, 4).map(Ipv4Addr::from)?,
+            home_agent: field::<4>(payload, 8).map(Ipv4Addr::from)?,
             identification: field(payload, 12).map(u64::from_be_bytes).map(Identification)?,
         })
     }

@@ -42,9 +42,9 @@ impl RegistrationRequest {
         Ok(Self {
             flags: RequestFlags(octet(payload, 1)?),
             lifetime: RegistrationLifetime(be16(payload, 2)?),
-            home_address: field(payload, 4).map(Ipv4Addr::from_octets)?,
-            home_agent: field(payload, 8).map(Ipv4Addr::from_octets)?,
-            care_of: field(payload, 12).map(Ipv4Addr::from_octets)?,
+            home_address: field::<4>(payload, 4).map(Ipv4Addr::from)?,
+            home_agent: field::<4>(payload, 8).map(Ipv4Addr::from)?,
+            care_of: field::<4>(payload, 12).map(Ipv4Addr::from)?,
             identification: field(payload, 16).map(u64::from_be_bytes).map(Identification)?,
         })
     }

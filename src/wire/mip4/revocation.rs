@@ -45,9 +45,9 @@ impl RegistrationRevocation {
         Ok(Self {
             from_home_agent: flags & FIRST_BIT != 0,
             inform: flags & SECOND_BIT != 0,
-            home_address: field(payload, 4).map(Ipv4Addr::from_octets)?,
-            home_domain: field(payload, 8).map(Ipv4Addr::from_octets)?,
-            foreign_domain: field(payload, 12).map(Ipv4Addr::from_octets)?,
+            home_address: field::<4>(payload, 4).map(Ipv4Addr::from)?,
+            home_domain: field::<4>(payload, 8).map(Ipv4Addr::from)?,
+            foreign_domain: field::<4>(payload, 12).map(Ipv4Addr::from)?,
             identifier: field(payload, 16).map(u32::from_be_bytes)?,
         })
     }
@@ -81,7 +81,7 @@ impl RevocationAck {
     pub(super) fn parse(payload: &[u8]) -> Result<Self> {
         Ok(Self {
             inform: octet(payload, 2)? & FIRST_BIT != 0,
-            home_address: field(payload, 4).map(Ipv4Addr::from_octets)?,
+            home_address: field::<4>(payload, 4).map(Ipv4Addr::from)?,
             identifier: field(payload, 8).map(u32::from_be_bytes)?,
         })
     }

@@ -22,7 +22,7 @@ fn implicit_mode_forwards_all_networks_of_the_router_and_a_node_none() {
     let actions = w.bu(&Bu { flags: ROUTER, ..Bu::default() });
     let to = |p: &str| format!("{p} to {COA}");
     let own = format!("{HOME}/128");
-    assert_eq!(published(&actions), ["2001:db8:f1::/48", "2001:db8:f2::/56", &own].map(|p| to(p)));
+    assert_eq!(published(&actions), ["2001:db8:f1::/48", "2001:db8:f2::/56", &own].map(to));
     assert_eq!(reply(&actions).map(|a| a.ack.flags.0), Some(0x40), "R");
     let mut w = routers();
     assert_eq!(published(&w.bu(&Bu::default())), [to(&own)]);

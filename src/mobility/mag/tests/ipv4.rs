@@ -125,9 +125,14 @@ fn acknowledgement_about_ipv4_or_by_ipv4_is_verified_as_any_other() {
         |a| a.lifetime = Lifetime::ZERO,
     ];
     for change in changes {
-        let mut by_ipv6 = World::new();
-        let pbu = only_pbu(&by_ipv6.attach(dual_stack()));
-        for (mut w, pbu) in [(by_ipv6, pbu), behind_ipv4(false)] {
+        for over_ipv4 in [false, true] {
+            let (mut w, pbu) = if over_ipv4 {
+                behind_ipv4(false)
+            } else {
+                let mut by_ipv6 = World::new();
+                let pbu = only_pbu(&by_ipv6.attach(dual_stack()));
+                (by_ipv6, pbu)
+            };
             let mut answer = Answer::to(&pbu);
             change(&mut answer);
             let actions = w.event(Event::Pba(answer.message()));
