@@ -193,8 +193,8 @@ impl<F: Frame> Lane<F> {
         self.finish(job);
     }
 
-    /// A tunnel packet that came out of a tunnel, and by this port, for the worker that the hash says
-    /// or, if it has been asked, for `owner`.
+    /// A tunnel packet that came out of a tunnel, and by this port, for the worker that the hash
+    /// says or, if it has been asked, for `owner`.
     pub(super) fn out_of_tunnel(&mut self, frame: F, port: PortId, owner: Option<WorkerId>) {
         let mut job = self.job(frame, port, owner);
         job.context.origin = Origin::Inner;

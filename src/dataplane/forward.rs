@@ -82,9 +82,9 @@ impl<F: Frame> Lane<F> {
         }
     }
 
-    /// A tunnel packet to an address that a node holds goes through that node's tunnel: to a care-of
-    /// address that Proxy Mobile IPv6 manages (RFC 6612 section 4.1), to a home address of Mobile
-    /// IPv4 (RFC 5454 section 3.3.2).
+    /// A tunnel packet to an address that a node holds goes through that node's tunnel: to a
+    /// care-of address that Proxy Mobile IPv6 manages (RFC 6612 section 4.1), to a home address of
+    /// Mobile IPv4 (RFC 5454 section 3.3.2).
     fn send_nested(&mut self, frame: F, port: PortId) {
         let dst = Ip::of_frame(frame.data()).map_or(0, Ip::dst);
         let context = Context { origin: Origin::Tunnel, customer: TRANSPORT, port };

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A frame is handed over at most once a stage and tunnel, so at most four times: the receiver of a
-//! stage carries it out and never passes the same stage on. Fragments of a tunnel packet meet first, by the same
-//! stage; what is put together from them is a new frame.
+//! stage carries it out and never passes the same stage on. Fragments of a tunnel packet meet
+//! first, by the same stage; what is put together from them is a new frame.
 
 use crate::addr::{CustomerId, PortId, WorkerId};
 use crate::nic::{BURST_MAX, Frame};

@@ -239,7 +239,7 @@ struct Unaligned(u64);
 const BOTH_LENS: u64 = 1 | 1 << 32;
 
 const _: () = assert!(cfg!(target_endian = "little"), "the whole length is the lower one");
-const _: () = assert!(MBUF_DATA_LEN == MBUF_PKT_LEN + 4 && MBUF_PKT_LEN % 4 == 0);
+const _: () = assert!(MBUF_DATA_LEN == MBUF_PKT_LEN + 4 && MBUF_PKT_LEN.is_multiple_of(4));
 
 const CACHE_LINE: usize = 64;
 

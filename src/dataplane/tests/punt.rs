@@ -50,8 +50,8 @@ fn mobility_headers_in_udp_are_signaling_with_their_ipv4_header() {
     }
 }
 
-// RFC 5555 4.1: an update of a node in an IPv4 network is in an IPv6 packet from a home address that
-// nobody need know. RFC 5944 3.2: what is no tunnel packet on port 434 is a registration.
+// RFC 5555 4.1: an update of a node in an IPv4 network is in an IPv6 packet from a home address
+// that nobody need know. RFC 5944 3.2: what is no tunnel packet on port 434 is a registration.
 #[test]
 fn signaling_of_mobile_nodes_shares_its_ports_with_their_tunnels() {
     let message = [59, 1, 5, 0, 0, 0, 0, 0];
