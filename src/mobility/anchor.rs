@@ -222,11 +222,13 @@ impl Anchor {
         }
         let taken = if self.ha.is_combined() { self.taken_over(from, actions) } else { Vec::new() };
         drop_yielding(from, actions, |key| self.ha.holds(key) || self.mip4.holds(key));
-        let from = actions.len();
+        let mut first = Vec::new();
         for (customer, mn_id, prefixes) in taken {
-            self.ha.proxied(customer, &mn_id, &prefixes, actions);
+            self.ha.proxied(customer, &mn_id, &prefixes, &mut first);
         }
-        self.restore_keys(from, actions);
+        self.restore_keys(0, &mut first);
+        // Before the acknowledgement, which waits for them.
+        actions.splice(from..from, first);
     }
 
     /// The same among those of the home agent: what it lets go is the local mobility anchor's.
