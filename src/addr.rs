@@ -104,6 +104,14 @@ impl HomePrefix {
         Some((self.addr().to_ipv4_mapped()?, len))
     }
 
+    /// The last address of an IPv4 network: that of its broadcasts, and of no host.
+    #[must_use]
+    pub fn ipv4_broadcast(self) -> Option<Ipv4Addr> {
+        let (first, len) = self.to_ipv4()?;
+        let hosts = u32::MAX.checked_shr(len.into()).unwrap_or(0);
+        Some(Ipv4Addr::from_bits(first.to_bits() | hosts))
+    }
+
     /// Whether `other` is this prefix or lies inside it.
     #[must_use]
     pub fn covers(self, other: Self) -> bool {

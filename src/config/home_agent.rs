@@ -10,7 +10,7 @@ use super::check::overlap;
 use super::reader::{Section, boolean, string};
 use super::render::{insert, table};
 use super::value::{global_prefix, label, lifetime, node_prefix_of, span, unicast_address};
-use super::{Auth, AuthKey, Config, Pool, Port, Profile, duration};
+use super::{Auth, AuthKey, Config, Mip4Keys, Pool, Port, Profile, duration};
 use crate::addr::HomePrefix;
 use crate::mobility::ha::Interworking;
 use crate::time::Duration;
@@ -77,6 +77,8 @@ pub struct HomeNode {
     pub mobile_networks: Vec<HomePrefix>,
     /// What its messages have to prove; it may not register by itself if `None`.
     pub proof: Option<HomeProof>,
+    /// By what it registers by Mobile IPv4; it may not if `None`.
+    pub mip4: Option<Mip4Keys>,
 }
 
 /// By what a message is known to be a node's.
@@ -189,8 +191,8 @@ pub(super) fn check(
 }
 
 impl HomeNode {
-    /// From the last fields of a line: home address, mobile networks, authentication; `dir` is the
-    /// directory that key files are named from.
+    /// From the last fields of a line: home address, mobile networks, authentication, Mobile IPv4;
+    /// `dir` is the directory that key files are named from.
     pub(super) fn parse<'e>(
         mut fields: impl Iterator<Item = &'e str>,
         dir: &Path,
@@ -198,6 +200,7 @@ impl HomeNode {
     ) -> Result<Self, String> {
         let mut field = || fields.next().unwrap_or_default();
         let (address, networks, authentication) = (field(), field(), field());
+        let mip4 = field();
         let mut node = Self::default();
         if !address.is_empty() {
             let address = unicast_address(address).map_err(|e| format!("home_address: {e}"))?;
@@ -222,12 +225,15 @@ impl HomeNode {
                 Some(HomeProof::Keys(keys.collect::<Result<_, _>>()?))
             }
         };
+        node.mip4 = Mip4Keys::parse(mip4, dir)?;
         node.complete(config).map(|()| node)
     }
 
     /// What belongs together is there.
     fn complete(&self, config: &Config) -> Result<(), String> {
-        if *self == Self::default() {
+        // By Mobile IPv4 a node registers prefixes that are its own, too.
+        let has_networks = !self.mobile_networks.is_empty() && self.mip4.is_none();
+        if self.address.is_none() && self.proof.is_none() && !has_networks {
             return Ok(());
         }
         if config.home_agent.is_none() {

@@ -47,6 +47,7 @@ pub fn put_in_force(running: &Config, wanted: Config, path: &Path) -> Result<Con
             store: store(&running.policy, &wanted.policy),
         },
         home_agent: running.home_agent.clone(),
+        mip4: running.mip4.clone(),
         timers: wanted.timers,
         tunnel: running.tunnel,
         admin: running.admin.clone(),

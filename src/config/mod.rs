@@ -16,6 +16,7 @@ mod home_agent;
 mod key;
 mod live;
 pub mod mag;
+mod mip4;
 pub mod mn;
 mod node_entry;
 mod node_table;
@@ -35,6 +36,7 @@ pub use fault::{Fault, Faults};
 pub use home_agent::{HomeAgent, HomeLink, HomeNode, HomeProof};
 pub use key::AuthKey;
 pub use live::put_in_force;
+pub use mip4::{Mip4, Mip4Auth, Mip4ForeignAgent, Mip4Keys};
 pub use node_entry::NodeEntry;
 pub use node_table::{NodeChanges, NodeTable};
 pub use nodes::load_nodes;
@@ -94,6 +96,8 @@ pub struct Config {
     pub policy: Policy,
     /// `[home_agent]`; `None`: we are none.
     pub home_agent: Option<HomeAgent>,
+    /// `[mip4]`; `None`: we are no home agent of Mobile IPv4.
+    pub mip4: Option<Mip4>,
     /// `[timer]`
     pub timers: Timers,
     /// `[tunnel]`.

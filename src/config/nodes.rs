@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! # mn_id, enabled, pool, prefixes, max_lifetime, static prefixes and IPv4 address,
-//! #     families, pool_ipv4, customer, home address, mobile networks, authentication
+//! #     families, pool_ipv4, customer, home address, mobile networks, authentication, mip4
 //! mn1@example.org
 //! mn2@example.org, yes, business, 2, 8h
 //! mn3@example.org, yes, , , , 2001:db8:4000:7::/64 2001:db8:4000:8::/64 10.0.0.7
 //! mn4@example.org, no
 //! mn5, , , , , , ipv4, private, acme
 //! mn6, , , , , , , , , 2001:db8:4000:9::1, 2001:db8:9000::/56, 256:mn6.key
+//! mn7@example.org, , , , , 10.0.0.7, , , , , 2001:db8:9100::/56, , 256:mn7.key:nonce implicit
 //! ```
 //! A field that is empty or left out is that of `[policy.default]`. Nothing is kept here: each node
 //! is handed on as it is read, so that the only table of a million nodes is that of its user.
@@ -69,6 +70,9 @@ fn read(
             let home = HomeNode::parse(rest.split(',').map(str::trim), dir, config)?;
             home.reserve(&mut profile, name, config)?;
             check::profile(&profile, name, config)?;
+            if let Some(mip4) = &home.mip4 {
+                mip4.check(&mn_id, &profile, name, config)?;
+            }
             Ok((mn_id, customer.map_or(CustomerId(0), |c| c.id), home))
         });
         match parsed {
@@ -151,7 +155,7 @@ fn parse_entry<'e>(
 
 /// Fields of a line before those of its home, and these.
 const FIELDS: usize = 9;
-const HOME_FIELDS: usize = 3;
+const HOME_FIELDS: usize = 4;
 
 /// Whose node it is: that of its realm, else of the customer who is named, else the operator's.
 fn customer_of<'c>(
@@ -300,7 +304,7 @@ mod tests {
     fn every_faulty_line_is_reported_with_its_number() {
         let text = "mn1\nmn1,yes\nmn2,maybe\nmn3,,nowhere\nmn4,,,0\nmn5,,,,soon\n\
                     mn6,,,,,2001:db8:4000::/60\nmn7,,,,,2001:db8:4000:1::/64\n\
-                    mn8,,,,,2001:db8:4000:1::/64\n1:6d6e39\n,yes\nmn9,,,,,,,,,,,,x\n\
+                    mn8,,,,,2001:db8:4000:1::/64\n1:6d6e39\n,yes\nmn9,,,,,,,,,,,,,x\n\
                     mn10,,,,,2001:db8:5::/64 2001:db8:5::/56\nmn11,,,,,fe80::/64\n";
         let report = nodes(text).expect_err("faults");
         let expected = "\
@@ -313,7 +317,7 @@ n.csv:7: static prefix 2001:db8:4000::/60 lies in pool lab (2001:db8:4000::/48),
 n.csv:9: static prefix 2001:db8:4000:1::/64 overlaps 2001:db8:4000:1::/64 of line 8
 n.csv:10: \"1:6d6e39\" must be written as \"mn9\"
 n.csv:11: \"\" is no node identifier (a NAI, imsi:digits, or subtype:hex, of 1 to 254 octets)
-n.csv:12: has more than 12 fields (static prefixes are parted by blanks)
+n.csv:12: has more than 13 fields (static prefixes are parted by blanks)
 n.csv:13: its static prefixes 2001:db8:5::/64 and 2001:db8:5::/56 overlap
 n.csv:14: fe80::/64 is not inside 2000::/3 (global) or fc00::/7 (unique local)";
         assert_eq!(report, expected);

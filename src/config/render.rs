@@ -2,7 +2,7 @@
 
 use super::{
     Auth, Config, Customer, Device, Families, GreUse, Mag, Node, PolicyStore, Polling, Pool, Port,
-    PortRole, Profile, Service, duration, home_agent, peer, tunnel,
+    PortRole, Profile, Service, duration, home_agent, mip4, peer, tunnel,
 };
 use crate::addr::{AnchorAddr, HomePrefix};
 use crate::time::Duration;
@@ -83,6 +83,7 @@ pub fn render(config: &Config) -> Table {
         ("mag".into(), list(mags, mag)),
     ]);
     insert(&mut whole, "home_agent", config.home_agent.as_ref().map(home_agent::render));
+    insert(&mut whole, "mip4", config.mip4.as_ref().map(mip4::render));
     whole
 }
 

@@ -14,7 +14,7 @@ use super::tunnel::tunnel;
 use super::value::{absolute, eal_argument, label, socket_path, span, unicast, unicast4};
 use super::{
     Admin, Config, Cores, Eal, Log, Node, Polling, Port, PortRole, State, Timers, check,
-    home_agent, peer,
+    home_agent, mip4, peer,
 };
 use crate::addr::AnchorAddr;
 use crate::nic::BURST_MAX;
@@ -43,6 +43,7 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
     let mags = all(&root.tables("mag"), |s| mobility::mag(s, dir, mtu));
     let policy = mobility::policy(&root.table_or_empty("policy"), dir);
     let home_agent = root.table("home_agent").map(|s| home_agent::read(&s, &ports));
+    let mip4 = root.table("mip4").map(|s| mip4::read(&s, dir));
 
     check::ports(&root, &ports);
     check::cores(&root, cores.as_ref());
@@ -55,6 +56,9 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
     check::buffers(&root, &eal, &ports, cores.as_ref());
     if let Some(home_agent) = &home_agent {
         home_agent::check(&root, home_agent, &customers, &pools);
+    }
+    if let Some(mip4) = &mip4 {
+        mip4::check(&root, mip4, node.as_ref());
     }
 
     let timers = timers(&root.table_or_empty("timer"));
@@ -81,6 +85,7 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Option<Config> {
         mags,
         policy,
         home_agent,
+        mip4,
         timers,
         tunnel,
         admin,

@@ -12,6 +12,7 @@
 use super::rate::RateLimit;
 use crate::mobility::address_map::AddressMap;
 use crate::mobility::message::{PeerMsg, UpdateMsg};
+use crate::mobility::mip4::Mip4Msg;
 use crate::time::{Duration, Instant};
 use std::collections::VecDeque;
 use std::net::Ipv6Addr;
@@ -22,6 +23,7 @@ pub(super) enum Waiting {
     Pbu(Box<UpdateMsg>),
     Bu(Box<UpdateMsg>),
     Peer(Box<PeerMsg>),
+    Mip4(Box<Mip4Msg>),
 }
 
 /// How soon a message is served.

@@ -64,12 +64,35 @@ counters! {
     BraSent => "bra_sent",
     /// Binding Revocation Acknowledgements received.
     BraReceived => "bra_received",
-    /// Messages of Mobile IPv4 sent.
+    /// Messages of Mobile IPv4 handed to the pure core.
+    Mip4Received => "mip4_received",
+    /// Messages of Mobile IPv4 sent: on a worker's ring, or held for their next hop.
     Mip4Sent => "mip4_sent",
-    /// Registrations of Mobile IPv4 denied with a code.
-    RegistrationDenied => "registration_denied",
-    /// Messages of Mobile IPv4 that cannot be read, or are old: discarded in silence.
-    Mip4Discarded => "mip4_discarded",
+    /// Registrations of Mobile IPv4 that began.
+    Mip4Registered => "mip4_registered",
+    /// Bindings of Mobile IPv4 whose lifetime was extended.
+    Mip4Refreshed => "mip4_refreshed",
+    /// Nodes of Mobile IPv4 with another care-of address, or one more.
+    Mip4Moved => "mip4_moved",
+    /// Bindings of Mobile IPv4 that nodes ended.
+    Mip4Deregistered => "mip4_deregistered",
+    /// Bindings of Mobile IPv4 whose lifetime ran out.
+    Mip4Expired => "mip4_expired",
+    /// Registrations of Mobile IPv4 that were deleted.
+    Mip4Deleted => "mip4_deleted",
+    /// The same, of which the other end of the tunnel was told.
+    Mip4Revoking => "mip4_revoking",
+    /// Bindings of Mobile IPv4 ended by revocation, ours or a foreign agent's.
+    Mip4Revoked => "mip4_revoked",
+    /// Revocations of Mobile IPv4 that nobody acknowledged.
+    Mip4RevocationUnanswered => "mip4_revocation_unanswered",
+    /// Byte-identical requests of Mobile IPv4 answered again.
+    Mip4Duplicate => "mip4_duplicate",
+    /// Requests of Mobile IPv4 denied with a code.
+    Mip4Denied => "mip4_denied",
+    /// Messages of Mobile IPv4 ignored without an answer: not readable, not authentic, old, or an
+    /// answer to nothing.
+    Mip4Ignored => "mip4_ignored",
     /// Heartbeats sent, requests and responses.
     HeartbeatSent => "heartbeat_sent",
     /// Heartbeats received, requests and responses.

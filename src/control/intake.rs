@@ -4,7 +4,7 @@
 use super::admission::{Admit, Class, Served, Waiting};
 use super::counters::Counter;
 use super::signaling::{self, Signal};
-use super::{Control, requires_ipsec};
+use super::{Control, mip4, requires_ipsec};
 use crate::mobility::event::Event;
 use crate::mobility::message::{PeerBody, UpdateMsg};
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool};
@@ -66,12 +66,28 @@ impl<P: FramePool> Control<P> {
             self.counters[Counter::SignalingUnprotected] += 1;
             return;
         }
+        let admit = self.admit(from, now);
+        if admit != (Admit::OverRate { tell: false }) {
+            self.take_in(from, admit, signaling::read(frame, self.own, esp), frame, now);
+        }
+    }
+
+    pub(super) fn admit(&mut self, from: Ipv6Addr, now: Now) -> Admit {
         let admit = self.inbox.admit(from, now.mono);
         self.counters[Counter::SignalingOverRate] += u64::from(admit != Admit::Yes);
-        if admit == (Admit::OverRate { tell: false }) {
-            return;
-        }
-        match signaling::read(frame, self.own, esp) {
+        admit
+    }
+
+    /// Lets what was read of a frame wait for its turn, or answers it.
+    pub(super) fn take_in(
+        &mut self,
+        from: Ipv6Addr,
+        admit: Admit,
+        signal: Signal,
+        frame: &[u8],
+        now: Now,
+    ) {
+        match signal {
             Signal::Pbu(message) => {
                 let class = self.class_of(&message);
                 if admit == Admit::Yes {
@@ -87,6 +103,10 @@ impl<P: FramePool> Control<P> {
             }
             Signal::Peer(message) if admit == Admit::Yes => {
                 self.queue(from, Class::Urgent, Waiting::Peer(Box::new(message)), now);
+            }
+            Signal::Mip4(message) if admit == Admit::Yes => {
+                let class = mip4::class_of(&message, self.anchor.mip4());
+                self.queue(from, class, Waiting::Mip4(Box::new(message)), now);
             }
             signal if admit == Admit::Yes => {
                 self.inbox.count(from, |c| c.malformed += 1);
@@ -166,6 +186,10 @@ impl<P: FramePool> Control<P> {
                 self.counters[received(&message.body)] += 1;
                 self.handle_event(Event::Peer(*message), now);
             }
+            Waiting::Mip4(message) => {
+                self.counters[Counter::Mip4Received] += 1;
+                self.handle_event(Event::Mip4(*message), now);
+            }
         }
     }
 
@@ -173,7 +197,7 @@ impl<P: FramePool> Control<P> {
     fn answer_at_once(&mut self, signal: &Signal, frame: &[u8], now: Now) {
         match signal {
             // They wait for their turn.
-            Signal::Pbu(_) | Signal::Bu(_) | Signal::Peer(_) => {}
+            Signal::Pbu(_) | Signal::Bu(_) | Signal::Peer(_) | Signal::Mip4(_) => {}
             Signal::Discard(counter) => self.counters[*counter] += 1,
             Signal::BindingError(ends) => {
                 self.counters[Counter::SignalingUnknownType] += 1;

@@ -16,6 +16,7 @@
 
 mod admission;
 pub mod advertise;
+mod audit;
 pub mod counters;
 pub mod exception;
 mod held;
@@ -23,6 +24,7 @@ pub mod home;
 mod intake;
 pub mod ipsec;
 pub mod journal;
+mod mip4;
 pub mod mirror;
 mod neighbor;
 pub(crate) mod netlink;
@@ -40,13 +42,13 @@ mod tunneled;
 
 use crate::addr::CustomerId;
 use crate::admin::channel::Questions;
+use crate::config::SIGNALING_RATE;
 use crate::dataplane::counters::WorkerCounters;
 use crate::dataplane::update::{Change, PuntReason, Report};
-use crate::mobility::action::{Action, Audit, AuditKind, HomeAudit, Ignored};
+use crate::mobility::action::Action;
 use crate::mobility::anchor::Anchor;
 use crate::mobility::event::Event;
 use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
-use crate::mobility::mip4::Mip4Msg;
 use crate::mobility::question::QuestionId;
 use crate::nic::{BURST_MAX, Frame, FramePool, RxQueue};
 use crate::sync::ring::Consumer;
@@ -59,6 +61,7 @@ use hashbrown::HashMap;
 use held::{Barrier, HeldReplies, Reply};
 use home::Home;
 use journal::{Journal, Restart};
+use mip4::NodeEnds;
 use mirror::{KernelEvent, KernelMirror};
 use output::Output;
 use path_mtu::PathMtus;
@@ -107,6 +110,7 @@ pub struct Control<P: FramePool> {
     restart: Option<Restart>,
     path_mtus: PathMtus,
     home: Home,
+    node_ends: NodeEnds,
     reloads: Reloads,
     /// Scratch: empty between events.
     actions: Vec<Action>,
@@ -161,9 +165,14 @@ impl<P: FramePool> Control<P> {
             restart: Some(parts.restart),
             path_mtus: PathMtus::default(),
             home: Home::new(parts.home),
+            node_ends: NodeEnds::default(),
             reloads: parts.reloads,
             actions: Vec::new(),
         };
+        // The foreign agents first: one of them may be a gateway, too.
+        for agent in this.anchor.mip4().foreign_agents() {
+            this.inbox.add(agent.to_ipv6_mapped(), SIGNALING_RATE);
+        }
         for mag in this.mags.values() {
             this.inbox.add(mag.address, mag.signaling_rate);
         }
@@ -171,6 +180,7 @@ impl<P: FramePool> Control<P> {
         this.counters[Counter::BindingRestored] = this.anchor.lma().cache().len() as u64;
         this.actions = parts.restored;
         this.perform(Now::default());
+        this.note_all_ends();
         this
     }
 
@@ -226,7 +236,7 @@ impl<P: FramePool> Control<P> {
                     send_ack(output, &self.mags, publisher, counters, &ack, now.mono);
                 }
                 Reply::Peer(msg) => send_peer(output, &self.mags, counters, &msg, now.mono),
-                Reply::Mip4(msg) => send_mip4(output, counters, &msg, now.mono),
+                Reply::Mip4(msg) => mip4::send(output, counters, &msg, now.mono),
             }
             work += 1;
         }
@@ -340,6 +350,7 @@ impl<P: FramePool> Control<P> {
                     }
                     Report::Counters(token, values) => self.queries.counted(token, values),
                     Report::PathMtu(gateway, mtu) => self.learn_path_mtu(gateway, mtu, now),
+                    Report::Exception(tunnel, source) => mip4::log_exception(tunnel, source),
                 }
             }
         }
@@ -349,7 +360,9 @@ impl<P: FramePool> Control<P> {
     fn give_to_kernel(&mut self, mut frame: P::Frame, now: Now) {
         let whole = frame.data().len() == frame.frame_len();
         let port = self.output.untag(frame.port(), &mut frame);
-        if port.is_some_and(|port| self.hear_home_link(port, frame.data(), now)) {
+        if port.is_some_and(|port| self.hear_home_link(port, frame.data(), now))
+            || self.hear_broadcast(frame.data(), now)
+        {
             return;
         }
         if let Some(port) = port.filter(|_| whole)
@@ -388,7 +401,10 @@ impl<P: FramePool> Control<P> {
         for action in actions.drain(..) {
             match action {
                 Action::Publish(publication) => self.publisher.publish(publication),
-                Action::Persist(id) => self.journal.put(id, self.anchor.record(id).as_ref()),
+                Action::Persist(id) => {
+                    self.journal.put(id, self.anchor.record(id).as_ref());
+                    self.note_ends(id);
+                }
                 Action::Reply { ack, held: true } => self.hold(Reply::Ack(ack)),
                 Action::Reply { ack, held: false } => {
                     let (output, counters) = (&mut self.output, &mut self.counters);
@@ -401,7 +417,7 @@ impl<P: FramePool> Control<P> {
                 }
                 Action::SendMip4 { msg, held: true } => self.hold(Reply::Mip4(msg)),
                 Action::SendMip4 { msg, held: false } => {
-                    send_mip4(&mut self.output, &mut self.counters, &msg, now.mono);
+                    mip4::send(&mut self.output, &mut self.counters, &msg, now.mono);
                 }
                 Action::AskPolicy(question) => self.ask_policy(&question),
                 Action::ProbeHome(address) => self.probe_home(address, now),
@@ -424,55 +440,6 @@ impl<P: FramePool> Control<P> {
     fn hold(&mut self, reply: Reply) {
         let (published, persisted) = (self.publisher.last_seq(), self.journal.last_seq());
         self.held.push(Barrier { published, persisted }, reply);
-    }
-
-    fn note(&mut self, audit: &Audit, now: Now) {
-        let counter = match audit.kind {
-            AuditKind::Created => Counter::BindingCreated,
-            AuditKind::Refreshed => Counter::BindingRefreshed,
-            AuditKind::HandedOff => Counter::BindingHandedOff,
-            AuditKind::Deregistered => Counter::BindingDeregistered,
-            AuditKind::Ipv4Released | AuditKind::Ipv6Released => Counter::BindingFamilyReleased,
-            AuditKind::Revived => Counter::BindingRevived,
-            AuditKind::Expired => Counter::BindingExpired,
-            AuditKind::Deleted => Counter::BindingDeleted,
-            AuditKind::Revoking => Counter::BindingRevoking,
-            AuditKind::Revoked => Counter::BindingRevoked,
-            AuditKind::Lost => Counter::BindingLost,
-            AuditKind::RevocationRefused(_) => Counter::RevocationRefused,
-            AuditKind::RevocationUnanswered => Counter::RevocationUnanswered,
-            AuditKind::RevocationDenied(_) => Counter::RevocationDenied,
-            AuditKind::RevocationUnsupported => Counter::RevocationUnsupported,
-            AuditKind::Home(HomeAudit::Registered) => Counter::HomeRegistered,
-            AuditKind::Home(HomeAudit::Refreshed) => Counter::HomeRefreshed,
-            AuditKind::Home(HomeAudit::Moved) => Counter::HomeMoved,
-            AuditKind::Home(HomeAudit::Deregistered) => Counter::HomeDeregistered,
-            AuditKind::Home(HomeAudit::Expired) => Counter::HomeExpired,
-            AuditKind::Home(HomeAudit::Deleted) => Counter::HomeDeleted,
-            AuditKind::Home(HomeAudit::Proxied) => Counter::HomeProxied,
-            AuditKind::Home(HomeAudit::Refused(_)) => Counter::HomeRefused,
-            AuditKind::Home(HomeAudit::Ignored(_)) => Counter::HomeIgnored,
-            AuditKind::PeerFailed => Counter::PeerFailed,
-            AuditKind::PeerRestarted => Counter::PeerRestarted,
-            AuditKind::HeartbeatUnsupported => Counter::HeartbeatUnsupported,
-            AuditKind::Ignored(Ignored::Stranger | Ignored::Stray) => Counter::PeerIgnored,
-            AuditKind::PolicyOverdue => Counter::PolicyOverdue,
-            AuditKind::PolicyRoomFull => Counter::PolicyRoomFull,
-            AuditKind::PolicyStray => Counter::PolicyStray,
-            AuditKind::Ignored(Ignored::Parked) => Counter::PbuParked,
-            AuditKind::Duplicate => Counter::PbuDuplicate,
-            AuditKind::Refused(_) => Counter::PbuRefused,
-            AuditKind::Denied(_) => Counter::RegistrationDenied,
-            AuditKind::Ignored(Ignored::Malformed | Ignored::Replayed) => Counter::Mip4Discarded,
-            AuditKind::Ignored(_) => Counter::PbuIgnored,
-        };
-        self.counters[counter] += 1;
-        // What a peer can trigger is limited: `stats show` has the whole count.
-        if self.log_limit.admit(now.mono) {
-            let mn_id = audit.mn_id.as_ref().map(tracing::field::display);
-            let mag = audit.proxy_coa.map(tracing::field::display);
-            tracing::info!(mn_id, mag, kind = ?audit.kind, "binding");
-        }
     }
 }
 
@@ -544,19 +511,6 @@ fn send_peer<P: FramePool>(
             PeerBody::RefreshRequest => Counter::RefreshRequestSent,
             PeerBody::Switch(_) => Counter::HomeAgentSwitchSent,
         }] += 1;
-    }
-}
-
-/// Sends a message of Mobile IPv4 now.
-fn send_mip4<P: FramePool>(
-    output: &mut Output<P>,
-    counters: &mut Counters,
-    msg: &Mip4Msg,
-    now: Instant,
-) {
-    let dst = msg.dst.to_ipv6_mapped();
-    if output.send_packet(dst, now, counters, |buf| msg.emit(buf)) {
-        counters[Counter::Mip4Sent] += 1;
     }
 }
 

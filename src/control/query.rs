@@ -5,6 +5,7 @@
 //! or goes without them after [`COUNTERS_TIMEOUT`].
 
 mod home;
+mod mip4;
 
 use super::counters::Counter;
 use super::{Control, MagInfo, requires_ipsec};
@@ -19,6 +20,7 @@ use crate::dataplane::counters::Counter as WorkerCounter;
 use crate::dataplane::drop::DropReason;
 use crate::dataplane::update::EntryCounters;
 use crate::mobility::PeerState;
+use crate::mobility::action::{BindingId, BindingKind};
 use crate::mobility::binding::{Bce, BceState};
 use crate::mobility::event::Event;
 use crate::mobility::ha::Drain;
@@ -161,11 +163,16 @@ impl<P: FramePool> Control<P> {
             // By its index: the filter need not walk the table.
             let sessions = cache.of_node(mn_id).filter(|b| passes(b, filter));
             let homes = self.homes_of(mn_id, filter, now);
-            let rows = sessions.map(|b| row(b, now.mono)).chain(homes).take(limit).collect();
-            return Ok(Page { rows, next: None });
+            let mip4 = self.registrations_of(mn_id, filter, now);
+            let rows = sessions.map(|b| row(b, now.mono)).chain(homes).chain(mip4);
+            return Ok(Page { rows: rows.take(limit).collect(), next: None });
         }
-        if let Some(page) = self.home_page(cursor, limit, filter, now) {
-            return Ok(page);
+        // What a page ended with; proxy bindings are counted from zero.
+        let after = BindingId(cursor);
+        match after.kind() {
+            BindingKind::Proxy => {}
+            BindingKind::Home => return Ok(self.home_page(after, limit, filter, now)),
+            BindingKind::Home4 => return Ok(self.mip4_page(after, limit, filter, now)),
         }
         let (slots, after) = cache.page(cursor, SLOTS_PER_PAGE);
         let mut rows = Vec::new();
@@ -225,8 +232,9 @@ impl<P: FramePool> Control<P> {
         let meant = |b: &&Bce| {
             prefix.is_none_or(|p| holds(b, p)) && customer.is_none_or(|c| b.customer == c)
         };
-        let found: Vec<CustomerId> =
+        let mut found: Vec<CustomerId> =
             self.anchor.lma().cache().of_node(&mn_id).filter(meant).map(|b| b.home).collect();
+        found.extend(self.own_bindings(&mn_id, prefix, customer));
         let Some(first) = found.first() else {
             let what = prefix.map_or_else(String::new, |p| format!(" with prefix {p}"));
             return Err(format!("no binding of {mn_id}{what}: see `binding show`"));
@@ -405,6 +413,7 @@ impl<P: FramePool> Control<P> {
         let gauges = [
             row("bindings", self.anchor.lma().cache().len() as u64),
             row("home_bindings", self.anchor.ha().cache().len() as u64),
+            row("mip4_registrations", self.anchor.mip4().len() as u64),
             row("pbu_waiting", self.anchor.lma().waiting() as u64),
             row("policy_waiting", self.anchor.lma().waiting_for_policy() as u64),
             row("replies_held", self.held.len() as u64),

@@ -12,6 +12,7 @@ use super::counters::Counter;
 use super::{Control, MagInfo};
 use crate::addr::{CustomerId, CustomerPrefix};
 use crate::mobility::ha::HomeAgent;
+use crate::mobility::mip4::HomeAgent4;
 use crate::mobility::{Description, MagState};
 use crate::nic::FramePool;
 use crate::time::Now;
@@ -24,6 +25,7 @@ use std::net::Ipv6Addr;
 pub struct NewConfig {
     description: Description,
     home: HomeAgent,
+    mip4: HomeAgent4,
     mags: HashMap<Ipv6Addr, MagInfo>,
     customers: BTreeMap<CustomerId, String>,
     pools: Vec<String>,
@@ -36,6 +38,7 @@ impl NewConfig {
     pub fn new(
         description: Description,
         home: HomeAgent,
+        mip4: HomeAgent4,
         mags: Vec<MagInfo>,
         customers: Vec<(CustomerId, String)>,
         pools: Vec<String>,
@@ -43,6 +46,7 @@ impl NewConfig {
         Self {
             description,
             home,
+            mip4,
             mags: mags.into_iter().map(|m| (m.address, m)).collect(),
             customers: customers.into_iter().collect(),
             pools,
@@ -143,7 +147,7 @@ impl<P: FramePool> Control<P> {
         if known > self.mags_max {
             return Err(Refused::Mags { known, max: self.mags_max });
         }
-        self.anchor.take_over(&mut new.description, &mut new.home, now);
+        self.anchor.take_over(&mut new.description, &mut new.home, &mut new.mip4, now);
         self.publish_pools();
         std::mem::swap(&mut self.customers, &mut new.customers);
         std::mem::swap(&mut self.pools, &mut new.pools);

@@ -6,6 +6,7 @@ use super::counters::Counter;
 use crate::addr::TunnelPath;
 use crate::mobility::ha::HomeIcmp;
 use crate::mobility::message::{AckMsg, OwnedOptions, PeerBody, PeerMsg, Transport, UpdateMsg};
+use crate::mobility::mip4::Mip4Msg;
 use crate::mobility::packet::{self, Ends};
 use crate::wire::icmpv6::{self, ErrorMessage};
 use crate::wire::ipv4::Ipv4Header;
@@ -14,7 +15,7 @@ use crate::wire::mh::{
     self, BindingError, BindingRefreshRequest, BuFlags, Message, MessageData, Options,
 };
 use crate::wire::udp::{self, UdpHeader};
-use crate::wire::{ErrorKind, ether};
+use crate::wire::{ErrorKind, ether, mip4};
 use core::ops::Range;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -43,6 +44,8 @@ pub(super) enum Signal {
     Bu(UpdateMsg),
     /// Revocation, heartbeat or error, for the pure core.
     Peer(PeerMsg),
+    /// A message of Mobile IPv4, for the pure core.
+    Mip4(Mip4Msg),
     /// Nothing, under this counter.
     Discard(Counter),
     /// A Binding Error with status 2 (9.2, 9.3.3) that travels so.
@@ -77,7 +80,8 @@ pub(super) fn source(frame: &[u8]) -> Option<Ipv6Addr> {
     Some(Ipv6Addr::from(octets))
 }
 
-/// Reads a frame that brings a Mobility Header to us; `esp`: the kernel took it out of ESP.
+/// Reads a frame that brings a Mobility Header or a message of Mobile IPv4 to us; `esp`: the kernel
+/// took it out of ESP.
 pub(super) fn read(frame: &[u8], own: Anchors, esp: bool) -> Signal {
     match (ether::payload(frame), own.ipv4) {
         (Ok((ether::IPV6, packet)), _) => read_ipv6(packet, own.ipv6, esp),
@@ -126,6 +130,25 @@ fn read_ipv6(packet: &[u8], anchor: Ipv6Addr, esp: bool) -> Signal {
     }
 }
 
+/// Reads a frame that may bring a message of Mobile IPv4 to one of these addresses, which are those
+/// of broadcasts (RFC 5944 3.6.1.2); `None`: it does not.
+pub(super) fn read_broadcast(
+    frame: &[u8],
+    is_broadcast: impl FnOnce(Ipv4Addr) -> bool,
+) -> Option<Signal> {
+    let (ether::IPV4, packet) = ether::payload(frame).ok()? else { return None };
+    let ip = Ipv4Header::parse(packet).ok()?;
+    let datagram = packet.get(ip.header_len..usize::from(ip.total_len))?;
+    let is_ours = ip.protocol == udp::PROTOCOL
+        && !ip.is_fragment()
+        && datagram.get(UDP_DESTINATION) == Some(&mip4::PORT.to_be_bytes())
+        && is_broadcast(ip.dst);
+    is_ours.then(|| match UdpHeader::parse(datagram, ip.src, ip.dst) {
+        Ok((udp, payload)) => read_mip4(payload, (ip.src, ip.dst), udp.src_port),
+        Err(e) => refused(e.kind),
+    })
+}
+
 /// RFC 5844 section 4: a Mobility Header in UDP to port 5436. ICMPv6 cannot tell an IPv4 gateway of
 /// a wrong length: such a message is discarded.
 fn read_ipv4(packet: &[u8], (anchor, anchor6): (Ipv4Addr, Ipv6Addr), esp: bool) -> Signal {
@@ -135,23 +158,17 @@ fn read_ipv4(packet: &[u8], (anchor, anchor6): (Ipv4Addr, Ipv6Addr), esp: bool) 
         return MALFORMED;
     }
     let (udp, header) = match UdpHeader::parse(datagram, ip.src, ip.dst) {
-        // 4.2.2.1: the UDP checksum MUST be used, as the header's own is not.
-        Ok((udp, _))
-            if udp.dst_port != udp::DSMIP_PORT && datagram.get(UDP_CHECKSUM) == Some(&[0, 0]) =>
-        {
-            return Signal::Discard(Counter::SignalingChecksum);
-        }
         Ok(parsed) => parsed,
-        Err(e) if e.kind == ErrorKind::Checksum => {
-            return Signal::Discard(Counter::SignalingChecksum);
-        }
-        Err(_) => return MALFORMED,
+        Err(e) => return refused(e.kind),
     };
-    if udp.dst_port == udp::DSMIP_PORT {
-        return read_dsmip(header, anchor6, (ip.src, ip.dst), udp.src_port);
-    }
-    if udp.dst_port != udp::SIGNALING_PORT {
-        return MALFORMED;
+    match udp.dst_port {
+        udp::DSMIP_PORT => return read_dsmip(header, anchor6, (ip.src, ip.dst), udp.src_port),
+        // RFC 5944 3.1: without a checksum, too.
+        mip4::PORT => return read_mip4(header, (ip.src, ip.dst), udp.src_port),
+        // 4.2.2.1: the UDP checksum MUST be used, as the header's own is not.
+        udp::SIGNALING_PORT if datagram.get(UDP_CHECKSUM) != Some(&[0, 0]) => {}
+        udp::SIGNALING_PORT => return refused(ErrorKind::Checksum),
+        _ => return MALFORMED,
     }
     let transport = Transport::Udp(udp.src_port);
     let ends = Ends {
@@ -167,6 +184,24 @@ fn read_ipv4(packet: &[u8], (anchor, anchor6): (Ipv4Addr, Ipv6Addr), esp: bool) 
         }
         Err(_) => MALFORMED,
     }
+}
+
+/// A datagram that cannot be read.
+const fn refused(why: ErrorKind) -> Signal {
+    match why {
+        ErrorKind::Checksum => Signal::Discard(Counter::SignalingChecksum),
+        _ => MALFORMED,
+    }
+}
+
+/// RFC 5944 3: what a datagram to port 434 carries. What it says, and whether its sender may say
+/// it, the pure core decides: its authenticators cover the bytes.
+fn read_mip4(payload: &[u8], (src, dst): (Ipv4Addr, Ipv4Addr), port: u16) -> Signal {
+    // Nobody could be answered.
+    if port == 0 || !is_one_host(src) {
+        return MALFORMED;
+    }
+    Signal::Mip4(Mip4Msg { src, dst, port, payload: payload.to_vec() })
 }
 
 /// RFC 5555 4.2: an IPv6 packet of a node between its home address and us, in UDP over IPv4. What
@@ -298,6 +333,8 @@ pub(super) fn write_parameter_problem(
     Some(len)
 }
 
-/// Where the Checksum stands in a UDP header.
+/// Where the Destination Port stands in a UDP header.
+const UDP_DESTINATION: Range<usize> = 2..4;
+/// Where the Checksum stands there.
 const UDP_CHECKSUM: Range<usize> = 6..8;
 const HOP_LIMIT: u8 = 64;

@@ -7,6 +7,7 @@ mod held_reply;
 mod ipsec;
 mod ipv4;
 mod log;
+mod mip4;
 mod path_mtu;
 mod refusal;
 mod signaling;
@@ -393,7 +394,7 @@ fn worker(
         id,
         steering: steering.clone(),
         lma: AnchorAddr(LMA),
-        lma_ipv4: None,
+        lma_ipv4: Some(LMA_IPV4),
         local: vec![LMA],
         vlans: Vec::new(),
         limits: Limits { entries_max: 32_768, tunnels_max: 16 },

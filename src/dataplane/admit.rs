@@ -33,10 +33,7 @@ impl<F: Frame> Lane<F> {
         let traffic_class =
             match self.admit(frame.data(), slot, inner_at, via, context.origin, marking) {
                 Ok(traffic_class) => traffic_class,
-                Err(DropReason::NotServing) if self.home_agent => {
-                    return self.hear_from_home(frame, inner_at);
-                }
-                Err(reason) => return self.discard(frame, reason),
+                Err(reason) => return self.refuse_entry(frame, slot, inner_at, reason),
             };
         if !decapsulate(&mut frame, inner_at, traffic_class) {
             return self.discard(frame, DropReason::Segmented);
@@ -53,6 +50,15 @@ impl<F: Frame> Lane<F> {
         self.counters.add(Counter::UplinkPackets, 1);
         self.counters.add(Counter::UplinkBytes, bytes as u64);
         self.route(frame, context);
+    }
+
+    /// Ends a packet that may not enter.
+    #[cold]
+    fn refuse_entry(&mut self, frame: F, slot: Option<Slot>, inner_at: usize, reason: DropReason) {
+        match self.exception(reason, &frame, slot, inner_at) {
+            DropReason::NotServing if self.home_agent => self.hear_from_home(frame, inner_at),
+            reason => self.discard(frame, reason),
+        }
     }
 
     /// RFC 6612 3.1: a node that came home says so through its gateway, while its packets still go

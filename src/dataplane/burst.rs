@@ -16,6 +16,7 @@ use super::marking::Markings;
 use super::ordinary::{From, Notes, Uppers};
 use super::punt::Reports;
 use super::reassembly::Reassembly;
+use super::reverse::NodeEnds;
 use super::shard::{Shard, Slot};
 use super::steer::Steering;
 use super::tunnel::{TRANSPORT, TunnelTable};
@@ -56,6 +57,7 @@ pub(super) struct Lane<F: Frame> {
     pub(super) fib: Fib,
     /// Whose packets come from a gateway without a key that says so.
     pub(super) origins: HashMap<Ipv6Addr, CustomerId>,
+    pub(super) node_ends: NodeEnds,
     /// Of the next tunnel packet in IPv4; workers use different ones.
     pub(super) identification: u16,
     /// Of the next tunnel packet in IPv6 that is cut.
@@ -112,6 +114,7 @@ impl<F: Frame> Lane<F> {
             ports,
             vlans,
             origins: HashMap::new(),
+            node_ends: NodeEnds::default(),
             identification: config.id.0,
             fragments: Identifications::new(secret()),
             gateways: Gateways::default(),

@@ -50,6 +50,7 @@ mod punt;
 mod quote;
 mod reassembly;
 mod relay;
+mod reverse;
 mod shard;
 mod tunnel;
 mod vlan;

@@ -43,6 +43,12 @@ impl<F: Frame> Reports<F> {
         self.ring.room() > self.reserve && self.ring.push(Report::PathMtu(remote, mtu)).is_ok()
     }
 
+    /// Tells of a security exception; `false` if there is no room now.
+    #[must_use]
+    pub(super) fn exception(&mut self, tunnel: Ipv6Addr, source: Ipv6Addr) -> bool {
+        self.ring.room() > self.reserve && self.ring.push(Report::Exception(tunnel, source)).is_ok()
+    }
+
     /// Whether an answer has room. Only this end fills the ring, so it stays true until it is used.
     pub(super) fn has_room(&self) -> bool {
         self.ring.room() > 0

@@ -19,6 +19,7 @@ use super::worker::PortConfig;
 use crate::addr::{CustomerId, Encap, PortId, TunnelPath};
 use crate::nic::Frame;
 use crate::wire::{mip4, udp};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Bytes of an Ethernet and an IPv6 header.
 pub(super) const HEAD_LEN: usize = ETHER_LEN + IPV6_LEN;
@@ -178,6 +179,18 @@ impl TunnelSlot {
                 let ends = |bytes: &[u8]| bytes.last_chunk().map(|ends| u64::from_ne_bytes(*ends));
                 ends(frame) == ends(&head[..UDP_AT]).map(|ends| ends.rotate_left(32))
             }),
+        }
+    }
+
+    /// Its other end, IPv4-mapped if it is one of IPv4.
+    pub(super) fn remote(&self) -> Ipv6Addr {
+        let head = &self.head;
+        match self.shape.family() {
+            Family::Ipv6 => Ipv6Addr::from(head[38..54].first_chunk().copied().unwrap_or([0; 16])),
+            Family::Ipv4 => {
+                let remote = head[30..34].first_chunk().copied().unwrap_or([0; 4]);
+                Ipv4Addr::from(remote).to_ipv6_mapped()
+            }
         }
     }
 

@@ -73,6 +73,11 @@ pub enum Change {
     OriginSet(Ipv6Addr, CustomerId),
     /// They are in the operator's again.
     OriginDel(Ipv6Addr),
+    /// The tunnel of a node of Mobile IPv4 ends there: source addresses that are not as they should
+    /// be are security exceptions (RFC 5454 4).
+    NodeEndSet(Ipv6Addr),
+    /// None does any more.
+    NodeEndDel(Ipv6Addr),
     /// Asks for the counters of a prefix's entry: answered by [`Report::Counters`].
     CountersGet(CustomerPrefix, u64),
 }
@@ -127,6 +132,9 @@ pub enum Report<F: Frame> {
     /// The path to this gateway carries packets of so many bytes at most, outer IP header included:
     /// a router said so about a packet of ours.
     PathMtu(Ipv6Addr, u16),
+    /// From this end of a tunnel came a packet with this source, which it may not have: see
+    /// [`Change::NodeEndSet`]. Not of each one that came.
+    Exception(Ipv6Addr, Ipv6Addr),
 }
 
 /// A frame that the control core wants sent as it is, Ethernet header included.

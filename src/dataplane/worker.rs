@@ -312,6 +312,12 @@ impl<F: Frame> Lane<F> {
             Change::OriginDel(gateway) => {
                 self.origins.remove(&gateway);
             }
+            Change::NodeEndSet(end) => {
+                self.node_ends.ends.insert(end);
+            }
+            Change::NodeEndDel(end) => {
+                self.node_ends.ends.remove(&end);
+            }
             Change::CountersGet(key, token) => {
                 fits = self.reports.answer(token, self.shard.counters(key));
             }

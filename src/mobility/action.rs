@@ -167,12 +167,12 @@ pub enum AuditKind {
     Duplicate,
     /// Refused with this status.
     Refused(u8),
-    /// A request of Mobile IPv4 was denied with this code (RFC 5944 3.4).
-    Denied(u8),
     /// Ignored without an answer; the reason is the clause that says so.
     Ignored(Ignored),
     /// It is about a home registration; the care-of address stands in the gateway's place.
     Home(HomeAudit),
+    /// It is about a registration of Mobile IPv4; likewise.
+    Mip4(Mip4Audit),
 }
 
 /// What happened to a home registration.
@@ -194,6 +194,35 @@ pub enum HomeAudit {
     Proxied,
     /// Refused with this status.
     Refused(u8),
+    /// Ignored without an answer.
+    Ignored(Ignored),
+}
+
+/// What happened to a registration of Mobile IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Mip4Audit {
+    /// A new one.
+    Registered,
+    /// The lifetime of a binding was extended.
+    Refreshed,
+    /// The node has another care-of address, or one more.
+    Moved,
+    /// The node ended a binding.
+    Deregistered,
+    /// The lifetime of a binding ran out.
+    Expired,
+    /// Deleted by the operator, or because the node registered another home address.
+    Deleted,
+    /// The same, and the other end of its tunnel was told (RFC 3543).
+    Revoking,
+    /// Ended by revocation: ours was acknowledged, or it was a foreign agent's.
+    Revoked,
+    /// Nobody acknowledged a revocation of ours.
+    RevocationUnanswered,
+    /// What was accepted last came again, and was answered again.
+    Duplicate,
+    /// Denied with this code (RFC 5944 3.4).
+    Denied(u8),
     /// Ignored without an answer.
     Ignored(Ignored),
 }

@@ -62,8 +62,11 @@ impl Anchor {
             | Event::HomeProbed { .. }
             | Event::HomeLinkRouter(_)
             | Event::AgentDiscovery { .. }
-            | Event::PrefixSolicitation { .. }
-            | Event::NodeDrain(_) => self.handle_home(event, now, actions),
+            | Event::PrefixSolicitation { .. } => self.handle_home(event, now, actions),
+            Event::NodeDrain(drain) => {
+                self.mip4.drain(drain);
+                self.handle_home(event, now, actions);
+            }
             Event::Mip4(msg) => {
                 self.handle_mip4(now, actions, |mip4, turn| mip4.handle(&msg, turn));
             }
@@ -207,10 +210,17 @@ impl Anchor {
     }
 
     /// Goes on under another description; see [`Lma::take_over`]. Of the home agent nodes and
-    /// limits are taken over; links and addresses hold for a run.
-    pub fn take_over(&mut self, new: &mut Description, home: &mut HomeAgent, now: Now) {
+    /// limits are taken over; links and addresses hold for a run. Of that of Mobile IPv4 the nodes.
+    pub fn take_over(
+        &mut self,
+        new: &mut Description,
+        home: &mut HomeAgent,
+        mip4: &mut HomeAgent4,
+        now: Now,
+    ) {
         self.lma.take_over(new, now);
         self.ha.take_over(home);
+        self.mip4.take_over(mip4);
     }
 
     /// Precedence of forwarding (RFC 6612 4.2) among the actions of the local mobility anchor from

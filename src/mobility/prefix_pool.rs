@@ -252,9 +252,7 @@ impl PrefixPool {
             uncounted: None,
         };
         if let Some((network, len)) = config.prefix.to_ipv4() {
-            let last = Ipv4Addr::from_bits(
-                network.to_bits() | u32::MAX.checked_shr(len.into()).unwrap_or(0),
-            );
+            let last = config.prefix.ipv4_broadcast().unwrap_or(network);
             let router = config.default_router.unwrap_or_else(|| first_host(network, len));
             // RFC 3021: a network of two addresses has neither its own nor one of broadcasts.
             let taken = if len < 31 { &[network, last, router][..] } else { &[router][..] };

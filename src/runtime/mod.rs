@@ -37,6 +37,7 @@ use crate::dpdk::{self, Eal, EalError, Mempool, PortError, TscClock};
 use crate::mobility::action::Action;
 use crate::mobility::anchor::{Anchor, Record};
 use crate::mobility::ha::HomeAgent;
+use crate::mobility::mip4::HomeAgent4;
 use crate::mobility::{Lma, RestoreError};
 use crate::telemetry::LogHandle;
 use crate::time::{Duration, Instant, MobTimestamp, Now};
@@ -47,7 +48,7 @@ use ports::Ports;
 use serde_json::Value;
 
 use std::collections::HashSet;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -96,11 +97,13 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
     heed_signals(&stop, config_asker.clone()).map_err(thread("signals"))?;
 
     // What can fail for the operator's fault comes first.
-    let plan::Cores { lma, ha, nodes } = plan::cores(config)?;
-    let networks = ha.nodes.iter().map(|n| n.mobile_networks.len()).sum();
+    let seed = random().map_err(thread("/dev/urandom"))?;
+    let plan::Cores { lma, ha, mip4, nodes } = plan::cores(config, seed)?;
+    let networks = ha.nodes.iter().map(|n| n.mobile_networks.len()).sum::<usize>()
+        + mip4.nodes.iter().map(|n| n.prefixes.len()).sum::<usize>();
     let mut lma = Lma::new(lma);
     lma.reserve();
-    let mut anchor = Anchor::new(lma, HomeAgent::new(ha));
+    let mut anchor = Anchor::new(lma, HomeAgent::new(ha)).with_mip4(HomeAgent4::new(mip4));
     let mut store = open_store(config)?;
     let (restored, size) = restore(&store, &mut anchor)?;
     let restart = begin_run(&mut store)?;
@@ -255,7 +258,8 @@ fn restore(store: &Store, anchor: &mut Anchor) -> Result<(Vec<Action>, Restored)
     }
     let lma = anchor.lma();
     let (bindings, home_bindings) = (lma.cache().len(), anchor.ha().cache().len());
-    tracing::info!(bindings, home_bindings, "restored");
+    let registrations = anchor.mip4().len();
+    tracing::info!(bindings, home_bindings, registrations, "restored");
     let prefixes = lma.cache().prefixes() + homes;
     Ok((actions, Restored { prefixes, mags: mags.len() }))
 }
@@ -325,6 +329,13 @@ impl Clock {
 fn wall_clock() -> MobTimestamp {
     let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     MobTimestamp::from_unix(unix.unwrap_or_default())
+}
+
+/// What nobody can foretell.
+fn random() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn start_policy(config: &Config) -> Result<Option<PolicyLink>, RuntimeError> {

@@ -3,6 +3,7 @@
 
 mod ha;
 mod lma;
+mod mip4;
 
 pub(super) use ha::home;
 pub(super) use lma::{Cores, cores};
@@ -108,7 +109,8 @@ pub(super) fn lma_addresses(config: &Config) -> impl Iterator<Item = Ipv6Addr> {
 pub(super) fn local_addresses(config: &Config) -> Vec<Ipv6Addr> {
     let own = config.ports.iter().filter(|p| p.customer.is_none());
     let addresses = own.flat_map(|p| p.addresses.iter().map(|&(a, _)| a));
-    addresses.chain(ha::anycast_addresses(config)).collect()
+    let asked = ha::anycast_addresses(config).into_iter().chain(mip4::broadcast_addresses(config));
+    addresses.chain(asked).collect()
 }
 
 /// The kernel's side of a port.
@@ -138,17 +140,24 @@ pub(super) struct Restored {
     pub(super) mags: usize,
 }
 
-/// How much the workers' tables hold; `networks` is how many mobile networks all nodes have.
+/// How much the workers' tables hold; `networks` is how many prefixes nodes by themselves may
+/// register besides their home addresses.
 pub(super) fn limits(config: &Config, restored: Restored, networks: usize) -> Limits {
     // Each binding of a node by itself has a tunnel, a home address and perhaps one of IPv4 or the
     // prefix around it.
     let homes = config.home_agent.as_ref().map_or(0, |h| h.max_bindings);
+    // Of Mobile IPv4: a home address, and perhaps a tunnel to it inside of the other one.
+    let registrations = config.mip4.as_ref().map_or(0, |m| m.max_registrations);
     // An id waits for every worker before it is used again: as many may wait as there can be
     // updates on their way.
     let retiring = 2 * config.cores.ring_len;
     Limits {
-        entries_max: (max_prefixes(config) + 3 * homes + networks).max(restored.prefixes),
-        tunnels_max: (mags_max(config) + restored.mags) * PATHS_PER_MAG + homes + retiring,
+        entries_max: (max_prefixes(config) + 3 * homes + registrations + networks)
+            .max(restored.prefixes),
+        tunnels_max: (mags_max(config) + restored.mags) * PATHS_PER_MAG
+            + homes
+            + 2 * registrations
+            + retiring,
     }
 }
 

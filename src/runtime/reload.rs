@@ -15,6 +15,7 @@ use crate::control::reload::{NewConfig, Reloader};
 use crate::mobility::Description;
 use crate::mobility::config::LmaConfig;
 use crate::mobility::ha::{HaConfig, HomeAgent};
+use crate::mobility::mip4::{HomeAgent4, Mip4Config};
 use crate::telemetry::LogHandle;
 use serde_json::Value;
 use std::io;
@@ -44,6 +45,7 @@ struct Read {
     config: Config,
     lma: LmaConfig,
     ha: HaConfig,
+    mip4: Mip4Config,
     nodes: NodeTable,
     changes: ConfigChanges,
 }
@@ -81,10 +83,11 @@ impl Setup {
                 return Err(refused(by, faults));
             }
         };
-        let Read { config, lma, ha, nodes, changes } = read;
+        let Read { config, lma, ha, mip4, nodes, changes } = read;
         let new = NewConfig::new(
             Description::new(lma),
             HomeAgent::new(ha),
+            HomeAgent4::new(mip4),
             plan::mags(&config),
             plan::customer_names(&config),
             plan::pool_names(&config),
@@ -109,10 +112,11 @@ impl Setup {
         let changes = config::differences(&self.running, &file);
         let config = config::put_in_force(&self.running, file, &self.path);
         let config = config.map_err(|faults| faults.to_string())?;
-        let cores = plan::cores(&config).map_err(|faults| faults.to_string())?;
-        let plan::Cores { lma, ha, nodes } = cores;
+        // Nonces go on as they were seeded at the start.
+        let cores = plan::cores(&config, [0; 32]).map_err(|faults| faults.to_string())?;
+        let plan::Cores { lma, ha, mip4, nodes } = cores;
         let changes = ConfigChanges { changes, nodes: self.nodes.changes(&nodes) };
-        Ok(Read { config, lma, ha, nodes, changes })
+        Ok(Read { config, lma, ha, mip4, nodes, changes })
     }
 
     fn note(&self, by: &str, ConfigChanges { changes, nodes }: &ConfigChanges) {

@@ -8,8 +8,8 @@
 //!
 //! [[step]]
 //! at = 0.0                  # seconds since the start; timers that are due go first
-//! pbu = { from = "mag1" }   # or bu, probed (see `bu`), bri, bra, heartbeat, binding_error (see
-//!                           # `peer`), start, delete, answer, mag_add, mag_del, mag_revoke,
+//! pbu = { from = "mag1" }   # or bu, probed (see `bu`), rrq, revoke (see `mip4`), bri, bra, heartbeat, binding_error (see
+//!                           # `peer`), start, drain, delete, answer, mag_add, mag_del, mag_revoke,
 //!                           # realm_revoke, or nothing: time passes
 //! expect = [
 //!   "publish 2001:db8:a000::/64 through mag1",
@@ -21,6 +21,7 @@
 mod answer;
 mod bu;
 mod config;
+mod mip4;
 mod pbu;
 
 use crate::peer;
@@ -30,10 +31,13 @@ use anchord::mobility::Lma;
 use anchord::mobility::anchor::Anchor;
 use anchord::mobility::config::LmaConfig;
 use anchord::mobility::event::Event;
+use anchord::mobility::ha::Drain;
 use anchord::time::{Duration, Instant, MobTimestamp, Now};
 pub(crate) use answer::{Granting, question};
 use bu::{Bu, Probed};
 use config::Config;
+pub(crate) use mip4::authenticator;
+use mip4::{Revoke, Rrq};
 use pbu::Pbu;
 use serde::Deserialize;
 use std::fmt::Write as _;
@@ -58,6 +62,10 @@ pub(crate) struct Step {
     pbu: Option<Pbu>,
     bu: Option<Bu>,
     probed: Option<Probed>,
+    rrq: Option<Rrq>,
+    revoke: Option<Revoke>,
+    /// Whether the home agents leave service, or come back.
+    drain: Option<bool>,
     answer: Option<Granting>,
     delete: Option<Delete>,
     mag_add: Option<String>,
@@ -143,6 +151,16 @@ impl Step {
         if let Some(probed) = &self.probed {
             let (address, taken) = (probed.address(), probed.taken());
             return Some(Event::HomeProbed { address, taken });
+        }
+        if let Some(rrq) = &self.rrq {
+            return Some(Event::Mip4(rrq.message(now)));
+        }
+        if let Some(revoke) = &self.revoke {
+            return Some(Event::Mip4(revoke.message(now)));
+        }
+        if let Some(drain) = self.drain {
+            let begin = Drain::Begin { within: None };
+            return Some(Event::NodeDrain(if drain { begin } else { Drain::End }));
         }
         if let Some(pbu) = &self.pbu {
             return Some(Event::Pbu(pbu.message(now)));

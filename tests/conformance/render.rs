@@ -1,10 +1,11 @@
 //! Actions as lines for people.
 
+mod mip4;
 mod pba;
 
 use crate::case::{LMA, LMA_IPV4};
 use anchord::addr::{Encap, GreKeys, MnId};
-use anchord::mobility::action::{Action, Audit, AuditKind, BindingKind, Publication};
+use anchord::mobility::action::{Action, Audit, AuditKind, BindingKind, Mip4Audit, Publication};
 use anchord::mobility::message::{PeerBody, PeerMsg, Transport};
 use anchord::wire::mh::{HeartbeatFlags, MobilityOption, RevocationFlags};
 use std::fmt::Write as _;
@@ -62,7 +63,7 @@ pub(crate) fn action(action: &Action) -> String {
             format!("send {} {}", if *held { "held" } else { "at once" }, peer(msg))
         }
         Action::SendMip4 { msg, held } => {
-            format!("send {} {msg:?}", if *held { "held" } else { "at once" })
+            format!("send {} {}", if *held { "held" } else { "at once" }, mip4::message(msg))
         }
         Action::ProbeHome(a) => format!("probe {} on link {}", a.address, a.link.0),
         Action::Defend(a) => format!("defend {} on link {}", a.address, a.link.0),
@@ -78,6 +79,9 @@ pub(crate) fn action(action: &Action) -> String {
                 AuditKind::Refused(status) => format!("refused {status}"),
                 AuditKind::Ignored(why) => format!("ignored {why:?}"),
                 AuditKind::Home(kind) => format!("home {}", format!("{kind:?}").to_lowercase()),
+                AuditKind::Mip4(Mip4Audit::Denied(code)) => format!("mip4 denied {code}"),
+                AuditKind::Mip4(Mip4Audit::Ignored(why)) => format!("mip4 ignored {why:?}"),
+                AuditKind::Mip4(kind) => format!("mip4 {}", format!("{kind:?}").to_lowercase()),
                 other => format!("{other:?}").to_lowercase(),
             };
             let mn_id = mn_id.as_ref().map_or("?".into(), ToString::to_string);

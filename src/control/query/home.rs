@@ -1,9 +1,9 @@
 //! Bindings of nodes that registered themselves, as rows: they come behind all proxy bindings.
 
 use super::{Control, Filter, SLOTS_PER_PAGE, encapsulation};
-use crate::addr::{HomePrefix, MnId};
+use crate::addr::{CustomerId, HomePrefix, MnId};
 use crate::admin::api::{BindingRow, Page, Reply};
-use crate::mobility::action::BindingId;
+use crate::mobility::action::{BindingId, BindingKind};
 use crate::mobility::event::Event;
 use crate::mobility::ha::{Drain, HomeBinding, HomeState};
 use crate::nic::FramePool;
@@ -14,7 +14,9 @@ use std::net::Ipv6Addr;
 impl<P: FramePool> Control<P> {
     /// Where a listing of proxy bindings that has ended goes on.
     pub(super) fn home_cursor(&self) -> Option<u64> {
-        (!self.anchor.ha().cache().is_empty()).then_some(HOME_CURSOR)
+        let first = BindingId::new(BindingKind::Home, 0);
+        let some = !self.anchor.ha().cache().is_empty();
+        some.then_some(first.0).or_else(|| self.mip4_cursor())
     }
 
     /// Of one node, whosever it is.
@@ -25,31 +27,48 @@ impl<P: FramePool> Control<P> {
         own.filter(|b| passes(b, filter)).map(|b| self.home_row(b, now.mono)).collect()
     }
 
-    /// A page of them; `None`: the cursor is one of proxy bindings.
+    /// Whose the bindings are that a node has by itself, in the address space of this customer and
+    /// with this prefix.
+    pub(super) fn own_bindings(
+        &self,
+        mn_id: &MnId,
+        prefix: Option<HomePrefix>,
+        customer: Option<CustomerId>,
+    ) -> Vec<CustomerId> {
+        let customers = self.anchor.lma().customers().map(|(id, ..)| id);
+        let homes = customers.flat_map(|c| self.anchor.ha().cache().of_node(c, mn_id));
+        let holds = |b: &&HomeBinding| prefix.is_none_or(|p| b.keys().any(|k| k.prefix == p));
+        let homes = homes.filter(holds).map(|b| b.customer);
+        let mip4 = self.anchor.mip4().named(mn_id);
+        let mip4 = mip4.filter(|r| prefix.is_none_or(|p| r.holds(p))).map(|r| r.customer);
+        homes.chain(mip4).filter(|c| customer.is_none_or(|wanted| *c == wanted)).collect()
+    }
+
+    /// A page of them, behind the one that the cursor names.
     pub(super) fn home_page(
         &self,
-        cursor: u64,
+        after: BindingId,
         limit: usize,
         filter: &Filter<'_>,
         now: Now,
-    ) -> Option<Page<BindingRow>> {
-        let after = cursor.checked_sub(HOME_CURSOR)?;
+    ) -> Page<BindingRow> {
         let mut rows = Vec::new();
-        let all = self.anchor.ha().cache().from(Some(BindingId(after)));
+        let all = self.anchor.ha().cache().from(Some(after));
         for (seen, binding) in all.enumerate() {
             if rows.len() == limit || seen == SLOTS_PER_PAGE {
                 // The one before this one was looked at last.
-                return Some(Page { rows, next: Some(HOME_CURSOR | (binding.id.0 - 1)) });
+                return Page { rows, next: Some(binding.id.0 - 1) };
             }
             rows.extend(passes(binding, filter).then(|| self.home_row(binding, now.mono)));
         }
-        Some(Page { rows, next: None })
+        Page { rows, next: self.mip4_cursor() }
     }
 
     /// Takes the home agent out of service, or back.
     pub(super) fn drain_node(&mut self, drain: Drain, now: Now) -> Reply {
-        if !self.anchor.ha().is_enabled() {
-            return Reply::Error("this anchor is no home agent: there is no [home_agent]".into());
+        if !self.anchor.ha().is_enabled() && !self.anchor.mip4().is_enabled() {
+            let what = "this anchor is no home agent: there is neither [home_agent] nor [mip4]";
+            return Reply::Error(what.into());
         }
         self.handle_event(Event::NodeDrain(drain), now);
         Reply::Done
@@ -123,6 +142,3 @@ fn flags(flags: BuFlags) -> String {
     ];
     letters.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, letter)| letter).collect()
 }
-
-/// Cursors of these rows have this bit.
-const HOME_CURSOR: u64 = 1 << 63;

@@ -5,14 +5,19 @@ use crate::wire::ipv4::Ipv4Header;
 use crate::wire::udp::UdpHeader;
 
 /// A gateway behind a NAT, so that its port is not 5436.
-const MAG: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 11);
+pub(super) const MAG: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 11);
 const PORT: u16 = 40_000;
 
 /// A UDP datagram from the gateway to us, as a frame.
 pub(super) fn frame4(src_port: u16, dst_port: u16, payload: &[u8]) -> Vec<u8> {
+    frame4_to(LMA_IPV4, src_port, dst_port, payload)
+}
+
+/// The same to this address.
+pub(super) fn frame4_to(dst: Ipv4Addr, src_port: u16, dst_port: u16, payload: &[u8]) -> Vec<u8> {
     let mut datagram = [&[0; 8], payload].concat();
     let ports = UdpHeader { src_port, dst_port };
-    ports.emit(MAG, LMA_IPV4, &mut datagram).expect("fits");
+    ports.emit(MAG, dst, &mut datagram).expect("fits");
     let mut frame = vec![0; ether::HEADER_LEN + 20];
     let link = ether::EtherHeader { dst: OWN_MAC, src: MAG_MAC, ether_type: ether::IPV4 };
     link.emit(&mut frame).expect("fits");
@@ -27,7 +32,7 @@ pub(super) fn frame4(src_port: u16, dst_port: u16, payload: &[u8]) -> Vec<u8> {
         ttl: 64,
         protocol: 17,
         src: MAG,
-        dst: LMA_IPV4,
+        dst,
     };
     header.emit(&mut frame[ether::HEADER_LEN..]).expect("fits");
     frame.extend(datagram);
@@ -42,7 +47,7 @@ pub(super) fn registration(bench: &Bench) -> Vec<u8> {
     header
 }
 
-fn bench() -> Bench {
+pub(super) fn bench() -> Bench {
     let mut bench = Bench::new(Shape::default());
     bench.tell(KernelEvent::RouteSet(route("192.0.2.0/24"), NextHop::OnLink(ACCESS)));
     bench.learn(MAG.to_ipv6_mapped(), MAG_MAC);
@@ -51,7 +56,7 @@ fn bench() -> Bench {
 }
 
 /// A frame comes on the queue for signaling.
-fn signal(bench: &mut Bench, frame: &[u8]) {
+pub(super) fn signal(bench: &mut Bench, frame: &[u8]) {
     let frame = bench.pool.frame(ACCESS, frame).expect("a buffer");
     assert!(bench.signaling.inject(frame).is_ok());
     bench.settle();

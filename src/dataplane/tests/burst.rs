@@ -63,7 +63,7 @@ pub(super) fn kinds() -> Vec<(PortId, Vec<u8>)> {
 pub(super) fn outcome(rig: &mut Rig, sort: bool) -> [Vec<Vec<u8>>; 3] {
     let punts = rig.reports().into_iter().filter_map(|r| match r {
         Report::Punt(_, frame) => Some(frame.to_bytes()),
-        Report::Counters(..) | Report::PathMtu(..) => None,
+        Report::Counters(..) | Report::PathMtu(..) | Report::Exception(..) => None,
     });
     let punts: Vec<_> = punts.collect();
     // Each worker has identifications of its own.

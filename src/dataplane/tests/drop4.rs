@@ -231,6 +231,12 @@ pub(super) fn cases() -> Vec<Case> {
             let inner = Packet::new(MAG1, LMA).payload(4, &from_node(3).bytes());
             rig_with(ACCESS, &inner.on_access()) // the other family outside
         }),
+        (D::ReverseTunnel, || {
+            let mut rig = Rig::dual(1);
+            rig.publish(Change::NodeEndSet(ipv4(MAG4).to_ipv6_mapped()));
+            rig.arrive(ACCESS, &to_lma(4, &[&Packet4::new("10.1.0.99", CN4).bytes()]).on_access());
+            rig
+        }),
         // What the tunnel's headers must be is in the binding, not in the packet.
         (D::Encapsulation, || from_access(&to_lma(47, &[&GRE_IPV4, &from_node(3).bytes()]))),
         (D::Encapsulation, || from_access(&to_lma(4, &[&from_node(4).bytes()]))),

@@ -25,6 +25,7 @@ mod ordinary;
 mod packet4;
 mod punt;
 mod refused;
+mod reverse;
 mod spoof;
 mod topology;
 mod uplink;

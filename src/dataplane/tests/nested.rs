@@ -106,6 +106,41 @@ fn ipv6_in_ipv4_to_the_home_address_goes_through_the_tunnel_of_the_home_address(
     rig.balance();
 }
 
+// Whatever carries IPv4 to the care-of address.
+// proves: DSMIP4-3.3.2-2, DSMIP4-3.3.2-3
+#[test]
+fn ipv6_to_a_home_address_behind_gre_or_udp_has_these_headers_too() {
+    const PORT: u16 = 40_000;
+    let home_tunnel = TunnelId(3);
+    let packet = Packet::new(CN, HOA).hops(63).bytes();
+    // What stands right before the inner header: GRE's, or the MIP Tunnel Data header behind UDP's.
+    for (encap, number, said, at) in
+        [(Encap::Gre, 47, [0, 0, 8, 0], 0), (Encap::Mip4Udp(PORT), 17, [4, 4, 0, 0], 8)]
+    {
+        let mut rig = Rig::dual(1);
+        let [local, gateway, home] = [LMA4, MAG4, HOA4].map(|a| ipv4(a).to_ipv6_mapped());
+        let path = TunnelPath { local, remote: gateway, encap };
+        rig.publish(Change::TunnelSet(home_tunnel, Tunnel { path, mtu: 1500 }));
+        rig.set(&format!("{HOA4}/32"), through(home_tunnel));
+        tunnel(&mut rig, TunnelPath::ip(local, home), "2001:db8:1:77::/64");
+        rig.arrive(CORE, &Packet::new(CN, HOA).on_core());
+        let (port, frame) = rig.sent_one();
+        assert_eq!((port, frame[23], &frame[30..34]), (ACCESS, number, &ipv4(MAG4).octets()[..]));
+        let inner = 34 + at + 4;
+        assert_eq!(frame[inner - 4..inner], said);
+        assert_eq!(&frame[inner + 16..inner + 20], &ipv4(HOA4).octets());
+        assert_eq!((frame[inner + 9], &frame[inner + 20..]), (41, &packet[..]));
+
+        let inner = Packet4::new(HOA4, LMA4).payload(41, &Packet::new(HOA, CN).bytes()).bytes();
+        let (up, carried) = (Packet4::new(MAG4, LMA4), [&said[..], &inner].concat());
+        let up = if at == 0 { up.payload(47, &carried) } else { up.udp(PORT, 434, &carried) };
+        rig.arrive(ACCESS, &up.on_access());
+        let (port, frame) = rig.sent_one();
+        assert_eq!((port, &frame[14..]), (CORE, &Packet::new(HOA, CN).hops(63).bytes()[..]));
+        rig.balance();
+    }
+}
+
 // proves: DSMIP4-3.3.2-7, DSMIP4-3.3.2-8, DSMIP4-3.3.2-9, DSMIP4-4-1, DSMIP4-4-2
 #[test]
 fn ipv6_of_another_home_address_or_another_prefix_is_dropped() {

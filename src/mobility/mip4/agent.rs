@@ -2,9 +2,12 @@
 //! follows from it in `register`.
 
 use crate::addr::{CustomerId, CustomerPrefix, GreKeys, HomePrefix, MnId, ProxyCoa};
-use crate::mobility::action::{Action, Audit, AuditKind, BindingId, Ignored, Publication};
+use crate::mobility::action::{
+    Action, Audit, AuditKind, BindingId, Ignored, Mip4Audit, Publication,
+};
 use crate::mobility::auth::ntp;
 use crate::mobility::digest::Digest;
+use crate::mobility::ha::Drain;
 use crate::mobility::mip4::identification::{Nonces, Seen};
 use crate::mobility::mip4::judge::{Objection, Party};
 use crate::mobility::mip4::nodes::{ForeignAgents, Nodes};
@@ -26,7 +29,7 @@ pub struct HomeAgent4 {
     pub(super) nodes: Nodes,
     pub(super) agents: ForeignAgents,
     pub(super) table: Table,
-    /// What is remembered of each node that ever registered; there are as many as are configured.
+    /// What is remembered of each node that ever registered; there are as many as were configured.
     pub(super) seen: HashMap<(CustomerId, MnId), Seen>,
     pub(super) nonces: Nonces,
     pub(super) timers: BTreeSet<(Instant, Timer)>,
@@ -34,6 +37,8 @@ pub struct HomeAgent4 {
     /// Requests of before are not new, of whichever node: what was accepted in another run is not
     /// known any more. In the format of NTP.
     pub(super) floor: Option<u64>,
+    /// It leaves service: nothing is registered or extended.
+    pub(super) draining: bool,
 }
 
 /// What ends or is due by itself.
@@ -85,6 +90,7 @@ impl HomeAgent4 {
             timers: BTreeSet::new(),
             revocations: Revocations::default(),
             floor: None,
+            draining: false,
         }
     }
 
@@ -94,9 +100,21 @@ impl HomeAgent4 {
         self.floor = Some(ntp(now.wall));
     }
 
+    /// The operator takes it out of service, or back. There is no message that would send nodes
+    /// elsewhere: they are denied what would keep them here, and their registrations end in time.
+    pub fn drain(&mut self, drain: Drain) {
+        self.draining = matches!(drain, Drain::Begin { .. });
+    }
+
+    /// Goes on with the nodes of another one; `new` has the old ones afterwards. What is registered
+    /// stays until it ends; whether it is extended, the new nodes say. All else holds for a run.
+    pub(crate) fn take_over(&mut self, new: &mut Self) {
+        core::mem::swap(&mut self.nodes, &mut new.nodes);
+    }
+
     /// Takes in one message.
     pub fn handle(&mut self, msg: &Mip4Msg, turn: &mut Turn<'_>) {
-        let ignored = |why| audit(AuditKind::Ignored(why), None, Some(msg.src));
+        let ignored = |why| audit(Mip4Audit::Ignored(why), None, Some(msg.src));
         let Ok(message) = Message::parse(&msg.payload) else {
             return turn.push(ignored(Ignored::Malformed));
         };
@@ -125,9 +143,10 @@ impl HomeAgent4 {
         prefix: Option<HomePrefix>,
         turn: &mut Turn<'_>,
     ) {
-        let of_node = self.nodes.customers_of(mn_id).filter(|c| customer.is_none_or(|o| *c == o));
-        let found = of_node.filter_map(|c| self.table.of_node(c, mn_id));
-        let found = found.filter(|r| prefix.is_none_or(|p| r.held().any(|held| held == p)));
+        let meant = |r: &&Registration| {
+            customer.is_none_or(|c| r.customer == c) && prefix.is_none_or(|p| r.holds(p))
+        };
+        let found = self.table.named(mn_id).filter(meant);
         let ids: Vec<BindingId> = found.map(|r| r.id).collect();
         for id in ids {
             self.revoke(id, turn);
@@ -147,7 +166,7 @@ impl HomeAgent4 {
                 Timer::Revocation(serial) => self.send_revocation(serial, turn),
                 // RFC 5944 4.2.3: the others stay. Nobody is told (3.8).
                 Timer::Binding(id, care_of) => {
-                    self.drop_binding(id, care_of, AuditKind::Expired, turn);
+                    self.drop_binding(id, care_of, Mip4Audit::Expired, turn);
                 }
             }
         }
@@ -171,6 +190,16 @@ impl HomeAgent4 {
         self.table.of_node(customer, mn_id)
     }
 
+    /// The registrations of nodes with this identifier, one for each customer at most.
+    pub fn named(&self, mn_id: &MnId) -> impl Iterator<Item = &Registration> {
+        self.table.named(mn_id)
+    }
+
+    /// The foreign agents with which keys are shared.
+    pub fn foreign_agents(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.agents.addresses()
+    }
+
     /// The registrations behind `id`, or all, in the order of their ids.
     pub fn registrations(&self, after: Option<BindingId>) -> impl Iterator<Item = &Registration> {
         self.table.after(after)
@@ -190,6 +219,24 @@ impl HomeAgent4 {
         Some(Publication::Forward(key, *path, GreKeys::default()))
     }
 
+    /// Whether it serves at all.
+    #[must_use]
+    pub const fn is_enabled(&self) -> bool {
+        !self.config.address.is_unspecified()
+    }
+
+    /// Whether a node has this home address, whosever node it is.
+    #[must_use]
+    pub fn is_home(&self, address: Ipv4Addr) -> bool {
+        self.table.of_home(address).next().is_some()
+    }
+
+    /// How many nodes are registered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// Whether nobody is registered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -201,7 +248,7 @@ impl HomeAgent4 {
         let (party, code, id) = match self.judge(msg, request, turn.now) {
             Ok((party, terms)) => return self.carry_out(msg, request, party, terms, turn),
             Err(Objection::Discard(why)) => {
-                return turn.push(audit(AuditKind::Ignored(why), None, Some(msg.src)));
+                return turn.push(audit(Mip4Audit::Ignored(why), None, Some(msg.src)));
             }
             Err(Objection::Again(party)) => return self.answer_again(msg, request, party, turn),
             // Who is not known to be the node takes no nonce away from it.
@@ -230,7 +277,7 @@ impl HomeAgent4 {
         let reply = self.reply(msg, request, party, &answer);
         turn.push(Action::SendMip4 { msg: reply, held: false });
         let mn_id = self.nodes.at(party.node).mn_id.clone();
-        turn.push(audit(AuditKind::Denied(code.0), Some(mn_id), Some(msg.src)));
+        turn.push(audit(Mip4Audit::Denied(code.0), Some(mn_id), Some(msg.src)));
     }
 
     /// Answers a request again that was accepted: nothing is extended (RFC 5944 3.8.2.2).
@@ -255,7 +302,7 @@ impl HomeAgent4 {
         let mut answer = Answer::plain(self.accepted(), lifetime, home, id);
         if let (Some(registration), Some(binding)) = (registration, binding) {
             if self.config.dual_stack {
-                answer.prefixes = prefixes::again(request, &registration.prefixes);
+                answer.prefixes = prefixes::again(node, request, &registration.prefixes);
             }
             // It was decided like this before.
             answer.nat = self.nat(request, msg.src).ok().flatten();
@@ -264,7 +311,7 @@ impl HomeAgent4 {
         let reply = self.reply(msg, request, party, &answer);
         turn.push(Action::SendMip4 { msg: reply, held: true });
         let mn_id = node.mn_id.clone();
-        turn.push(audit(AuditKind::Duplicate, Some(mn_id), Some(request.fixed.care_of)));
+        turn.push(audit(Mip4Audit::Duplicate, Some(mn_id), Some(request.fixed.care_of)));
     }
 
     /// The Identification of an answer; see [`Seen::answer`].
@@ -286,9 +333,9 @@ impl HomeAgent4 {
 }
 
 /// Something that an operator may want to see, about a care-of address or whoever sent it.
-pub(super) fn audit(kind: AuditKind, mn_id: Option<MnId>, about: Option<Ipv4Addr>) -> Action {
+pub(super) fn audit(kind: Mip4Audit, mn_id: Option<MnId>, about: Option<Ipv4Addr>) -> Action {
     let proxy_coa = about.map(|a| ProxyCoa(a.to_ipv6_mapped()));
-    Action::Audit(Audit { kind, mn_id, proxy_coa })
+    Action::Audit(Audit { kind: AuditKind::Mip4(kind), mn_id, proxy_coa })
 }
 
 /// Recognises a request that is sent again, from the same place.

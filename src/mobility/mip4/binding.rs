@@ -6,7 +6,7 @@ use crate::mobility::mip4::NodeRef;
 use crate::time::{Instant, MobTimestamp, Now};
 use crate::wire::mip4::{Identification, RegistrationLifetime, RequestFlags};
 use serde::{Deserialize, Serialize};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// All that a node has registered. Its serialised form is what is kept on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,9 +94,21 @@ impl Registration {
         HomePrefix::from_ipv4(self.home_address, 32).unwrap_or(HomePrefix::ALL_ZERO)
     }
 
-    /// Everything that it takes of the allocation.
-    pub(super) fn held(&self) -> impl Iterator<Item = HomePrefix> + '_ {
+    /// Everything that it takes of the allocation: its home address (IPv4-mapped), its prefixes.
+    pub fn held(&self) -> impl Iterator<Item = HomePrefix> + '_ {
         core::iter::once(self.home()).chain(self.prefixes.iter().map(|p| p.prefix))
+    }
+
+    /// Where the tunnels end that it is forwarded through, IPv4-mapped: a care-of address or the NAT
+    /// before it, and perhaps its home address.
+    pub fn tunnel_ends(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
+        self.published.iter().map(|(_, path)| path.remote)
+    }
+
+    /// Whether this address (IPv4-mapped) or prefix is the node's by it.
+    #[must_use]
+    pub fn holds(&self, prefix: HomePrefix) -> bool {
+        self.held().any(|held| held == prefix)
     }
 
     pub(super) fn binding(&self, care_of: Ipv4Addr) -> Option<&CareOfBinding> {
@@ -125,7 +137,8 @@ impl Registration {
 
 impl CareOfBinding {
     /// What is left of its lifetime, never rounded up.
-    pub(super) fn remaining(&self, now: Now) -> RegistrationLifetime {
+    #[must_use]
+    pub fn remaining(&self, now: Now) -> RegistrationLifetime {
         match self.deadline {
             None => RegistrationLifetime::INFINITE,
             Some(deadline) => {

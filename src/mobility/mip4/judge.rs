@@ -175,6 +175,9 @@ impl HomeAgent4 {
         if request.ends() {
             return Ok(Terms { encap: Encap::Ip, remote: fixed.care_of, nat: None });
         }
+        if self.draining {
+            return Err(ReplyCode::PROHIBITED);
+        }
         // Packets to the home address would go to the home address; or back to us.
         if !is_unicast(fixed.care_of) || [home, self.config.address].contains(&fixed.care_of) {
             return Err(ReplyCode::POORLY_FORMED);

@@ -45,17 +45,6 @@ impl Nodes {
         }
     }
 
-    /// Whose nodes have this identifier.
-    pub(super) fn customers_of(&self, mn_id: &MnId) -> impl Iterator<Item = CustomerId> {
-        let (one, all) = match self.by_id.get(mn_id) {
-            Some(Some(at)) => (self.all.get(*at), &[][..]),
-            Some(None) => (None, &self.all[..]),
-            None => (None, &[][..]),
-        };
-        let several = all.iter().filter(move |n| n.mn_id == *mn_id);
-        one.into_iter().chain(several).map(|n| n.customer)
-    }
-
     /// The node at a place that [`Self::find`] or [`Self::named`] said.
     pub(super) fn at(&self, place: usize) -> &Mip4Node {
         &self.all[place]
@@ -75,6 +64,11 @@ impl ForeignAgents {
     pub(super) fn new(all: Vec<ForeignAgent>) -> Self {
         let shared = all.into_iter().filter(|a| !a.associations.is_empty());
         Self(shared.map(|a| (a.address, a.associations)).collect())
+    }
+
+    /// All with which we share something.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.0.keys().copied()
     }
 
     /// What we share with a foreign agent; empty if nothing.

@@ -1,6 +1,6 @@
 //! IPv6 prefixes of a registration (RFC 5454).
 
-use crate::addr::{Encap, HomePrefix};
+use crate::addr::{CustomerId, HomePrefix};
 use crate::mobility::mip4::request::Request;
 use crate::mobility::mip4::{Homes, Mip4Node, NodeRef, RegisteredPrefix};
 use crate::wire::mip4::{Ipv6PrefixField, PrefixCode, RequestFlags};
@@ -15,12 +15,11 @@ pub(super) struct Outcome {
 }
 
 /// Decides about each prefix; takes what is new of the allocation, and gives back what was
-/// registered and is left out (3.8). `encap` is what carries the node's IPv4.
+/// registered and is left out (3.8).
 pub(super) fn decide(
     node: &Mip4Node,
     request: &Request<'_>,
     current: &[RegisteredPrefix],
-    encap: Encap,
     homes: &mut dyn Homes,
 ) -> Outcome {
     let who = NodeRef { customer: node.customer, mn_id: &node.mn_id };
@@ -29,16 +28,12 @@ pub(super) fn decide(
     let to_care_of = request.tunneling_mode && co_located;
     let mut outcome = Outcome::default();
     for asked in &request.prefixes {
-        let registered = outcome.registered.iter().any(|p| Some(p.prefix) == asked.prefix());
-        let code = match asked.prefix() {
-            // 2.2, 3.7.1: a link-local address, for prefix delegation by DHCPv6, which is not done.
-            None if asked.len == u8::MAX => PrefixCode::PROHIBITED,
-            None => PrefixCode::REJECTED,
-            Some(_) if registered => continue,
-            Some(prefix) if !node.prefixes.contains(&prefix) => PrefixCode::PROHIBITED,
-            Some(prefix) => {
+        let code = match permitted(node, asked) {
+            Err(code) => code,
+            Ok(prefix) if outcome.registered.iter().any(|p| p.prefix == prefix) => continue,
+            Ok(prefix) => {
                 let kept = current.iter().any(|p| p.prefix == prefix);
-                admit(prefix, kept, to_care_of, encap, who, homes, &mut outcome.registered)
+                admit(prefix, kept, to_care_of, who, homes, &mut outcome.registered)
             }
         };
         outcome.replies.push((code, *asked));
@@ -47,7 +42,7 @@ pub(super) fn decide(
     if request.prefixes.is_empty() && node.implicit {
         for prefix in &node.prefixes {
             let kept = current.iter().any(|p| p.prefix == *prefix);
-            admit(*prefix, kept, false, encap, who, homes, &mut outcome.registered);
+            admit(*prefix, kept, false, who, homes, &mut outcome.registered);
         }
     }
     for old in current {
@@ -58,20 +53,30 @@ pub(super) fn decide(
     outcome
 }
 
+/// Whether a node may have the prefix that it asks for.
+fn permitted(node: &Mip4Node, asked: &Ipv6PrefixField) -> Result<HomePrefix, PrefixCode> {
+    match asked.prefix() {
+        // 2.2, 3.7.1: a link-local address, for prefix delegation by DHCPv6, which is not done.
+        None if asked.len == u8::MAX => Err(PrefixCode::PROHIBITED),
+        None => Err(PrefixCode::REJECTED),
+        Some(prefix) if node.prefixes.contains(&prefix) => Ok(prefix),
+        Some(_) => Err(PrefixCode::PROHIBITED),
+    }
+}
+
 /// Registers a prefix that the node may have, if nobody else has it (3.3) and its packets can be
 /// carried. `kept`: it is registered already.
 fn admit(
     prefix: HomePrefix,
     kept: bool,
     to_care_of: bool,
-    encap: Encap,
     node: NodeRef<'_>,
     homes: &mut dyn Homes,
     registered: &mut Vec<RegisteredPrefix>,
 ) -> PrefixCode {
-    // IPv6 in IPv4 to the home address is carried in IPv4 to the care-of address alone, not in GRE
-    // or UDP.
-    let carried = to_care_of || encap == Encap::Ip;
+    // Tunnels end in the operator's own address space: one to the home address of a customer's node
+    // would not be found there.
+    let carried = to_care_of || node.customer == CustomerId::default();
     if !carried || !(kept || homes.reserve_prefix(node, prefix).is_ok()) {
         return PrefixCode::REJECTED;
     }
@@ -81,12 +86,16 @@ fn admit(
 
 /// The replies to a request that was answered before: what it registered, and the rest.
 pub(super) fn again(
+    node: &Mip4Node,
     request: &Request<'_>,
     current: &[RegisteredPrefix],
 ) -> Vec<(PrefixCode, Ipv6PrefixField)> {
     let code = |asked: &Ipv6PrefixField| {
-        let found = current.iter().find(|p| Some(p.prefix) == asked.prefix());
-        match found.map(|p| p.to_care_of) {
+        let prefix = match permitted(node, asked) {
+            Ok(prefix) => prefix,
+            Err(code) => return code,
+        };
+        match current.iter().find(|p| p.prefix == prefix).map(|p| p.to_care_of) {
             Some(true) => PrefixCode::TO_CARE_OF_ADDRESS,
             Some(false) => PrefixCode::TO_HOME_ADDRESS,
             None => PrefixCode::REJECTED,

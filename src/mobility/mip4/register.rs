@@ -2,7 +2,7 @@
 
 use super::HomeAgent4;
 use crate::addr::{GreKeys, HomePrefix};
-use crate::mobility::action::{Action, AuditKind, BindingId, Publication};
+use crate::mobility::action::{Action, BindingId, Mip4Audit, Publication};
 use crate::mobility::mip4::agent::{Timer, Turn, audit, digest, our_time};
 use crate::mobility::mip4::judge::{Party, Terms};
 use crate::mobility::mip4::prefixes::{self, Outcome};
@@ -61,7 +61,7 @@ impl HomeAgent4 {
             Unavailable::Exhausted => ReplyCode::INSUFFICIENT_RESOURCES,
         })?;
         if let Some((id, _)) = current {
-            self.remove(id, AuditKind::Deleted, turn);
+            self.remove(id, Mip4Audit::Deleted, turn);
         }
         Ok(home)
     }
@@ -96,9 +96,9 @@ impl HomeAgent4 {
                 published: Vec::new(),
             });
         let kind = match registration.bindings.as_slice() {
-            [] => AuditKind::Created,
-            all if all.iter().any(|b| b.care_of == fixed.care_of) => AuditKind::Refreshed,
-            _ => AuditKind::HandedOff,
+            [] => Mip4Audit::Registered,
+            all if all.iter().any(|b| b.care_of == fixed.care_of) => Mip4Audit::Refreshed,
+            _ => Mip4Audit::Moved,
         };
         let keeps_others = self.keeps_others(request);
         let replaced = |b: &mut CareOfBinding| b.care_of == fixed.care_of || !keeps_others;
@@ -124,7 +124,7 @@ impl HomeAgent4 {
         let revocation = binding.revocation;
         registration.bindings.push(binding);
         registration.identification = fixed.identification;
-        let outcome = self.decide_prefixes(request, party, &registration, terms, turn.homes);
+        let outcome = self.decide_prefixes(request, party, &registration, turn.homes);
         registration.prefixes = outcome.registered;
         let id = registration.id;
         self.publish(&mut registration, turn.actions);
@@ -157,10 +157,10 @@ impl HomeAgent4 {
         let home = found.map_or(fixed.home_address, |(_, home)| home);
         match found {
             Some((id, home)) if request.ends_all(home) => {
-                self.remove(id, AuditKind::Deregistered, turn);
+                self.remove(id, Mip4Audit::Deregistered, turn);
             }
             Some((id, _)) => {
-                let why = AuditKind::Deregistered;
+                let why = Mip4Audit::Deregistered;
                 self.drop_binding(id, fixed.care_of, why, turn);
             }
             None => {}
@@ -187,14 +187,13 @@ impl HomeAgent4 {
         request: &Request<'_>,
         party: Party,
         registration: &Registration,
-        terms: Terms,
         homes: &mut dyn Homes,
     ) -> Outcome {
         if !self.config.dual_stack {
             return Outcome::default();
         }
         let node = self.nodes.at(party.node);
-        prefixes::decide(node, request, &registration.prefixes, terms.encap, homes)
+        prefixes::decide(node, request, &registration.prefixes, homes)
     }
 
     /// Whether a binding can be revoked, and how (RFC 3543 4.2.1): what is said of it has to be
@@ -224,7 +223,7 @@ impl HomeAgent4 {
         &mut self,
         id: BindingId,
         care_of: Ipv4Addr,
-        why: AuditKind,
+        why: Mip4Audit,
         turn: &mut Turn<'_>,
     ) {
         let Some(registration) = self.table.get(id) else { return };
@@ -246,7 +245,7 @@ impl HomeAgent4 {
     }
 
     /// Takes a registration out with all that it has.
-    pub(super) fn remove(&mut self, id: BindingId, why: AuditKind, turn: &mut Turn<'_>) {
+    pub(super) fn remove(&mut self, id: BindingId, why: Mip4Audit, turn: &mut Turn<'_>) {
         let Some(registration) = self.table.remove(id) else { return };
         for binding in &registration.bindings {
             disarm(&mut self.timers, id, binding);

@@ -7,7 +7,7 @@
 
 use super::HomeAgent4;
 use crate::addr::MnId;
-use crate::mobility::action::{Action, AuditKind, BindingId, Ignored};
+use crate::mobility::action::{Action, BindingId, Ignored, Mip4Audit};
 use crate::mobility::mip4::agent::{Timer, Turn, audit, our_time};
 use crate::mobility::mip4::judge::position;
 use crate::mobility::mip4::request::Auth;
@@ -52,7 +52,7 @@ impl HomeAgent4 {
         let Some(registration) = self.table.get(id) else { return };
         let told: Vec<(Pending, Instant)> =
             registration.bindings.iter().filter_map(|b| self.pending(registration, b)).collect();
-        let why = if told.is_empty() { AuditKind::Deleted } else { AuditKind::Revoking };
+        let why = if told.is_empty() { Mip4Audit::Deleted } else { Mip4Audit::Revoking };
         self.remove(id, why, turn);
         for (pending, sent) in told {
             self.revocations.last += 1;
@@ -106,7 +106,7 @@ impl HomeAgent4 {
             let about = Some(pending.body.foreign_domain);
             let mn_id = Some(pending.mn_id.clone());
             self.revocations.pending.remove(&serial);
-            return turn.push(audit(AuditKind::RevocationUnanswered, mn_id, about));
+            return turn.push(audit(Mip4Audit::RevocationUnanswered, mn_id, about));
         }
         // 4.2.2.1: each time the current time; later than the last in any case (3.5).
         let time = our_time(now);
@@ -143,9 +143,9 @@ impl HomeAgent4 {
         match found.and_then(|serial| self.revocations.pending.remove(&serial)) {
             Some(p) => {
                 let about = Some(p.body.foreign_domain);
-                turn.push(audit(AuditKind::Revoked, Some(p.mn_id), about));
+                turn.push(audit(Mip4Audit::Revoked, Some(p.mn_id), about));
             }
-            None => turn.push(audit(AuditKind::Ignored(Ignored::Stray), None, Some(msg.src))),
+            None => turn.push(audit(Mip4Audit::Ignored(Ignored::Stray), None, Some(msg.src))),
         }
     }
 
@@ -157,7 +157,7 @@ impl HomeAgent4 {
         extensions: Extensions<'_>,
         turn: &mut Turn<'_>,
     ) {
-        let ignored = |why| audit(AuditKind::Ignored(why), None, Some(msg.src));
+        let ignored = |why| audit(Mip4Audit::Ignored(why), None, Some(msg.src));
         let shared = self.agents.of(msg.src);
         let auth = only(extensions, AuthKind::ForeignHome);
         let Some(place) = auth.and_then(|auth| position(shared, &auth, msg)) else {
@@ -194,7 +194,7 @@ impl HomeAgent4 {
                     return turn.push(ignored(Ignored::Replayed));
                 }
                 let care_of = revocation.foreign_domain;
-                self.drop_binding(id, care_of, AuditKind::Revoked, turn);
+                self.drop_binding(id, care_of, Mip4Audit::Revoked, turn);
                 // We leave no node in the dark.
                 terms.inform && revocation.inform
             }

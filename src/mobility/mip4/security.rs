@@ -21,7 +21,7 @@ pub struct SecurityAssociation {
 }
 
 /// An algorithm of authentication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Algorithm {
     /// HMAC-MD5, 128 bits: what everybody has (5.1).
     #[default]

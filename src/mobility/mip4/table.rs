@@ -5,6 +5,7 @@ use crate::mobility::action::{BindingId, BindingKind};
 use crate::mobility::mip4::Registration;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::net::Ipv4Addr;
 
 /// All registrations.
@@ -12,7 +13,8 @@ use std::net::Ipv4Addr;
 pub(super) struct Table {
     /// In the order of their ids: listings are stable.
     all: BTreeMap<BindingId, Registration>,
-    by_node: HashMap<(CustomerId, MnId), BindingId>,
+    /// Customers may have nodes of the same name.
+    by_name: HashMap<MnId, Vec<BindingId>>,
     /// Customers may have the same addresses.
     by_home: HashMap<Ipv4Addr, Vec<BindingId>>,
     keys: HashMap<CustomerPrefix, BindingId>,
@@ -29,7 +31,13 @@ impl Table {
     }
 
     pub(super) fn of_node(&self, customer: CustomerId, mn_id: &MnId) -> Option<&Registration> {
-        self.get(*self.by_node.get(&(customer, mn_id.clone()))?)
+        self.named(mn_id).find(|r| r.customer == customer)
+    }
+
+    /// Those of nodes with this identifier, of whichever customer.
+    pub(super) fn named(&self, mn_id: &MnId) -> impl Iterator<Item = &Registration> {
+        let ids = self.by_name.get(mn_id).map_or(&[][..], |ids| ids);
+        ids.iter().filter_map(|id| self.get(*id))
     }
 
     /// Those with this home address, of whichever customer; the one that changed last is the last.
@@ -67,7 +75,7 @@ impl Table {
         self.remove(registration.id);
         let id = registration.id;
         self.skip_id(id);
-        self.by_node.insert((registration.customer, registration.mn_id.clone()), id);
+        self.by_name.entry(registration.mn_id.clone()).or_default().push(id);
         self.by_home.entry(registration.home_address).or_default().push(id);
         self.keys.extend(registration.published.iter().map(|(key, _)| (*key, id)));
         self.all.insert(id, registration);
@@ -76,16 +84,19 @@ impl Table {
     /// Takes a registration out.
     pub(super) fn remove(&mut self, id: BindingId) -> Option<Registration> {
         let registration = self.all.remove(&id)?;
-        self.by_node.remove(&(registration.customer, registration.mn_id.clone()));
-        if let Some(ids) = self.by_home.get_mut(&registration.home_address) {
-            ids.retain(|i| *i != id);
-            if ids.is_empty() {
-                self.by_home.remove(&registration.home_address);
-            }
-        }
+        forget(&mut self.by_name, &registration.mn_id, id);
+        forget(&mut self.by_home, &registration.home_address, id);
         for (key, _) in &registration.published {
             self.keys.remove(key);
         }
         Some(registration)
+    }
+}
+
+fn forget<K: Eq + Hash>(index: &mut HashMap<K, Vec<BindingId>>, key: &K, id: BindingId) {
+    let Some(ids) = index.get_mut(key) else { return };
+    ids.retain(|i| *i != id);
+    if ids.is_empty() {
+        index.remove(key);
     }
 }

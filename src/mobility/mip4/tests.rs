@@ -10,7 +10,7 @@ mod revocation;
 
 use super::*;
 use crate::addr::{CustomerId, CustomerPrefix, Encap, GreKeys, HomePrefix, MnId, TunnelPath};
-use crate::mobility::action::{Action, AuditKind, Publication};
+use crate::mobility::action::{Action, Audit, AuditKind, Mip4Audit, Publication};
 use crate::mobility::auth::ntp;
 use crate::mobility::mip4::security::append;
 use crate::time::{Duration, Instant, MobTimestamp, Now};
@@ -230,8 +230,12 @@ impl Bench {
         self.actions.iter().filter_map(publication).collect()
     }
 
-    fn audits(&self) -> Vec<AuditKind> {
-        let kind = |a: &Action| if let Action::Audit(a) = a { Some(a.kind) } else { None };
+    fn audits(&self) -> Vec<Mip4Audit> {
+        let kind = |a: &Action| match a {
+            Action::Audit(Audit { kind: AuditKind::Mip4(kind), .. }) => Some(*kind),
+            Action::Audit(other) => panic!("{other:?} is no audit of ours"),
+            _ => None,
+        };
         self.actions.iter().filter_map(kind).collect()
     }
 

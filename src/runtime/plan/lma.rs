@@ -5,7 +5,7 @@
 //!   nodes file       --by realm or by name------------------->  its nodes that are
 //! ```
 
-use super::{customer, ha, mag_addresses, max_prefixes};
+use super::{customer, ha, mag_addresses, max_prefixes, mip4};
 use crate::addr::{CustomerId, HomePrefix};
 use crate::config::{self, Auth, Config, Families, GreUse, NodeTable};
 use crate::mobility::auth::AuthKey;
@@ -14,6 +14,7 @@ use crate::mobility::config::{
     Profile, RESERVED_LINK_LOCAL, ServiceConfig, Source,
 };
 use crate::mobility::ha::{HaConfig, HomeNode};
+use crate::mobility::mip4::{Mip4Config, Mip4Node};
 use std::net::Ipv4Addr;
 
 /// The pure cores' configuration.
@@ -22,14 +23,20 @@ pub(in crate::runtime) struct Cores {
     pub(in crate::runtime) lma: LmaConfig,
     /// Of the home agent.
     pub(in crate::runtime) ha: HaConfig,
+    /// Of the home agent of Mobile IPv4.
+    pub(in crate::runtime) mip4: Mip4Config,
     /// What the file of nodes said.
     pub(in crate::runtime) nodes: NodeTable,
 }
 
-/// The pure cores' configuration; faults are those of the file of nodes.
-pub(in crate::runtime) fn cores(config: &Config) -> Result<Cores, config::Faults> {
+/// The pure cores' configuration; faults are those of the file of nodes. `nonce_seed` is what nobody
+/// can foretell.
+pub(in crate::runtime) fn cores(
+    config: &Config,
+    nonce_seed: [u8; 32],
+) -> Result<Cores, config::Faults> {
     let timers = &config.timers;
-    let (customers, home_nodes, nodes) = customers(config)?;
+    let Nodes { customers, home_nodes, mip4_nodes, nodes } = customers(config)?;
     let lma = LmaConfig {
         lma_address: config.node.lma_address,
         lma_address_ipv4: config.node.lma_address_ipv4,
@@ -59,7 +66,9 @@ pub(in crate::runtime) fn cores(config: &Config) -> Result<Cores, config::Faults
         max_bindings: config.policy.max_bindings,
         max_prefixes: max_prefixes(config),
     };
-    Ok(Cores { lma, ha: ha::ha_config(config, home_nodes), nodes })
+    let ha = ha::ha_config(config, home_nodes);
+    let mip4 = mip4::mip4_config(config, mip4_nodes, nonce_seed);
+    Ok(Cores { lma, ha, mip4, nodes })
 }
 
 fn pool(config: &Config, p: &config::Pool) -> PoolConfig {
@@ -90,12 +99,18 @@ fn mag(config: &Config, m: &config::Mag) -> Vec<MagConfig> {
     mag_addresses(m).map(each).collect()
 }
 
-type Nodes = (Vec<CustomerConfig>, Vec<HomeNode>, NodeTable);
+struct Nodes {
+    /// By their numbers: those that are nobody's have no nodes.
+    customers: Vec<CustomerConfig>,
+    /// Those that may register by themselves.
+    home_nodes: Vec<HomeNode>,
+    mip4_nodes: Vec<Mip4Node>,
+    nodes: NodeTable,
+}
 
-/// By their numbers: those that are nobody's have no nodes. And the nodes that may register by
-/// themselves.
 fn customers(config: &Config) -> Result<Nodes, config::Faults> {
-    let (mut nodes, mut home_nodes) = (NodeTable::default(), Vec::new());
+    let mut nodes = NodeTable::default();
+    let (mut home_nodes, mut mip4_nodes) = (Vec::new(), Vec::new());
     let count = config.customers.iter().map(|c| usize::from(c.id.0)).max().unwrap_or(0) + 1;
     let mut all = vec![CustomerConfig::default(); count];
     all[0] = CustomerConfig {
@@ -118,6 +133,7 @@ fn customers(config: &Config) -> Result<Nodes, config::Faults> {
     config::load_nodes(config, |mn_id, customer, own, home| {
         nodes.note(&mn_id, customer, own, home);
         home_nodes.extend(ha::node(&mn_id, customer, own, home));
+        mip4_nodes.extend(mip4::node(config.mip4.as_ref(), &mn_id, customer, own, home));
         let ipv4 = own.static_ipv4.and_then(|a: Ipv4Addr| HomePrefix::from_ipv4(a, 32).ok());
         let prefixes: Vec<HomePrefix> = own.static_prefixes.iter().copied().chain(ipv4).collect();
         if let Some(c) = all.get_mut(usize::from(customer.0)) {
@@ -125,7 +141,7 @@ fn customers(config: &Config) -> Result<Nodes, config::Faults> {
         }
     })?;
     nodes.finish();
-    Ok((all, home_nodes, nodes))
+    Ok(Nodes { customers: all, home_nodes, mip4_nodes, nodes })
 }
 
 fn service(config: &Config, s: &config::Service) -> ServiceConfig {

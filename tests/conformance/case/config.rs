@@ -1,6 +1,7 @@
 //! The `[config]` of a case.
 
 use super::bu::Home;
+use super::mip4::Mip4;
 use super::{LMA, LMA_IPV4, mn_id, pbu};
 use crate::render::{address, mag};
 use anchord::addr::{AnchorAddr, CustomerId, HomePrefix};
@@ -12,6 +13,7 @@ use anchord::mobility::config::{
     Profile, RESERVED_LINK_LOCAL, ServiceConfig, Source,
 };
 use anchord::mobility::ha::HomeAgent;
+use anchord::mobility::mip4::HomeAgent4;
 use anchord::time::Duration;
 use anchord::wire::mh::DhcpSupportMode;
 use serde::Deserialize;
@@ -26,6 +28,8 @@ use std::net::Ipv4Addr;
 pub(super) struct Config {
     /// It is a home agent, too.
     home: Option<Home>,
+    /// And one of Mobile IPv4.
+    mip4: Option<Mip4>,
     pool: HomePrefix,
     delegated_len: u8,
     prefixes: u8,
@@ -132,6 +136,7 @@ impl Default for Config {
         let timers = LmaTimers::default();
         Self {
             home: None,
+            mip4: None,
             pool: "2001:db8:a000::/48".parse().expect("a prefix"),
             delegated_len: 64,
             prefixes: 1,
@@ -206,7 +211,9 @@ impl Pools {
 impl Config {
     pub(super) fn anchor(&self) -> Anchor {
         let ha = self.home.as_ref().map(Home::config).unwrap_or_default();
-        Anchor::new(Lma::new(self.lma()), HomeAgent::new(ha))
+        let mip4 = self.mip4.as_ref().map(Mip4::config).unwrap_or_default();
+        let anchor = Anchor::new(Lma::new(self.lma()), HomeAgent::new(ha));
+        anchor.with_mip4(HomeAgent4::new(mip4))
     }
 
     pub(super) fn lma(&self) -> LmaConfig {

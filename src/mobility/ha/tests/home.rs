@@ -1,6 +1,7 @@
 //! Home registration, refresh, movement, return home, expiry (RFC 6275 10.3).
 
 use super::*;
+use crate::mobility::mip4::HomeAgent4;
 
 // proves: MIP6-8.4-1, MIP6-8.4-3, MIP6-8.4-7, MIP6-10.3.1-11, MIP6-10.3.1-12, MIP6-10.3.1-22
 // proves: MIP6-10.3.1-23, MIP6-10.3.1-25, MIP6-10.3.1-27, MIP6-10.3.1-28, MIP6-10.3.1-29
@@ -233,7 +234,7 @@ fn another_configuration_brings_other_nodes_and_leaves_what_is_registered() {
     let nodes = vec![node(9, Some(HOME))];
     let mut ha =
         HomeAgent::new(HaConfig { nodes, max_lifetime: Duration::from_secs(40), ..config() });
-    w.anchor.take_over(&mut lma, &mut ha, w.now);
+    w.anchor.take_over(&mut lma, &mut ha, &mut HomeAgent4::default(), w.now);
     assert!(w.binding(HOME).is_some());
     assert_eq!(w.status(&Bu { seq: 2, ..Bu::default() }), Some(133), "it is another's now");
     w.wait(Duration::from_secs(600));

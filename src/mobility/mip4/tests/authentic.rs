@@ -3,7 +3,7 @@
 use super::*;
 use crate::mobility::action::Ignored;
 
-const UNAUTHENTICATED: AuditKind = AuditKind::Ignored(Ignored::Unauthenticated);
+const UNAUTHENTICATED: Mip4Audit = Mip4Audit::Ignored(Ignored::Unauthenticated);
 
 fn with_agent() -> Mip4Config {
     let foreign = ForeignAgent { address: FOREIGN, associations: vec![agents()] };
@@ -64,7 +64,7 @@ fn wrong_authenticator_is_denied_131_under_a_key_that_the_node_may_have() {
         assert_eq!((reply.code(), reply.held), (131, false));
         assert!(reply.is_authentic(AuthKind::MobileHome, &shared()));
         assert_eq!(reply.fixed.identification, request.identification);
-        assert_eq!((bench.care_ofs(), bench.audits()), (vec![], vec![AuditKind::Denied(131)]));
+        assert_eq!((bench.care_ofs(), bench.audits()), (vec![], vec![Mip4Audit::Denied(131)]));
     }
     // Nothing was used up: the true one is still new.
     bench.deliver(&from(CARE_OF, signed(request, &[], &shared())));
@@ -167,7 +167,7 @@ fn time_far_from_ours_or_not_after_the_last_is_denied_133_with_our_seconds() {
         };
         assert_eq!(reply.fixed.identification, expected);
     }
-    assert_eq!(bench.audits(), [AuditKind::Denied(133)]);
+    assert_eq!(bench.audits(), [Mip4Audit::Denied(133)]);
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn what_is_no_request_or_comes_from_nowhere_is_discarded() {
     ];
     for (src, payload, why) in cases {
         bench.deliver(&from(src, payload));
-        assert_eq!((bench.sent().count(), bench.audits()), (0, vec![AuditKind::Ignored(why)]));
+        assert_eq!((bench.sent().count(), bench.audits()), (0, vec![Mip4Audit::Ignored(why)]));
     }
 }
 

@@ -181,19 +181,39 @@ fn implicit_prefixes_are_registered_without_a_word_and_go_to_the_home_address() 
     assert_eq!(bench.published(), [Publication::Withdraw(key(SECOND))]);
 }
 
+// proves: DSMIP4-3.3.2-2
 #[test]
-fn two_levels_are_not_carried_in_gre_or_udp() {
+fn prefix_at_the_home_address_is_carried_whatever_carries_that() {
     let mut bench = Bench::new(dual());
     let flags = RequestFlags::D | RequestFlags::G;
-    let rejected = vec![said(PrefixCode::REJECTED, FIRST)];
-    assert_eq!(ask(&mut bench, flags, &[asks(FIRST)]), rejected);
-    let request = bench.request();
-    let udp = UdpTunnelRequest { force: false, through_agent: false, encapsulation: 0 };
-    let extensions = [Extension::UdpTunnelRequest(udp), asks(FIRST), Extension::TunnelingMode];
-    bench.deliver(&from(NAT, signed(request, &extensions, &shared())));
-    let udp = Encap::Mip4Udp(PORT);
-    let published = [forward("10.1.0.5/32", NAT, udp), forward(FIRST, NAT, udp)];
+    let accepted = vec![said(PrefixCode::TO_HOME_ADDRESS, FIRST)];
+    assert_eq!(ask(&mut bench, flags, &[asks(FIRST)]), accepted);
+    let two_levels = forward(FIRST, HOME, Encap::Ip);
+    let published = [forward("10.1.0.5/32", CARE_OF, Encap::Gre), two_levels];
     assert_eq!(bench.published(), published);
+    let udp = UdpTunnelRequest { force: false, through_agent: false, encapsulation: 0 };
+    let udp = Extension::UdpTunnelRequest(udp);
+    let request = bench.request();
+    bench.deliver(&from(NAT, signed(request, &[udp, asks(FIRST)], &shared())));
+    let in_udp = Encap::Mip4Udp(PORT);
+    assert_eq!(bench.published(), [forward("10.1.0.5/32", NAT, in_udp)]);
+    let request = bench.request();
+    let extensions = [udp, asks(FIRST), Extension::TunnelingMode];
+    bench.deliver(&from(NAT, signed(request, &extensions, &shared())));
+    assert_eq!(bench.published(), [forward(FIRST, NAT, in_udp)]);
+}
+
+// What goes to the home address of a customer's node would look for it among the operator's.
+#[test]
+fn prefix_of_a_customers_node_is_carried_to_its_care_of_address_alone() {
+    let customer = CustomerId(7);
+    let nodes = dual().nodes.into_iter().map(|n| Mip4Node { customer, ..n }).collect();
+    let mut bench = Bench::new(Mip4Config { nodes, ..dual() });
+    let rejected = vec![said(PrefixCode::REJECTED, FIRST)];
+    assert_eq!(ask(&mut bench, RequestFlags::D, &[asks(FIRST)]), rejected);
+    let accepted = vec![said(PrefixCode::TO_CARE_OF_ADDRESS, FIRST)];
+    let asked = [asks(FIRST), Extension::TunnelingMode];
+    assert_eq!(ask(&mut bench, RequestFlags::D, &asked), accepted);
 }
 
 #[test]
@@ -224,7 +244,7 @@ fn request_that_is_sent_again_says_the_same_of_its_prefixes() {
     bench.deliver(&from(CARE_OF, payload.clone()));
     assert_eq!(codes(&bench), [1, 9]);
     bench.deliver(&from(CARE_OF, payload));
-    assert_eq!((codes(&bench), bench.published()), (vec![1, 8], vec![]));
+    assert_eq!((codes(&bench), bench.published()), (vec![1, 9], vec![]));
 }
 
 #[test]

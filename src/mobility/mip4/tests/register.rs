@@ -21,7 +21,7 @@ fn registration_is_forwarded_kept_and_answered_when_both_are_so() {
     );
     assert_eq!(bench.actions[1], Action::Persist(registration.id), "before it is answered");
     assert!(bench.agent.holds(key("10.1.0.5/32")));
-    assert_eq!(bench.audits(), [AuditKind::Created]);
+    assert_eq!(bench.audits(), [Mip4Audit::Registered]);
 }
 
 // proves: MIP4-3.8.2.2-2, MIP4-3.8.3.1-1
@@ -81,7 +81,7 @@ fn registration_ends_with_its_lifetime_and_nobody_is_told() {
     bench.pass(Duration::from_millis(1));
     assert_eq!(bench.published(), [Publication::Withdraw(key("10.1.0.5/32"))]);
     assert!(bench.actions.contains(&Action::Persist(id)));
-    assert_eq!((bench.sent().count(), bench.audits()), (0, vec![AuditKind::Expired]));
+    assert_eq!((bench.sent().count(), bench.audits()), (0, vec![Mip4Audit::Expired]));
     assert!(bench.registration().is_none() && bench.agent.poll_timeout().is_none());
     assert_eq!((bench.pool.held.len(), bench.agent.holds(key("10.1.0.5/32"))), (0, false));
 }
@@ -93,7 +93,7 @@ fn refresh_extends_the_lifetime_and_forwards_nothing_anew() {
     bench.wait(Duration::from_secs(300));
     let reply = bench.attach();
     assert_eq!((reply.fixed.lifetime.0, bench.published()), (600, vec![]));
-    assert_eq!(bench.audits(), [AuditKind::Refreshed]);
+    assert_eq!(bench.audits(), [Mip4Audit::Refreshed]);
     bench.pass(Duration::from_secs(599));
     assert_eq!((bench.care_ofs(), bench.audits()), (vec![CARE_OF], vec![]));
 }
@@ -106,7 +106,7 @@ fn movement_replaces_the_binding_and_its_timer() {
     let request = RegistrationRequest { care_of: ELSEWHERE, ..bench.request() };
     bench.register(request, &[]).expect("an answer");
     assert_eq!(bench.published(), [forward("10.1.0.5/32", ELSEWHERE, Encap::Ip)]);
-    assert_eq!((bench.audits(), bench.care_ofs()), (vec![AuditKind::HandedOff], vec![ELSEWHERE]));
+    assert_eq!((bench.audits(), bench.care_ofs()), (vec![Mip4Audit::Moved], vec![ELSEWHERE]));
     bench.pass(Duration::from_secs(599));
     assert_eq!(bench.actions, [], "the timer of the first is gone");
 }
@@ -123,9 +123,9 @@ fn request_that_is_sent_again_gets_the_same_answer_and_no_more_time() {
     let again = bench.reply().expect("an answer");
     assert_eq!((again.code(), again.fixed.lifetime.0), (CODE_1, 597));
     assert_eq!(again.fixed.identification, request.identification);
-    assert_eq!((bench.published(), bench.audits()), (vec![], vec![AuditKind::Duplicate]));
+    assert_eq!((bench.published(), bench.audits()), (vec![], vec![Mip4Audit::Duplicate]));
     bench.pass(Duration::from_secs(597));
-    assert_eq!(bench.audits(), [AuditKind::Expired]);
+    assert_eq!(bench.audits(), [Mip4Audit::Expired]);
     // Of one that is gone meanwhile nothing is said again.
     bench.deliver(&msg);
     assert_eq!(bench.reply().map(|r| r.code()), Some(133));
@@ -155,7 +155,7 @@ fn deregistration_ends_the_binding_that_it_names_or_all() {
             _ => vec![],
         };
         assert_eq!(bench.published(), published);
-        assert_eq!(bench.audits(), [AuditKind::Deregistered]);
+        assert_eq!(bench.audits(), [Mip4Audit::Deregistered]);
     }
 }
 
@@ -189,7 +189,7 @@ fn simultaneous_bindings_are_kept_as_long_as_each_lives_and_as_many_as_may_be() 
     assert_eq!(bench.care_ofs(), [CARE_OF, ELSEWHERE]);
     assert_eq!(ask(&mut bench, ELSEWHERE, RequestFlags::S), 0, "it is no other");
     bench.pass(Duration::from_secs(500));
-    assert_eq!((bench.care_ofs(), bench.audits()), (vec![ELSEWHERE], vec![AuditKind::Expired]));
+    assert_eq!((bench.care_ofs(), bench.audits()), (vec![ELSEWHERE], vec![Mip4Audit::Expired]));
     assert_eq!(ask(&mut bench, third, RequestFlags(0)), 0);
     assert_eq!(bench.care_ofs(), [third], "without the S bit the others go");
 }
@@ -250,7 +250,7 @@ fn home_address_that_is_not_the_nodes_is_denied_129() {
     let reply = bench.register(request, &[nai]).expect("an answer");
     assert_eq!((reply.code(), reply.held, reply.fixed.home_address), (129, false, home_address));
     assert!(reply.is_authentic(AuthKind::MobileHome, &shared()));
-    assert_eq!((bench.published(), bench.audits()), (vec![], vec![AuditKind::Denied(129)]));
+    assert_eq!((bench.published(), bench.audits()), (vec![], vec![Mip4Audit::Denied(129)]));
 }
 
 // proves: MIP4-3.8.2.1-22, MIP4-3.8.2.1-23, MIP4-3.6.1.2-19, MIP4-3.8.3.2-9, MIP4-3.8.3.2-10
@@ -356,5 +356,5 @@ fn operator_ends_a_registration() {
     bench.attach();
     bench.delete(NAI);
     assert_eq!(bench.published(), [Publication::Withdraw(key("10.1.0.5/32"))]);
-    assert_eq!((bench.audits(), bench.sent().count()), (vec![AuditKind::Deleted], 0));
+    assert_eq!((bench.audits(), bench.sent().count()), (vec![Mip4Audit::Deleted], 0));
 }

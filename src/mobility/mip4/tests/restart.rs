@@ -35,7 +35,7 @@ fn registration_is_forwarded_again_for_the_rest_of_its_lifetime() {
     bench.pass(Duration::from_secs(499));
     assert_eq!(bench.actions, []);
     bench.pass(Duration::from_secs(1));
-    assert_eq!(bench.audits(), [AuditKind::Expired]);
+    assert_eq!(bench.audits(), [Mip4Audit::Expired]);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn clock_that_was_set_back_does_not_lengthen_a_lifetime() {
     bench.now.wall = MobTimestamp::from_unix(Duration::from_secs(5));
     assert_eq!(restore(&mut bench, registration), Ok(()));
     bench.pass(Duration::from_secs(600));
-    assert_eq!(bench.audits(), [AuditKind::Expired]);
+    assert_eq!(bench.audits(), [Mip4Audit::Expired]);
 }
 
 #[test]

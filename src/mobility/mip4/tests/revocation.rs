@@ -115,7 +115,7 @@ fn revocation_is_sent_until_it_is_acknowledged_with_a_later_time_each_time() {
     bench.wait(Duration::from_secs(5));
     bench.delete(NAI);
     assert_eq!(bench.published(), [Publication::Withdraw(key("10.1.0.5/32"))]);
-    assert_eq!(bench.audits(), [AuditKind::Revoking]);
+    assert_eq!(bench.audits(), [Mip4Audit::Revoking]);
     let (first, dst, port) = sent(&bench).expect("sent at once");
     assert_eq!((dst, port), (FOREIGN, 434));
     let expected =
@@ -134,9 +134,9 @@ fn revocation_is_sent_until_it_is_acknowledged_with_a_later_time_each_time() {
     // Of an earlier one; by another key; the right one.
     let answer = |identifier| RevocationAck { inform: true, home_address: HOME, identifier };
     for (identifier, by, kind) in [
-        (first.identifier, agents(), AuditKind::Ignored(Ignored::Stray)),
-        (last, association(300, 0x77), AuditKind::Ignored(Ignored::Stray)),
-        (last, agents(), AuditKind::Revoked),
+        (first.identifier, agents(), Mip4Audit::Ignored(Ignored::Stray)),
+        (last, association(300, 0x77), Mip4Audit::Ignored(Ignored::Stray)),
+        (last, agents(), Mip4Audit::Revoked),
     ] {
         let body = Body::RevocationAck(answer(identifier));
         bench.deliver(&from(FOREIGN, message(body, AuthKind::ForeignHome, &by)));
@@ -159,7 +159,7 @@ fn revocation_that_nobody_acknowledges_is_given_up() {
         count += bench.sent().count();
         audits.extend(bench.audits());
     }
-    assert_eq!((count, audits), (6, vec![AuditKind::RevocationUnanswered]));
+    assert_eq!((count, audits), (6, vec![Mip4Audit::RevocationUnanswered]));
     assert_eq!(bench.agent.poll_timeout(), None);
 }
 
@@ -180,7 +180,7 @@ fn revocation_is_not_sent_beyond_the_lifetime_nor_twice_in_a_second() {
     bench.pass(Duration::from_secs(1));
     assert_eq!(bench.sent().count(), 1);
     bench.pass(Duration::from_secs(2));
-    assert_eq!(bench.audits(), [AuditKind::RevocationUnanswered]);
+    assert_eq!(bench.audits(), [Mip4Audit::RevocationUnanswered]);
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn foreign_agent_revokes_what_it_serves_and_is_told_about_the_node() {
         revoke(&mut bench, RegistrationRevocation { inform: asked, ..theirs() });
         let (home_address, identifier) = (HOME, NODE_TIME + 1);
         assert_eq!(ack(&bench), Some(RevocationAck { inform: told, home_address, identifier }));
-        assert_eq!((bench.audits(), bench.care_ofs().len()), (vec![AuditKind::Revoked], 0));
+        assert_eq!((bench.audits(), bench.care_ofs().len()), (vec![Mip4Audit::Revoked], 0));
         // Again, as if our answer had been lost.
         revoke(&mut bench, RegistrationRevocation { identifier: NODE_TIME + 2, ..theirs() });
         let identifier = NODE_TIME + 2;
@@ -222,8 +222,8 @@ fn foreign_agent_revokes_what_it_serves_and_is_told_about_the_node() {
 
 #[test]
 fn revocation_that_is_old_reflected_or_anothers_changes_nothing() {
-    let replayed = AuditKind::Ignored(Ignored::Replayed);
-    let stray = AuditKind::Ignored(Ignored::Stray);
+    let replayed = Mip4Audit::Ignored(Ignored::Replayed);
+    let stray = Mip4Audit::Ignored(Ignored::Stray);
     let cases = [
         (RegistrationRevocation { identifier: NODE_TIME, ..theirs() }, replayed),
         (RegistrationRevocation { identifier: NODE_TIME - 1, ..theirs() }, replayed),
@@ -239,7 +239,7 @@ fn revocation_that_is_old_reflected_or_anothers_changes_nothing() {
     }
     let mut bench = Bench::new(with_agent());
     attach_through(&mut bench, true);
-    let unauthenticated = AuditKind::Ignored(Ignored::Unauthenticated);
+    let unauthenticated = Mip4Audit::Ignored(Ignored::Unauthenticated);
     let body = Body::Revocation(theirs());
     let wrong = [
         (FOREIGN, message(body, AuthKind::ForeignHome, &association(300, 0x77))),
