@@ -28,6 +28,10 @@ pub mod telemetry;
 
 pub mod dhcp;
 
+mod cli;
+
+mod load;
+
 pub mod mag;
 
 pub mod mn;

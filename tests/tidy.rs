@@ -10,7 +10,7 @@ const LINE_CHARS_MAX: usize = 100;
 
 /// What a module may import from the others: the table of `docs/architecture.md`. A longer path
 /// allows only what is below it. The programs and `runtime` put all together.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("addr", &[]),
     ("time", &[]),
     ("sync", &[]),
@@ -43,8 +43,17 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("ctl", &["addr", "time", "config", "admin", "dataplane::update"]),
     ("telemetry", &["config"]),
     ("dhcp", &["addr", "mobility::mag::action"]),
-    ("mag", &["addr", "time", "wire", "mobility", "config", "control::netlink", "dhcp"]),
-    ("mn", &["addr", "time", "wire", "mobility", "config", "control::netlink", "mag"]),
+    ("cli", &["config"]),
+    // Kernel sockets and clocks of nodes are under `mag`.
+    ("load", &["time", "mobility", "mag::clock", "mag::socket"]),
+    (
+        "mag",
+        &["addr", "time", "wire", "mobility", "config", "control::netlink", "dhcp", "cli", "load"],
+    ),
+    (
+        "mn",
+        &["addr", "time", "wire", "mobility", "config", "control::netlink", "mag", "cli", "load"],
+    ),
 ];
 
 /// What the pure core must not know (RFC rules in, decisions out).

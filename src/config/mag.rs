@@ -4,7 +4,7 @@
 mod value;
 
 use super::key;
-use super::reader::{Reader, Section, boolean, integer, string};
+use super::reader::{self, Reader, Section, boolean, integer, string};
 use super::section::{MTU_MAX, MTU_MIN, log};
 use super::value::{absolute, global_prefix, interface_name, label, lifetime, span, unicast};
 use super::{Faults, Log};
@@ -160,19 +160,11 @@ impl Config {
 
 /// Reads and validates a whole file.
 pub fn load(path: &Path) -> Result<Config, Faults> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Faults::one(path, "", &format!("cannot be read: {e}")))?;
-    parse(&text, path)
+    parse(&reader::text(path)?, path)
 }
 
 fn parse(text: &str, path: &Path) -> Result<Config, Faults> {
-    let reader = Reader::new(text);
-    let config = config(&reader.root(), path.parent().unwrap_or(Path::new("")));
-    let faults = reader.into_faults();
-    match config {
-        Some(config) if faults.is_empty() => Ok(config),
-        _ => Err(Faults::new(path, faults)),
-    }
+    Reader::read(text, path, |reader, dir| config(&reader.root(), dir))
 }
 
 fn config(root: &Section<'_, '_>, dir: &Path) -> Option<Config> {

@@ -1,7 +1,7 @@
 //! The configuration of `anchor-mn`. `docs/anchor-mn.md` shows a whole file.
 
 use super::mag::auth_key;
-use super::reader::{Reader, Section, boolean, string};
+use super::reader::{self, Reader, Section, boolean, string};
 use super::section::{MTU_MAX, log};
 use super::value::{absolute, global_prefix, interface_name, label, lifetime, span, unicast};
 use super::{Faults, Log};
@@ -37,19 +37,11 @@ pub struct Config {
 
 /// Reads and validates a whole file.
 pub fn load(path: &Path) -> Result<Config, Faults> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Faults::one(path, "", &format!("cannot be read: {e}")))?;
-    parse(&text, path)
+    parse(&reader::text(path)?, path)
 }
 
 fn parse(text: &str, path: &Path) -> Result<Config, Faults> {
-    let reader = Reader::new(text);
-    let config = config(&reader.root(), path.parent().unwrap_or(Path::new("")));
-    let faults = reader.into_faults();
-    match config {
-        Some(config) if faults.is_empty() => Ok(config),
-        _ => Err(Faults::new(path, faults)),
-    }
+    Reader::read(text, path, |reader, dir| config(&reader.root(), dir))
 }
 
 fn config(root: &Section<'_, '_>, dir: &Path) -> Option<Config> {

@@ -56,20 +56,12 @@ use std::path::{Path, PathBuf};
 /// A relative `policy.nodes_file` is taken from the directory of `path`; what it holds is read by
 /// [`load_nodes`].
 pub fn load(path: &Path) -> Result<Config, Faults> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Faults::one(path, "", &format!("cannot be read: {e}")))?;
-    parse(&text, path)
+    parse(&reader::text(path)?, path)
 }
 
 /// The same, of a text that stands for the file `path`.
 fn parse(text: &str, path: &Path) -> Result<Config, Faults> {
-    let reader = reader::Reader::new(text);
-    let config = section::config(&reader, path.parent().unwrap_or(Path::new("")));
-    let faults = reader.into_faults();
-    match config {
-        Some(config) if faults.is_empty() => Ok(config),
-        _ => Err(Faults::new(path, faults)),
-    }
+    reader::Reader::read(text, path, section::config)
 }
 
 /// A whole configuration.

@@ -5,11 +5,18 @@
 //! names asked for, and when it is dropped reports the keys that nobody asked for. The line of a
 //! fault is found from its path, so that checks over several sections need no bookkeeping.
 
-use super::fault::Fault;
+use super::fault::{Fault, Faults};
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::str::FromStr;
 use toml::de::{DeTable, DeValue};
+
+/// The text of a file.
+pub(super) fn text(path: &Path) -> Result<String, Faults> {
+    std::fs::read_to_string(path)
+        .map_err(|e| Faults::one(path, "", &format!("cannot be read: {e}")))
+}
 
 /// A parsed document and what is wrong with it so far.
 pub(super) struct Reader<'a> {
@@ -36,6 +43,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads the whole of a text that stands for the file `path`; `config` gets the directory that
+    /// the file is in. Either there is no fault, or all of them.
+    pub(super) fn read<T>(
+        text: &'a str,
+        path: &Path,
+        config: impl FnOnce(&Self, &Path) -> Option<T>,
+    ) -> Result<T, Faults> {
+        let reader = Self::new(text);
+        let config = config(&reader, path.parent().unwrap_or(Path::new("")));
+        let faults = reader.faults.into_inner();
+        match config {
+            Some(config) if faults.is_empty() => Ok(config),
+            _ => Err(Faults::new(path, faults)),
+        }
+    }
+
     /// Notes a fault at `path`.
     pub(super) fn fault(&self, path: &str, what: impl Into<String>) {
         let fault = Fault { line: self.line(path), path: path.into(), what: what.into() };
@@ -45,11 +68,6 @@ impl<'a> Reader<'a> {
     /// The document's outermost table.
     pub(super) fn root(&self) -> Section<'_, 'a> {
         Section { reader: self, path: String::new(), table: &self.root, known: RefCell::default() }
-    }
-
-    /// Everything that was found.
-    pub(super) fn into_faults(self) -> Vec<Fault> {
-        self.faults.into_inner()
     }
 
     /// The line of the value at `path`, or of the nearest table around it that there is.

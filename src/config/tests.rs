@@ -13,6 +13,15 @@ fn faults(text: &str) -> String {
     }
 }
 
+/// Each change of a valid file, from one text to another, is reported with this text in it.
+pub(super) fn assert_faults(good: &str, changes: &[(&str, &str, &str)]) {
+    for (from, to, expected) in changes {
+        assert!(good.contains(from), "{from}");
+        let report = faults(&good.replacen(from, to, 1));
+        assert!(report.contains(expected), "{to}: {report}");
+    }
+}
+
 /// The smallest file that is valid.
 const MINIMAL: &str = r#"
 [node]
@@ -158,7 +167,7 @@ fn customers_vlans_and_ipv4_are_read_and_rendered_back() {
 #[test]
 fn faults_of_customers_vlans_and_ipv4_are_reported_with_their_paths() {
     let good = format!("{MINIMAL}{CUSTOMERS}");
-    for (from, to, expected) in [
+    let changes = [
         ("vlan = 200", "vlan = 100", "port[3].vlan: 100 of core0 is already at port[2].vlan"),
         ("vlan = 200", "vlan = 4095", "port[3].vlan: 4095 is above 4094"),
         ("mtu = 1400", "mtu = 1501", "port[3].mtu: 1501 is above 1500"),
@@ -189,11 +198,8 @@ fn faults_of_customers_vlans_and_ipv4_are_reported_with_their_paths() {
         ),
         ("198.51.100.1", "127.0.0.1", "mag[0].address: 127.0.0.1 is a loopback address"),
         ("192.0.2.1/24", "192.0.2.1/33", "has a prefix length that no such address has"),
-    ] {
-        assert!(good.contains(from), "{from}");
-        let report = faults(&good.replacen(from, to, 1));
-        assert!(report.contains(expected), "{to}: {report}");
-    }
+    ];
+    assert_faults(&good, &changes);
 }
 
 #[test]
@@ -220,14 +226,12 @@ fn policy_store_is_read_and_rendered_back_and_is_enough_to_know_nodes() {
     assert_eq!(config.policy.store, Some(store));
     let again = parse(&render(&config).to_string(), Path::new("t.toml"));
     assert_eq!(again.unwrap_or_else(|f| panic!("{f}")), config);
-    for (from, to, expected) in [
+    let changes = [
         ("/run/p.sock", "p.sock", "policy.socket: "),
         ("socket = \"/run/p.sock\"", "timeout = \"1s\"", "policy.timeout: has no meaning without"),
         ("[policy]", "[policy]\ntimeout = \"1ms\"", "policy.timeout: 1ms is below 10ms"),
-    ] {
-        let report = faults(&text.replacen(from, to, 1));
-        assert!(report.contains(expected), "{to}: {report}");
-    }
+    ];
+    assert_faults(&text, &changes);
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod up;
 mod upper;
 
 use super::burst::Lane;
+use super::counters::Counter;
 use super::fib::CacheHome;
 use super::handoff::Context;
 use super::hash::Halves;
@@ -193,6 +194,39 @@ impl<F: Frame> Lane<F> {
     #[inline(never)]
     fn is_ours(&self, addr: u128, from: From) -> bool {
         !matches!(from, From::Port(_)) || self.steering.owner_of_bits(addr) == self.id
+    }
+
+    /// The last stage of the packets that go this way: those of one kind of tunnel after the other,
+    /// each kind by the loop that `by` has for the first of them; one without a loop goes the general
+    /// way. Returns how many left.
+    #[inline(always)]
+    fn kind_by_kind(
+        &mut self,
+        way: Way,
+        [packets, bytes]: [Counter; 2],
+        frames: &mut [F],
+        notes: &mut [Note],
+        by: impl Fn(&mut Self, Note, &mut [F], &mut [Note]) -> Option<Tally>,
+    ) -> u64 {
+        let mut left = Tally::default();
+        // As a rule all tunnels are of one kind.
+        while let Some(at) = notes.iter().position(|note| note.way == way) {
+            let Some(first) = notes.get(at).copied() else { break };
+            let Some(tally) = by(self, first, frames, notes) else {
+                if let Some(note) = notes.get_mut(at) {
+                    note.way = Way::General;
+                }
+                continue;
+            };
+            left.packets += tally.packets;
+            left.bytes += tally.bytes;
+            if tally.others == 0 {
+                break;
+            }
+        }
+        self.counters.add(packets, left.packets);
+        self.counters.add(bytes, left.bytes);
+        left.packets
     }
 
     /// The end: all frames in their order; if all are `ready`, maybe at once.

@@ -1,6 +1,7 @@
 //! The command line of `anchor-mag`.
 
 use crate::addr::{AnchorAddr, Encap, GreKeys};
+use crate::cli;
 use crate::config;
 use crate::mag::control::{self, Reply, Request, Shown};
 use crate::mag::gateway;
@@ -8,7 +9,7 @@ use crate::mag::load::drive::{self, LoadArgs};
 use crate::mobility::mag::action::Path;
 use crate::mobility::mag::event::{Family, HandoffHint};
 use clap::{Args, Parser, Subcommand};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -100,14 +101,7 @@ struct At {
 /// Runs the command; says on standard error why it failed.
 #[must_use]
 pub fn main() -> ExitCode {
-    match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            // Nowhere to say it if that fails too.
-            drop(writeln!(io::stderr(), "anchor-mag: {e}"));
-            ExitCode::FAILURE
-        }
-    }
+    cli::exit("anchor-mag", run(Cli::parse().command))
 }
 
 fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
@@ -117,9 +111,8 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             if check {
                 return Ok(());
             }
-            log(&config.log)?;
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(gateway::run(config)).map_err(Into::into)
+            cli::log(&config.log)?;
+            cli::block_on(gateway::run(config))?.map_err(Into::into)
         }
         Command::Attach { at, mn_id, handoff } => {
             let interface = at.interface;
@@ -143,26 +136,9 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             });
             ask(&socket, &Request::Revoke { lma_address }, false)
         }
-        Command::Load(args) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(drive::run(args))
-        }
+        Command::Load(args) => cli::block_on(drive::run(args))?,
         Command::Show { socket, json } => ask(&socket, &Request::Show, json),
     }
-}
-
-pub(crate) fn log(config: &config::Log) -> Result<(), Box<dyn std::error::Error>> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.filter)?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
-    if config.json {
-        log.json().init();
-    } else {
-        log.init();
-    }
-    Ok(())
 }
 
 fn ask(
@@ -175,10 +151,7 @@ fn ask(
     match reply {
         Reply::Done => Ok(()),
         Reply::Error(e) => Err(e.into()),
-        Reply::Shown(shown) if json => {
-            Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&shown)?)?)
-        }
-        Reply::Shown(shown) => Ok(render(&shown, &mut io::stdout().lock())?),
+        Reply::Shown(shown) => cli::print(&shown, json, |shown, out| render(shown, out)),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::mag::auth::Authenticator;
 use crate::mag::clock::Clock;
 use crate::mag::control::{Call, Reply, Request, Server};
 use crate::mag::counter::{Counter, Counters};
+use crate::mag::failure::{Failure, doing};
 use crate::mag::input::{self, Input};
 use crate::mag::kernel::{self, Interface, Kernel};
 use crate::mag::signaling::Signaling;
@@ -41,20 +42,6 @@ const PATH_MTU_INTERVAL: Duration = Duration::from_secs(10);
 /// How long the end waits for de-registrations to be acknowledged: a little over
 /// `INITIAL_BINDACK_TIMEOUT`, after which the core gives up by itself.
 const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
-
-/// Why the gateway could not start, or had to end.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}: {source}")]
-pub(super) struct GatewayError {
-    what: String,
-    source: io::Error,
-}
-
-/// Adds what was being done to an error.
-fn doing(what: impl Into<String>) -> impl FnOnce(io::Error) -> GatewayError {
-    let what = what.into();
-    move |source| GatewayError { what, source }
-}
 
 /// An access link that is there.
 struct AccessLink {
@@ -99,7 +86,7 @@ struct Gateway {
 }
 
 /// Runs until SIGTERM or SIGINT; what was made is removed before it returns.
-pub(super) async fn run(config: Config) -> Result<(), GatewayError> {
+pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let (inputs, mut received) = mpsc::channel(INPUTS_MAX);
     let (calls, mut called) = mpsc::channel::<Call<Request, Reply>>(INPUTS_MAX);
     let mut terminate = signal(SignalKind::terminate()).map_err(doing("SIGTERM"))?;
@@ -147,7 +134,7 @@ pub(super) async fn run(config: Config) -> Result<(), GatewayError> {
 }
 
 impl Gateway {
-    fn start(config: Config, inputs: mpsc::Sender<Input>) -> Result<Self, GatewayError> {
+    fn start(config: Config, inputs: mpsc::Sender<Input>) -> Result<Self, Failure> {
         let state_file = config.state_file.display().to_string();
         let (state, lost) = State::open(&config.state_file).map_err(doing(state_file))?;
         let tun = config.tunnel.interface.clone();
@@ -347,7 +334,7 @@ impl Gateway {
         self.clock.now().mono + STOP_TIMEOUT
     }
 
-    fn finish(mut self) -> Result<(), GatewayError> {
+    fn finish(mut self) -> Result<(), Failure> {
         for link in self.links.values() {
             link.stop();
         }

@@ -1,7 +1,7 @@
 //! The command line of `anchor-mn`.
 
+use crate::cli;
 use crate::config;
-use crate::mag::cli::log;
 use crate::mag::control;
 use crate::mn::control::{Reply, Request, Shown};
 use crate::mn::load::drive::{self, LoadArgs};
@@ -47,28 +47,20 @@ enum Command {
 /// Runs the command; says on standard error why it failed.
 #[must_use]
 pub fn main() -> ExitCode {
-    match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            // Nowhere to say it if that fails too.
-            drop(writeln!(io::stderr(), "anchor-mn: {e}"));
-            ExitCode::FAILURE
-        }
-    }
+    cli::exit("anchor-mn", run(Cli::parse().command))
 }
 
 fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
     match command {
         Command::Run { config, check } => {
             let config = config::mn::load(&config)?;
             if check {
                 return Ok(());
             }
-            log(&config.log)?;
-            runtime()?.block_on(node::run(config)).map_err(Into::into)
+            cli::log(&config.log)?;
+            cli::block_on(node::run(config))?.map_err(Into::into)
         }
-        Command::Load(args) => runtime()?.block_on(drive::run(args)),
+        Command::Load(args) => cli::block_on(drive::run(args))?,
         Command::Show { socket, json } => show(&socket, json),
     }
 }
@@ -78,10 +70,7 @@ fn show(socket: &Path, json: bool) -> Result<(), Box<dyn std::error::Error>> {
         .map_err(|e| format!("{}: {e}; is the node running?", socket.display()))?;
     match reply {
         Reply::Error(e) => Err(e.into()),
-        Reply::Shown(shown) if json => {
-            Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&shown)?)?)
-        }
-        Reply::Shown(shown) => Ok(render(&shown, &mut io::stdout().lock())?),
+        Reply::Shown(shown) => cli::print(&shown, json, |shown, out| render(shown, out)),
     }
 }
 

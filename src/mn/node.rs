@@ -7,6 +7,7 @@ use crate::mag::auth::Authenticator;
 use crate::mag::clock::Clock;
 use crate::mag::control::{Call, Server};
 use crate::mag::counter::{Counter, Counters, snake};
+use crate::mag::failure::{Failure, doing};
 use crate::mag::kernel::{self as links, Addresses, Interface};
 use crate::mag::socket::RawSocket;
 use crate::mag::tunnel::{Receiver, Tunnel, TunnelTable};
@@ -39,20 +40,6 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(2500);
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
-/// Why the node could not start, or had to end.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}: {source}")]
-pub(super) struct NodeError {
-    what: String,
-    source: io::Error,
-}
-
-/// Adds what was being done to an error.
-fn doing(what: impl Into<String>) -> impl FnOnce(io::Error) -> NodeError {
-    let what = what.into();
-    move |source| NodeError { what, source }
-}
-
 struct Node {
     config: Config,
     clock: Clock,
@@ -75,7 +62,7 @@ struct Node {
 }
 
 /// Runs until SIGTERM or SIGINT; what was made is removed before it returns.
-pub(super) async fn run(config: Config) -> Result<(), NodeError> {
+pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let (inputs, mut received) = mpsc::channel(INPUTS_MAX);
     let (calls, mut called) = mpsc::channel::<Call<Request, Reply>>(INPUTS_MAX);
     let mut terminate = signal(SignalKind::terminate()).map_err(doing("SIGTERM"))?;
@@ -122,7 +109,7 @@ pub(super) async fn run(config: Config) -> Result<(), NodeError> {
 }
 
 impl Node {
-    fn start(config: Config, inputs: &mpsc::Sender<Input>) -> Result<Self, NodeError> {
+    fn start(config: Config, inputs: &mpsc::Sender<Input>) -> Result<Self, Failure> {
         let clock = Clock::start();
         let counters = Arc::new(Counters::default());
         let mut kernel = Kernel::open().map_err(doing("netlink"))?;
@@ -359,7 +346,7 @@ fn inner(config: &Config) -> Vec<HomePrefix> {
     home.into_iter().chain(networks).collect()
 }
 
-fn link_named(name: &str) -> Result<Interface, NodeError> {
+fn link_named(name: &str) -> Result<Interface, Failure> {
     let mut kernel = links::Kernel::open("", false).map_err(doing("netlink"))?;
     let found = kernel.interfaces().map_err(doing("interfaces"))?;
     let found = found.into_iter().find(|i| i.name == name);
@@ -370,7 +357,7 @@ fn open_tunnel(
     config: &Config,
     sender: &Arc<RawSocket>,
     counters: &Arc<Counters>,
-) -> Result<Tunnel, NodeError> {
+) -> Result<Tunnel, Failure> {
     let device = tun_rs::DeviceBuilder::new()
         .name(&config.tunnel)
         // Up only once the kernel is told to keep quiet on it.
@@ -387,7 +374,7 @@ fn open_tunnel(
 }
 
 /// Brings the TUN up with the home address on it.
-fn configure_tunnel(config: &Config, kernel: &mut Kernel) -> Result<Addresses, NodeError> {
+fn configure_tunnel(config: &Config, kernel: &mut Kernel) -> Result<Addresses, Failure> {
     let tun = &config.tunnel;
     let id: LinkId = link_named(tun)?.id;
     links::quieten(tun).map_err(doing(format!("TUN {tun}")))?;

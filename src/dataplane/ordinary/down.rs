@@ -15,46 +15,25 @@ impl<F: Frame> Lane<F> {
     /// The last stage of packets to nodes: each into its tunnel, if nothing is left to decide.
     /// Returns how many that were.
     pub(super) fn down(&mut self, frames: &mut [F], notes: &mut [Note]) -> u64 {
-        let (mut packets, mut bytes) = (0, 0);
-        // As a rule all tunnels are of one kind.
-        while let Some(note) = notes.iter_mut().find(|note| note.way == Way::Down) {
-            let tally = match self.kind_of(note) {
-                Some((Shape::Ipv6, _)) => self.down_by::<InIpv6, 74>(frames, notes),
-                Some((Shape::Ipv6Gre, false)) => {
-                    self.down_by::<InIpv6Gre<false>, 78>(frames, notes)
-                }
-                Some((Shape::Ipv6Gre, true)) => self.down_by::<InIpv6Gre<true>, 82>(frames, notes),
-                Some((Shape::Ipv4, _)) => self.down_by::<InIpv4, 54>(frames, notes),
-                Some((Shape::Ipv4Gre, false)) => {
-                    self.down_by::<InIpv4Gre<false>, 58>(frames, notes)
-                }
-                Some((Shape::Ipv4Gre, true)) => self.down_by::<InIpv4Gre<true>, 62>(frames, notes),
-                Some((Shape::Ipv4Udp, _)) => self.down_by::<InUdp, 62>(frames, notes),
-                Some((Shape::Ipv4UdpGre, false)) => {
-                    self.down_by::<InUdpGre<false>, 70>(frames, notes)
-                }
-                Some((Shape::Ipv4UdpGre, true)) => {
-                    self.down_by::<InUdpGre<true>, 74>(frames, notes)
-                }
-                Some((Shape::Ipv4Mip4Udp, _)) => self.down_by::<InMip4Udp, 66>(frames, notes),
-                None => {
-                    note.way = Way::General;
-                    continue;
-                }
-            };
-            packets += tally.packets;
-            bytes += tally.bytes;
-            if tally.others == 0 {
-                break;
-            }
-        }
-        self.counters.add(Counter::DownlinkPackets, packets);
-        self.counters.add(Counter::DownlinkBytes, bytes);
-        packets
+        let counters = [Counter::DownlinkPackets, Counter::DownlinkBytes];
+        self.kind_by_kind(Way::Down, counters, frames, notes, |lane, note, frames, notes| {
+            Some(match lane.kind_of(note)? {
+                (Shape::Ipv6, _) => lane.down_by::<InIpv6, 74>(frames, notes),
+                (Shape::Ipv6Gre, false) => lane.down_by::<InIpv6Gre<false>, 78>(frames, notes),
+                (Shape::Ipv6Gre, true) => lane.down_by::<InIpv6Gre<true>, 82>(frames, notes),
+                (Shape::Ipv4, _) => lane.down_by::<InIpv4, 54>(frames, notes),
+                (Shape::Ipv4Gre, false) => lane.down_by::<InIpv4Gre<false>, 58>(frames, notes),
+                (Shape::Ipv4Gre, true) => lane.down_by::<InIpv4Gre<true>, 62>(frames, notes),
+                (Shape::Ipv4Udp, _) => lane.down_by::<InUdp, 62>(frames, notes),
+                (Shape::Ipv4UdpGre, false) => lane.down_by::<InUdpGre<false>, 70>(frames, notes),
+                (Shape::Ipv4UdpGre, true) => lane.down_by::<InUdpGre<true>, 74>(frames, notes),
+                (Shape::Ipv4Mip4Udp, _) => lane.down_by::<InMip4Udp, 66>(frames, notes),
+            })
+        })
     }
 
     /// What its tunnel's headers are, and whether there is a GRE key among them.
-    fn kind_of(&self, note: &Note) -> Option<(Shape, bool)> {
+    fn kind_of(&self, note: Note) -> Option<(Shape, bool)> {
         let shape = self.tunnels.ends(note.word.tunnel())?.shape;
         let has_key = shape.has_gre()
             && note.word.has_keys()

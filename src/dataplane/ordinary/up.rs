@@ -22,30 +22,18 @@ impl<F: Frame> Lane<F> {
         const IPV4: usize = InIpv4::LEN;
         const IPV4_GRE: usize = InIpv4Gre::<false>::LEN;
         const IPV4_KEY: usize = InIpv4Gre::<true>::LEN;
-        let (mut packets, mut bytes) = (0, 0);
-        // As a rule all tunnels are of one kind.
-        while let Some(note) = notes.iter_mut().find(|note| note.way == Way::Up) {
-            let tally = match usize::from(note.inner_at) {
-                IPV6 => self.up_by::<InIpv6>(frames, notes),
-                IPV6_GRE => self.up_by::<InIpv6Gre<false>>(frames, notes),
-                IPV6_KEY => self.up_by::<InIpv6Gre<true>>(frames, notes),
-                IPV4 => self.up_by::<InIpv4>(frames, notes),
-                IPV4_GRE => self.up_by::<InIpv4Gre<false>>(frames, notes),
-                IPV4_KEY => self.up_by::<InIpv4Gre<true>>(frames, notes),
-                _ => {
-                    note.way = Way::General;
-                    continue;
-                }
-            };
-            packets += tally.packets;
-            bytes += tally.bytes;
-            if tally.others == 0 {
-                break;
-            }
-        }
-        self.counters.add(Counter::UplinkPackets, packets);
-        self.counters.add(Counter::UplinkBytes, bytes);
-        packets
+        let counters = [Counter::UplinkPackets, Counter::UplinkBytes];
+        self.kind_by_kind(Way::Up, counters, frames, notes, |lane, note, frames, notes| {
+            Some(match usize::from(note.inner_at) {
+                IPV6 => lane.up_by::<InIpv6>(frames, notes),
+                IPV6_GRE => lane.up_by::<InIpv6Gre<false>>(frames, notes),
+                IPV6_KEY => lane.up_by::<InIpv6Gre<true>>(frames, notes),
+                IPV4 => lane.up_by::<InIpv4>(frames, notes),
+                IPV4_GRE => lane.up_by::<InIpv4Gre<false>>(frames, notes),
+                IPV4_KEY => lane.up_by::<InIpv4Gre<true>>(frames, notes),
+                _ => return None,
+            })
+        })
     }
 
     /// Those that came behind these headers.

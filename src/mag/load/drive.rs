@@ -1,24 +1,23 @@
-//! Drives a load on kernel sockets.
+//! A load of many gateways on kernel sockets.
 
-use super::{Load, Mix, Phase, Plan, mag_address, report};
+use super::{Gateways, Mix, Plan, mag_address};
 use crate::addr::AnchorAddr;
+use crate::load::drive::{self, PaceArgs, Wire};
+use crate::load::Load;
 use crate::mag::clock::Clock;
 use crate::mag::input::Input;
 use crate::mag::kernel::Addresses;
 use crate::mag::signaling;
 use crate::mag::socket::{RawSocket, Received};
-use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg};
+use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg, UpdateMsg};
 use crate::mobility::packet::{self, Ends};
-use crate::time::{Duration, Lifetime};
+use crate::time::{Duration, Lifetime, Now};
 use crate::wire::ipv6;
 use crate::wire::mh::{MAX_LEN, MessageData};
 use crate::wire::udp::SIGNALING_PORT;
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// Updates and answers handled before the runtime gets its turn.
-const BURST: usize = 64;
 
 /// Play many gateways and nodes towards one anchor, and verify every answer.
 #[derive(Debug, clap::Args)]
@@ -35,29 +34,12 @@ pub(in crate::mag) struct LoadArgs {
     /// Put the gateways' addresses on this interface for the time of the load; else they are there.
     #[arg(long)]
     interface: Option<String>,
-    /// Nodes: mn0@load.example and so on.
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=8_000_000))]
-    nodes: u32,
     /// The first node's number.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000_000))]
     first_node: u32,
-    /// Updates a second; as many as the window lets if absent.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-    rate: Option<u32>,
-    /// Updates without an answer at a time.
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_535))]
-    window: u32,
     /// Lifetime asked for, in seconds.
     #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u32).range(4..=262_140))]
     lifetime: u32,
-    /// What every node does, in order; a phase may stand several times.
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        default_value = "register,refresh,handoff,deregister"
-    )]
-    phases: Vec<Phase>,
     /// So many of a hundred nodes ask for an IPv4 home address too.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
     ipv4_share: u32,
@@ -71,15 +53,8 @@ pub(in crate::mag) struct LoadArgs {
     /// long, and so on (RFC 6275 11.8).
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=32_000))]
     reply_timeout: u32,
-    /// How often, before it is lost.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=16))]
-    retries: u32,
-    /// Stop after so many seconds, whatever is still open.
-    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    timeout: u32,
-    /// Report as one JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    pace: PaceArgs,
 }
 
 impl LoadArgs {
@@ -89,13 +64,7 @@ impl LoadArgs {
             first_mag: mapped(self.first_mag),
             mags: self.mags,
             first_node: self.first_node,
-            nodes: self.nodes,
-            rate: self.rate,
-            window: usize::try_from(self.window).unwrap_or(usize::MAX),
             lifetime: Lifetime::at_most(Duration::from_secs(self.lifetime.into())),
-            reply_timeout: Duration::from_millis(self.reply_timeout.into()),
-            retries: self.retries,
-            phases: self.phases.clone(),
             mix: Mix { ipv4: self.ipv4_share, gre: self.gre_share, udp: self.udp_share },
         }
     }
@@ -103,7 +72,7 @@ impl LoadArgs {
 
 /// Runs the load and reports; an error if any answer was wrong or missing.
 pub(in crate::mag) async fn run(args: LoadArgs) -> Result<(), Box<dyn Error>> {
-    if args.mags < 2 && args.phases.contains(&Phase::Handoff) {
+    if args.mags < 2 && args.pace.has_handoffs() {
         return Err("a handoff needs two gateways: --mags 2".into());
     }
     if args.lma.is_ipv4() != args.first_mag.is_ipv4() {
@@ -117,74 +86,11 @@ pub(in crate::mag) async fn run(args: LoadArgs) -> Result<(), Box<dyn Error>> {
     }
     let sockets = Sockets::open(args.lma.is_ipv4())?;
     let clock = Clock::start();
-    let mut load = Load::new(args.plan(), clock.now());
-    let limit = Duration::from_secs(args.timeout.into());
-    let ended = tokio::select! {
-        outcome = drive(&mut load, &sockets, clock) => outcome.map(|()| true)?,
-        () = tokio::time::sleep(limit) => false,
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| false)?,
-    };
+    let pace = args.pace.pace(args.reply_timeout);
+    let mut load = Load::new(Gateways::new(args.plan(), pace.nodes), pace, clock.now());
+    let is_through = drive::run(&mut load, &sockets, clock, &args.pace).await?;
     drop(addresses);
-    let mut out = io::stdout().lock();
-    if args.json {
-        report::json(load.outcomes(), &mut out)?;
-    } else {
-        report::table(load.outcomes(), &mut out)?;
-    }
-    let wrong: u64 = load.outcomes().iter().flat_map(|o| o.errors.values()).sum();
-    match (ended, wrong) {
-        (true, 0) => Ok(()),
-        (true, n) => Err(format!("{n} updates had no answer or a wrong one").into()),
-        (false, _) => Err("stopped before the load was through".into()),
-    }
-}
-
-async fn drive(load: &mut Load, sockets: &Sockets, clock: Clock) -> io::Result<()> {
-    let mut buf = [0; MAX_LEN];
-    while !load.is_done() {
-        for _ in 0..BURST {
-            let Some(msg) = load.poll_send(clock.now()) else { break };
-            let ends = Ends { src: msg.src, dst: msg.dst, transport: msg.transport, home: None };
-            if let Err(error) = sockets.send(&msg.update, &msg.options, &ends) {
-                load.error(format!("not sent: {error}"));
-            }
-        }
-        let now = clock.now().mono;
-        // An answer that is there already is taken first; a timer of the runtime has a grain of 1
-        // ms.
-        let wait = load.poll_timeout().map_or(Duration::from_millis(1), |at| at.since(now));
-        tokio::select! {
-            biased;
-            received = sockets.receiver.recv(&mut buf) => {
-                let mut from = received?;
-                for _ in 0..BURST {
-                    take(load, sockets, from.bytes(&buf), from, clock);
-                    match sockets.receiver.try_recv(&mut buf) {
-                        Ok(next) => from = next,
-                        Err(_) => break,
-                    }
-                }
-            }
-            () = tokio::time::sleep(wait) => {}
-        }
-    }
-    Ok(())
-}
-
-fn take(load: &mut Load, sockets: &Sockets, bytes: &[u8], from: Received, clock: Clock) {
-    match signaling::read(bytes, from) {
-        Ok(Some(Input::Pba(msg))) => load.answer(&msg, clock.now()),
-        Ok(Some(Input::Peer(msg))) => {
-            let Some(answer) = load.peer(&msg) else { return };
-            if let Err(error) = sockets.answer(&answer) {
-                load.error(format!("not sent: {error}"));
-            }
-        }
-        // Our own updates, where gateway and anchor share a host.
-        Ok(None) => {}
-        Ok(Some(_)) => load.error("unexpected".into()),
-        Err(e) => load.error(format!("malformed: {}", e.kind)),
-    }
+    drive::report(&load, is_through, &args.pace)
 }
 
 /// One for all gateways.
@@ -204,11 +110,11 @@ impl Sockets {
         Ok(Self { receiver: RawSocket::mobility_any()?, sender: RawSocket::sender()? })
     }
 
-    fn answer(&self, msg: &PeerMsg) -> io::Result<()> {
+    fn answer_peer(&self, msg: &PeerMsg) -> io::Result<()> {
         let ends = Ends { src: msg.src, dst: msg.dst, transport: msg.transport, home: None };
         match &msg.body {
-            PeerBody::Bra(bra) => self.send(bra, &msg.options, &ends),
-            PeerBody::Heartbeat(beat) => self.send(beat, &msg.options, &ends),
+            PeerBody::Bra(bra) => self.emit(bra, &msg.options, &ends),
+            PeerBody::Heartbeat(beat) => self.emit(beat, &msg.options, &ends),
             PeerBody::Bri(_)
             | PeerBody::BindingError(_)
             | PeerBody::RefreshRequest
@@ -216,7 +122,7 @@ impl Sockets {
         }
     }
 
-    fn send(
+    fn emit(
         &self,
         message: &impl MessageData,
         options: &OwnedOptions,
@@ -226,6 +132,35 @@ impl Sockets {
         let len = packet::emit(message, options.options(), ends, &mut buf)
             .ok_or(io::ErrorKind::InvalidInput)?;
         self.sender.send(buf.get(..len).unwrap_or_default(), ends.dst, 0)
+    }
+}
+
+impl Wire<Gateways> for Sockets {
+    const RECV_MAX: usize = MAX_LEN;
+
+    fn receiver(&self) -> &RawSocket {
+        &self.receiver
+    }
+
+    fn send(&self, msg: &UpdateMsg) -> io::Result<()> {
+        let ends = Ends { src: msg.src, dst: msg.dst, transport: msg.transport, home: None };
+        self.emit(&msg.update, &msg.options, &ends)
+    }
+
+    fn take(&self, load: &mut Load<Gateways>, bytes: &[u8], from: Received, now: Now) {
+        match signaling::read(bytes, from) {
+            Ok(Some(Input::Pba(msg))) => load.answer(&msg, now),
+            Ok(Some(Input::Peer(msg))) => {
+                let Some(answer) = load.peer(&msg) else { return };
+                if let Err(error) = self.answer_peer(&answer) {
+                    load.error(format!("not sent: {error}"));
+                }
+            }
+            // Our own updates, where gateway and anchor share a host.
+            Ok(None) => {}
+            Ok(Some(_)) => load.error("unexpected".into()),
+            Err(e) => load.error(format!("malformed: {}", e.kind)),
+        }
     }
 }
 

@@ -1,20 +1,21 @@
 //! What an anchor sends besides acknowledgements, and what the gateways answer.
 
-use super::{Load, REALM};
+use super::{Gateways, REALM};
 use crate::addr::MnId;
+use crate::load::Load;
 use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg};
 use crate::wire::mh::{
     BindingRevocationAck, Heartbeat, HeartbeatFlags, MobilityOption, RevocationFlags,
     RevocationStatus, RevocationTrigger,
 };
 
-impl Load {
+impl Load<Gateways> {
     /// Answers a revocation or a heartbeat; `None` if nothing is to be said.
     pub(super) fn peer(&mut self, msg: &PeerMsg) -> Option<PeerMsg> {
         let counter = [MobilityOption::RestartCounter(0)];
         let (body, options) = match msg.body {
             PeerBody::Heartbeat(beat) if !beat.flags.contains(HeartbeatFlags::R) => {
-                self.outcomes.last_mut()?.heartbeats += 1;
+                self.outcome()?.heartbeats += 1;
                 let beat = Heartbeat { flags: HeartbeatFlags::R, seq: beat.seq };
                 (PeerBody::Heartbeat(beat), &counter[..])
             }
@@ -22,8 +23,8 @@ impl Load {
                 let ends = bri.trigger != RevocationTrigger::HANDOFF_UNKNOWN
                     && bri.trigger != RevocationTrigger::HANDOFF_SAME_ACCESS_TYPE
                     && bri.trigger != RevocationTrigger::HANDOFF_DIFFERENT_ACCESS_TYPE;
-                let status = if ends { self.revoked(msg) } else { RevocationStatus::SUCCESS };
-                self.outcomes.last_mut()?.revocations += 1;
+                let status = if ends { self.player.revoked(msg) } else { RevocationStatus::SUCCESS };
+                self.outcome()?.revocations += 1;
                 let flags = RevocationFlags(bri.flags.0 & RevocationFlags::P.0);
                 (PeerBody::Bra(BindingRevocationAck { status, seq: bri.seq, flags }), &counter[..0])
             }
@@ -42,7 +43,9 @@ impl Load {
             options: OwnedOptions::from_options(options).unwrap_or_default(),
         })
     }
+}
 
+impl Gateways {
     /// The node that is named has nothing any more.
     fn revoked(&mut self, msg: &PeerMsg) -> RevocationStatus {
         let named = msg.options.iter().find_map(|o| match o {

@@ -1,15 +1,18 @@
 //! The load against the anchor's own core, in memory and in a time of their own.
 
 use super::*;
+use crate::load::{Load, Outcome, Pace};
 use crate::mobility::Lma;
 use crate::mobility::action::Action;
 use crate::mobility::config::{LmaConfig, MagConfig, Policy, PoolConfig, Profile, Source};
 use crate::mobility::event::Event;
 use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg, Transport};
+use crate::time::{Duration, Instant};
 use crate::wire::mh::{
     BindingRevocationIndication, Heartbeat, HeartbeatFlags, Ipv4HomeStatus, RevocationFlags,
     RevocationStatus, RevocationTrigger, Status,
 };
+use std::collections::BTreeMap;
 
 const LMA: AnchorAddr = AnchorAddr(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1));
 const FIRST: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 0x11);
@@ -18,21 +21,30 @@ const FIRST4: Ipv6Addr = Ipv4Addr::new(192, 0, 2, 11).to_ipv6_mapped();
 const ALL: [Phase; 5] =
     [Phase::Register, Phase::Refresh, Phase::Handoff, Phase::Handoff, Phase::Deregister];
 
-fn plan(nodes: u32) -> Plan {
+fn plan() -> Plan {
     Plan {
         lma: LMA,
         first_mag: FIRST,
         mags: 3,
         first_node: 7,
+        lifetime: Lifetime(900),
+        mix: Mix::default(),
+    }
+}
+
+fn pace(nodes: u32, phases: &[Phase]) -> Pace {
+    Pace {
         nodes,
         rate: Some(1000),
         window: 64,
-        lifetime: Lifetime(900),
         reply_timeout: Duration::from_secs(1),
         retries: 3,
-        phases: ALL.to_vec(),
-        mix: Mix::default(),
+        phases: phases.to_vec(),
     }
+}
+
+fn load(plan: Plan, pace: Pace) -> Load<Gateways> {
+    Load::new(Gateways::new(plan, pace.nodes), pace, at(0))
 }
 
 /// An anchor that has prefixes for `capacity` nodes.
@@ -73,8 +85,13 @@ fn at(ms: u64) -> Now {
 }
 
 /// Runs the load, a millisecond a step; `tamper` may change or swallow an answer.
-fn run(plan: Plan, lma: &mut Lma, mut tamper: impl FnMut(&mut AckMsg) -> bool) -> Vec<Outcome> {
-    let mut load = Load::new(plan, at(0));
+fn run(
+    plan: Plan,
+    pace: Pace,
+    lma: &mut Lma,
+    mut tamper: impl FnMut(&mut AckMsg) -> bool,
+) -> Vec<Outcome> {
+    let mut load = load(plan, pace);
     for ms in 0..60_000 {
         let mut actions = Vec::new();
         lma.handle_timeout(at(ms), &mut actions);
@@ -98,7 +115,7 @@ fn run(plan: Plan, lma: &mut Lma, mut tamper: impl FnMut(&mut AckMsg) -> bool) -
 #[test]
 fn every_phase_of_every_node_is_accepted_by_the_anchors_core() {
     let mut lma = anchor(10_000);
-    let outcomes = run(plan(500), &mut lma, |_| true);
+    let outcomes = run(plan(), pace(500, &ALL), &mut lma, |_| true);
     assert_eq!(outcomes.iter().map(|o| o.phase).collect::<Vec<_>>(), ALL);
     for o in &outcomes {
         assert_eq!((o.sent, o.accepted, o.skipped), (500, 500, 0), "{:?}: {:?}", o.phase, o.errors);
@@ -113,8 +130,8 @@ fn every_phase_of_every_node_is_accepted_by_the_anchors_core() {
 fn nodes_of_all_kinds_keep_prefix_address_and_key_over_handoffs() {
     let mix = Mix { ipv4: 60, gre: 40, udp: 50 };
     for (lma, first_mag) in [(LMA, FIRST), (LMA4, FIRST4)] {
-        let plan = Plan { lma, first_mag, mix, ..plan(200) };
-        for o in run(plan, &mut dual_stack_anchor(), |_| true) {
+        let plan = Plan { lma, first_mag, mix, ..plan() };
+        for o in run(plan, pace(200, &ALL), &mut dual_stack_anchor(), |_| true) {
             assert_eq!(o.accepted, 200, "{:?}: {:?}", o.phase, o.errors);
         }
     }
@@ -126,10 +143,11 @@ fn nodes_of_all_kinds_keep_prefix_address_and_key_over_handoffs() {
 #[test]
 fn address_or_key_that_is_missing_or_changes_is_an_error() {
     let mix = Mix { ipv4: 100, gre: 100, udp: 0 };
-    let plan = Plan { mix, phases: vec![Phase::Register, Phase::Handoff], ..plan(10) };
+    let plan = Plan { mix, ..plan() };
+    let pace = pace(10, &[Phase::Register, Phase::Handoff]);
     let changed = |with: MobilityOption<'_>| {
         let mut answers = 0;
-        let outcomes = run(plan.clone(), &mut dual_stack_anchor(), |ack| {
+        let outcomes = run(plan.clone(), pace.clone(), &mut dual_stack_anchor(), |ack| {
             answers += 1;
             if answers == 15 {
                 replace(ack, with);
@@ -152,7 +170,7 @@ fn address_or_key_that_is_missing_or_changes_is_an_error() {
 #[test]
 fn revocations_and_heartbeats_are_answered_and_a_revoked_node_has_nothing() {
     let mut lma = anchor(10);
-    let mut load = Load::new(Plan { phases: vec![Phase::Register], ..plan(1) }, at(0));
+    let mut load = load(plan(), pace(1, &[Phase::Register]));
     let pbu = load.poll_send(at(0)).expect("due");
     let mut actions = Vec::new();
     lma.handle(Event::Pbu(pbu), at(0), &mut actions);
@@ -161,7 +179,7 @@ fn revocations_and_heartbeats_are_answered_and_a_revoked_node_has_nothing() {
             load.answer(&ack, at(1));
         }
     }
-    assert!(load.nodes[0].has.is_some());
+    assert!(load.player.nodes[0].has.is_some());
     let message = |body, options: &[MobilityOption<'_>]| PeerMsg {
         tunnel: None,
         src: LMA.0,
@@ -188,9 +206,9 @@ fn revocations_and_heartbeats_are_answered_and_a_revoked_node_has_nothing() {
     };
     let (handoff, admin) = (RevocationTrigger::HANDOFF_UNKNOWN, RevocationTrigger::ADMINISTRATIVE);
     assert_eq!(status(load.peer(&bri(handoff))), RevocationStatus::SUCCESS);
-    assert!(load.nodes[0].has.is_some(), "it went to another gateway");
+    assert!(load.player.nodes[0].has.is_some(), "it went to another gateway");
     assert_eq!(status(load.peer(&bri(admin))), RevocationStatus::SUCCESS);
-    assert!(load.nodes[0].has.is_none() && load.owners.is_empty());
+    assert!(load.player.nodes[0].has.is_none() && load.player.owners.is_empty());
     assert_eq!(status(load.peer(&bri(admin))), RevocationStatus::BINDING_DOES_NOT_EXIST);
     let counted = load.outcomes().last().map(|o| (o.revocations, o.heartbeats));
     assert_eq!(counted, Some((3, 1)));
@@ -198,7 +216,7 @@ fn revocations_and_heartbeats_are_answered_and_a_revoked_node_has_nothing() {
 
 #[test]
 fn refusals_and_what_follows_from_them_are_counted() {
-    let outcomes = run(plan(100), &mut anchor(60), |_| true);
+    let outcomes = run(plan(), pace(100, &ALL), &mut anchor(60), |_| true);
     assert_eq!(outcomes[0].accepted, 60);
     assert_eq!(outcomes[0].errors.get("status 130"), Some(&40));
     assert_eq!((outcomes[1].accepted, outcomes[1].skipped), (60, 40));
@@ -207,7 +225,7 @@ fn refusals_and_what_follows_from_them_are_counted() {
 #[test]
 fn lost_answers_are_asked_for_again_until_none_is_missing() {
     let mut n = 0;
-    for o in run(plan(100), &mut anchor(1000), |_| {
+    for o in run(plan(), pace(100, &ALL), &mut anchor(1000), |_| {
         n += 1;
         n % 10 != 0
     }) {
@@ -220,8 +238,7 @@ fn lost_answers_are_asked_for_again_until_none_is_missing() {
 #[test]
 fn nodes_that_are_never_answered_are_lost_and_do_not_stop_the_load() {
     let silent = b"mn7@load.example";
-    let phases = vec![Phase::Register];
-    let outcomes = run(Plan { phases, ..plan(100) }, &mut anchor(1000), |ack| {
+    let outcomes = run(plan(), pace(100, &[Phase::Register]), &mut anchor(1000), |ack| {
         !ack.options.iter().any(|o| o == MobilityOption::MnId(MnId::NAI, silent))
     });
     let o = &outcomes[0];
@@ -232,7 +249,7 @@ fn nodes_that_are_never_answered_are_lost_and_do_not_stop_the_load() {
 #[test]
 fn answer_to_what_was_sent_again_meanwhile_is_late_and_no_error() {
     let mut lma = anchor(10);
-    let mut load = Load::new(Plan { phases: vec![Phase::Register], ..plan(1) }, at(0));
+    let mut load = load(plan(), pace(1, &[Phase::Register]));
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for (ms, actions) in [(0, &mut first), (1000, &mut second)] {
         let pbu = load.poll_send(at(ms)).expect("due");
@@ -250,8 +267,7 @@ fn answer_to_what_was_sent_again_meanwhile_is_late_and_no_error() {
 
 /// The errors of a registration whose answers are changed.
 fn errors(change: impl Fn(&mut AckMsg)) -> BTreeMap<String, u64> {
-    let plan = Plan { phases: vec![Phase::Register], ..plan(10) };
-    let outcomes = run(plan, &mut anchor(1000), |ack| {
+    let outcomes = run(plan(), pace(10, &[Phase::Register]), &mut anchor(1000), |ack| {
         change(ack);
         true
     });
@@ -285,8 +301,8 @@ fn wrong_answers_are_told_apart() {
 #[test]
 fn prefix_that_changes_in_a_handoff_is_an_error() {
     let mut answers = 0;
-    let plan = Plan { phases: vec![Phase::Register, Phase::Handoff], ..plan(10) };
-    let outcomes = run(plan, &mut anchor(1000), |ack| {
+    let pace = pace(10, &[Phase::Register, Phase::Handoff]);
+    let outcomes = run(plan(), pace, &mut anchor(1000), |ack| {
         answers += 1;
         if answers == 15 {
             let other = "2001:db8::/64".parse().expect("prefix");

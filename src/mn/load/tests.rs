@@ -1,9 +1,9 @@
 //! A load without sockets: the home agent is the test.
 
-use super::{Load, Plan, following};
-use crate::mag::load::Phase;
+use super::{Nodes, Plan, following};
+use crate::load::{Load, Pace, Phase};
 use crate::mobility::message::{AckMsg, OwnedOptions, Transport, UpdateMsg};
-use crate::time::{Duration, Instant, Lifetime};
+use crate::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
 use crate::wire::mh::{BaFlags, BindingAck, Status};
 use std::net::Ipv6Addr;
 
@@ -11,25 +11,31 @@ const HA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1);
 const HOME: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 9);
 const COA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 1);
 
-fn plan() -> Plan {
-    Plan {
-        home_agent: HA,
-        first_home: HOME,
-        home_len: 64,
-        first_coa: COA,
-        coas: 2,
+fn pace() -> Pace {
+    Pace {
         nodes: 5,
         rate: None,
         window: 3,
-        lifetime: Lifetime(150),
         reply_timeout: Duration::from_secs(1),
         retries: 1,
         phases: vec![Phase::Register, Phase::Handoff, Phase::Deregister],
     }
 }
 
-fn at(ms: u64) -> Instant {
-    Instant(ms * 1_000_000)
+fn load(pace: Pace) -> Load<Nodes> {
+    let plan = Plan {
+        home_agent: HA,
+        first_home: HOME,
+        home_len: 64,
+        first_coa: COA,
+        coas: 2,
+        lifetime: Lifetime(150),
+    };
+    Load::new(Nodes::new(plan, pace.nodes), pace, at(0))
+}
+
+fn at(ms: u64) -> Now {
+    Now { mono: Instant(ms * 1_000_000), wall: MobTimestamp(0) }
 }
 
 fn accept(msg: &UpdateMsg) -> AckMsg {
@@ -49,13 +55,13 @@ fn accept(msg: &UpdateMsg) -> AckMsg {
 }
 
 /// Everything that is to be sent now.
-fn sent(load: &mut Load, now: Instant) -> Vec<UpdateMsg> {
+fn sent(load: &mut Load<Nodes>, now: Now) -> Vec<UpdateMsg> {
     core::iter::from_fn(|| load.poll_send(now)).collect()
 }
 
 #[test]
 fn every_node_goes_through_every_phase_as_the_window_lets() {
-    let mut load = Load::new(plan(), at(0));
+    let mut load = load(pace());
     let mut all = Vec::new();
     while !load.is_done() {
         let burst = sent(&mut load, at(1));
@@ -78,7 +84,7 @@ fn every_node_goes_through_every_phase_as_the_window_lets() {
 
 #[test]
 fn answer_that_is_wrong_is_counted_by_what_is_wrong_with_it() {
-    let mut load = Load::new(Plan { nodes: 3, phases: vec![Phase::Register], ..plan() }, at(0));
+    let mut load = load(Pace { nodes: 3, phases: vec![Phase::Register], ..pace() });
     let burst = sent(&mut load, at(0));
     let mut acks: Vec<_> = burst.iter().map(accept).collect();
     acks[0].ack.status = Status::NOT_HOME_SUBNET;
@@ -95,9 +101,9 @@ fn answer_that_is_wrong_is_counted_by_what_is_wrong_with_it() {
 
 #[test]
 fn update_without_an_answer_is_sent_again_with_the_next_number_and_then_lost() {
-    let mut load = Load::new(Plan { nodes: 1, phases: vec![Phase::Register], ..plan() }, at(0));
+    let mut load = load(Pace { nodes: 1, phases: vec![Phase::Register], ..pace() });
     let first = sent(&mut load, at(0));
-    assert_eq!(load.poll_timeout(), Some(at(1000)));
+    assert_eq!(load.poll_timeout(), Some(at(1000).mono));
     assert!(sent(&mut load, at(999)).is_empty());
     let second = sent(&mut load, at(1000));
     assert!(second[0].update.seq.is_after(first[0].update.seq));

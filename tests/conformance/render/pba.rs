@@ -10,35 +10,19 @@ use std::fmt::Write as _;
 
 pub(super) fn reply(msg: &AckMsg) -> String {
     assert_eq!(msg.src, ours(msg.dst), "5.3.6: from where the PBU was sent to");
-    if !msg.ack.flags.contains(BaFlags::P) {
-        return to_node(msg);
-    }
-    let port = carried(msg.transport);
-    let tlv = if msg.ack.flags.contains(BaFlags::T) { ", T" } else { "" };
-    let mut text = format!(
-        "to {}{port}: {}{tlv}, seq {}, {} s",
-        name(msg.dst),
-        msg.ack.status,
-        msg.ack.seq.0,
-        msg.ack.lifetime.duration().as_secs()
-    );
-    for (n, option) in msg.options.iter().enumerate() {
-        write!(text, ", {}", said(msg, n, option)).expect("a string takes it");
-    }
-    text
-}
-
-/// An acknowledgement for a node that moves by itself.
-fn to_node(msg: &AckMsg) -> String {
-    let home = msg.home.map_or_else(String::new, |home| format!(" for {home}"));
-    let router = if msg.ack.flags.contains(BaFlags::R) { ", R" } else { "" };
-    let mut text = format!(
-        "to {}{home}: {}{router}, seq {}, {} s",
-        name(msg.dst),
-        msg.ack.status,
-        msg.ack.seq.0,
-        msg.ack.lifetime.duration().as_secs()
-    );
+    let to = name(msg.dst);
+    let flags = msg.ack.flags;
+    let mut text = if flags.contains(BaFlags::P) {
+        let tlv = if flags.contains(BaFlags::T) { ", T" } else { "" };
+        format!("to {to}{}: {}{tlv}", carried(msg.transport), msg.ack.status)
+    } else {
+        // For a node that moves by itself.
+        let home = msg.home.map_or_else(String::new, |home| format!(" for {home}"));
+        let router = if flags.contains(BaFlags::R) { ", R" } else { "" };
+        format!("to {to}{home}: {}{router}", msg.ack.status)
+    };
+    let lifetime = msg.ack.lifetime.duration().as_secs();
+    write!(text, ", seq {}, {lifetime} s", msg.ack.seq.0).expect("a string takes it");
     for (n, option) in msg.options.iter().enumerate() {
         write!(text, ", {}", said(msg, n, option)).expect("a string takes it");
     }
