@@ -197,8 +197,8 @@ impl<F: Frame> Lane<F> {
     }
 
     /// The last stage of the packets that go this way: those of one kind of tunnel after the other,
-    /// each kind by the loop that `by` has for the first of them; one without a loop goes the general
-    /// way. Returns how many left.
+    /// each kind by the loop that `by` has for its first; one without a loop goes the general way.
+    /// Returns how many left.
     #[inline(always)]
     fn kind_by_kind(
         &mut self,

@@ -1,5 +1,5 @@
-//! Load: many gateways and nodes, played towards one anchor. When whose update is sent is `crate::load`'s;
-//! here is what stands in it, and in its answer. Pure: the I/O is in `drive`.
+//! Load: many gateways and nodes, played towards one anchor. When whose update is sent is
+//! `crate::load`'s; here is what stands in it, and in its answer. Pure: the I/O is in `drive`.
 //!
 //! ```text
 //!   Player::update() -> PBU

@@ -1,5 +1,5 @@
-//! Load: many nodes, played towards one home agent. When whose update is sent is `crate::load`'s; here
-//! is what stands in it, and in its answer. Pure: the I/O is in `drive`.
+//! Load: many nodes, played towards one home agent. When whose update is sent is `crate::load`'s;
+//! here is what stands in it, and in its answer. Pure: the I/O is in `drive`.
 //!
 //! ```text
 //!   Player::update() -> binding update, home registration
