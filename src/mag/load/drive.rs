@@ -2,8 +2,8 @@
 
 use super::{Gateways, Mix, Plan, mag_address};
 use crate::addr::AnchorAddr;
-use crate::load::drive::{self, PaceArgs, Wire};
 use crate::load::Load;
+use crate::load::drive::{self, PaceArgs, Wire};
 use crate::mag::clock::Clock;
 use crate::mag::input::Input;
 use crate::mag::kernel::Addresses;

@@ -315,7 +315,11 @@ impl Player for Gateways {
         if let Some(node) = self.nodes.get_mut(n as usize) {
             node.has = (!ends).then_some(granted);
         }
-        if ends { self.disown(granted) } else { self.own(granted, n) }
+        if ends {
+            self.disown(granted)
+        } else {
+            self.own(granted, n)
+        }
         Ok(())
     }
 }

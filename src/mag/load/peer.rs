@@ -23,7 +23,8 @@ impl Load<Gateways> {
                 let ends = bri.trigger != RevocationTrigger::HANDOFF_UNKNOWN
                     && bri.trigger != RevocationTrigger::HANDOFF_SAME_ACCESS_TYPE
                     && bri.trigger != RevocationTrigger::HANDOFF_DIFFERENT_ACCESS_TYPE;
-                let status = if ends { self.player.revoked(msg) } else { RevocationStatus::SUCCESS };
+                let status =
+                    if ends { self.player.revoked(msg) } else { RevocationStatus::SUCCESS };
                 self.outcome()?.revocations += 1;
                 let flags = RevocationFlags(bri.flags.0 & RevocationFlags::P.0);
                 (PeerBody::Bra(BindingRevocationAck { status, seq: bri.seq, flags }), &counter[..0])
