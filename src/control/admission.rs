@@ -247,7 +247,7 @@ mod tests {
 
     fn message(from: Ipv6Addr) -> Waiting {
         Waiting::Peer(Box::new(PeerMsg {
-            tunnel: None,
+            node: None,
             src: from,
             dst: mag(1),
             transport: Transport::Ipv6,

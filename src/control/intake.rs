@@ -4,7 +4,7 @@
 use super::admission::{Admit, Class, Served, Waiting};
 use super::counters::Counter;
 use super::signaling::{self, Signal};
-use super::{Control, mip4, requires_ipsec};
+use super::{Control, mip4};
 use crate::mobility::event::Event;
 use crate::mobility::message::{PeerBody, UpdateMsg};
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool};
@@ -62,7 +62,7 @@ impl<P: FramePool> Control<P> {
             return;
         };
         // RFC 5213 section 4, 5.3.1 (1). Anybody may have sent it: it costs the gateway nothing.
-        if !esp && requires_ipsec(&self.mags, from) {
+        if !esp && self.requires_ipsec(from) {
             self.counters[Counter::SignalingUnprotected] += 1;
             return;
         }

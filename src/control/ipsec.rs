@@ -257,6 +257,14 @@ pub(super) fn is_clear(frame: &[u8], own: Anchors) -> bool {
     }
 }
 
+/// The packet of a frame of the kernel's with ESP from our address, and where to.
+pub(super) fn packet_from(frame: &[u8], own: Ipv6Addr) -> Option<(Ipv6Addr, &[u8])> {
+    let (ether::IPV6, packet) = ether::payload(frame).ok()? else { return None };
+    let ip = Ipv6Header::parse(packet).ok()?;
+    let is_ours = ip.next_header == ESP && ip.src == own;
+    Some((ip.dst, packet.get(..ip.packet_len())?)).filter(|_| is_ours)
+}
+
 /// What may be received, by linux/xfrm.h: a `struct xfrm_userpolicy_info`, one template behind it.
 type InPolicy = [u8; TEMPLATE_AT + TEMPLATE_LEN];
 

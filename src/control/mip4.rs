@@ -11,15 +11,13 @@
 
 use super::Control;
 use super::admission::{Admit, Class};
-use super::counters::{Counter, Counters};
-use super::output::Output;
 use super::signaling;
 use crate::addr::CustomerId;
 use crate::dataplane::update::Change;
 use crate::mobility::action::{BindingId, BindingKind};
 use crate::mobility::mip4::{HomeAgent4, Mip4Msg};
 use crate::nic::FramePool;
-use crate::time::{Instant, Now};
+use crate::time::Now;
 use crate::wire::mip4::{Body, Message};
 use hashbrown::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -113,18 +111,5 @@ pub(super) fn class_of(msg: &Mip4Msg, agent: &HomeAgent4) -> Class {
     match Message::parse(&msg.payload).map(|m| m.body) {
         Ok(Body::Request(r)) if r.lifetime.0 > 0 && !agent.is_home(r.home_address) => Class::Fresh,
         _ => Class::Urgent,
-    }
-}
-
-/// Sends a message now.
-pub(super) fn send<P: FramePool>(
-    output: &mut Output<P>,
-    counters: &mut Counters,
-    msg: &Mip4Msg,
-    now: Instant,
-) {
-    let dst = msg.dst.to_ipv6_mapped();
-    if output.send_packet(dst, now, counters, |buf| msg.emit(buf)) {
-        counters[Counter::Mip4Sent] += 1;
     }
 }

@@ -37,6 +37,7 @@ mod publish;
 mod query;
 mod rate;
 pub mod reload;
+mod send;
 mod signaling;
 mod tunneled;
 
@@ -48,17 +49,15 @@ use crate::dataplane::update::{Change, PuntReason, Report};
 use crate::mobility::action::Action;
 use crate::mobility::anchor::Anchor;
 use crate::mobility::event::Event;
-use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
 use crate::mobility::question::QuestionId;
 use crate::nic::{BURST_MAX, Frame, FramePool, RxQueue};
 use crate::sync::ring::Consumer;
-use crate::time::{Duration, Instant, Now};
-use crate::wire::mh::BaFlags;
+use crate::time::{Duration, Now};
 use admission::Admission;
 use counters::{Counter, Counters};
 use exception::KernelPath;
 use hashbrown::HashMap;
-use held::{Barrier, HeldReplies, Reply};
+use held::{HeldReplies, Reply};
 use home::Home;
 use journal::{Journal, Restart};
 use mip4::NodeEnds;
@@ -95,7 +94,8 @@ pub struct Control<P: FramePool> {
     synced: bool,
     questions: Questions,
     queries: Queries,
-    mags: Mags,
+    /// Our gateways, by address.
+    mags: HashMap<Ipv6Addr, MagInfo>,
     customers: BTreeMap<CustomerId, String>,
     /// Names, in the order of the pure core's.
     pools: Vec<String>,
@@ -227,17 +227,8 @@ impl<P: FramePool> Control<P> {
         self.publisher.flush();
         self.journal.flush();
         let mut work = 0;
-        let (publisher, confirmed) = (&self.publisher, self.journal.confirmed());
-        let is_down = |b: Barrier| publisher.in_force(b.published) && confirmed >= b.persisted;
-        while let Some(reply) = self.held.pop_ready(is_down) {
-            let (output, counters) = (&mut self.output, &mut self.counters);
-            match reply {
-                Reply::Ack(ack) => {
-                    send_ack(output, &self.mags, publisher, counters, &ack, now.mono);
-                }
-                Reply::Peer(msg) => send_peer(output, &self.mags, counters, &msg, now.mono),
-                Reply::Mip4(msg) => mip4::send(output, counters, &msg, now.mono),
-            }
+        while let Some(reply) = self.next_ready() {
+            self.send(&reply, now.mono);
             work += 1;
         }
         self.counters[Counter::NeighborHeldDropped] += self.output.neighbors.expire(now.mono);
@@ -383,7 +374,7 @@ impl<P: FramePool> Control<P> {
             if ipsec::is_clear(&bytes, self.own) {
                 self.counters[Counter::KernelUnprotected] += 1;
             } else {
-                self.output.send_from_kernel(port, &bytes, &mut self.counters);
+                self.send_from_kernel(port, &bytes);
             }
             work += 1;
         }
@@ -405,28 +396,14 @@ impl<P: FramePool> Control<P> {
                     self.journal.put(id, self.anchor.record(id).as_ref());
                     self.note_ends(id);
                 }
-                Action::Reply { ack, held: true } => self.hold(Reply::Ack(ack)),
-                Action::Reply { ack, held: false } => {
-                    let (output, counters) = (&mut self.output, &mut self.counters);
-                    send_ack(output, &self.mags, &self.publisher, counters, &ack, now.mono);
-                }
-                Action::Send { msg, held: true } => self.hold(Reply::Peer(msg)),
-                Action::Send { msg, held: false } => {
-                    let (output, counters) = (&mut self.output, &mut self.counters);
-                    send_peer(output, &self.mags, counters, &msg, now.mono);
-                }
-                Action::SendMip4 { msg, held: true } => self.hold(Reply::Mip4(msg)),
-                Action::SendMip4 { msg, held: false } => {
-                    mip4::send(&mut self.output, &mut self.counters, &msg, now.mono);
-                }
+                Action::Reply { ack, held } => self.reply(Reply::Ack(ack), held, now.mono),
+                Action::Send { msg, held } => self.reply(Reply::Peer(msg), held, now.mono),
+                Action::SendMip4 { msg, held } => self.reply(Reply::Mip4(msg), held, now.mono),
                 Action::AskPolicy(question) => self.ask_policy(&question),
                 Action::ProbeHome(address) => self.probe_home(address, now),
                 Action::Defend(address) => self.defend(address),
                 Action::Undefend(address) => self.undefend(address),
-                Action::SendIcmp(icmp) => {
-                    let write = |buf: &mut [u8]| signaling::write_icmp(&icmp, buf);
-                    self.output.send_packet(icmp.dst, now.mono, &mut self.counters, write);
-                }
+                Action::SendIcmp(icmp) => self.send_icmp(&icmp, now.mono),
                 Action::Audit(audit) => self.note(&audit, now),
             }
         }
@@ -436,82 +413,6 @@ impl<P: FramePool> Control<P> {
         self.counters[Counter::UpdateBacklogged] += u64::from(self.publisher.is_backlogged());
     }
 
-    /// Keeps a message until all that was decided before it is in force.
-    fn hold(&mut self, reply: Reply) {
-        let (published, persisted) = (self.publisher.last_seq(), self.journal.last_seq());
-        self.held.push(Barrier { published, persisted }, reply);
-    }
-}
-
-/// Our gateways, by address.
-type Mags = HashMap<Ipv6Addr, MagInfo>;
-
-/// Whether a gateway is not to be spoken to, nor heard, without ESP.
-fn requires_ipsec(mags: &Mags, address: Ipv6Addr) -> bool {
-    mags.get(&address).is_some_and(|m| m.ipsec)
-}
-
-/// Sends an acknowledgement now.
-fn send_ack<P: FramePool>(
-    output: &mut Output<P>,
-    mags: &Mags,
-    publisher: &Publisher,
-    counters: &mut Counters,
-    ack: &AckMsg,
-    now: Instant,
-) {
-    if !ack.ack.flags.contains(BaFlags::P) {
-        return send_to_node(output, publisher, counters, ack, now);
-    }
-    let esp = ack.transport.is_protected() || requires_ipsec(mags, ack.dst);
-    let write = |buf: &mut [u8]| signaling::write_ack(ack, buf);
-    if output.send_message(esp, ack.dst, now, counters, write) {
-        counters[Counter::PbaSent] += 1;
-    }
-}
-
-/// Sends an acknowledgement to a node that registered itself: one that is at home, or whose care-of
-/// address is of this anchor, is behind a tunnel.
-fn send_to_node<P: FramePool>(
-    output: &mut Output<P>,
-    publisher: &Publisher,
-    counters: &mut Counters,
-    ack: &AckMsg,
-    now: Instant,
-) {
-    let esp = ack.transport.is_protected();
-    let tunnel = publisher.tunnel_to(CustomerId::default(), ack.dst).filter(|_| !esp);
-    let sent = if let Some(tunnel) = tunnel {
-        let write = |buf: &mut [u8]| signaling::write_ack_in(&tunnel, ack, buf);
-        output.send_packet(tunnel.remote, now, counters, write)
-    } else {
-        let write = |buf: &mut [u8]| signaling::write_ack(ack, buf);
-        output.send_message(esp, ack.dst, now, counters, write)
-    };
-    counters[Counter::BaSent] += u64::from(sent);
-}
-
-/// Sends any other message now.
-fn send_peer<P: FramePool>(
-    output: &mut Output<P>,
-    mags: &Mags,
-    counters: &mut Counters,
-    msg: &PeerMsg,
-    now: Instant,
-) {
-    let esp = msg.transport.is_protected() || requires_ipsec(mags, msg.dst);
-    let write = |buf: &mut [u8]| signaling::write_peer(msg, buf);
-    let to = msg.tunnel.map_or(msg.dst, |tunnel| tunnel.remote);
-    if output.send_message(esp, to, now, counters, write) {
-        counters[match msg.body {
-            PeerBody::Bri(_) => Counter::BriSent,
-            PeerBody::Bra(_) => Counter::BraSent,
-            PeerBody::Heartbeat(_) => Counter::HeartbeatSent,
-            PeerBody::BindingError(_) => Counter::BindingErrorSent,
-            PeerBody::RefreshRequest => Counter::RefreshRequestSent,
-            PeerBody::Switch(_) => Counter::HomeAgentSwitchSent,
-        }] += 1;
-    }
 }
 
 /// Held replies at most, before signaling waits.

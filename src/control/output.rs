@@ -7,6 +7,7 @@
 //!                                         |unknown
 //!        |                                +--> held, kernel asked, sent when it answers
 //!        +-- to be protected --> the kernel, and back from it as a frame
+//!        +-- to a node's address --> inject ring --> worker, which has the node's tunnel
 //! ```
 
 use super::PortInfo;
@@ -15,7 +16,7 @@ use super::ipsec::IpsecPath;
 use super::mirror::{Neighbor, NeighborRequest};
 use super::neighbor::{NeighborKey, NeighborTable};
 use super::next_hop::RouteTable;
-use crate::addr::{CustomerPrefix, MacAddr, PortId};
+use crate::addr::{CustomerId, CustomerPrefix, MacAddr, PortId};
 use crate::dataplane::update::{Inject, NextHop};
 use crate::nic::{Frame, FramePool};
 use crate::sync::ring::Producer;
@@ -94,19 +95,43 @@ impl<P: FramePool> Output<P> {
                 return false;
             }
         };
+        let Some(mut frame) = self.written(port, counters, write) else { return false };
+        self.write_header(port, &mut frame);
+        self.send_to_neighbor((port, hop), frame, now, counters)
+    }
+
+    /// Has a worker send an IP packet to an address that a node holds; `write` as of
+    /// [`Self::send_packet`]. `true`: it is on the worker's ring.
+    pub(super) fn send_to_node(
+        &mut self,
+        customer: CustomerId,
+        counters: &mut Counters,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        // Any port's buffers will do: the worker knows by which one the packet leaves.
+        let Some(frame) = self.written(PortId(0), counters, write) else { return false };
+        self.inject(0, Inject::ToNode(customer, frame), counters)
+    }
+
+    /// A frame with the packet that `write` puts behind the room for its header.
+    fn written(
+        &self,
+        port: PortId,
+        counters: &mut Counters,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<P::Frame> {
         let info = self.ports.get(usize::from(port.0));
         let mtu = info.map_or(0, |p| usize::from(p.mtu));
         let Some(mut frame) = self.alloc(port, (ether::HEADER_LEN + mtu).min(FRAME_LEN_MAX)) else {
             counters[Counter::NoBuffer] += 1;
-            return false;
+            return None;
         };
         let written = frame.data_mut().get_mut(ether::HEADER_LEN..).and_then(write);
         if !written.is_some_and(|len| frame.truncate(ether::HEADER_LEN + len)) {
             counters[Counter::MessageTooLong] += 1;
-            return false;
+            return None;
         }
-        self.write_header(port, &mut frame);
-        self.send_to_neighbor((port, hop), frame, now, counters)
+        Some(frame)
     }
 
     /// Sends a frame whose header is complete but for its destination, or holds it until its
@@ -120,7 +145,7 @@ impl<P: FramePool> Output<P> {
     ) -> bool {
         if let Some(mac) = self.neighbors.mac(key) {
             address(&mut frame, mac);
-            return self.inject(key.0, frame, counters);
+            return self.inject_frame(key.0, frame, counters);
         }
         counters[Counter::NeighborHeld] += 1;
         let held = self.neighbors.hold(key, frame, now);
@@ -217,7 +242,7 @@ impl<P: FramePool> Output<P> {
                 continue;
             }
             address(&mut frame, mac);
-            self.inject(key.0, frame, counters);
+            self.inject_frame(key.0, frame, counters);
         }
     }
 
@@ -233,7 +258,7 @@ impl<P: FramePool> Output<P> {
             return false;
         };
         frame.data_mut().copy_from_slice(bytes);
-        self.inject(port, frame, counters)
+        self.inject_frame(port, frame, counters)
     }
 
     /// Sends a frame of the kernel as it is.
@@ -242,7 +267,7 @@ impl<P: FramePool> Output<P> {
             Some(mut frame) => {
                 frame.data_mut().copy_from_slice(bytes);
                 counters[Counter::KernelRx] += 1;
-                self.inject(port, frame, counters);
+                self.inject_frame(port, frame, counters);
             }
             None => counters[Counter::KernelRxDropped] += 1,
         }
@@ -277,12 +302,18 @@ impl<P: FramePool> Output<P> {
 
     /// A port's frames all take the same worker: they keep their order. `false` if its ring is
     /// full.
-    fn inject(&mut self, port: PortId, frame: P::Frame, counters: &mut Counters) -> bool {
+    fn inject_frame(&mut self, port: PortId, frame: P::Frame, counters: &mut Counters) -> bool {
         let worker = usize::from(port.0) % self.injects.len().max(1);
-        let refused = match self.injects.get_mut(worker) {
-            Some(ring) => ring.push(Inject { port, frame }).is_err(),
-            None => true,
-        };
+        self.inject(worker, Inject::Frame(port, frame), counters)
+    }
+
+    fn inject(
+        &mut self,
+        worker: usize,
+        inject: Inject<P::Frame>,
+        counters: &mut Counters,
+    ) -> bool {
+        let refused = self.injects.get_mut(worker).is_none_or(|ring| ring.push(inject).is_err());
         counters[Counter::InjectDropped] += u64::from(refused);
         !refused
     }

@@ -192,13 +192,22 @@ impl Publisher {
         })
     }
 
+    /// Whether `addr` is one that a node holds: its packets are the workers' to forward, or to drop.
+    pub(super) fn is_held(&self, customer: CustomerId, addr: Ipv6Addr) -> bool {
+        self.entry_of(customer, addr).is_some()
+    }
+
     /// The tunnel that packets to `addr` take; `None` without a binding, and while its delete delay
     /// runs.
-    pub(super) fn tunnel_to(&self, customer: CustomerId, addr: Ipv6Addr) -> Option<TunnelPath> {
+    fn tunnel_to(&self, customer: CustomerId, addr: Ipv6Addr) -> Option<TunnelPath> {
+        self.entry_of(customer, addr)?.way.map(|way| way.path)
+    }
+
+    fn entry_of(&self, customer: CustomerId, addr: Ipv6Addr) -> Option<&Entry> {
         let holder = |&Reverse(len): &Reverse<u8>| {
             self.entries.get(&HomePrefix::truncating(addr, len).ok()?.of(customer))
         };
-        self.lens.keys().find_map(holder)?.way.map(|way| way.path)
+        self.lens.keys().find_map(holder)
     }
 
     /// Carries out a decision of the pure core.

@@ -8,7 +8,7 @@ mod home;
 mod mip4;
 
 use super::counters::Counter;
-use super::{Control, MagInfo, requires_ipsec};
+use super::{Control, MagInfo};
 use crate::addr::{CustomerId, CustomerPrefix, Encap, HomePrefix, MnId};
 use crate::admin::api::{
     BindingFilter, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PAGE_MAX, Page, PoolRow,
@@ -291,7 +291,7 @@ impl<P: FramePool> Control<P> {
         }
         let tunnel_mtu = self.publisher.tunnel_mtu(address);
         let signaling_rate = SIGNALING_RATE;
-        let ipsec = requires_ipsec(&self.mags, address);
+        let ipsec = self.requires_ipsec(address);
         self.mags.insert(address, MagInfo { name, address, tunnel_mtu, signaling_rate, ipsec });
         self.inbox.add(address, signaling_rate);
         self.handle_event(Event::MagAdd(address), now);

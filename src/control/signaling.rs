@@ -3,7 +3,6 @@
 //! us say, and sends.
 
 use super::counters::Counter;
-use crate::addr::TunnelPath;
 use crate::mobility::ha::HomeIcmp;
 use crate::mobility::message::{AckMsg, OwnedOptions, PeerBody, PeerMsg, Transport, UpdateMsg};
 use crate::mobility::mip4::Mip4Msg;
@@ -11,9 +10,7 @@ use crate::mobility::packet::{self, Ends};
 use crate::wire::icmpv6::{self, ErrorMessage};
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::{Ipv6Header, find_upper_layer};
-use crate::wire::mh::{
-    self, BindingError, BindingRefreshRequest, BuFlags, Message, MessageData, Options,
-};
+use crate::wire::mh::{self, BindingError, BindingRefreshRequest, BuFlags, Message, Options};
 use crate::wire::udp::{self, UdpHeader};
 use crate::wire::{ErrorKind, ether, mip4};
 use core::ops::Range;
@@ -255,7 +252,7 @@ fn interpret(message: Message<'_>, header: &[u8], ends: Ends) -> Signal {
         Message::Bri(indication, _) => PeerBody::Bri(indication),
         Message::Bra(ack, _) => PeerBody::Bra(ack),
     };
-    Signal::Peer(PeerMsg { tunnel: None, src, dst, transport, body, options })
+    Signal::Peer(PeerMsg { node: None, src, dst, transport, body, options })
 }
 
 /// Whether a home address can be that of a node (RFC 6275 6.3).
@@ -279,11 +276,6 @@ pub(super) fn write_ack(ack: &AckMsg, packet: &mut [u8]) -> Option<usize> {
     packet::emit(&ack.ack, ack.options.options(), &ends, packet)
 }
 
-/// The same in a tunnel.
-pub(super) fn write_ack_in(tunnel: &TunnelPath, ack: &AckMsg, packet: &mut [u8]) -> Option<usize> {
-    packet::in_tunnel(tunnel, packet, |packet| write_ack(ack, packet))
-}
-
 /// Writes any other message as an IP packet; returns its length in bytes.
 pub(super) fn write_peer(msg: &PeerMsg, packet: &mut [u8]) -> Option<usize> {
     let options = msg.options.options();
@@ -293,14 +285,9 @@ pub(super) fn write_peer(msg: &PeerMsg, packet: &mut [u8]) -> Option<usize> {
         PeerBody::Bra(m) => packet::emit(m, options, ends, packet),
         PeerBody::Heartbeat(m) => packet::emit(m, options, ends, packet),
         PeerBody::BindingError(m) => packet::emit(m, options, ends, packet),
-        PeerBody::RefreshRequest => to_node(&BindingRefreshRequest, msg, ends, packet),
-        PeerBody::Switch(m) => to_node(m, msg, ends, packet),
+        PeerBody::RefreshRequest => packet::emit(&BindingRefreshRequest, options, ends, packet),
+        PeerBody::Switch(m) => packet::emit(m, options, ends, packet),
     }
-}
-
-/// A home agent's message, in the tunnel of the node.
-fn to_node(m: &impl MessageData, msg: &PeerMsg, ends: &Ends, packet: &mut [u8]) -> Option<usize> {
-    packet::emit_in_tunnel(m, msg.options.options(), ends, &msg.tunnel?, packet)
 }
 
 /// Writes an ICMPv6 message of the home agent as an IP packet; returns its length in bytes.

@@ -35,7 +35,7 @@ use crate::mobility::ha::HomeAgent;
 use crate::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};
 use crate::sync::ring::{Producer, ring};
 use crate::sync::seq::{AppliedWriter, applied};
-use crate::time::{Lifetime, MobTimestamp};
+use crate::time::{Instant, Lifetime, MobTimestamp};
 use crate::wire::ether;
 use crate::wire::ipv6::{self, Ipv6Header};
 use crate::wire::mh::{

@@ -177,8 +177,8 @@ impl<F: Frame> Lane<F> {
         self.hand_over();
     }
 
-    /// Hands over what a burst has for other workers.
-    fn hand_over(&mut self) {
+    /// Hands over what is staged for other workers.
+    pub(super) fn hand_over(&mut self) {
         let handed = self.peers.flush();
         self.counters.add(Counter::HandoffSent, handed.sent);
         self.counters.dropped(DropReason::HandoffFull, handed.refused);

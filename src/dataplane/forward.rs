@@ -12,6 +12,7 @@ use super::burst::Lane;
 use super::classify::{Class, classify};
 use super::counters::Counter;
 use super::drop::DropReason;
+use super::echo;
 use super::encap::{encapsulate, overhead};
 use super::enter::{Refusal, enter};
 use super::fib::Route;
@@ -22,7 +23,7 @@ use super::mss::{clamp, is_syn};
 use super::shard::Slot;
 use super::tunnel::{Path, TRANSPORT};
 use super::update::{Forward, PuntReason};
-use crate::addr::PortId;
+use crate::addr::{CustomerId, PortId};
 use crate::nic::Frame;
 use crate::wire::icmpv6::{ErrorMessage, Unreachable};
 use crate::wire::ipv6::find_upper_layer;
@@ -119,6 +120,12 @@ impl<F: Frame> Lane<F> {
         }
     }
 
+    /// Ends a packet of the control core's to an address that a node holds.
+    pub(super) fn send_to_node(&mut self, frame: F, customer: CustomerId) {
+        let context = Context { origin: Origin::Ours, customer, port: frame.port() };
+        self.route(frame, context);
+    }
+
     /// Routes a packet that came out of a tunnel, or that is ours.
     pub(super) fn route(&mut self, mut frame: F, context: Context) {
         let Some(ip) = Ip::of_frame(frame.data()) else {
@@ -155,15 +162,18 @@ impl<F: Frame> Lane<F> {
         self.send_to(frame, port, to);
     }
 
-    /// A packet out of a tunnel to the anchor's own address: a node's own signaling, or a tunnel
-    /// packet again, of a node that is the end of a second tunnel. Subscribers have no other
-    /// business with the anchor's host.
+    /// A packet out of a tunnel to the anchor's own address: a node's own signaling, a tunnel packet
+    /// again, of a node that is the end of a second tunnel, or what keeps a tunnel alive.
+    /// Subscribers have no other business with the anchor's host.
     fn arrive(&mut self, mut frame: F, context: Context) {
         if self.home_agent && is_signaling(&mut frame, self.lma) {
             return self.signal(frame);
         }
         if context.origin == Origin::Forwarded && self.is_tunneled(&mut frame, context.port) {
             return self.out_of_tunnel(frame, context.port, None);
+        }
+        if self.home_agent && context.origin.is_forwarded() && echo::answer(&mut frame) {
+            return self.route(frame, Context { origin: Origin::Ours, ..context });
         }
         let error = ErrorMessage::DestinationUnreachable(Unreachable::Prohibited);
         self.refuse(frame, DropReason::ToAnchor, error, context);

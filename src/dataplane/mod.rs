@@ -16,7 +16,7 @@
 //! What is rare has modules of its own, entered by `#[cold]` functions: `gather` puts a frame that
 //! lies in several buffers into one, `fragment` cuts packets,
 //! `defragment` and `reassembly` put tunnel packets together, `quote` and `relay` take ICMP errors
-//! about tunnel packets, `mss` and `marking` rewrite what the operator wants rewritten.
+//! about tunnel packets, `echo` answers nodes, `mss` and `marking` rewrite what the operator wants.
 
 pub mod classify;
 pub mod counters;
@@ -32,6 +32,7 @@ mod burst;
 mod checksum;
 mod decap;
 mod defragment;
+mod echo;
 mod egress;
 mod encap;
 mod enter;

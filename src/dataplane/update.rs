@@ -137,11 +137,12 @@ pub enum Report<F: Frame> {
     Exception(Ipv6Addr, Ipv6Addr),
 }
 
-/// A frame that the control core wants sent as it is, Ethernet header included.
+/// What the control core wants sent.
 #[derive(Debug)]
-pub struct Inject<F: Frame> {
-    /// Where to.
-    pub port: PortId,
-    /// What.
-    pub frame: F,
+pub enum Inject<F: Frame> {
+    /// A frame as it is, Ethernet header included, out of this port.
+    Frame(PortId, F),
+    /// A packet of ours to an address that a node holds, in this customer's address space: it takes
+    /// the node's tunnel, as others' packets do. Its Ethernet header is room.
+    ToNode(CustomerId, F),
 }

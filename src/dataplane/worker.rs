@@ -261,12 +261,16 @@ impl<R: RxQueue> Worker<R> {
     pub fn inject(&mut self) -> usize {
         let mut injected = 0;
         while injected < BURST_MAX {
-            let Some(Inject { port, frame }) = self.injects.pop() else { break };
-            self.lane.send(frame, port);
+            match self.injects.pop() {
+                Some(Inject::Frame(port, frame)) => self.lane.send(frame, port),
+                Some(Inject::ToNode(customer, frame)) => self.lane.send_to_node(frame, customer),
+                None => break,
+            }
             injected += 1;
         }
         if injected > 0 {
             self.lane.counters.add(Counter::Injected, injected as u64);
+            self.lane.hand_over();
             self.flush();
         }
         injected

@@ -135,5 +135,5 @@ pub(super) fn read(bytes: &[u8], from: Received) -> wire::Result<Option<Input>> 
         Message::Be(error, _) => PeerBody::BindingError(error),
         Message::Brr(_) | Message::Bu(..) | Message::Switch(..) => return Ok(None),
     };
-    Ok(Some(Input::Peer(PeerMsg { tunnel: None, src, dst, transport, body, options })))
+    Ok(Some(Input::Peer(PeerMsg { node: None, src, dst, transport, body, options })))
 }

@@ -1,6 +1,6 @@
 //! Messages as the pure core sees them: owned, serialisable, with the addresses they came with.
 
-use crate::addr::TunnelPath;
+use crate::addr::CustomerId;
 use crate::wire;
 use crate::wire::mh::option::OptionIter;
 use crate::wire::mh::{
@@ -207,10 +207,10 @@ pub struct PeerMsg {
     /// What carries it.
     #[serde(default)]
     pub transport: Transport,
-    /// The tunnel of a mobile node that it goes into: then `dst` is the home address. Such messages
-    /// may not have a type 2 routing header (RFC 6275 6.1).
+    /// It is to a mobile node, and `dst` a home address in this customer's address space: it takes
+    /// the way of the node's packets, as it may not have a type 2 routing header (RFC 6275 6.1).
     #[serde(default)]
-    pub tunnel: Option<TunnelPath>,
+    pub node: Option<CustomerId>,
     /// Which message, and its fixed fields.
     pub body: PeerBody,
     /// Its options.

@@ -1,14 +1,13 @@
 //! A message as the packet that carries it.
 //!
 //! ```text
-//!  IPv6 | MH                         to a gateway                        (RFC 6275 6.1)
+//!  IPv6 | MH                         to a gateway, to a home address     (RFC 6275 6.1)
 //!  IPv4 | UDP 5436 | MH              to one in an IPv4 network           (RFC 5844 section 4)
 //!  IPv6 | type 2 routing header | MH to a mobile node: an acknowledgement (RFC 6275 9.5.4)
 //!  IPv4 | UDP 4191 | IPv6 | MH       to one in an IPv4 network           (RFC 5555 4.2)
-//!  its tunnel | IPv6 | MH            to a mobile node: any other message (RFC 6275 6.1)
 //! ```
+//! The tunnel of a message to an address that a node holds is the data plane's.
 
-use crate::addr::{Encap, TunnelPath};
 use crate::mobility::ha::{HomeIcmp, HomeIcmpBody, PrefixOffer};
 use crate::mobility::message::Transport;
 use crate::wire::icmpv6::{self, mobility};
@@ -61,46 +60,6 @@ pub(crate) fn emit(
         (Transport::Ipv6 | Transport::Ipv6Esp, home) => {
             emit_in_ipv6(message, options, (src, dst), home, packet)
         }
-    }
-}
-
-/// The same into the tunnel of a mobile node: the message goes to its home address, `ends.dst`.
-pub(crate) fn emit_in_tunnel(
-    message: &impl MessageData,
-    options: Options<'_>,
-    ends: &Ends,
-    tunnel: &TunnelPath,
-    packet: &mut [u8],
-) -> Option<usize> {
-    let inner = (ends.src, ends.dst);
-    in_tunnel(tunnel, packet, |packet| emit_in_ipv6(message, options, inner, None, packet))
-}
-
-/// Puts the IPv6 packet that `emit` writes, of a length that it returns, into a tunnel.
-pub(crate) fn in_tunnel(
-    tunnel: &TunnelPath,
-    packet: &mut [u8],
-    emit: impl FnOnce(&mut [u8]) -> Option<usize>,
-) -> Option<usize> {
-    let (transport, home) = (Transport::Ipv6, None);
-    let outer = Ends { src: tunnel.local, dst: tunnel.remote, transport, home };
-    let emit = |packet: &mut [u8], at: usize| emit(packet.get_mut(at..)?);
-    match (tunnel.encap, tunnel.remote.to_ipv4_mapped()) {
-        (Encap::Ip, None) => {
-            let len = emit(packet, ipv6::HEADER_LEN)?;
-            ipv6_header((outer.src, outer.dst), ipv6::PROTOCOL, len)?.emit(packet).ok()?;
-            Some(ipv6::HEADER_LEN + len)
-        }
-        (Encap::Ip, Some(_)) => {
-            let len = emit(packet, ipv4::HEADER_LEN)?;
-            ipv4_header(&outer, ipv6::PROTOCOL, len)?.emit(packet).ok()?;
-            Some(ipv4::HEADER_LEN + len)
-        }
-        (Encap::Udp(port), Some(_)) => {
-            let len = emit(packet, ipv4::HEADER_LEN + udp::HEADER_LEN)?;
-            finish_udp(packet, len, (udp::DSMIP_PORT, port), &outer)
-        }
-        _ => None,
     }
 }
 

@@ -266,7 +266,7 @@ impl Peer {
 pub(crate) fn heartbeat(heartbeat: Heartbeat, counter: Option<u32>, to: &Contact) -> PeerMsg {
     let options = counter.map(MobilityOption::RestartCounter);
     PeerMsg {
-        tunnel: None,
+        node: None,
         src: to.local,
         dst: to.remote,
         transport: to.transport,

@@ -221,7 +221,7 @@ fn indication(
 ) -> PeerMsg {
     let coa = is_elsewhere(to).then_some(MobilityOption::AlternateCoa(to.proxy_coa));
     PeerMsg {
-        tunnel: None,
+        node: None,
         src: to.local,
         dst: to.remote,
         transport: to.transport,

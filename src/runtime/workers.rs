@@ -190,7 +190,7 @@ mod tests {
         let worker = Worker::new(config, ports, rings, pool.clone(), applied().0, Arc::default());
         for n in 0..200u8 {
             let frame = pool.frame(PortId(0), &[n; 60]).expect("a buffer");
-            assert!(injects.push(Inject { port: PortId(0), frame }).is_ok());
+            assert!(injects.push(Inject::Frame(PortId(0), frame)).is_ok());
         }
         let gate = Gate::default();
         gate.open();

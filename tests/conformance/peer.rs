@@ -169,7 +169,7 @@ fn flags(letters: &str) -> RevocationFlags {
 fn message(from: &str, body: PeerBody, options: &[MobilityOption<'_>]) -> PeerMsg {
     let (src, dst) = (mag(from), ours(mag(from)));
     PeerMsg {
-        tunnel: None,
+        node: None,
         src,
         dst,
         transport: src.to_ipv4_mapped().map_or(Transport::Ipv6, |_| Transport::Udp(5436)),

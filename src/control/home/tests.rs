@@ -2,7 +2,8 @@
 
 use super::super::tests::{ACCESS, Bench, LMA, MAG1, Shape, packet};
 use super::*;
-use crate::addr::{AnchorAddr, CustomerId, HomePrefix, MnId};
+use crate::addr::{AnchorAddr, CustomerId, Encap, GreKeys, HomePrefix, MnId, TunnelPath};
+use crate::mobility::action::Publication;
 use crate::mobility::ha::{HaConfig, HomeLink, HomeNode, LinkPrefix, Proof};
 use crate::time::Lifetime;
 use crate::wire::ipv6::{HomeRoute, find_upper_layer};
@@ -83,8 +84,12 @@ fn with_home(home: Ipv6Addr, next_header: u8, message: &[u8]) -> Vec<u8> {
 
 /// A registration of `home` at the care-of address, as a frame.
 fn registration(home: Ipv6Addr, seq: u16, lifetime: u16) -> Vec<u8> {
+    registration_at(CARE_OF, home, seq, lifetime)
+}
+
+fn registration_at(care_of: Ipv6Addr, home: Ipv6Addr, seq: u16, lifetime: u16) -> Vec<u8> {
     let message = update(home, seq, lifetime);
-    packet(CARE_OF, LMA, 60, &with_home(home, mh::NEXT_HEADER, &message))
+    packet(care_of, LMA, 60, &with_home(home, mh::NEXT_HEADER, &message))
 }
 
 /// What left, from its IPv6 header on.
@@ -94,8 +99,12 @@ fn sent(bench: &mut Bench) -> Vec<Vec<u8>> {
 
 /// The acknowledgement that comes by way of a home address.
 fn ack(packet: &[u8], home: Ipv6Addr) -> BindingAck {
+    ack_at(CARE_OF, packet, home)
+}
+
+fn ack_at(care_of: Ipv6Addr, packet: &[u8], home: Ipv6Addr) -> BindingAck {
     let ip = Ipv6Header::parse(packet).expect("IPv6");
-    assert_eq!((ip.src, ip.dst, ip.next_header), (LMA, CARE_OF, HomeRoute::NEXT_HEADER));
+    assert_eq!((ip.src, ip.dst, ip.next_header), (LMA, care_of, HomeRoute::NEXT_HEADER));
     assert_eq!(packet[40..48], [mh::NEXT_HEADER, 2, 2, 1, 0, 0, 0, 0]);
     assert_eq!(packet[48..64], home.octets());
     match Message::parse(&packet[64..], LMA, home) {
@@ -301,4 +310,26 @@ fn node_that_is_at_home_is_answered_through_its_gateways_tunnel() {
     assert_eq!((ip.src, ip.dst, ip.next_header), (LMA, AWAY, mh::NEXT_HEADER));
     let ack = Message::parse(&answer[80..], LMA, AWAY);
     assert!(matches!(ack, Ok(Message::Ba(a, _)) if a.status.0 == 0 && a.seq.0 == 2), "{ack:?}");
+}
+
+// RFC 6612 4.1: the care-of address is one that Proxy Mobile IPv6 manages, here.
+#[test]
+fn node_whose_care_of_address_is_behind_a_gateway_is_answered_with_that_tunnels_key() {
+    let care_of = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0xc, 0, 0, 0, 0x51);
+    for workers in [1, 2] {
+        let mut bench = Bench::new(Shape { home_agent: true, workers, ..Shape::default() });
+        let managed = HomePrefix::truncating(care_of, 64).expect("valid");
+        let path = TunnelPath { local: LMA, remote: MAG1, encap: Encap::Gre };
+        let keys = GreKeys { downlink: Some(0x1122_3344), uplink: None };
+        let forward = Publication::Forward(managed.into(), path, keys);
+        bench.control.publisher.publish(forward);
+        bench.arrive(&registration_at(care_of, AWAY, 1, 15));
+        bench.settle();
+        let answer = sent(&mut bench).remove(0);
+        let outer = Ipv6Header::parse(&answer).expect("IPv6");
+        assert_eq!((outer.src, outer.dst, outer.next_header), (LMA, MAG1, 47));
+        assert_eq!(answer[40..48], [0x20, 0, 0x86, 0xdd, 0x11, 0x22, 0x33, 0x44]);
+        assert_eq!(ack_at(care_of, &answer[48..], AWAY).status.0, 0);
+        assert_eq!(bench.count(Counter::BaSent), 1);
+    }
 }

@@ -3,7 +3,7 @@
 
 use super::ipv4::{frame4, registration};
 use super::*;
-use crate::mobility::message::{OwnedOptions, Transport};
+use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg, Transport};
 use crate::wire::mh::{
     BindingRevocationIndication, Heartbeat, HeartbeatFlags, RevocationFlags, RevocationTrigger,
 };
@@ -100,7 +100,7 @@ fn heartbeats_and_revocations_are_protected_both_ways() {
     // About a session that was registered when nothing was required yet.
     let (trigger, flags) = (RevocationTrigger::ADMINISTRATIVE, RevocationFlags::P);
     let msg = PeerMsg {
-        tunnel: None,
+        node: None,
         src: LMA,
         dst: MAG1,
         transport: Transport::Ipv6,
@@ -195,6 +195,21 @@ fn signaling_that_the_kernel_did_not_protect_does_not_leave() {
     let left: Vec<_> = bench.tx.take_all().iter().map(MemFrame::to_bytes).collect();
     assert_eq!(left, [esp]);
     assert_eq!(bench.count(Counter::KernelUnprotected), 2);
+}
+
+#[test]
+fn message_in_esp_to_a_node_behind_a_gateway_enters_that_tunnel() {
+    let mut bench = Bench::new(Shape::default());
+    bench.register(MAG1, "mn1@example.org");
+    let hnp = bench.control.anchor.lma().cache().page(0, 1).0.next().expect("one").1.hnp[0];
+    let node = Ipv6Addr::from_bits(hnp.addr().to_bits() | 7);
+    let esp = packet(LMA, node, 50, &[0; 24]);
+    bench.from_kernel.send((ACCESS, esp.clone().into())).expect("room");
+    bench.settle();
+    let left: Vec<_> = bench.tx.take_all().iter().map(MemFrame::to_bytes).collect();
+    let outer = Ipv6Header::parse(&left[0][14..]).expect("IPv6");
+    assert_eq!((left.len(), outer.dst, &left[0][54..]), (1, MAG1, &esp[14..]));
+    assert_eq!(bench.count(Counter::KernelRx), 1);
 }
 
 /// A Mobility Header of a gateway with its checksum.

@@ -221,7 +221,7 @@ fn kernel_sees_a_vlans_frames_with_their_tag_and_our_own_leave_with_it() {
         assert_eq!(punted(&mut rig), (PuntReason::Exception, CORE, frame));
     }
     let frame = rig.pool.frame(CORE, &arp).unwrap();
-    rig.workers[0].injects.push(Inject { port: PORT_B, frame }).unwrap();
+    rig.workers[0].injects.push(Inject::Frame(PORT_B, frame)).unwrap();
     rig.run();
     assert_eq!(rig.sent_one(), (CORE, tagged(&arp, 200)));
     rig.publish(Change::NeighborDel(PORT_A, addr("fe80::1")));
@@ -238,7 +238,7 @@ fn frame_without_room_for_its_tag_is_dropped() {
     let bytes = Packet4::new(CN4, NODE).on_core();
     let mut frame = rig.pool.frame(CORE, &[0]).unwrap();
     assert!(frame.prepend(125) && frame.truncate(bytes.len()));
-    rig.workers[0].injects.push(Inject { port: PORT_A, frame }).unwrap();
+    rig.workers[0].injects.push(Inject::Frame(PORT_A, frame)).unwrap();
     rig.run();
     assert_eq!(rig.drops(), [(DropReason::NoHeadroom, 1)]);
     rig.balance();

@@ -210,7 +210,7 @@ fn cases() -> Vec<Case> {
         (D::UnknownPort, || {
             let mut rig = Rig::new(1);
             let frame = rig.pool.frame(ACCESS, &[0; 60]).unwrap();
-            rig.workers[0].injects.push(Inject { port: PortId(9), frame }).unwrap();
+            rig.workers[0].injects.push(Inject::Frame(PortId(9), frame)).unwrap();
             rig.run();
             rig
         }),

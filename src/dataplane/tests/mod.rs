@@ -22,6 +22,7 @@ mod marking;
 mod mip4;
 mod nested;
 mod ordinary;
+mod own;
 mod packet4;
 mod punt;
 mod refused;

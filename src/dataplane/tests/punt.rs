@@ -202,7 +202,7 @@ fn injected_frames_leave_as_they_are() {
     let mut rig = Rig::new(1);
     for i in 0..100u8 {
         let frame = rig.pool.frame(CORE, &[i; 60]).unwrap();
-        rig.workers[0].injects.push(Inject { port: ACCESS, frame }).unwrap();
+        rig.workers[0].injects.push(Inject::Frame(ACCESS, frame)).unwrap();
     }
     rig.run();
     assert_eq!(rig.sent(ACCESS), (0..100).map(|i| vec![i; 60]).collect::<Vec<_>>());

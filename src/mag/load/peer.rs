@@ -36,7 +36,7 @@ impl Load<Gateways> {
             | PeerBody::Switch(_) => return None,
         };
         Some(PeerMsg {
-            tunnel: None,
+            node: None,
             src: msg.dst,
             dst: msg.src,
             transport: msg.transport,

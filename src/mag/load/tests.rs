@@ -181,7 +181,7 @@ fn revocations_and_heartbeats_are_answered_and_a_revoked_node_has_nothing() {
     }
     assert!(load.player.nodes[0].has.is_some());
     let message = |body, options: &[MobilityOption<'_>]| PeerMsg {
-        tunnel: None,
+        node: None,
         src: LMA.0,
         dst: FIRST,
         transport: Transport::Ipv6,

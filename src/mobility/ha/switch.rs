@@ -138,7 +138,7 @@ impl HomeAgent {
             src: self.config.address,
             dst: binding.home,
             transport: if esp { Transport::Ipv6Esp } else { Transport::Ipv6 },
-            tunnel: Some(binding.path()),
+            node: Some(binding.customer),
             body,
             options: OwnedOptions::from_options(&options).unwrap_or_default(),
         }

@@ -536,7 +536,7 @@ fn acknowledge(
         options.extend(missing.iter().map(|p| MobilityOption::HomeNetworkPrefix(*p)));
     }
     PeerMsg {
-        tunnel: None,
+        node: None,
         src: msg.dst,
         dst: msg.src,
         transport: msg.transport,

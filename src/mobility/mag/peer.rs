@@ -331,14 +331,14 @@ impl Mag {
     fn to_anchor(&self, lma: AnchorAddr, body: PeerBody) -> Option<PeerMsg> {
         let src = self.shared.config.coa_to(lma)?.0;
         let (dst, transport) = (lma.0, transport_to(lma));
-        Some(PeerMsg { tunnel: None, src, dst, transport, body, options: OwnedOptions::default() })
+        Some(PeerMsg { node: None, src, dst, transport, body, options: OwnedOptions::default() })
     }
 }
 
 fn heartbeat(msg: &PeerMsg, beat: Heartbeat, restart_counter: Option<u32>) -> Action {
     let options = restart_counter.map(MobilityOption::RestartCounter);
     Action::Send(PeerMsg {
-        tunnel: None,
+        node: None,
         src: msg.src,
         dst: msg.dst,
         transport: msg.transport,

@@ -305,7 +305,7 @@ fn answer(msg: &PeerMsg, bri: BindingRevocationIndication, status: RevocationSta
     let named = RevocationFlags::P.0 | RevocationFlags::G.0 | RevocationFlags::V.0;
     let flags = RevocationFlags(bri.flags.0 & named);
     PeerMsg {
-        tunnel: None,
+        node: None,
         src: msg.dst,
         dst: msg.src,
         transport: msg.transport,

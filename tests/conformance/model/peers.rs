@@ -122,7 +122,7 @@ fn message(number: u8, body: PeerBody, options: &[MobilityOption<'_>]) -> PeerMs
     let src = mag(&mag_name(number));
     let ipv4 = src.to_ipv4_mapped().is_some();
     PeerMsg {
-        tunnel: None,
+        node: None,
         src,
         dst: ours(src),
         transport: if ipv4 { Transport::Udp(5436) } else { Transport::Ipv6 },

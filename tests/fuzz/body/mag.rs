@@ -238,7 +238,7 @@ fn peer(input: &mut Input<'_>) -> PeerMsg {
     let (options, rest) = input.0.split_at(len);
     let options = Options::parse(options).map(Into::into).unwrap_or_default();
     input.0 = rest;
-    PeerMsg { tunnel: None, src: LMA, dst: COA, transport: Transport::Ipv6, body, options }
+    PeerMsg { node: None, src: LMA, dst: COA, transport: Transport::Ipv6, body, options }
 }
 
 fn message(pbu: &UpdateMsg, status: Status, lifetime: Lifetime, options: OwnedOptions) -> AckMsg {

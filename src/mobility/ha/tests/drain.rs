@@ -45,7 +45,7 @@ fn nodes_are_told_of_other_home_agents_and_refused_129_from_then_on() {
     let msg = messages(&actions).next().expect("one");
     let PeerBody::Switch(switch) = msg.body else { panic!("{msg:?}") };
     assert!(switch.agents().eq([other]), "not ourselves");
-    assert_eq!((msg.src, msg.tunnel), (HA, Some(TunnelPath::ip(HA, COA))));
+    assert_eq!((msg.src, msg.node), (HA, Some(CustomerId::default())));
     assert!(msg.options.iter().eq([MobilityOption::RefreshAdvice(Lifetime(15))]));
     assert_eq!(w.status(&Bu { seq: 2, ..Bu::default() }), Some(129));
     assert!(w.binding(HOME).is_some(), "served until its lifetime ends");

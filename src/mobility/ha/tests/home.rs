@@ -220,7 +220,7 @@ fn node_whose_binding_is_about_to_end_is_asked_once_in_its_tunnel() {
     assert!(w.wait(Duration::from_secs(69)).is_empty());
     let actions = w.wait(Duration::from_secs(1));
     let [Action::Send { msg, .. }] = &actions[..] else { panic!("{actions:?}") };
-    assert_eq!((msg.src, msg.dst, msg.tunnel), (HA, HOME, Some(TunnelPath::ip(HA, COA))));
+    assert_eq!((msg.src, msg.dst, msg.node), (HA, HOME, Some(CustomerId::default())));
     assert_eq!(msg.body, crate::mobility::message::PeerBody::RefreshRequest);
     w.bu(&Bu { seq: 2, lifetime: 20, ..Bu::default() });
     assert!(w.wait(Duration::from_secs(69)).is_empty(), "from the refresh on");

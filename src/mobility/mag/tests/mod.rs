@@ -79,7 +79,7 @@ pub(super) fn sent(actions: &[Action]) -> Vec<PeerMsg> {
 /// One of them, from the anchor.
 pub(super) fn from_lma(body: PeerBody, options: &[MobilityOption<'_>]) -> Event {
     Event::Peer(PeerMsg {
-        tunnel: None,
+        node: None,
         src: LMA.0,
         dst: COA.0,
         transport: Transport::Ipv6,

@@ -217,7 +217,7 @@ pub(super) fn peer(input: &mut Input<'_>) -> Option<PeerMsg> {
         0 => raw_options(input)?,
         n => peer_options(input, n),
     };
-    Some(PeerMsg { tunnel: None, src, dst, transport, body, options })
+    Some(PeerMsg { node: None, src, dst, transport, body, options })
 }
 
 fn peer_options(input: &mut Input<'_>, n: u8) -> OwnedOptions {
@@ -249,5 +249,5 @@ pub(super) fn answer(input: &mut Input<'_>, sent: &PeerMsg) -> PeerMsg {
         }
         other => (other, sent.options.clone()),
     };
-    PeerMsg { tunnel: None, src: sent.dst, dst: sent.src, transport: sent.transport, body, options }
+    PeerMsg { node: None, src: sent.dst, dst: sent.src, transport: sent.transport, body, options }
 }

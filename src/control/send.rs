@@ -1,0 +1,125 @@
+//! Where a message leaves: by its route, by the kernel's ESP, or in the tunnel of the node that it
+//! is for, which a worker puts it into.
+
+use super::counters::Counter;
+use super::held::{Barrier, Reply};
+use super::{Control, ipsec, signaling};
+use crate::addr::{CustomerId, PortId};
+use crate::mobility::ha::HomeIcmp;
+use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
+use crate::nic::FramePool;
+use crate::time::Instant;
+use crate::wire::mh::BaFlags;
+use std::net::Ipv6Addr;
+
+/// The address space of the access network, where care-of addresses are.
+const OPERATOR: CustomerId = CustomerId(0);
+
+impl<P: FramePool> Control<P> {
+    /// Sends a message now or, if it is to be held, when all that was decided before it is in
+    /// force.
+    pub(super) fn reply(&mut self, reply: Reply, held: bool, now: Instant) {
+        if held {
+            let (published, persisted) = (self.publisher.last_seq(), self.journal.last_seq());
+            self.held.push(Barrier { published, persisted }, reply);
+        } else {
+            self.send(&reply, now);
+        }
+    }
+
+    /// The next message whose time has come.
+    pub(super) fn next_ready(&mut self) -> Option<Reply> {
+        let (publisher, confirmed) = (&self.publisher, self.journal.confirmed());
+        let is_down = |b: Barrier| publisher.in_force(b.published) && confirmed >= b.persisted;
+        self.held.pop_ready(is_down)
+    }
+
+    /// Sends a message now.
+    pub(super) fn send(&mut self, reply: &Reply, now: Instant) {
+        match reply {
+            Reply::Ack(ack) => self.send_ack(ack, now),
+            Reply::Peer(msg) => self.send_peer(msg, now),
+            Reply::Mip4(msg) => {
+                let dst = msg.dst.to_ipv6_mapped();
+                if self.send_anywhere(false, dst, now, |buf| msg.emit(buf)) {
+                    self.counters[Counter::Mip4Sent] += 1;
+                }
+            }
+        }
+    }
+
+    /// Sends an ICMPv6 message of the home agent.
+    pub(super) fn send_icmp(&mut self, icmp: &HomeIcmp, now: Instant) {
+        self.send_anywhere(false, icmp.dst, now, |buf| signaling::write_icmp(icmp, buf));
+    }
+
+    fn send_ack(&mut self, ack: &AckMsg, now: Instant) {
+        let write = |buf: &mut [u8]| signaling::write_ack(ack, buf);
+        let esp = ack.transport.is_protected();
+        let (sent, counter) = if ack.ack.flags.contains(BaFlags::P) {
+            let esp = esp || self.requires_ipsec(ack.dst);
+            let sent = self.output.send_message(esp, ack.dst, now, &mut self.counters, write);
+            (sent, Counter::PbaSent)
+        } else {
+            (self.send_anywhere(esp, ack.dst, now, write), Counter::BaSent)
+        };
+        self.counters[counter] += u64::from(sent);
+    }
+
+    fn send_peer(&mut self, msg: &PeerMsg, now: Instant) {
+        let esp = msg.transport.is_protected() || self.requires_ipsec(msg.dst);
+        let write = |buf: &mut [u8]| signaling::write_peer(msg, buf);
+        let (output, counters) = (&mut self.output, &mut self.counters);
+        let sent = match msg.node.filter(|_| !esp) {
+            Some(customer) => output.send_to_node(customer, counters, write),
+            None => output.send_message(esp, msg.dst, now, counters, write),
+        };
+        let counter = match msg.body {
+            PeerBody::Bri(_) => Counter::BriSent,
+            PeerBody::Bra(_) => Counter::BraSent,
+            PeerBody::Heartbeat(_) => Counter::HeartbeatSent,
+            PeerBody::BindingError(_) => Counter::BindingErrorSent,
+            PeerBody::RefreshRequest => Counter::RefreshRequestSent,
+            PeerBody::Switch(_) => Counter::HomeAgentSwitchSent,
+        };
+        self.counters[counter] += u64::from(sent);
+    }
+
+    /// Sends to an address of the access network, which may be one that a node holds: the node is
+    /// at home behind its gateway, or has its care-of address of this anchor (RFC 6612 4.1).
+    fn send_anywhere(
+        &mut self,
+        esp: bool,
+        dst: Ipv6Addr,
+        now: Instant,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        let (output, counters) = (&mut self.output, &mut self.counters);
+        if !esp && self.publisher.is_held(OPERATOR, dst) {
+            output.send_to_node(OPERATOR, counters, write)
+        } else {
+            output.send_message(esp, dst, now, counters, write)
+        }
+    }
+
+    /// Whether a gateway is not to be spoken to, nor heard, without ESP.
+    pub(super) fn requires_ipsec(&self, address: Ipv6Addr) -> bool {
+        self.mags.get(&address).is_some_and(|m| m.ipsec)
+    }
+
+    /// Sends a frame of the kernel: as it is, or what ESP protects of ours to an address that a node
+    /// holds by the node's tunnel, which the kernel does not know.
+    pub(super) fn send_from_kernel(&mut self, port: PortId, frame: &[u8]) {
+        let (output, counters) = (&mut self.output, &mut self.counters);
+        let to_node = ipsec::packet_from(frame, self.own.ipv6)
+            .filter(|(dst, _)| self.publisher.is_held(OPERATOR, *dst));
+        let Some((_, packet)) = to_node else {
+            return output.send_from_kernel(port, frame, counters);
+        };
+        counters[Counter::KernelRx] += 1;
+        output.send_to_node(OPERATOR, counters, |buf| {
+            buf.get_mut(..packet.len())?.copy_from_slice(packet);
+            Some(packet.len())
+        });
+    }
+}

@@ -1,0 +1,158 @@
+//! What the anchor itself says to nodes: messages of the control core, answers to echo requests.
+
+use super::dual::without_identification;
+use super::*;
+
+/// With nodes that may speak to the anchor.
+fn rig(workers: u16) -> Rig {
+    let policy = TunnelPolicy { home_agent: true, ..POLICY };
+    let mut rig = Rig::with(workers, &Sizes { policy, ..SIZES });
+    for change in dual_tables() {
+        rig.publish(change);
+    }
+    // As the kernel has it of an address of its own.
+    rig.publish(Change::RouteSet(prefix("192.0.2.1/32").into(), NextHop::Local));
+    rig.run();
+    rig
+}
+
+/// The first worker is given a packet to a node.
+fn inject(rig: &mut Rig, packet: &[u8]) {
+    let frame = rig.pool.frame(ACCESS, &[&[0; 14], packet].concat()).unwrap();
+    rig.workers[0].injects.push(Inject::ToNode(CustomerId(0), frame)).unwrap();
+    rig.run();
+}
+
+/// The one frame that was sent, which nothing but its tunnel tells from another.
+fn sent(rig: &Rig) -> (PortId, Vec<u8>) {
+    let (port, frame) = rig.sent_one();
+    (port, without_identification(frame))
+}
+
+/// An address of each node of the dual tables.
+fn nodes() -> Vec<String> {
+    (0..12).map(|i| format!("2001:db8:1:a{i:x}::11")).collect()
+}
+
+#[test]
+fn packet_of_ours_to_a_node_takes_its_tunnel_as_any_other_does_and_costs_no_hop() {
+    for workers in [1, 2, 3] {
+        let mut rig = rig(workers);
+        for node in nodes() {
+            rig.arrive(CORE, &Packet::new(CN, &node).on_core());
+            let expected = sent(&rig);
+            inject(&mut rig, &Packet::new(CN, &node).hops(63).bytes());
+            assert_eq!(sent(&rig), expected, "{node}, {workers}");
+        }
+        for node in (0..12).map(|i| format!("10.1.0.{}", 16 + i)) {
+            rig.arrive(CORE, &Packet4::new(CN4, &node).on_core());
+            let expected = sent(&rig);
+            inject(&mut rig, &Packet4::new(CN4, &node).ttl(63).bytes());
+            assert_eq!(sent(&rig), expected, "{node}, {workers}");
+        }
+        rig.balance();
+    }
+}
+
+// RFC 6612 4.1: the node has its care-of address of this anchor.
+#[test]
+fn packet_of_ours_to_a_node_behind_a_node_gets_both_tunnels_headers() {
+    for workers in [1, 2, 3] {
+        let mut rig = rig(workers);
+        let path = TunnelPath::ip(addr(LMA), addr("2001:db8:1:a2::11")); // which is behind a key
+        rig.publish(Change::TunnelSet(TunnelId(2), Tunnel { path, mtu: 1500 }));
+        rig.set("2001:db8:1:77::/64", through(TunnelId(2)));
+        inject(&mut rig, &Packet::new(LMA, "2001:db8:1:77::1").bytes());
+        let (port, frame) = sent(&rig);
+        let inner = Packet::new(LMA, "2001:db8:1:77::1").bytes();
+        assert_eq!((port, frame[20], &frame[54..62]), (ACCESS, 47, &KEYED[..]));
+        assert_eq!((frame[62] >> 4, frame[68]), (6, 41));
+        assert_eq!(frame[102..], inner);
+        rig.balance();
+    }
+}
+
+#[test]
+fn packet_of_ours_to_a_node_that_is_gone_is_dropped_and_nobody_is_told() {
+    let mut rig = rig(1);
+    rig.set(HNP1, Forward::Held);
+    inject(&mut rig, &Packet::new(LMA, MN1).bytes());
+    inject(&mut rig, &Packet::new(LMA, NOBODY).bytes());
+    assert_eq!(rig.drops(), [(DropReason::Unassigned, 1), (DropReason::Held, 1)]);
+    assert_eq!((rig.sent(ACCESS).len(), rig.sent(CORE).len()), (0, 0));
+    rig.balance();
+}
+
+/// An ICMP message of 16 bytes with its checksum, behind what of the pseudo-header counts.
+fn icmp(kind: u8, pseudo: &[u8]) -> Vec<u8> {
+    use crate::dataplane::checksum::{sum_of, value};
+    let mut message = [&[kind, 0, 0, 0, 0x12, 0x34, 0, 1][..], &[0xa5; 8]].concat();
+    let checksum = value(sum_of(&[pseudo, &message].concat())).to_be_bytes();
+    message[2..4].copy_from_slice(&checksum);
+    message
+}
+
+fn echo(kind: u8, src: &str, dst: &str) -> Packet {
+    let ends = [addr(src).octets(), addr(dst).octets()].concat();
+    let pseudo = [&ends[..], &[0, 0, 0, 16, 0, 0, 0, 58]].concat();
+    Packet::new(src, dst).payload(58, &icmp(kind, &pseudo))
+}
+
+fn echo4(kind: u8, src: &str, dst: &str) -> Packet4 {
+    Packet4::new(src, dst).payload(1, &icmp(kind, &[]))
+}
+
+// RFC 3519 4.9: what keeps a NAT's mapping, and says so to the node.
+#[test]
+fn echo_request_of_a_node_to_the_anchor_is_answered_by_its_tunnel() {
+    let (up, down) = (Packet4::new(MAG4, LMA4), Packet4::new(LMA4, MAG4).fragment(0));
+    let header = |next| [4, next, 0, 0];
+    for workers in [1, 2, 3] {
+        for (inner, reply, next) in [
+            (echo4(8, "10.1.0.27", LMA4).bytes(), echo4(0, LMA4, "10.1.0.27").bytes(), 4),
+            (
+                echo(128, "2001:db8:1:ab::11", LMA).bytes(),
+                echo(129, LMA, "2001:db8:1:ab::11").bytes(),
+                41,
+            ),
+        ] {
+            let mut rig = rig(workers);
+            let request = up.clone().udp(40002, 434, &[&header(next), &inner[..]].concat());
+            rig.arrive(ACCESS, &request.on_access());
+            let (port, frame) = sent(&rig);
+            let expected = down.clone().udp(434, 40002, &[&header(next), &reply[..]].concat());
+            assert_eq!((port, &frame[34..]), (ACCESS, &expected.bytes()[20..]));
+            assert_eq!(frame[26..34], expected.bytes()[12..20]);
+            rig.balance();
+        }
+    }
+}
+
+#[test]
+fn whatever_else_a_node_sends_to_the_anchor_is_refused() {
+    let request = || echo(128, MN1, LMA);
+    let padded = echo4(8, "10.1.0.19", LMA4).len(40).fragment(0x2000).bytes(); // the first part
+    let in_ipv4 = |packet: &[u8]| Packet4::new(MAG4, LMA4).payload(4, packet).on_access();
+    for (frame, answers) in [
+        (uplink(&request()), 1),
+        (uplink(&echo(129, MN1, LMA)), 0),
+        (uplink(&request().payload(58, &[128, 0, 0])), 0),
+        (uplink(&request().payload(UDP, &[128; 16])), 0),
+        (in_ipv4(&padded), 0),
+        (in_ipv4(&echo4(13, "10.1.0.19", LMA4).bytes()), 0),
+    ] {
+        let mut rig = rig(1);
+        rig.arrive(ACCESS, &frame);
+        assert_eq!(rig.drops().len(), 1 - answers, "{:?}", rig.drops());
+        assert!(rig.drops().iter().all(|drop| *drop == (DropReason::ToAnchor, 1)));
+        rig.balance();
+    }
+    // Of a local mobility anchor alone nodes have nothing to ask.
+    let mut rig = Rig::new(1);
+    rig.arrive(ACCESS, &uplink(&request()));
+    assert_eq!(rig.drops(), [(DropReason::ToAnchor, 1)]);
+    rig.balance();
+}
+
+/// A GRE header of IPv6 with the key of node 2 of the dual tables.
+const KEYED: [u8; 8] = [0x20, 0, 0x86, 0xdd, 0x11, 0x22, 0x33, 0x44];
