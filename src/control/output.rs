@@ -307,12 +307,7 @@ impl<P: FramePool> Output<P> {
         self.inject(worker, Inject::Frame(port, frame), counters)
     }
 
-    fn inject(
-        &mut self,
-        worker: usize,
-        inject: Inject<P::Frame>,
-        counters: &mut Counters,
-    ) -> bool {
+    fn inject(&mut self, worker: usize, inject: Inject<P::Frame>, counters: &mut Counters) -> bool {
         let refused = self.injects.get_mut(worker).is_none_or(|ring| ring.push(inject).is_err());
         counters[Counter::InjectDropped] += u64::from(refused);
         !refused

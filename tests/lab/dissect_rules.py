@@ -8,7 +8,7 @@ import struct
 # Link-layer addresses of tests/smoke/_lab.sh: anchord's two ports; the gateways towards the anchor
 # and towards their nodes.
 ANCHORD = {"02:00:00:00:a0:01", "02:00:00:00:a0:02"}
-GATEWAYS = {"02:00:00:00:a0:11", "02:00:00:00:a0:12", "00:00:5e:00:52:13"}
+GATEWAYS = {"02:00:00:00:a0:11", "02:00:00:00:a0:12", "02:00:00:00:a0:13", "00:00:5e:00:52:13"}
 SCAPY_HOP_LIMIT = "63"  # of tests/lab/pbu.py, whose updates are wrong on purpose
 
 LOG_BURST = 100  # src/control/mod.rs: with more lines than that some may be missing

@@ -294,6 +294,7 @@ async fn run(from: SocketAddr, run: Run) -> Result<Outcome, String> {
     ask(&socket, run.to, session, start, &mut counting, |m| (m == start).then_some(()))
         .await
         .ok_or_else(|| format!("no answer from {}", run.to))?;
+    let _ = writeln!(std::io::stderr(), "the stream flows");
 
     let sent = stream(&socket, session, run, &mut counting).await?;
     receive(&socket, session, &mut counting, DRAIN, |_| None::<()>).await;

@@ -54,23 +54,7 @@ delegated_len = 64
 
 $(with_ipv4 '[[pool]]' 'name = "home-ipv4"' "prefix = \"$POOL_IPV4\"")
 
-[[mag]]
-name = "mag1"
-address = "$MAG1"
-$(more_addresses 1)
-tunnel_mtu = ${TUNNEL_MTU:-1500}
-revocation = ${REVOCATION:-false}
-heartbeat = ${HEARTBEAT:-true}
-${MAG_KEYS:-}
-
-[[mag]]
-name = "mag2"
-address = "$MAG2"
-$(more_addresses 2)
-tunnel_mtu = ${TUNNEL_MTU:-1500}
-revocation = ${REVOCATION:-false}
-heartbeat = ${HEARTBEAT:-true}
-${MAG_KEYS:-}
+$(for m in "${lab_gateways[@]}"; do anchord_gateway "$m"; done)
 
 [policy]
 max_bindings = ${MAX_BINDINGS:-10_000}
@@ -96,6 +80,21 @@ filter = "${ANCHORD_LOG:-info}"
 dir = "$RUN/state"
 
 ${ANCHORD_MORE:-}
+END
+}
+
+anchord_gateway() { # anchord_gateway 1
+    local address=MAG$1
+    cat <<END
+[[mag]]
+name = "mag$1"
+address = "${!address}"
+$(more_addresses "$1")
+tunnel_mtu = ${TUNNEL_MTU:-1500}
+revocation = ${REVOCATION:-false}
+heartbeat = ${HEARTBEAT:-true}
+${MAG_KEYS:-}
+
 END
 }
 
@@ -184,12 +183,12 @@ binding_is_at() { # binding_is_at proxy-coa [mn_id]
 # --- the gateways
 
 mag_config() { # mag_config 1
-    local user=MAG$1_USER_PLANE
+    local user=MAG$1_USER_PLANE ipv6=MAG$1 ipv4=MAG$1_IPV4
     cat <<END
 [node]
 name = "mag$1"
-proxy_coa = "$([[ $1 == 1 ]] && echo $MAG1 || echo $MAG2)"
-ipv4_proxy_coa = "$([[ $1 == 1 ]] && echo $MAG1_IPV4 || echo $MAG2_IPV4)"
+proxy_coa = "${!ipv6}"
+ipv4_proxy_coa = "${!ipv4}"
 lma_address = "${MAG_LMA:-$LMA}"
 ${!user:+user_plane_address = '${!user}'}
 

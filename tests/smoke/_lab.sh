@@ -16,11 +16,13 @@
 LAB=${LAB:-lab$$}
 export LAB
 lab_namespaces=(mn mn2 mag1 mag2 anchor cn switch)
+lab_gateways=(1 2)
 
 # Addresses, from the documentation prefixes.
 LMA=2001:db8:a::1          # anchord, where tunnels end
 MAG1=2001:db8:a::11        # Proxy-CoA of mag1
 MAG2=2001:db8:a::12        # Proxy-CoA of mag2
+MAG3=2001:db8:a::13        # Proxy-CoA of mag3, where a test has it
 ANCHOR_CORE=2001:db8:c::1  # anchord, towards the correspondents
 CN_LINK=2001:db8:c::2      # cn, on that link
 CN=2001:db8:f::1           # cn, behind a default route
@@ -29,6 +31,7 @@ POOL=2001:db8:100::/40     # home network prefixes, a /64 each
 LMA_IPV4=192.0.2.1
 MAG1_IPV4=192.0.2.11
 MAG2_IPV4=192.0.2.12
+MAG3_IPV4=192.0.2.13
 ANCHOR_CORE_IPV4=203.0.113.1
 CN_LINK_IPV4=203.0.113.2
 CN_IPV4=203.0.113.129
@@ -66,6 +69,24 @@ bridge() { # bridge name port ...
     for port in "${@:2}"; do in_ns switch ip link set "$port" master "$1"; done
 }
 
+# An access gateway with its two cells.
+gateway() { # gateway 1
+    local cell ipv6=MAG$1 ipv4=MAG$1_IPV4
+    # It routes nothing itself, anchor-mag does.
+    in_ns "mag$1" sysctl -qw net.ipv6.conf.{all,default}.{accept_ra,accept_dad,forwarding}=0
+    # RFC 6543: every gateway has the same link-layer address on its access links.
+    link "mag$1" access0 switch "mag$1a" 00:00:5e:00:52:13
+    link "mag$1" access1 switch "mag$1b" 00:00:5e:00:52:13
+    link "mag$1" transit switch "mag$1t" "02:00:00:00:a0:1$1"
+    in_ns switch ip link set "mag$1t" master transit
+    for cell in "$1a" "$1b"; do
+        bridge "cell$cell" "mag$cell"
+        vacate "$cell"
+    done
+    address "mag$1" transit "${!ipv6}/64"
+    address "mag$1" transit "${!ipv4}/24"
+}
+
 lab_up() {
     local ns m
     for ns in "${lab_namespaces[@]}"; do
@@ -73,17 +94,9 @@ lab_up() {
         in_ns "$ns" ip link set lo up
     done
     in_ns switch sysctl -qw net.ipv6.conf.{all,default}.disable_ipv6=1
-    # The gateways route nothing themselves, anchor-mag does.
-    for m in mag1 mag2; do
-        in_ns $m sysctl -qw net.ipv6.conf.{all,default}.{accept_ra,accept_dad,forwarding}=0
-    done
     in_ns cn sysctl -qw net.ipv6.conf.{all,default}.{accept_ra,accept_dad}=0
-    # RFC 6543: every gateway has the same link-layer address on its access links.
-    for m in 1 2; do
-        link mag$m access0 switch mag${m}a 00:00:5e:00:52:13
-        link mag$m access1 switch mag${m}b 00:00:5e:00:52:13
-        link mag$m transit switch mag${m}t 02:00:00:00:a0:1$m
-    done
+    bridge transit
+    for m in "${lab_gateways[@]}"; do gateway "$m"; done
     in_ns anchor sysctl -qw net.ipv6.conf.{all,default}.accept_dad=0
     in_ns anchor sysctl -qw net.ipv6.conf.default.disable_ipv6=1 # the veths; TAPs come later
     link anchor access-dpdk switch anchor0 02:00:00:00:a0:01
@@ -97,18 +110,10 @@ lab_up() {
     link mn eth1 switch mn-eth1 02:00:00:00:01:02
     link mn2 eth0 switch mn2-eth0 02:00:00:00:02:01
     for m in mn-eth0 mn-eth1 mn2-eth0; do in_ns switch ip link set $m down; done
-    bridge transit mag1t mag2t anchor0
-    for m in 1a 1b 2a 2b; do
-        bridge cell$m mag$m
-        vacate $m
-    done
-    address mag1 transit $MAG1/64
-    address mag2 transit $MAG2/64
+    in_ns switch ip link set anchor0 master transit
     address cn eth0 $CN_LINK/64
     address cn lo $CN/128
     in_ns cn ip -6 route add default via $ANCHOR_CORE
-    address mag1 transit $MAG1_IPV4/24
-    address mag2 transit $MAG2_IPV4/24
     address cn eth0 $CN_LINK_IPV4/25
     address cn lo $CN_IPV4/32
     in_ns cn ip route add default via $ANCHOR_CORE_IPV4
