@@ -5,10 +5,7 @@ use super::Control;
 use super::admission::{Admit, Class, Served, Waiting};
 use super::counters::Counter;
 use super::signaling::{self, Signal};
-<<<<<<< HEAD
 use super::{Control, mip4};
-=======
->>>>>>> 6dbe21f (fmt)
 use crate::mobility::event::Event;
 use crate::mobility::message::{PeerBody, UpdateMsg};
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool};

@@ -412,7 +412,6 @@ impl<P: FramePool> Control<P> {
         self.finish_probes(now);
         self.counters[Counter::UpdateBacklogged] += u64::from(self.publisher.is_backlogged());
     }
-
 }
 
 /// Held replies at most, before signaling waits.
