@@ -26,8 +26,10 @@ LAYERS = set("""eth sll ethertype vlan arp ip ipv6 icmp icmpv6 udp tcp gre mipv6
     dhcp dhcpv6 ipv6.dstopts ipv6.fraghdr ipv6.hopopts ipv6.routing""".split())
 
 WARNING, ERROR = 0x600000, 0x800000  # tshark's severities
-IPV6, MOBILITY, UDP, ROUTING, FRAGMENT, IPV6_HEADER_LEN = 41, 135, 17, 43, 44, 40
+IPV6, MOBILITY, UDP, ROUTING, FRAGMENT, GRE, IPV6_HEADER_LEN = 41, 135, 17, 43, 44, 47, 40
+UDP_LEN, TLV_LEN, GRE_KEY = 8, 4, 0x20
 TYPE_2_LEN = 24  # of a routing header to a home address, which is its last 16 bytes
+DESTINATION, HOME_ADDRESS, HOME_OPTIONS_LEN = 60, 201, 24  # likewise
 MORE_FRAGMENTS = 0x20  # in the sixth byte of an IPv4 header
 PBU, PBA, SWITCH, HEARTBEAT, REVOCATION = "5", "6", "12", "13", "16"
 INDICATION = "1"  # B.R. Type (RFC 5846 5.1); 2 is the acknowledgement
@@ -86,12 +88,15 @@ def is_signaling(layers):
 def out_of_tunnels(data):
     """The packet of a message that is in a tunnel to a node, else the packet itself."""
     while True:
-        if data[0] >> 4 == 6 and data[6] == IPV6:
-            data = data[IPV6_HEADER_LEN:]
-            continue
-        at = (data[0] & 15) * 4
-        at += 8 if data[0] >> 4 == 4 and data[9] == UDP else 0
-        if data[0] >> 4 != 4 or data[9] not in (IPV6, UDP) or data[at] >> 4 != 6:
+        is_ipv6 = data[0] >> 4 == 6
+        at, carried = (IPV6_HEADER_LEN, data[6]) if is_ipv6 else ((data[0] & 15) * 4, data[9])
+        if carried == UDP and not is_ipv6:
+            at, carried = at + UDP_LEN, IPV6 if data[at + UDP_LEN] >> 4 == 6 else carried
+            if data[at] >> 4 == 0:  # the TLV-header (RFC 5845 7.2)
+                at, carried = at + TLV_LEN, data[at + 1]
+        if carried == GRE:
+            at, carried = at + (8 if data[at] & GRE_KEY else 4), IPV6
+        if carried != IPV6:
             return data
         data = data[at:]
 
@@ -102,10 +107,11 @@ def mobility_header(data):
         at = (data[0] & 15) * 4 if data[0] >> 4 == 4 else IPV6_HEADER_LEN
         message = data[at + 8 : at + struct.unpack_from("!H", data, at + 4)[0]]
         faults = [] if message[4:6] == b"\0\0" else ["a checksum beside that of UDP (RFC 5844 4.1.3)"]
-    elif (route := to_home(data)) or data[6] == MOBILITY:
-        message = data[IPV6_HEADER_LEN + len(route) : IPV6_HEADER_LEN + struct.unpack_from("!H", data, 4)[0]]
-        to = route[8:] or data[24:IPV6_HEADER_LEN]  # RFC 6275 6.1.1
-        pseudo = data[8:24] + to + struct.pack("!II", len(message), MOBILITY)
+    elif (route := to_home(data)) or (option := from_home(data)) or data[6] == MOBILITY:
+        at = IPV6_HEADER_LEN + len(route or option)
+        message = data[at : IPV6_HEADER_LEN + struct.unpack_from("!H", data, 4)[0]]
+        ends = (data[8:24] + route[8:]) if route else (option[8:] or data[8:24]) + data[24:IPV6_HEADER_LEN]
+        pseudo = ends + struct.pack("!II", len(message), MOBILITY)  # RFC 6275 6.1.1
         total = sum(struct.unpack(f"!{len(pseudo + message) // 2}H", pseudo + message))
         while total >> 16:
             total = (total & 0xFFFF) + (total >> 16)
@@ -122,6 +128,14 @@ def to_home(data):
     """The type 2 routing header of a packet with a Mobility Header (RFC 6275 6.4), else nothing."""
     route = data[IPV6_HEADER_LEN : IPV6_HEADER_LEN + TYPE_2_LEN]
     return route if data[6] == ROUTING and route[:8] == bytes([MOBILITY, 2, 2, 1, 0, 0, 0, 0]) else b""
+
+
+def from_home(data):
+    """The Destination Options header of a packet with a Mobility Header that has nothing but the home address in its
+    place (RFC 6275 6.3), which ends it, else nothing."""
+    options = data[IPV6_HEADER_LEN : IPV6_HEADER_LEN + HOME_OPTIONS_LEN]
+    home = options[:2] == bytes([MOBILITY, 2]) and options[6:8] == bytes([HOME_ADDRESS, 16])
+    return options if data[6] == DESTINATION and home else b""
 
 
 def laid_out(message, at):
@@ -172,7 +186,8 @@ class Test:
         if kind in (HEARTBEAT, REVOCATION):
             return self.peer(frame, sender, kind, seen)
         # Of a tunnel packet in fragments the addresses inside are in another frame.
-        if sender in ANCHORD and ("ipv6", "ipv6") in zip(layers, layers[1:]):
+        quoting = next((at for at, layer in enumerate(layers) if layer in ("icmp", "icmpv6")), len(layers))
+        if sender in ANCHORD and ("ipv6", "ipv6") in zip(layers[:quoting], layers[1:quoting]):
             seen["tunnel packets"] += 1
             return self.tunnelled(frame)
         if sender in GATEWAYS and "134" in frame.all("icmpv6.type"):
