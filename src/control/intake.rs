@@ -1,7 +1,6 @@
 //! Signaling from queues, rings and the kernel to the pure core: who may cost time, in which order,
 //! and what is answered without it ([`super::admission`], [`super::signaling`]).
 
-use super::Control;
 use super::admission::{Admit, Class, Served, Waiting};
 use super::counters::Counter;
 use super::signaling::{self, Signal};
