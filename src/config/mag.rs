@@ -275,12 +275,18 @@ fn heartbeat(s: &Section<'_, '_>) -> HeartbeatConfig {
 
 /// `[authentication]`: the SPIs up to 255 are reserved (RFC 4285 5.1).
 pub(super) fn auth_key(s: &Section<'_, '_>, dir: &Path) -> Option<AuthKey> {
-    let spi = s.required("spi", &|v| integer(v, &(256..=u32::MAX)));
     let replay = s.or("replay_protection", true, &boolean);
+    let (spi, secret) = shared_key(s, dir)?;
+    let replay_window = replay.then_some(AuthKey::DEFAULT_WINDOW);
+    Some(AuthKey { spi, secret, replay_window })
+}
+
+/// An SPI and the key that it names.
+pub(super) fn shared_key(s: &Section<'_, '_>, dir: &Path) -> Option<(u32, Box<[u8]>)> {
+    let spi = s.required("spi", &|v| integer(v, &(256..=u32::MAX)));
     let key_file = s.required("key_file", &string).map(|file| dir.join(file))?;
     let key = key::AuthKey::read(&key_file).map_err(|what| s.fault("key_file", what)).ok()?;
-    let replay_window = replay.then_some(AuthKey::DEFAULT_WINDOW);
-    Some(AuthKey { spi: spi?, secret: key.bytes().into(), replay_window })
+    Some((spi?, key.bytes().into()))
 }
 
 /// `[dhcp]` (RFC 5844 3.4, RFC 5213 6.11).

@@ -18,6 +18,7 @@ mod live;
 pub mod mag;
 mod mip4;
 pub mod mn;
+mod mn4;
 mod node_entry;
 mod node_table;
 mod nodes;

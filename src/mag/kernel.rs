@@ -161,7 +161,7 @@ impl Kernel {
     }
 
     /// Sets an interface's link-layer address.
-    pub(super) fn set_mac(&mut self, link: LinkId, mac: MacAddr) -> io::Result<()> {
+    pub(crate) fn set_mac(&mut self, link: LinkId, mac: MacAddr) -> io::Result<()> {
         let mut message = LinkMessage::default();
         message.header.index = link.0;
         message.attributes.push(LinkAttribute::Address(mac.0.to_vec()));

@@ -15,7 +15,7 @@ mod tests;
 use crate::addr::{AnchorAddr, ProxyCoa};
 use crate::mag::counter::{Counter, Counters};
 use crate::mag::retry;
-use crate::mag::socket::RawSocket;
+use crate::mag::socket::{RawSocket, Received};
 use crate::wire::{gre, ipv4, udp};
 use packet::{HEADROOM, IPV6_IN_IP, Outer, decapsulate, encapsulate};
 use parking_lot::RwLock;
@@ -35,6 +35,10 @@ pub(crate) enum Form {
     Ip,
     Gre,
     Udp,
+    /// Behind a MIP Tunnel Data header (RFC 3519 3.3).
+    Mip4Udp,
+    /// In UDP of port 4191 (RFC 5555 4.1).
+    Mip6Udp,
 }
 
 /// A socket that takes tunnel packets of one form to one of our addresses.
@@ -56,19 +60,24 @@ pub(crate) struct Tunnel {
 impl Receiver {
     /// Every form of tunnel packet to `local`.
     pub(crate) fn all(local: ProxyCoa) -> io::Result<Vec<Self>> {
-        let raw = |protocol, form| {
-            RawSocket::tunnel(local.0, protocol).map(|socket| Self { socket, form })
-        };
-        let mut all = vec![
-            raw(IPV6_IN_IP, Form::Ip)?,
-            raw(ipv4::PROTOCOL, Form::Ip)?,
-            raw(gre::PROTOCOL, Form::Gre)?,
-        ];
+        let mut all = Self::without_udp(local)?;
         if local.0.to_ipv4_mapped().is_some() {
             let socket = RawSocket::udp(local.0, udp::TUNNEL_PORT)?;
             all.push(Self { socket, form: Form::Udp });
         }
         Ok(all)
+    }
+
+    /// The same without those of UDP.
+    pub(crate) fn without_udp(local: ProxyCoa) -> io::Result<Vec<Self>> {
+        let raw = |protocol, form| {
+            RawSocket::tunnel(local.0, protocol).map(|socket| Self { socket, form })
+        };
+        Ok(vec![
+            raw(IPV6_IN_IP, Form::Ip)?,
+            raw(ipv4::PROTOCOL, Form::Ip)?,
+            raw(gre::PROTOCOL, Form::Gre)?,
+        ])
     }
 }
 
@@ -100,34 +109,51 @@ impl Tunnel {
             let received = receiver.socket.recv(&mut buf).await;
             let received = retry::ok_or_pause("tunnel", &self.counters, received).await;
             let Some(from) = received else { continue };
-            let outer = Outer {
-                lma: AnchorAddr(from.src),
-                coa: ProxyCoa(from.dst),
-                traffic_class: from.traffic_class,
-                form: receiver.form,
-            };
-            let end = from.start + from.len;
-            let packet = buf.get_mut(from.start..end).unwrap_or_default();
-            let inner = match decapsulate(packet, outer, &self.table.read()) {
-                Ok(inner) => inner,
-                Err(why) => {
-                    self.counters.add(why);
-                    continue;
-                }
-            };
-            match self.device.send(packet.get(inner..).unwrap_or_default()).await {
-                Ok(_) => self.counters.add(Counter::TunnelDownlink),
-                Err(_) => self.counters.add(Counter::TunnelTunRefused),
-            }
+            self.admit(&mut buf, from, receiver.form).await;
+        }
+    }
+
+    /// One tunnel packet from an anchor, that was received into `buf`.
+    pub(crate) async fn admit(&self, buf: &mut [u8], from: Received, form: Form) {
+        let outer = Outer {
+            lma: AnchorAddr(from.src),
+            coa: ProxyCoa(from.dst),
+            traffic_class: from.traffic_class,
+            form,
+        };
+        let packet = buf.get_mut(from.start..from.start + from.len).unwrap_or_default();
+        let inner = decapsulate(packet, outer, &self.table.read());
+        let inner = match inner {
+            Ok(inner) => inner,
+            Err(why) => return self.counters.add(why),
+        };
+        match self.device.send(packet.get(inner..).unwrap_or_default()).await {
+            Ok(_) => self.counters.add(Counter::TunnelDownlink),
+            Err(_) => self.counters.add(Counter::TunnelTunRefused),
+        }
+    }
+
+    /// Sends one packet of our own that the kernel does not route here; not if the queue is full.
+    pub(crate) fn say(&self, inner: &[u8]) -> io::Result<()> {
+        let mut packet = vec![0; HEADROOM];
+        packet.extend_from_slice(inner);
+        let outcome = encapsulate(&mut packet, &self.table.read());
+        let (start, lma) = outcome.map_err(|why| io::Error::other(format!("{why:?}")))?;
+        let sender = self.sender(lma.0).ok_or(io::ErrorKind::NotConnected)?;
+        sender.send(packet.get(start..).unwrap_or_default(), lma.0, 0)
+    }
+
+    fn sender(&self, lma: Ipv6Addr) -> Option<&Arc<RawSocket>> {
+        match lma.to_ipv4_mapped() {
+            Some(_) => self.ipv4_sender.as_ref(),
+            None => Some(&self.sender),
         }
     }
 
     async fn send(&self, packet: &[u8], lma: Ipv6Addr) {
-        let sender = match lma.to_ipv4_mapped() {
-            Some(_) => self.ipv4_sender.as_ref(),
-            None => Some(&self.sender),
+        let Some(sender) = self.sender(lma) else {
+            return self.counters.add(Counter::TunnelSendFailed);
         };
-        let Some(sender) = sender else { return self.counters.add(Counter::TunnelSendFailed) };
         loop {
             match sender.send(packet, lma, 0) {
                 Ok(()) => return self.counters.add(Counter::TunnelUplink),

@@ -9,10 +9,11 @@ use crate::mn::node;
 use crate::mobility::mn::attachment::Attachment;
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// A mobile node of Mobile IPv6 (RFC 6275 section 11), to test home agents with.
+/// A mobile node of Mobile IPv6 (RFC 6275 section 11) or Mobile IPv4, to test home agents with.
 #[derive(Debug, Parser)]
 #[command(name = "anchor-mn", version, max_term_width = 100)]
 pub struct Cli {
@@ -81,12 +82,16 @@ fn render(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
         Attachment::Home => "home".to_owned(),
         Attachment::Away(care_of) => care_of.to_string(),
     };
-    let care_of = b.care_of.map_or_else(|| "none".to_owned(), |c| c.to_string());
+    let or_none = |a: Option<IpAddr>| a.map_or_else(|| "none".to_owned(), |a| a.to_string());
+    let prefixes = b.prefixes.iter().map(|p| p.prefix.to_string()).collect::<Vec<_>>().join(" ");
+    let carried = b.delivery.map_or_else(|| "none".to_owned(), |d| format!("{d:?}").to_lowercase());
     for (name, value) in [
-        ("home address", b.home_address.to_string()),
+        ("home address", or_none(b.home_address)),
         ("home agent", b.home_agent.to_string()),
         ("attached at", at),
-        ("registered", care_of),
+        ("registered", or_none(b.care_of)),
+        ("carried in", carried),
+        ("prefixes", prefixes),
         ("lifetime", format!("{} s", b.lifetime_left_s)),
         ("waiting", b.is_waiting.to_string()),
     ] {

@@ -1,6 +1,6 @@
 //! What a running node can be asked over its control socket.
 
-use crate::mobility::mn::BindingRow;
+use crate::mobility::mn::row::BindingRow;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -3,20 +3,34 @@
 use crate::control::netlink::RouteSocket;
 use crate::mag::kernel::{Interface, interface};
 use crate::mn::kernel::Address;
-use crate::mobility::mn::event::Event;
+use crate::mobility::mn::attachment::Attachment;
+use crate::mobility::{mn, mn4};
 use netlink_packet_route::RouteNetlinkMessage;
 use std::io;
 use tokio::sync::mpsc;
 
 /// `RTNLGRP_LINK`
 const LINK_GROUP: u32 = 1;
-/// `RTNLGRP_IPV6_IFADDR`
-const ADDRESS_GROUP: u32 = 9;
+/// `RTNLGRP_IPV4_IFADDR`, `RTNLGRP_IPV6_IFADDR`
+const ADDRESS_GROUPS: [u32; 2] = [5, 9];
+
+/// What a protocol's core is told.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Where the node is.
+    Attached(Attachment),
+    /// The node ends its binding.
+    Stop,
+    /// Of Mobile IPv6.
+    Mip6(mn::event::Event),
+    /// Of Mobile IPv4.
+    Mip4(mn4::event::Event),
+}
 
 /// Something that happened.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// A message whose header is right.
+    /// A message, of Mobile IPv6 one whose header is right.
     Message(Event),
     /// An interface has this address, or was told of it again.
     Address(Address),
@@ -29,7 +43,8 @@ pub(super) enum Input {
 /// Follows the kernel's interfaces and their addresses on a thread of its own, for netlink is read
 /// blocking.
 pub(super) fn watch(node: mpsc::Sender<Input>) -> io::Result<()> {
-    let mut socket = RouteSocket::subscribe(&[LINK_GROUP, ADDRESS_GROUP])?;
+    let [ipv4, ipv6] = ADDRESS_GROUPS;
+    let mut socket = RouteSocket::subscribe(&[LINK_GROUP, ipv4, ipv6])?;
     std::thread::Builder::new().name("addresses".into()).spawn(move || {
         loop {
             let mut inputs = Vec::new();

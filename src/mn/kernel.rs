@@ -1,5 +1,5 @@
 //! The kernel's part of the node, through rtnetlink: rules by which the home address is reached and
-//! used.
+//! used, of the families that the tunnel carries and that it is made of.
 //!
 //! ```text
 //!   priority  rule                             what it is for
@@ -10,7 +10,7 @@
 //!   RULES+4   main without its default route   neighbours of the visited link
 //!   RULES+5   lookup HOME                      whoever has not chosen has the home address
 //! ```
-//! `HOME` has a default route to the TUN, with the home address as source. The rules from 1 on are
+//! `HOME` has a default route to the TUN, with a home address as source. The rules from 1 on are
 //! there while a binding is. All of these priorities and the table are ours alone: what a crash
 //! left there is removed at start.
 
@@ -30,6 +30,7 @@ use netlink_packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
+const FAMILIES: [AddressFamily; 2] = [AddressFamily::Inet6, AddressFamily::Inet];
 /// The table of what the home address sends.
 const HOME: u32 = 62_750;
 /// `RT_TABLE_MAIN`
@@ -53,22 +54,27 @@ impl Kernel {
     /// Removes our rules and routes, also those of a node that ended without doing so.
     pub(super) fn clear(&mut self) -> io::Result<()> {
         self.remove_rules(RULES)?;
-        let mut query = RouteMessage::default();
-        query.header.address_family = AddressFamily::Inet6;
-        let mut routes = Vec::new();
-        self.0.dump(RouteNetlinkMessage::GetRoute(query), |m| {
-            if let RouteNetlinkMessage::NewRoute(route) = m
-                && route.attributes.contains(&RouteAttribute::Table(HOME))
-            {
-                routes.push(route);
+        for family in FAMILIES {
+            let mut query = RouteMessage::default();
+            query.header.address_family = family;
+            let mut routes = Vec::new();
+            self.0.dump(RouteNetlinkMessage::GetRoute(query), |m| {
+                if let RouteNetlinkMessage::NewRoute(route) = m
+                    && route.attributes.contains(&RouteAttribute::Table(HOME))
+                {
+                    routes.push(route);
+                }
+            })?;
+            for route in routes {
+                self.0.request(RouteNetlinkMessage::DelRoute(route), 0)?;
             }
-        })?;
-        routes.into_iter().try_for_each(|r| self.0.request(RouteNetlinkMessage::DelRoute(r), 0))
+        }
+        Ok(())
     }
 
     /// Keeps the kernel's answers to type 2 routing headers from leaving.
     pub(super) fn silence(&mut self) -> io::Result<()> {
-        let mut message = rule(RULES);
+        let mut message = rule(AddressFamily::Inet6, RULES);
         message.header.action = RuleAction::Blackhole;
         let port = RulePortRange { start: PARAMETER_PROBLEM, end: PARAMETER_PROBLEM };
         message.attributes.push(RuleAttribute::IpProtocol(IpProtocol::Other(ICMPV6)));
@@ -79,12 +85,17 @@ impl Kernel {
     /// What `home` sends by itself goes to the TUN, by its own table.
     pub(super) fn route_home(&mut self, tunnel: LinkId, home: Ipv6Addr) -> io::Result<()> {
         let mut message = RouteMessage::default();
-        message.header.address_family = AddressFamily::Inet6;
+        message.header.address_family = family(home);
         message.header.protocol = RouteProtocol::Static;
         message.header.kind = RouteType::Unicast;
-        message.header.scope = RouteScope::Universe;
+        let (scope, source) = match home.to_canonical() {
+            // Without a gateway an IPv4 route is of the link.
+            IpAddr::V4(a) => (RouteScope::Link, RouteAddress::Inet(a)),
+            IpAddr::V6(a) => (RouteScope::Universe, RouteAddress::Inet6(a)),
+        };
+        message.header.scope = scope;
         message.attributes.push(RouteAttribute::Oif(tunnel.0));
-        message.attributes.push(RouteAttribute::PrefSource(RouteAddress::Inet6(home)));
+        message.attributes.push(RouteAttribute::PrefSource(source));
         message.attributes.push(RouteAttribute::Table(HOME));
         self.0.request(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)
     }
@@ -97,23 +108,34 @@ impl Kernel {
     ) -> io::Result<()> {
         self.leave_tunnel()?;
         for prefix in inner {
-            let mut message = table(RULES + 1, HOME);
-            message.header.src_len = prefix.len();
-            message.attributes.push(RuleAttribute::Source(prefix.addr().into()));
+            let mut message = table(family(prefix.addr()), RULES + 1, HOME);
+            let (source, len) = match prefix.to_ipv4() {
+                Some((address, len)) => (address.into(), len),
+                None => (prefix.addr().into(), prefix.len()),
+            };
+            message.header.src_len = len;
+            message.attributes.push(RuleAttribute::Source(source));
             self.add(message)?;
         }
-        let mut message = table(RULES + 2, MAIN);
-        message.header.src_len = 128;
-        message.attributes.push(RuleAttribute::Source(ends.care_of.into()));
+        let outer = family(ends.care_of);
+        let len = if outer == AddressFamily::Inet { 32 } else { 128 };
+        let mut message = table(outer, RULES + 2, MAIN);
+        message.header.src_len = len;
+        message.attributes.push(RuleAttribute::Source(ends.care_of.to_canonical()));
         self.add(message)?;
-        let mut message = table(RULES + 3, MAIN);
-        message.header.dst_len = 128;
-        message.attributes.push(RuleAttribute::Destination(ends.home_agent.into()));
+        let mut message = table(outer, RULES + 3, MAIN);
+        message.header.dst_len = len;
+        message.attributes.push(RuleAttribute::Destination(ends.home_agent.to_canonical()));
         self.add(message)?;
-        let mut message = table(RULES + 4, MAIN);
-        message.attributes.push(RuleAttribute::SuppressPrefixLen(0));
-        self.add(message)?;
-        self.add(table(RULES_LAST, HOME))
+        for carried in FAMILIES {
+            if inner.iter().any(|prefix| family(prefix.addr()) == carried) {
+                let mut message = table(carried, RULES + 4, MAIN);
+                message.attributes.push(RuleAttribute::SuppressPrefixLen(0));
+                self.add(message)?;
+                self.add(table(carried, RULES_LAST, HOME))?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends that.
@@ -123,14 +145,16 @@ impl Kernel {
 
     /// The addresses that there are.
     pub(super) fn addresses(&mut self) -> io::Result<Vec<Address>> {
-        let mut query = AddressMessage::default();
-        query.header.family = AddressFamily::Inet6;
         let mut found = Vec::new();
-        self.0.dump(RouteNetlinkMessage::GetAddress(query), |m| {
-            if let RouteNetlinkMessage::NewAddress(message) = m {
-                found.extend(Address::of(&message));
-            }
-        })?;
+        for family in FAMILIES {
+            let mut query = AddressMessage::default();
+            query.header.family = family;
+            self.0.dump(RouteNetlinkMessage::GetAddress(query), |m| {
+                if let RouteNetlinkMessage::NewAddress(message) = m {
+                    found.extend(Address::of(&message));
+                }
+            })?;
+        }
         Ok(found)
     }
 
@@ -140,38 +164,48 @@ impl Kernel {
 
     /// Removes our rules from this priority on.
     fn remove_rules(&mut self, from: u32) -> io::Result<()> {
-        let mut query = RuleMessage::default();
-        query.header.family = AddressFamily::Inet6;
         let mut rules = Vec::new();
         let range = from..=RULES_LAST;
         let ours = |a: &RuleAttribute| matches!(a, RuleAttribute::Priority(p) if range.contains(p));
-        self.0.dump(RouteNetlinkMessage::GetRule(query), |m| {
-            if let RouteNetlinkMessage::NewRule(rule) = m
-                && rule.attributes.iter().any(ours)
-            {
-                rules.push(rule);
-            }
-        })?;
+        for family in FAMILIES {
+            let mut query = RuleMessage::default();
+            query.header.family = family;
+            self.0.dump(RouteNetlinkMessage::GetRule(query), |m| {
+                if let RouteNetlinkMessage::NewRule(rule) = m
+                    && rule.attributes.iter().any(ours)
+                {
+                    rules.push(rule);
+                }
+            })?;
+        }
         rules.into_iter().try_for_each(|r| self.0.request(RouteNetlinkMessage::DelRule(r), 0))
     }
 }
 
+/// Whose address it is, IPv4-mapped or not.
+fn family(address: Ipv6Addr) -> AddressFamily {
+    match address.to_ipv4_mapped() {
+        Some(_) => AddressFamily::Inet,
+        None => AddressFamily::Inet6,
+    }
+}
+
 /// A rule of ours, whatever it selects.
-fn rule(priority: u32) -> RuleMessage {
+fn rule(family: AddressFamily, priority: u32) -> RuleMessage {
     let mut message = RuleMessage::default();
-    message.header.family = AddressFamily::Inet6;
+    message.header.family = family;
     message.attributes.push(RuleAttribute::Priority(priority));
     message
 }
 
-fn table(priority: u32, table: u32) -> RuleMessage {
-    let mut message = rule(priority);
+fn table(family: AddressFamily, priority: u32, table: u32) -> RuleMessage {
+    let mut message = rule(family, priority);
     message.header.action = RuleAction::ToTable;
     message.attributes.push(RuleAttribute::Table(table));
     message
 }
 
-/// An address of an interface.
+/// An address of an interface; of IPv4 an IPv4-mapped one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) link: LinkId,
@@ -192,6 +226,8 @@ impl Address {
         for attribute in &message.attributes {
             match attribute {
                 AddressAttribute::Address(IpAddr::V6(a)) => ip = Some(*a),
+                // Its own end; the other attribute may be a peer's.
+                AddressAttribute::Local(IpAddr::V4(a)) => ip = Some(a.to_ipv6_mapped()),
                 AddressAttribute::Flags(flags) => is_usable &= !flags.intersects(unusable),
                 _ => {}
             }

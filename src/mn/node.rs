@@ -1,32 +1,23 @@
 //! The node's task: what happened goes into the core, what the core decides is done.
 
-use crate::addr::{AnchorAddr, Encap, GreKeys, HomePrefix, MacAddr, ProxyCoa};
-use crate::config::mn::Config;
-use crate::mag::access::packet;
-use crate::mag::auth::Authenticator;
-use crate::mag::clock::Clock;
+use crate::config::mn::{Config, Core};
 use crate::mag::control::{Call, Server};
+<<<<<<< HEAD
 use crate::mag::counter::{Counter, Counters, snake};
 use crate::mag::failure::{Failure, doing};
 use crate::mag::kernel::{self as links, Addresses, Interface};
 use crate::mag::socket::RawSocket;
 use crate::mag::tunnel::{Receiver, Tunnel, TunnelTable};
+=======
+>>>>>>> 65e4574 (mn: the node of Mobile IPv4, and of Mobile IPv6 in IPv4 networks)
 use crate::mn::control::{Reply, Request, Shown};
-use crate::mn::input::{self, Input};
-use crate::mn::kernel::{Address, Kernel};
-use crate::mn::signaling;
-use crate::mobility::mag::action::Path;
-use crate::mobility::mag::event::LinkId;
-use crate::mobility::mn::Mn;
-use crate::mobility::mn::attachment;
-use crate::mobility::mn::event::{Action, AuditKind, Event, TunnelEnds};
-use crate::time::Duration;
-use crate::wire;
-use crate::wire::icmpv6::ndp::{NeighborAdvertisement, RouterSolicitation};
-use parking_lot::RwLock;
-use std::collections::BTreeMap;
+use crate::mn::host::{Host, NodeError, doing};
+use crate::mn::input::{self, Event, Input};
+use crate::mn::mip4::Mip4;
+use crate::mn::mip6::Mip6;
+use crate::mobility::mn::row::BindingRow;
+use crate::time::{Duration, Instant, Now};
 use std::io;
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -37,28 +28,30 @@ const INPUTS_MAX: usize = 1024;
 const IDLE: Duration = Duration::from_secs(3600);
 /// How long the end waits for the de-registration to be acknowledged.
 const STOP_TIMEOUT: Duration = Duration::from_millis(2500);
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
+<<<<<<< HEAD
+=======
+/// A protocol that a node speaks: its core, and what the core decides done on the host.
+pub(super) trait Protocol {
+    /// Takes in one event.
+    fn handle(&mut self, event: Event, host: &mut Host);
+    /// Carries out what is due.
+    fn timeout(&mut self, host: &mut Host);
+    /// When that is.
+    fn poll_timeout(&self) -> Option<Instant>;
+    /// Whether there is nothing left to wait for after [`Event::Stop`].
+    fn is_stopped(&self) -> bool;
+    /// The binding.
+    fn row(&self, now: Now) -> BindingRow;
+    /// The link came up: asks who is there.
+    fn link_came_up(&self, host: &Host) -> io::Result<()>;
+}
+
+>>>>>>> 65e4574 (mn: the node of Mobile IPv4, and of Mobile IPv6 in IPv4 networks)
 struct Node {
-    config: Config,
-    clock: Clock,
-    core: Mn,
-    addresses: attachment::Addresses,
-    kernel: Kernel,
-    /// The interface whose addresses are care-of addresses.
-    link: Interface,
-    auth: Option<Arc<Authenticator>>,
-    sender: Arc<RawSocket>,
-    tunnel: Arc<Tunnel>,
-    /// What the tunnel carries: the home address and the mobile networks.
-    inner: Vec<HomePrefix>,
-    /// The home address on the TUN, for as long as this lives.
-    _on_tunnel: Addresses,
-    /// The home address on the link, while the node is at home.
-    on_link: Option<Addresses>,
-    audits: BTreeMap<String, u64>,
-    counters: Arc<Counters>,
+    name: String,
+    host: Host,
+    protocol: Box<dyn Protocol>,
 }
 
 /// Runs until SIGTERM or SIGINT; what was made is removed before it returns.
@@ -70,19 +63,19 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let socket = config.socket.clone();
     let server = Server::bind(&socket).map_err(doing(socket.display().to_string()))?;
     let mut node = Node::start(config, &inputs)?;
-    let server = tokio::spawn(server.run(calls, Arc::clone(&node.counters)));
-    let tunnel = Arc::clone(&node.tunnel);
+    let server = tokio::spawn(server.run(calls, Arc::clone(&node.host.counters)));
+    let tunnel = Arc::clone(&node.host.tunnel);
     let tunnelling = async { tunnel.uplink().await };
     tokio::pin!(tunnelling);
-    tracing::info!(name = node.config.name, "node started");
+    tracing::info!(name = node.name, "node started");
 
     let (mut stop_at, mut tunnel_works) = (None, true);
     loop {
-        let now = node.clock.now();
-        if stop_at.is_some_and(|at| at <= now.mono || node.core.is_stopped()) {
+        let now = node.host.clock.now();
+        if stop_at.is_some_and(|at| at <= now.mono || node.protocol.is_stopped()) {
             break;
         }
-        let deadline = node.core.poll_timeout().into_iter().chain(stop_at).min();
+        let deadline = node.protocol.poll_timeout().into_iter().chain(stop_at).min();
         let wait = deadline.map_or(IDLE, |at| at.since(now.mono));
         tokio::select! {
             Some(input) = received.recv() => node.take(input),
@@ -90,7 +83,7 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
                 // A client that went away does not care.
                 drop(answer.send(node.shown()));
             }
-            () = tokio::time::sleep(wait) => node.timeout(),
+            () = tokio::time::sleep(wait) => node.protocol.timeout(&mut node.host),
             _ = terminate.recv() => stop_at = Some(node.stop()),
             _ = interrupt.recv() => stop_at = Some(node.stop()),
             error = &mut tunnelling, if tunnel_works => {
@@ -103,12 +96,13 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     server.abort();
     // Its socket file is gone once the task is.
     drop(server.await);
-    node.kernel.clear().map_err(doing("rules and routes"))?;
-    tracing::info!(name = node.config.name, "node stopped");
+    node.host.kernel.clear().map_err(doing("rules and routes"))?;
+    tracing::info!(name = node.name, "node stopped");
     Ok(())
 }
 
 impl Node {
+<<<<<<< HEAD
     fn start(config: Config, inputs: &mpsc::Sender<Input>) -> Result<Self, Failure> {
         let clock = Clock::start();
         let counters = Arc::new(Counters::default());
@@ -123,214 +117,52 @@ impl Node {
             let tunnel = Arc::clone(&tunnel);
             tokio::spawn(async move { tunnel.downlink(receiver).await });
         }
+=======
+    fn start(config: Config, inputs: &mpsc::Sender<Input>) -> Result<Self, NodeError> {
+        let mut host = Host::start(&config)?;
+>>>>>>> 65e4574 (mn: the node of Mobile IPv4, and of Mobile IPv6 in IPv4 networks)
         // From now on nothing is missed.
         input::watch(inputs.clone()).map_err(doing("netlink"))?;
-        let auth = config.auth.clone().map(|key| Arc::new(Authenticator::new(key, None, clock)));
-        signaling::receive(auth.as_ref(), inputs, &counters).map_err(doing("signaling"))?;
-        let mut node = Self {
-            link: link_named(&config.interface)?,
-            core: Mn::new(config.core.clone()),
-            addresses: attachment::Addresses::new(config.home_prefix),
-            inner: inner(&config),
-            config,
-            clock,
-            kernel,
-            auth,
-            sender,
-            tunnel,
-            _on_tunnel: on_tunnel,
-            on_link: None,
-            audits: BTreeMap::new(),
-            counters,
+        let protocol: Box<dyn Protocol> = match config.core {
+            Core::Mip6(core, auth) => Box::new(Mip6::start(core, auth, &mut host, inputs)?),
+            Core::Mip4(core) => Box::new(Mip4::start(core, &host, inputs)?),
         };
-        if node.config.core.router.is_some() {
-            links::set_sysctl("ipv6/conf/all/forwarding", "1").map_err(doing("forwarding"))?;
-            // A router takes advertisements only if it is told to (accept_ra).
-            let key = format!("ipv6/conf/{}/accept_ra", node.config.interface);
-            links::set_sysctl(&key, "2").map_err(doing(key))?;
+        let mut node = Self { name: config.name, host, protocol };
+        for address in node.host.kernel.addresses().map_err(doing("addresses"))? {
+            node.host.heard(address);
         }
-        for address in node.kernel.addresses().map_err(doing("addresses"))? {
-            node.heard(address);
-        }
-        let at = node.addresses.attachment();
-        node.handle(Event::Attached(at));
+        node.attached();
         Ok(node)
     }
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Message(event) => return self.handle(event),
-            Input::Address(address) => self.heard(address),
-            Input::AddressGone(address) => self.gone(address),
-            Input::Link(link) => self.link_changed(link),
-        }
-        let at = self.addresses.attachment();
-        self.handle(Event::Attached(at));
-    }
-
-    fn is_care_of(&self, address: Address) -> bool {
-        address.link == self.link.id && address.ip != self.config.core.home_address
-    }
-
-    fn heard(&mut self, address: Address) {
-        if !address.is_usable {
-            self.gone(address);
-        } else if self.is_care_of(address) {
-            self.addresses.heard(address.ip);
-        }
-    }
-
-    fn gone(&mut self, address: Address) {
-        if self.is_care_of(address) {
-            self.addresses.gone(address.ip);
-        }
-    }
-
-    fn link_changed(&mut self, link: Interface) {
-        if link.name != self.config.interface {
-            return;
-        }
-        let before = core::mem::replace(&mut self.link, link);
-        match (before.running, self.link.running) {
-            (true, false) => self.addresses.link_lost(),
-            // RFC 6275 11.5.1: who is the router here?
-            (false, true) => {
-                let sent = self.solicit_router();
-                self.note("router solicitation", sent);
+            Input::Message(event) => return self.protocol.handle(event, &mut self.host),
+            Input::Address(address) => self.host.heard(address),
+            Input::AddressGone(address) => self.host.gone(address),
+            Input::Link(link) => {
+                if self.host.link_changed(link) {
+                    let asked = self.protocol.link_came_up(&self.host);
+                    self.host.note("solicitation", asked);
+                }
             }
-            _ => {}
         }
+        self.attached();
     }
 
-    fn timeout(&mut self) {
-        let now = self.clock.now();
-        let mut actions = Vec::new();
-        self.core.handle_timeout(now, &mut actions);
-        self.act(actions);
-    }
-
-    fn handle(&mut self, event: Event) {
-        let now = self.clock.now();
-        let mut actions = Vec::new();
-        self.core.handle(event, now, &mut actions);
-        self.act(actions);
+    fn attached(&mut self) {
+        let at = self.host.attachment();
+        self.protocol.handle(Event::Attached(at), &mut self.host);
     }
 
     /// Ends the binding; returns when to stop waiting for that.
-    fn stop(&mut self) -> crate::time::Instant {
-        self.handle(Event::Stop);
-        self.clock.now().mono + STOP_TIMEOUT
-    }
-
-    fn act(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            match action {
-                Action::SendBu(msg) => {
-                    let sent = signaling::send(&self.sender, self.auth.as_deref(), &msg);
-                    // The core sends it again.
-                    self.count(if sent.is_ok() { "bu_sent" } else { "bu_send_failed" }.into());
-                    self.note("binding update", sent);
-                }
-                Action::Tunnel(ends) => {
-                    let done = self.set_tunnel(ends);
-                    self.note("tunnel", done);
-                }
-                Action::JoinHome => {
-                    let home = self.config.core.home_address;
-                    let joined = Addresses::open(&self.config.interface)
-                        .and_then(|mut on_link| on_link.add(home).map(|()| on_link));
-                    match joined {
-                        Ok(on_link) => self.on_link = Some(on_link),
-                        Err(error) => self.note("home address", Err(error)),
-                    }
-                }
-                Action::LeaveHome => self.on_link = None,
-                Action::AdvertiseHome => {
-                    let sent = self.advertise_home();
-                    self.note("neighbour advertisement", sent);
-                }
-                Action::Audit(kind) => self.audit(kind),
-            }
-        }
-    }
-
-    fn set_tunnel(&mut self, ends: Option<TunnelEnds>) -> io::Result<()> {
-        let Some(ends) = ends else {
-            let mut table = self.tunnel.table.write();
-            for prefix in &self.inner {
-                table.remove(*prefix);
-            }
-            return self.kernel.leave_tunnel();
-        };
-        let path = Path {
-            coa: ProxyCoa(ends.care_of),
-            lma: AnchorAddr(ends.home_agent),
-            encap: Encap::Ip,
-        };
-        for prefix in &self.inner {
-            self.tunnel.table.write().insert(*prefix, path, GreKeys::default());
-        }
-        self.kernel.enter_tunnel(&self.inner, ends)
-    }
-
-    /// RFC 6275 11.5.5: whose the home address is now.
-    fn advertise_home(&self) -> io::Result<()> {
-        let home = self.config.core.home_address;
-        let message = NeighborAdvertisement {
-            target: home,
-            router: self.config.core.router.is_some(),
-            solicited: false,
-            overrides: true,
-            target_link_layer: Some(self.mac()),
-        };
-        let packet = packet(home, ALL_NODES, NeighborAdvertisement::LEN_MAX, |buf| {
-            message.emit(home, ALL_NODES, buf)
-        });
-        self.send_on_link(packet, ALL_NODES)
-    }
-
-    /// From the unspecified address: none of ours is known to be right on this link.
-    fn solicit_router(&self) -> io::Result<()> {
-        let message = RouterSolicitation { source_link_layer: None };
-        let src = Ipv6Addr::UNSPECIFIED;
-        let len = RouterSolicitation::LEN_MAX - 8;
-        let packet = packet(src, ALL_ROUTERS, len, |buf| message.emit(src, ALL_ROUTERS, buf));
-        self.send_on_link(packet, ALL_ROUTERS)
-    }
-
-    fn send_on_link(&self, packet: wire::Result<Vec<u8>>, dst: Ipv6Addr) -> io::Result<()> {
-        self.sender.send(&packet.map_err(io::Error::other)?, dst, self.link.id.0)
-    }
-
-    fn mac(&self) -> MacAddr {
-        self.link.mac.unwrap_or_default()
-    }
-
-    /// Counts and tells what the kernel refused.
-    fn note(&self, what: &str, done: io::Result<()>) {
-        if let Err(error) = done {
-            self.counters.add(Counter::KernelRefused);
-            tracing::error!(%error, what, "the kernel refused");
-        }
-    }
-
-    fn audit(&mut self, kind: AuditKind) {
-        self.count(counter_name(kind));
-        match kind {
-            // What anyone can send us does not fill the log.
-            AuditKind::AckIgnored(_)
-            | AuditKind::RefreshRequestIgnored
-            | AuditKind::BindingErrorIgnored
-            | AuditKind::SwitchIgnored => tracing::debug!(?kind, "ignored"),
-            kind => tracing::info!(?kind, "binding"),
-        }
-    }
-
-    fn count(&mut self, name: String) {
-        *self.audits.entry(name).or_insert(0) += 1;
+    fn stop(&mut self) -> Instant {
+        self.protocol.handle(Event::Stop, &mut self.host);
+        self.host.clock.now().mono + STOP_TIMEOUT
     }
 
     fn shown(&self) -> Reply {
+<<<<<<< HEAD
         let counted = self.counters.rows().filter(|(_, value)| *value > 0);
         let mut counters = self.audits.clone();
         counters.extend(counted.map(|(name, value)| (name.to_owned(), value)));
@@ -393,5 +225,10 @@ fn counter_name(kind: AuditKind) -> String {
         AuditKind::Refused(status) => format!("refused_{}", status.0),
         AuditKind::AckIgnored(why) => format!("ack_ignored_{}", snake(&format!("{why:?}"))),
         other => snake(&format!("{other:?}")),
+=======
+        let binding = self.protocol.row(self.host.clock.now());
+        let counters = self.host.counted();
+        Reply::Shown(Shown { name: self.name.clone(), binding, counters })
+>>>>>>> 65e4574 (mn: the node of Mobile IPv4, and of Mobile IPv6 in IPv4 networks)
     }
 }

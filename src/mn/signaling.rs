@@ -5,8 +5,8 @@ use crate::mag::auth::Authenticator;
 use crate::mag::counter::{Counter, Counters};
 use crate::mag::retry;
 use crate::mag::socket::{RawSocket, Received};
-use crate::mn::input::Input;
-use crate::mn::packet;
+use crate::mn::input::{self, Input};
+use crate::mn::{dsmip, packet};
 use crate::mobility::message::{AckMsg, OwnedOptions, Transport, UpdateMsg};
 use crate::mobility::mn::event::Event;
 use crate::wire::ipv6::HomeRoute;
@@ -79,27 +79,38 @@ async fn receive_at(
         let received = socket.recv(&mut buf).await;
         let received = retry::ok_or_pause("signaling", &counters, received).await;
         let Some(from) = received else { continue };
-        let read = front
-            .split(from.bytes(&buf))
-            .and_then(|(home, message)| read(message, home, from).map(|event| (event, message)));
-        match read {
-            Ok((Some(Event::Ack(ack)), message))
-                if auth.as_ref().is_some_and(|auth| !auth.admits(&ack, message)) =>
-            {
-                counters.add(Counter::PbaUnauthenticated);
-            }
-            Ok((Some(event), _)) => {
-                if node.send(Input::Message(event)).await.is_err() {
-                    return;
-                }
-            }
-            Ok((None, _)) => counters.add(Counter::MhUnexpected),
-            Err(error) => {
-                counters.add(Counter::MhMalformed);
-                tracing::debug!(%error, src = %from.src, ?front, "Mobility Header");
-            }
+        let split = front.split(from.bytes(&buf));
+        let message = split.map_or(&[][..], |(_, message)| message);
+        let event = split.and_then(|(home, message)| read(message, home, from));
+        if !hand_on(event, message, auth.as_deref(), &node, &counters).await {
+            return;
         }
     }
+}
+
+/// Hands on what a message means, if it is authentic, or counts what is wrong with it; whether the
+/// node is still there.
+pub(super) async fn hand_on(
+    event: Result<Option<Event>>,
+    message: &[u8],
+    auth: Option<&Authenticator>,
+    node: &mpsc::Sender<Input>,
+    counters: &Counters,
+) -> bool {
+    match event {
+        Ok(Some(Event::Ack(ack))) if auth.is_some_and(|auth| !auth.admits(&ack, message)) => {
+            counters.add(Counter::PbaUnauthenticated);
+        }
+        Ok(Some(event)) => {
+            return node.send(Input::Message(input::Event::Mip6(event))).await.is_ok();
+        }
+        Ok(None) => counters.add(Counter::MhUnexpected),
+        Err(error) => {
+            counters.add(Counter::MhMalformed);
+            tracing::debug!(%error, "Mobility Header");
+        }
+    }
+    true
 }
 
 /// What a Mobility Header means, `home` being the address in a type 2 routing header before it;
@@ -121,14 +132,18 @@ pub(super) fn read(bytes: &[u8], home: Option<Ipv6Addr>, from: Received) -> Resu
     })
 }
 
-/// Sends an update, signed where there is a key.
+/// Sends an update, signed where there is a key, by a socket of its family.
 pub(super) fn send(
     sender: &RawSocket,
     auth: Option<&Authenticator>,
     msg: &UpdateMsg,
 ) -> io::Result<()> {
     let signed = auth.map(|auth| auth.signed(msg));
-    let packet = packet::update(msg, signed.as_ref().unwrap_or(&msg.options));
+    let options = signed.as_ref().unwrap_or(&msg.options);
+    let packet = match msg.transport {
+        Transport::Dsmip { .. } => dsmip::update(msg, options),
+        _ => packet::update(msg, options),
+    };
     sender.send(&packet.ok_or(io::ErrorKind::InvalidInput)?, msg.dst, 0)
 }
 

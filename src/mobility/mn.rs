@@ -17,8 +17,9 @@
 
 pub mod attachment;
 pub mod event;
+pub mod row;
 
-mod ack;
+pub(super) mod ack;
 mod exchange;
 
 #[cfg(test)]
@@ -28,12 +29,13 @@ use crate::addr::{HomePrefix, MnId};
 use crate::mobility::mag::exchange::UpdateRate;
 use crate::mobility::message::{OwnedOptions, Transport, UpdateMsg};
 use crate::time::{Duration, Instant, Lifetime, Now};
-use crate::wire::mh::{BindingError, BindingUpdate, BuFlags, MobilityOption, SeqNo};
+use crate::wire::mh::{BindingError, BindingUpdate, BuFlags, Ipv4Home, MobilityOption, SeqNo};
+use crate::wire::udp;
 use attachment::Attachment;
-use event::{Action, AuditKind, Event, TunnelEnds};
+use event::{Action, AuditKind, Event, Tunnel};
 use exchange::Exchange;
-use serde::{Deserialize, Serialize};
-use std::net::Ipv6Addr;
+use row::BindingRow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What a node is told before its first event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,11 @@ pub struct MnConfig {
     pub home_address: Ipv6Addr,
     /// Its home agents, the best first.
     pub home_agents: Vec<Ipv6Addr>,
+    /// The IPv4 address of the only home agent, by which it is asked from networks without IPv6
+    /// (RFC 5555).
+    pub home_agent_ipv4: Option<Ipv4Addr>,
+    /// The IPv4 home address that it asks for; 0.0.0.0 for any.
+    pub ipv4_home: Option<Ipv4Addr>,
     /// Its identifier (RFC 4283), for a home agent that knows it by that.
     pub mn_id: Option<MnId>,
     /// The lifetime that it asks for.
@@ -65,26 +72,9 @@ pub struct MobileRouter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Binding {
     agent: Ipv6Addr,
-    care_of: Ipv6Addr,
+    tunnel: Tunnel,
     expires_at: Instant,
     refresh_at: Instant,
-}
-
-/// A binding for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BindingRow {
-    /// The home address.
-    pub home_address: Ipv6Addr,
-    /// The home agent that it is registered with, or that is asked.
-    pub home_agent: Ipv6Addr,
-    /// The care-of address that is registered; none if there is no binding.
-    pub care_of: Option<Ipv6Addr>,
-    /// Seconds.
-    pub lifetime_left_s: u64,
-    /// Where the node is.
-    pub at: Attachment,
-    /// An update waits for its acknowledgement.
-    pub is_waiting: bool,
 }
 
 /// The node.
@@ -180,12 +170,15 @@ impl Mn {
     pub fn row(&self, now: Now) -> BindingRow {
         let left = self.binding.map_or(Duration::ZERO, |b| b.expires_at.since(now.mono));
         BindingRow {
-            home_address: self.config.home_address,
-            home_agent: self.binding.map_or_else(|| self.agent(), |b| b.agent),
-            care_of: self.binding.map(|b| b.care_of),
+            home_address: Some(self.config.home_address.into()),
+            home_agent: self.binding.map_or_else(|| self.agent(), |b| b.agent).into(),
+            care_of: self.binding.map(|b| b.tunnel.ends.care_of.to_canonical()),
             lifetime_left_s: left.as_secs(),
             at: self.at,
             is_waiting: self.exchange.is_some(),
+            delivery: self.binding.map(|b| b.tunnel.encap.into()),
+            ipv4_home_address: self.binding.and_then(|b| b.tunnel.ipv4_home),
+            prefixes: Vec::new(),
         }
     }
 
@@ -200,8 +193,12 @@ impl Mn {
             Attachment::Nowhere => None,
             // RFC 6275 11.5.5: returning home.
             Attachment::Home => Some((self.config.home_address, Lifetime::ZERO)),
-            Attachment::Away(care_of) if ends => Some((care_of, Lifetime::ZERO)),
-            Attachment::Away(care_of) => Some((care_of, self.config.lifetime)),
+            // There is no way to the home agent.
+            Attachment::Away(IpAddr::V4(_)) if self.config.home_agent_ipv4.is_none() => None,
+            Attachment::Away(care_of) => {
+                let lifetime = if ends { Lifetime::ZERO } else { self.config.lifetime };
+                Some((mapped(care_of), lifetime))
+            }
         }
     }
 
@@ -342,7 +339,16 @@ impl Mn {
     fn update(&self, agent: Ipv6Addr, care_of: Ipv6Addr, lifetime: Lifetime) -> UpdateMsg {
         let home = self.config.home_address;
         let mut flags = BuFlags::A | BuFlags::H;
-        let mut options = vec![MobilityOption::AlternateCoa(care_of)];
+        let in_ipv4 = care_of.to_ipv4_mapped();
+        // RFC 5555 2.3.2.1: the IPv4 care-of address has an option of its own.
+        let care_of_option =
+            in_ipv4.map_or(MobilityOption::AlternateCoa(care_of), MobilityOption::Ipv4CareOf);
+        let mut options = vec![care_of_option];
+        // RFC 5555 4.4.2
+        let ipv4_home = self.config.ipv4_home.filter(|_| lifetime != Lifetime::ZERO);
+        let len = |home: Ipv4Addr| if home.is_unspecified() { 0 } else { 32 };
+        let ipv4_home = ipv4_home.and_then(|home| Ipv4Home::new(home, len(home)));
+        options.extend(ipv4_home.map(|home| MobilityOption::Ipv4HomeAddress(home, false)));
         if let Some(router) = &self.config.router {
             // RFC 3963 5.2, 5.8: a de-registration names no networks.
             flags = flags | BuFlags::R;
@@ -354,16 +360,26 @@ impl Mn {
         if let Some(mn_id) = &self.config.mn_id {
             options.push(MobilityOption::MnId(mn_id.subtype(), mn_id.bytes()));
         }
+        let esp = false;
         UpdateMsg {
             src: care_of,
-            dst: agent,
-            transport: Transport::Ipv6,
+            dst: self.peer(agent, care_of),
+            transport: match in_ipv4 {
+                Some(_) => Transport::Dsmip { port: udp::DSMIP_PORT, anchor: agent, esp },
+                None => Transport::Ipv6,
+            },
             home: (care_of != home).then_some(home),
             update: BindingUpdate { seq: self.seq, flags, lifetime },
             // Cannot fail: all of them are of bounded length.
             options: OwnedOptions::from_options(&options).unwrap_or_default(),
             header: Box::default(),
         }
+    }
+
+    /// Where packets to the home agent go from this care-of address.
+    fn peer(&self, agent: Ipv6Addr, care_of: Ipv6Addr) -> Ipv6Addr {
+        let ipv4 = self.config.home_agent_ipv4.filter(|_| care_of.to_ipv4_mapped().is_some());
+        ipv4.map_or(agent, |ipv4| ipv4.to_ipv6_mapped())
     }
 
     /// Nothing is registered any more.
@@ -375,12 +391,9 @@ impl Mn {
     }
 
     fn bind(&mut self, binding: Binding, actions: &mut Vec<Action>) {
-        let ends = |b: &Binding| TunnelEnds { care_of: b.care_of, home_agent: b.agent };
-        let before = self.binding.as_ref().map(ends);
-        let after = ends(&binding);
-        self.binding = Some(binding);
-        if before != Some(after) {
-            actions.push(Action::Tunnel(Some(after)));
+        let before = self.binding.replace(binding);
+        if before.is_none_or(|before| before.tunnel != binding.tunnel) {
+            actions.push(Action::Tunnel(Some(binding.tunnel)));
         }
     }
 
@@ -407,5 +420,13 @@ impl Mn {
             self.agents.rotate_left(1);
             self.begin(now, actions);
         }
+    }
+}
+
+/// An address as keys have it: of IPv4 an IPv4-mapped one.
+fn mapped(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(ipv4) => ipv4.to_ipv6_mapped(),
+        IpAddr::V6(ipv6) => ipv6,
     }
 }

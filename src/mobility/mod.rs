@@ -28,6 +28,7 @@ pub mod mag;
 pub mod message;
 pub mod mip4;
 pub mod mn;
+pub mod mn4;
 pub(crate) mod packet;
 mod peer;
 mod prefix_pool;

@@ -5,15 +5,19 @@
 //!   | outer IPv6 or IPv4 | GRE, key |                          |  ...
 //!   | outer IPv4 | UDP |                                       |  ...
 //!   | outer IPv4 | UDP | TLV-header | GRE, key |               |  ...
+//!   | outer IPv4 | UDP | MIP Tunnel Data |                     |  ...      of mobile nodes
+//!   | outer IPv4 | ... | IPv4 |                                |  ...      likewise, RFC 5454
 //! ```
 
 use super::Form;
 use super::table::{Entry, TunnelTable};
 use crate::addr::{AnchorAddr, Encap, ProxyCoa};
 use crate::mag::counter::Counter;
+use crate::mobility::mag::action::Path;
 use crate::wire::gre::GreHeader;
 use crate::wire::ipv4::{self, Ipv4Header};
 use crate::wire::ipv6::{self, Ipv6Header};
+use crate::wire::mip4::{self, TunnelData};
 use crate::wire::tlv::{self, TlvHeader};
 use crate::wire::udp::{self, UdpHeader};
 use crate::wire::{self, gre};
@@ -23,8 +27,8 @@ use std::net::Ipv6Addr;
 pub(super) const IPV6_IN_IP: u8 = 41;
 /// Of the outer header (RFC 2473 6.3).
 const TUNNEL_HOP_LIMIT: u8 = 64;
-/// The longest that stands before an inner packet: IPv6 and GRE with a key.
-pub(super) const HEADROOM: usize = ipv6::HEADER_LEN + gre::HEADER_LEN + 4;
+/// The longest that stands before an inner packet: twice IPv6 and GRE with a key.
+pub(super) const HEADROOM: usize = 2 * (ipv6::HEADER_LEN + gre::HEADER_LEN + 4);
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
@@ -86,15 +90,20 @@ pub(super) fn encapsulate(
     let inner = inner.ok_or(Counter::TunnelMalformed)?;
     // RFC 5213 6.10.5: only with an established binding, and never from a link-local address.
     let entry = table.of(inner.src).ok_or(Counter::TunnelNoBinding)?;
-    let start = emit(packet, inner, entry).map_err(|_| Counter::TunnelMalformed)?;
-    Ok((start, entry.path.lma))
+    let written = |start: wire::Result<usize>| start.map_err(|_| Counter::TunnelMalformed);
+    let start = written(emit(packet, HEADROOM, inner, entry))?;
+    let Some(outer) = entry.outer else { return Ok((start, entry.path.lma)) };
+    let inner = Inner::parse(packet.get(start..).unwrap_or_default());
+    let inner = inner.ok_or(Counter::TunnelMalformed)?;
+    let entry = Entry { path: outer, outer: None, ..entry };
+    Ok((written(emit(packet, start, inner, entry))?, outer.lma))
 }
 
-/// Writes what stands before the inner packet, from back to front; returns where it begins.
-fn emit(packet: &mut [u8], inner: Inner, entry: Entry) -> wire::Result<usize> {
-    let mut at = HEADROOM;
+/// Writes what stands before the inner packet at `at`, from back to front; returns where it begins.
+fn emit(packet: &mut [u8], mut at: usize, inner: Inner, entry: Entry) -> wire::Result<usize> {
     let mut protocol = if inner.is_ipv4 { ipv4::PROTOCOL } else { IPV6_IN_IP };
-    if let Encap::Gre | Encap::UdpGre(_) = entry.path.encap {
+    let encap = entry.path.encap;
+    if let Encap::Gre | Encap::UdpGre(_) = encap {
         let header = GreHeader {
             protocol: if inner.is_ipv4 { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 },
             // RFC 5845 4.2
@@ -105,19 +114,34 @@ fn emit(packet: &mut [u8], inner: Inner, entry: Entry) -> wire::Result<usize> {
         header.emit(packet.get_mut(at..).unwrap_or_default())?;
         protocol = gre::PROTOCOL;
     }
-    if let Encap::UdpGre(_) = entry.path.encap {
+    if let Encap::UdpGre(_) = encap {
         at -= tlv::HEADER_LEN;
         let header = TlvHeader { next_header: protocol };
         header.emit(packet.get_mut(at..).unwrap_or_default())?;
     }
-    if let Encap::Udp(dst_port) | Encap::UdpGre(dst_port) = entry.path.encap {
+    if let Encap::Mip4Udp(_) = encap {
+        at -= TunnelData::LEN;
+        let header = TunnelData { next_header: protocol };
+        header.emit(packet.get_mut(at..).unwrap_or_default())?;
+    }
+    if let Some(ports) = ports(encap) {
         at -= udp::HEADER_LEN;
-        let header = UdpHeader { src_port: udp::TUNNEL_PORT, dst_port };
         // The inner packet has its own; that of a tunnel may be zero (RFC 768).
-        header.emit_without_checksum(packet.get_mut(at..).unwrap_or_default())?;
+        ports.emit_without_checksum(packet.get_mut(at..).unwrap_or_default())?;
         protocol = udp::PROTOCOL;
     }
-    emit_outer(packet, at, protocol, inner, entry)
+    emit_outer(packet, at, protocol, inner, entry.path)
+}
+
+/// The ports of tunnel packets to the anchor: from our port of the same protocol.
+fn ports(encap: Encap) -> Option<UdpHeader> {
+    let (src_port, dst_port) = match encap {
+        Encap::Udp(port) | Encap::UdpGre(port) => (udp::TUNNEL_PORT, port),
+        Encap::Mip4Udp(port) => (mip4::PORT, port),
+        Encap::Mip6Udp(port) => (udp::DSMIP_PORT, port),
+        Encap::Ip | Encap::Gre => return None,
+    };
+    Some(UdpHeader { src_port, dst_port })
 }
 
 fn emit_outer(
@@ -125,9 +149,8 @@ fn emit_outer(
     at: usize,
     protocol: u8,
     inner: Inner,
-    entry: Entry,
+    path: Path,
 ) -> wire::Result<usize> {
-    let path = entry.path;
     let len = |len: usize| u16::try_from(len).unwrap_or(u16::MAX);
     if let (Some(src), Some(dst)) = (path.coa.0.to_ipv4_mapped(), path.lma.0.to_ipv4_mapped()) {
         let at = at - ipv4::HEADER_LEN;
@@ -211,6 +234,12 @@ fn unwrap(packet: &[u8], form: Form) -> Option<(Encap, Option<u32>, usize)> {
             keyed(inner, Encap::UdpGre(0))
         }
         Form::Udp => Some((Encap::Udp(0), None, packet.len())),
+        Form::Mip6Udp => Some((Encap::Mip6Udp(0), None, packet.len())),
+        Form::Mip4Udp => {
+            let (header, inner) = TunnelData::parse(packet).ok()?;
+            let is_ip = [ipv4::PROTOCOL, IPV6_IN_IP].contains(&header.next_header);
+            is_ip.then_some((Encap::Mip4Udp(0), None, inner.len()))
+        }
     }
 }
 
@@ -219,8 +248,9 @@ fn form(encap: Encap) -> Encap {
     match encap {
         Encap::Udp(_) => Encap::Udp(0),
         Encap::UdpGre(_) => Encap::UdpGre(0),
-        // The last two are no gateway's.
-        Encap::Ip | Encap::Gre | Encap::Mip4Udp(_) | Encap::Mip6Udp(_) => encap,
+        Encap::Mip4Udp(_) => Encap::Mip4Udp(0),
+        Encap::Mip6Udp(_) => Encap::Mip6Udp(0),
+        Encap::Ip | Encap::Gre => encap,
     }
 }
 

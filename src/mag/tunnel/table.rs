@@ -17,12 +17,24 @@ pub(crate) struct TunnelTable(BTreeMap<Reverse<u8>, HashMap<u128, Entry>>);
 pub(super) struct Entry {
     pub(super) path: Path,
     pub(super) keys: GreKeys,
+    /// The tunnel in which that one is, if it is in another.
+    pub(super) outer: Option<Path>,
 }
 
 impl TunnelTable {
     pub(crate) fn insert(&mut self, prefix: HomePrefix, path: Path, keys: GreKeys) {
+        self.put(prefix, Entry { path, keys, outer: None });
+    }
+
+    /// The same of a tunnel inside of another: what it carries up has both headers. Down it comes
+    /// out of the outer one as a packet to the end of the inner one.
+    pub(crate) fn insert_inside(&mut self, prefix: HomePrefix, path: Path, outer: Path) {
+        self.put(prefix, Entry { path, keys: GreKeys::default(), outer: Some(outer) });
+    }
+
+    fn put(&mut self, prefix: HomePrefix, entry: Entry) {
         let prefixes = self.0.entry(Reverse(prefix.len())).or_default();
-        prefixes.insert(prefix.bits(), Entry { path, keys });
+        prefixes.insert(prefix.bits(), entry);
     }
 
     pub(crate) fn remove(&mut self, prefix: HomePrefix) {

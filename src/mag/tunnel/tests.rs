@@ -152,6 +152,46 @@ fn gre_in_udp_stands_behind_a_tlv_header() {
     assert_eq!(packet[40..], inner);
 }
 
+#[test]
+fn mobile_ipv4_in_udp_has_a_header_that_says_what_follows() {
+    let path = Path { encap: Encap::Mip4Udp(434), ..PATH4 };
+    for (inner, next_header) in [(ipv6(MN, CN, 0), 41), (ipv4_of(MN4, CN4, 0), 4)] {
+        let packet = encapsulated(&inner, &table(path, NONE)).expect("bound");
+        let len = u16::try_from(inner.len() + 12).expect("short").to_be_bytes();
+        assert_eq!(packet[20..28], [1, 0xb2, 1, 0xb2, len[0], len[1], 0, 0]);
+        assert_eq!(packet[28..32], [4, next_header, 0, 0], "MIP Tunnel Data (RFC 3519 3.3)");
+        assert_eq!(packet[32..], inner);
+    }
+}
+
+#[test]
+fn tunnel_inside_of_another_has_both_headers_up_and_comes_in_two_steps_down() {
+    let home = ProxyCoa(MN4.to_ipv6_mapped());
+    let mut table = table(PATH4, NONE);
+    let prefix = "2001:db8:700::/64".parse().expect("prefix");
+    let to_home = Path { coa: home, ..PATH4 };
+    table.insert_inside(prefix, to_home, PATH4);
+    let node = Ipv6Addr::new(0x2001, 0xdb8, 0x700, 0, 0, 0, 0, 1);
+    let inner = ipv6(node, CN, 0xb9);
+    let packet = encapsulated(&inner, &table).expect("bound");
+    let headers = [0, 20].map(|at| Ipv4Header::parse(&packet[at..]).expect("a header"));
+    let ends = headers.map(|h| (h.src.to_ipv6_mapped(), h.dst.to_ipv6_mapped(), h.protocol));
+    assert_eq!(ends, [(COA4.0, LMA4.0, 4), (home.0, LMA4.0, 41)]);
+    assert_eq!(headers.map(|h| (usize::from(h.total_len), h.tos)), [(84, 0xb9), (64, 0xb9)]);
+    assert_eq!(packet[40..], inner);
+
+    let down = ipv6(CN, node, 0);
+    let short = ipv4_of(Ipv4Addr::new(192, 0, 2, 1), MN4, 0);
+    let short = Ipv4Header::parse(&short).expect("a header");
+    let mut packet = vec![0; 20];
+    Ipv4Header { total_len: 64, protocol: 41, ..short }.emit(&mut packet).expect("fits");
+    packet.extend(&down);
+    assert_eq!(admitted(&packet, PATH4, Form::Ip, 0, &table).as_ref(), Ok(&packet), "first step");
+    assert_eq!(admitted(&packet[20..], to_home, Form::Ip, 0, &table), Ok(down.clone()));
+    let outside = admitted(&down, PATH4, Form::Ip, 0, &table);
+    assert_eq!(outside, Err(Counter::TunnelWrongAnchor), "not without the inner one");
+}
+
 // proves: PMIP6-6.10.5-8, PMIP6-6.10.5-13, PMIP4-3.2.4-5
 #[test]
 fn packet_from_an_address_without_a_binding_is_not_tunnelled() {
@@ -188,7 +228,10 @@ fn what_comes_in_the_negotiated_form_and_with_our_key_goes_to_the_node_as_it_was
         let keyed = gre(kind, &inner);
         let len = u16::try_from(keyed.len()).expect("short").to_be_bytes();
         let tlv = [&[0, 47], &len[..], &keyed].concat();
+        let mip4 = [&[4, if kind == [8, 0] { 4 } else { 41 }, 0, 0], &inner[..]].concat();
         let forms = [
+            (Encap::Mip4Udp(434), Form::Mip4Udp, &mip4, NONE),
+            (Encap::Mip6Udp(4191), Form::Mip6Udp, &inner, NONE),
             (Encap::Ip, Form::Ip, &inner, NONE),
             (Encap::Udp(5437), Form::Udp, &inner, NONE),
             (Encap::Gre, Form::Gre, &keyed, KEYS),
@@ -201,7 +244,8 @@ fn what_comes_in_the_negotiated_form_and_with_our_key_goes_to_the_node_as_it_was
             let other_key = GreKeys { downlink: Some(8), ..keys };
             let wrong = Err(Counter::TunnelWrongKey);
             assert_eq!(admitted(packet, path, form, 0, &table(path, other_key)), wrong);
-            for other in [Encap::Ip, Encap::Gre, Encap::Udp(5437), Encap::UdpGre(5437)] {
+            let mip4 = Encap::Mip4Udp(434);
+            for other in [Encap::Ip, Encap::Gre, Encap::Udp(5437), Encap::UdpGre(5437), mip4] {
                 if other != encap {
                     let table = table(Path { encap: other, ..path }, keys);
                     assert_eq!(admitted(packet, path, form, 0, &table), wrong, "{encap:?}");
@@ -275,7 +319,7 @@ fn cut_packet_is_dropped_as_malformed_in_every_form() {
         for len in 0..whole.len() {
             let cut = &whole[..len];
             assert_eq!(encapsulated(cut, &table), Err(Counter::TunnelMalformed));
-            for form in [Form::Ip, Form::Gre, Form::Udp] {
+            for form in [Form::Ip, Form::Gre, Form::Udp, Form::Mip4Udp, Form::Mip6Udp] {
                 let outcome = admitted(cut, PATH, form, 0, &table);
                 assert_eq!(outcome, Err(Counter::TunnelMalformed), "{form:?}");
             }

@@ -144,7 +144,7 @@ impl HomeAgent {
         lma: &Lma,
     ) -> Result<Sender<'a>, Objection> {
         let owner = |a| lma.owner_of(HomePrefix::new(a, 128).ok()?);
-        let sender = self.nodes.sender(msg, asked.home, asked.care_of, owner);
+        let sender = self.nodes.sender(msg, asked.home, asked.signed_care_of(), owner);
         sender.map_err(|e| match e {
             Unproven::Silence => Objection::Ignore(Ignored::Unauthenticated),
             Unproven::Refuse(status) => status.into(),
@@ -160,7 +160,8 @@ impl HomeAgent {
     ) -> Option<Signer<'a>> {
         let owner = |a| lma.owner_of(HomePrefix::new(a, 128).ok()?);
         let key = self.nodes.key(msg, (asked.home, asked.spi?), owner)?;
-        Some(Signer { key, about: Addresses { care_of: asked.care_of, home: asked.home } })
+        let about = Addresses { care_of: asked.signed_care_of(), home: asked.home };
+        Some(Signer { key, about })
     }
 
     /// RFC 4285 6: after authentication only.

@@ -34,6 +34,7 @@ pub use binding::{CareOfBinding, RegisteredPrefix, Registration, RevocationTerms
 pub use config::{ForeignAgent, Mip4Config, Mip4Node, NatPolicy, ReverseTunnel};
 pub use homes::{Homes, NodeRef, Unavailable};
 pub use message::Mip4Msg;
+pub(super) use security::append;
 pub use security::{Algorithm, Replay, SecurityAssociation};
 
 #[cfg(test)]

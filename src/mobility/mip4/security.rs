@@ -48,7 +48,12 @@ impl Default for Replay {
 
 impl SecurityAssociation {
     /// Whether the extension at `at` in a payload authenticates what is before it.
-    pub(super) fn verifies(&self, payload: &[u8], at: usize, authenticator: &[u8]) -> bool {
+    pub(in crate::mobility) fn verifies(
+        &self,
+        payload: &[u8],
+        at: usize,
+        authenticator: &[u8],
+    ) -> bool {
         let Some(covered) = payload.get(..at + COVERED_LEN) else { return false };
         match self.algorithm {
             Algorithm::HmacMd5 => verify::<Hmac<Md5>>(&self.secret, covered, authenticator),
@@ -57,7 +62,7 @@ impl SecurityAssociation {
     }
 
     /// Appends an extension that authenticates the payload so far.
-    pub(super) fn append(&self, between: AuthKind, payload: &mut Vec<u8>) {
+    pub(in crate::mobility) fn append(&self, between: AuthKind, payload: &mut Vec<u8>) {
         let empty = [0; LEN_MAX];
         let empty = empty.get(..self.algorithm.len()).unwrap_or_default();
         append(&Extension::Auth(between, self.spi, empty), payload);
@@ -71,7 +76,7 @@ impl SecurityAssociation {
 }
 
 /// Appends an extension to a message. None that we make is too long for its Length field.
-pub(super) fn append(extension: &Extension<'_>, payload: &mut Vec<u8>) {
+pub(in crate::mobility) fn append(extension: &Extension<'_>, payload: &mut Vec<u8>) {
     let from = payload.len();
     payload.resize(from + extension.buffer_len(), 0);
     if let Some(place) = payload.get_mut(from..)

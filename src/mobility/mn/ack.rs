@@ -1,10 +1,13 @@
 //! Binding Acknowledgements, and what a node makes of their statuses (RFC 6275 11.7.3).
 
-use super::event::{AckFault, Action, AuditKind};
+use super::event::{AckFault, Action, AuditKind, Tunnel, TunnelEnds};
 use super::{Binding, Exchange, Mn};
+use crate::addr::Encap;
 use crate::mobility::message::AckMsg;
 use crate::time::{Duration, Instant, Lifetime};
-use crate::wire::mh::{BaFlags, MobilityOption, SeqNo, Status};
+use crate::wire::mh::{BaFlags, MobilityOption, NatDetection, SeqNo, Status};
+use crate::wire::udp;
+use std::net::Ipv4Addr;
 
 /// What follows from a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +78,8 @@ impl Mn {
     /// The tests of 11.7.3 and 6.1.8.
     fn check(&self, msg: &AckMsg) -> Result<(), AckFault> {
         let exchange = self.exchange.as_ref().ok_or(AckFault::Unexpected)?;
-        if (msg.src, msg.dst) != (exchange.agent, exchange.care_of) {
+        let peer = self.peer(exchange.agent, exchange.care_of);
+        if (msg.src, msg.dst) != (peer, exchange.care_of) {
             return Err(AckFault::Address);
         }
         let home = self.config.home_address;
@@ -113,9 +117,13 @@ impl Mn {
             self.retry_at = Some(now + LATER);
             return;
         }
-        let had = self.binding.is_some_and(|b| (b.agent, b.care_of) == (agent, care_of));
+        let ends = TunnelEnds { care_of, home_agent: self.peer(agent, care_of) };
+        let had = self.binding.is_some_and(|b| b.tunnel.ends == ends);
         let refresh_at = sent_at + refresh_after(granted, msg);
-        self.bind(Binding { agent, care_of, expires_at, refresh_at }, actions);
+        let in_udp = nat_detection(msg).is_some() && care_of.to_ipv4_mapped().is_some();
+        let encap = if in_udp { Encap::Mip6Udp(udp::DSMIP_PORT) } else { Encap::Ip };
+        let tunnel = Tunnel { ends, encap, ipv4_home: ipv4_home(msg, actions) };
+        self.bind(Binding { agent, tunnel, expires_at, refresh_at }, actions);
         let what = if had { AuditKind::Refreshed } else { AuditKind::Registered };
         actions.push(Action::Audit(what));
         if msg.ack.status == Status::ACCEPTED_PREFIX_DISCOVERY_NECESSARY {
@@ -171,13 +179,47 @@ fn refresh_after(granted: Duration, msg: &AckMsg) -> Duration {
         MobilityOption::RefreshAdvice(interval) if interval != Lifetime::ZERO => Some(interval),
         _ => None,
     });
-    // Time for some retransmissions.
-    let own = if granted >= LONG { granted * 9 / 10 } else { granted / 2 };
-    advised.map_or(own, |interval| own.min(interval.duration()))
+    let own = well_before(granted);
+    let own = advised.map_or(own, |interval| own.min(interval.duration()));
+    // RFC 5555 4.3: an update keeps the NAT's mapping.
+    let nat = nat_detection(msg).and_then(|nat| match nat.refresh_time_s {
+        NatDetection::NO_KEEPALIVE => None,
+        0 => Some(NAT_KEEPALIVE_TIMEOUT),
+        s => Some(Duration::from_secs(s.into())),
+    });
+    nat.map_or(own, |nat| own.min(nat))
+}
+
+fn nat_detection(msg: &AckMsg) -> Option<NatDetection> {
+    msg.options.iter().find_map(|o| match o {
+        MobilityOption::NatDetection(nat) => Some(nat),
+        _ => None,
+    })
+}
+
+/// The IPv4 home address that is bound (RFC 5555 4.4.2).
+fn ipv4_home(msg: &AckMsg, actions: &mut Vec<Action>) -> Option<Ipv4Addr> {
+    let (status, home) = msg.options.iter().find_map(|o| match o {
+        MobilityOption::Ipv4AddressAck(status, home) => Some((status, home.addr())),
+        _ => None,
+    })?;
+    if status.is_accepted() && !home.is_unspecified() {
+        return Some(home);
+    }
+    actions.push(Action::Audit(AuditKind::Ipv4HomeRefused(status)));
+    None
+}
+
+/// `NATKATIMEOUT` (RFC 5555 section 6).
+const NAT_KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(110);
+
+/// When what is granted for so long is asked for again: with time for some retransmissions.
+pub(in crate::mobility) fn well_before(granted: Duration) -> Duration {
+    if granted >= LONG { granted * 9 / 10 } else { granted / 2 }
 }
 
 /// After a refusal that may pass: `MAX_BINDACK_TIMEOUT`.
-const LATER: Duration = Duration::from_secs(32);
+pub(in crate::mobility) const LATER: Duration = Duration::from_secs(32);
 /// Before another home agent is asked.
 const NEXT: Duration = Duration::from_secs(1);
 /// A lifetime of which a tenth is time enough.

@@ -1,9 +1,10 @@
 //! What happens to a node, and what it does about it.
 
 use super::attachment::Attachment;
+use crate::addr::Encap;
 use crate::mobility::message::{AckMsg, UpdateMsg};
-use crate::wire::mh::{BindingError, Status};
-use std::net::Ipv6Addr;
+use crate::wire::mh::{BindingError, Ipv4HomeStatus, Status};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub enum Action {
     /// Send a Binding Update, with a Home Address option if it has a home address.
     SendBu(UpdateMsg),
     /// What the home address sends leaves by this tunnel from now on; by none if `None`.
-    Tunnel(Option<TunnelEnds>),
+    Tunnel(Option<Tunnel>),
     /// Put the home address on the link, without duplicate address detection (RFC 6275 11.5.5).
     JoinHome,
     /// Take it off.
@@ -53,6 +54,17 @@ pub enum Action {
 }
 
 /// The tunnel between a node and its home agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunnel {
+    /// Both ends.
+    pub ends: TunnelEnds,
+    /// What is between the outer header and a packet.
+    pub encap: Encap,
+    /// The IPv4 home address, if one is bound (RFC 5555 4.4.2): its packets come this way, too.
+    pub ipv4_home: Option<Ipv4Addr>,
+}
+
+/// The ends of a tunnel, both IPv4-mapped or neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TunnelEnds {
     /// The node's end.
@@ -76,6 +88,8 @@ pub enum AuditKind {
     Expired,
     /// Refused with this status.
     Refused(Status),
+    /// Registered, but the IPv4 home address is not, with this status (RFC 5555 4.4.2).
+    Ipv4HomeRefused(Ipv4HomeStatus),
     /// Accepted as a node, though a mobile router asked (RFC 3963 5.3).
     NotAsRouter,
     /// The home agent asked to look for another one.

@@ -1,10 +1,12 @@
 //! The node's core against RFC 6275 section 11. A [`World`] is a node with a clock that only the
 //! test moves; a home agent's answers are made from the updates.
 
+mod dsmip;
+
 use super::attachment::Attachment;
-use super::event::{AckFault, Action, AuditKind, Event, TunnelEnds};
+use super::event::{AckFault, Action, AuditKind, Event, Tunnel, TunnelEnds};
 use super::{Mn, MnConfig, MobileRouter};
-use crate::addr::MnId;
+use crate::addr::{Encap, MnId};
 use crate::mobility::message::{AckMsg, OwnedOptions, Transport, UpdateMsg};
 use crate::time::{Duration, Instant, Lifetime, MobTimestamp, Now};
 use crate::wire::mh::{BaFlags, BindingAck, BindingError, BuFlags, MobilityOption, SeqNo, Status};
@@ -21,6 +23,8 @@ fn config() -> MnConfig {
     MnConfig {
         home_address: HOME,
         home_agents: vec![HA],
+        home_agent_ipv4: None,
+        ipv4_home: None,
         mn_id: MnId::nai("mn1@example.org"),
         lifetime: Lifetime::at_most(LIFETIME),
         first_timeout: Duration::from_millis(1500),
@@ -41,7 +45,7 @@ impl World {
     /// Bound with this care-of address.
     fn bound(config: MnConfig, care_of: Ipv6Addr) -> Self {
         let mut world = Self::new(config);
-        let update = world.moves(Attachment::Away(care_of));
+        let update = world.moves(Attachment::Away(care_of.into()));
         world.answers(&update);
         world
     }
@@ -114,13 +118,18 @@ fn audits(actions: &[Action]) -> Vec<AuditKind> {
     actions.iter().filter_map(audit).collect()
 }
 
+fn over_ipv6(care_of: Ipv6Addr) -> Tunnel {
+    let ends = TunnelEnds { care_of, home_agent: HA };
+    Tunnel { ends, encap: Encap::Ip, ipv4_home: None }
+}
+
 fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
 #[test]
 fn update_has_the_flags_the_home_address_and_the_alternate_care_of_address() {
-    let update = World::new(config()).moves(Attachment::Away(COA));
+    let update = World::new(config()).moves(Attachment::Away(COA.into()));
     assert_eq!((update.src, update.dst, update.home), (COA, HA, Some(HOME)));
     assert_eq!(update.update.flags, BuFlags::A | BuFlags::H);
     assert_eq!(update.update.lifetime, Lifetime(100));
@@ -132,26 +141,25 @@ fn update_has_the_flags_the_home_address_and_the_alternate_care_of_address() {
 #[test]
 fn tunnel_is_there_from_the_acknowledgement_on() {
     let mut world = World::new(config());
-    let update = world.moves(Attachment::Away(COA));
-    let ends = TunnelEnds { care_of: COA, home_agent: HA };
+    let update = world.moves(Attachment::Away(COA.into()));
+    let tunnel = over_ipv6(COA);
     let actions = world.answers(&update);
-    let expected = [Action::Tunnel(Some(ends)), Action::Audit(AuditKind::Registered)];
+    let expected = [Action::Tunnel(Some(tunnel)), Action::Audit(AuditKind::Registered)];
     assert_eq!(actions, expected);
 }
 
 #[test]
 fn movement_is_registered_at_once_and_the_old_tunnel_stays_until_it_is_acknowledged() {
     let mut world = World::bound(config(), COA);
-    let update = world.moves(Attachment::Away(COA2));
+    let update = world.moves(Attachment::Away(COA2.into()));
     assert_eq!((update.src, update.home), (COA2, Some(HOME)));
-    let ends = TunnelEnds { care_of: COA2, home_agent: HA };
-    assert_eq!(world.answers(&update)[0], Action::Tunnel(Some(ends)));
+    assert_eq!(world.answers(&update)[0], Action::Tunnel(Some(over_ipv6(COA2))));
 }
 
 #[test]
 fn first_update_is_repeated_after_longer_than_others_and_the_time_doubles_up_to_a_limit() {
     let mut world = World::new(config());
-    let first = world.moves(Attachment::Away(COA));
+    let first = world.moves(Attachment::Away(COA.into()));
     let mut last = first.update.seq;
     let mut waited = Vec::new();
     for _ in 0..7 {
@@ -163,14 +171,14 @@ fn first_update_is_repeated_after_longer_than_others_and_the_time_doubles_up_to_
     }
     assert_eq!(waited, [1500, 3000, 6000, 12_000, 24_000, 32_000, 32_000]);
     let mut world = World::bound(config(), COA);
-    world.moves(Attachment::Away(COA2));
+    world.moves(Attachment::Away(COA2.into()));
     assert_eq!(world.waits().0, secs(1), "there is a binding already");
 }
 
 #[test]
 fn lifetime_is_counted_from_the_update_and_refreshed_well_before_its_end() {
     let mut world = World::new(config());
-    let update = world.moves(Attachment::Away(COA));
+    let update = world.moves(Attachment::Away(COA.into()));
     world.now = Instant(500_000_000);
     let mut ack = accept(&update);
     ack.ack.lifetime = Lifetime(50);
@@ -186,7 +194,7 @@ fn lifetime_is_counted_from_the_update_and_refreshed_well_before_its_end() {
 #[test]
 fn binding_refresh_advice_makes_it_earlier() {
     let mut world = World::new(config());
-    let update = world.moves(Attachment::Away(COA));
+    let update = world.moves(Attachment::Away(COA.into()));
     let mut ack = accept(&update);
     let advice = [MobilityOption::RefreshAdvice(Lifetime(5))];
     ack.options = OwnedOptions::from_options(&advice).expect("short");
@@ -209,7 +217,7 @@ fn binding_that_nobody_extends_ends_with_its_tunnel() {
 #[test]
 fn status_135_is_followed_by_an_update_with_the_number_after_the_one_told() {
     let mut world = World::new(config());
-    let update = world.moves(Attachment::Away(COA));
+    let update = world.moves(Attachment::Away(COA.into()));
     let mut ack = accept(&update);
     (ack.ack.status, ack.ack.seq) = (Status::SEQUENCE_NUMBER_OUT_OF_WINDOW, SeqNo(4711));
     let again = one(&world.handle(Event::Ack(ack.clone())));
@@ -217,7 +225,7 @@ fn status_135_is_followed_by_an_update_with_the_number_after_the_one_told() {
     assert!(audits(&world.answers(&again)).contains(&AuditKind::Registered));
     // One that does so for ever is asked no more than any other.
     let mut world = World::new(config());
-    world.moves(Attachment::Away(COA));
+    world.moves(Attachment::Away(COA.into()));
     let mut n = 0;
     for _ in 0..20 {
         n += sent(&world.handle(Event::Ack(ack.clone()))).len();
@@ -228,7 +236,7 @@ fn status_135_is_followed_by_an_update_with_the_number_after_the_one_told() {
 #[test]
 fn acknowledgement_that_does_not_fit_is_ignored() {
     let mut world = World::new(config());
-    let update = world.moves(Attachment::Away(COA));
+    let update = world.moves(Attachment::Away(COA.into()));
     let good = accept(&update);
     let mut wrong = [(); 4].map(|()| good.clone());
     wrong[0].src = HA2;
@@ -249,7 +257,7 @@ fn acknowledgement_that_does_not_fit_is_ignored() {
 #[test]
 fn acknowledgement_of_any_transmission_counts_from_that_one() {
     let mut world = World::new(config());
-    let first = world.moves(Attachment::Away(COA));
+    let first = world.moves(Attachment::Away(COA.into()));
     let (_, actions) = world.waits();
     let second = one(&actions);
     world.answers(&first);
@@ -269,12 +277,12 @@ fn refusals_are_answered_as_their_statuses_say() {
         (Status::INVALID_CARE_OF_ADDRESS, None),
     ] {
         let mut world = World::new(config());
-        let update = world.moves(Attachment::Away(COA));
+        let update = world.moves(Attachment::Away(COA.into()));
         let actions = world.refuses(&update, status);
         assert_eq!(actions, [Action::Audit(AuditKind::Refused(status))]);
         let due = world.mn.poll_timeout().map(|at| at.since(world.now));
         assert_eq!(due, wait, "{status}");
-        assert!(sent(&world.handle(Event::Attached(Attachment::Away(COA2)))).len() == 1);
+        assert!(sent(&world.handle(Event::Attached(Attachment::Away(COA2.into())))).len() == 1);
     }
 }
 
@@ -304,14 +312,14 @@ fn refused_refresh_leaves_the_binding_until_it_expires_and_is_not_repeated_at_on
 #[test]
 fn status_144_is_followed_by_another_attempt_at_once() {
     let mut world = World::new(config());
-    let update = world.moves(Attachment::Away(COA));
+    let update = world.moves(Attachment::Away(COA.into()));
     assert_eq!(sent(&world.refuses(&update, Status::MIPV6_ID_MISMATCH)).len(), 1);
 }
 
 #[test]
 fn home_agent_that_does_not_serve_the_node_is_followed_by_the_next() {
     let mut world = World::new(MnConfig { home_agents: vec![HA, HA2], ..config() });
-    let update = world.moves(Attachment::Away(COA));
+    let update = world.moves(Attachment::Away(COA.into()));
     world.refuses(&update, Status::NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE);
     let (after, actions) = world.waits();
     assert_eq!((after, one(&actions).dst), (secs(1), HA2));
@@ -320,7 +328,7 @@ fn home_agent_that_does_not_serve_the_node_is_followed_by_the_next() {
 #[test]
 fn silent_home_agent_is_followed_by_the_next_when_the_longest_timeout_is_reached() {
     let mut world = World::new(MnConfig { home_agents: vec![HA, HA2], ..config() });
-    let first = world.moves(Attachment::Away(COA));
+    let first = world.moves(Attachment::Away(COA.into()));
     let mut asked = vec![first.dst];
     while asked.last() == Some(&HA) {
         let (_, actions) = world.waits();
@@ -336,7 +344,7 @@ fn no_more_than_three_updates_leave_within_a_second() {
     let mut n = 0;
     for i in 0..10 {
         let at = if i % 2 == 0 { COA } else { COA2 };
-        n += sent(&world.handle(Event::Attached(Attachment::Away(at)))).len();
+        n += sent(&world.handle(Event::Attached(Attachment::Away(at.into())))).len();
     }
     assert_eq!(n, 3);
     let (after, actions) = world.waits();
@@ -356,7 +364,7 @@ fn node_that_comes_home_deregisters_by_its_home_address_and_tells_the_link() {
     let expected =
         [Action::Tunnel(None), Action::Audit(AuditKind::Deregistered), Action::AdvertiseHome];
     assert_eq!(actions, expected);
-    let actions = world.handle(Event::Attached(Attachment::Away(COA)));
+    let actions = world.handle(Event::Attached(Attachment::Away(COA.into())));
     assert_eq!(actions[0], Action::LeaveHome);
     assert_eq!(one(&actions).update.lifetime, Lifetime(100));
 }
@@ -430,7 +438,7 @@ fn mobile_router_names_its_networks_and_takes_no_agent_that_does_not_serve_route
             .count()
     };
     let mut world = router(true);
-    let update = world.moves(Attachment::Away(COA));
+    let update = world.moves(Attachment::Away(COA.into()));
     assert_eq!((named(&update), update.update.flags), (1, BuFlags::A | BuFlags::H | BuFlags::R));
     let actions = world.answers(&update);
     assert_eq!(audits(&actions), [AuditKind::NotAsRouter]);
@@ -438,7 +446,7 @@ fn mobile_router_names_its_networks_and_takes_no_agent_that_does_not_serve_route
     assert_eq!((goodbye.dst, goodbye.update.lifetime, named(&goodbye)), (HA, Lifetime::ZERO, 0));
     assert!(goodbye.update.flags.contains(BuFlags::R));
     let mut world = router(false);
-    let update = world.moves(Attachment::Away(COA));
+    let update = world.moves(Attachment::Away(COA.into()));
     assert_eq!(named(&update), 0, "the home agent knows them");
     let mut ack = accept(&update);
     ack.ack.flags = BaFlags::R;

@@ -1,6 +1,8 @@
 //! Dual-stack nodes (RFC 5555).
 
+use super::refusal::{key, signed};
 use super::*;
+use crate::mobility::auth::{Addresses, Signer};
 use crate::mobility::packet::{self, Ends};
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;
@@ -60,6 +62,29 @@ fn node_behind_a_nat_is_told_so_and_reached_in_udp_where_it_came_from() {
     let ip = Ipv6Header::parse(inner).expect("IPv6");
     assert_eq!((ip.src, ip.dst, ip.next_header, ip.packet_len()), (HA, HOME, 135, inner.len()));
     assert!(matches!(Message::parse(&inner[40..], HA, HOME), Ok(Message::Ba(..))));
+}
+
+#[test]
+fn node_behind_a_nat_is_authentic_by_the_address_that_it_knows() {
+    let proof = Proof::Keys(vec![key()]);
+    let by_key = HomeNode { proof, ..node(1, Some(HOME)) };
+    let mut w = World::new(HaConfig { nodes: vec![by_key], ..config() });
+    let id = MobilityOption::MnId(1, b"mn1@example.org");
+    let replay = MobilityOption::ReplayProtection(crate::mobility::auth::ntp(w.now.wall));
+    let inside = MobilityOption::Ipv4CareOf(Ipv4Addr::new(10, 9, 8, 7));
+    let actions = w.event(Event::Bu(signed(&in_ipv4(1, vec![inside, id, replay]), &key())));
+    let ack = reply(&actions).expect("an answer");
+    assert_eq!(ack.ack.status.0, 0);
+    assert_eq!(w.binding(HOME).map(|b| b.care_of), Some(NAT.to_ipv6_mapped()));
+    let signature = ack.options.iter().find_map(|o| match o {
+        MobilityOption::MessageAuth(_, spi, data) => Some((spi, data.to_vec())),
+        _ => None,
+    });
+    let about = Addresses { care_of: Ipv4Addr::new(10, 9, 8, 7).to_ipv6_mapped(), home: HOME };
+    let options: Vec<_> = ack.options.iter().collect();
+    let (key, covered) = (&key(), &options[..options.len() - 1]);
+    let expected = Signer { key, about }.authenticate(&ack.ack, covered).expect("fits");
+    assert_eq!(signature, Some((300, expected.to_vec())), "so is the answer");
 }
 
 #[test]

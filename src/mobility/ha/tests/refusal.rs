@@ -142,16 +142,22 @@ fn what_does_not_prove_whose_it_is_is_met_with_silence() {
     assert_eq!(ignored(&mut w, &strange), Some(Ignored::Unauthenticated));
 }
 
-fn key() -> AuthKey {
+pub(super) fn key() -> AuthKey {
     AuthKey { spi: 300, secret: [7; 16].into(), replay_window: Some(Duration::from_secs(7)) }
 }
 
 /// The same authenticated by `key`, as a node does it.
-fn signed(bu: &Bu<'_>, key: &AuthKey) -> UpdateMsg {
+pub(super) fn signed(bu: &Bu<'_>, key: &AuthKey) -> UpdateMsg {
     use crate::mobility::auth::{Addresses, Signer};
     use crate::wire::mh::{AuthOption, MessageData};
     let mut msg = bu.message();
-    let about = Addresses { care_of: bu.src, home: bu.home.unwrap_or(bu.src) };
+    // What the node takes for its address, a NAT or not.
+    let ipv4 = bu.options.iter().find_map(|o| match o {
+        MobilityOption::Ipv4CareOf(a) => Some(a.to_ipv6_mapped()),
+        _ => None,
+    });
+    let care_of = ipv4.unwrap_or(bu.src);
+    let about = Addresses { care_of, home: bu.home.unwrap_or(HOME) };
     let data = Signer { key, about }.authenticate(&msg.update, &bu.options).expect("fits");
     let mut options = bu.options.clone();
     options.push(MobilityOption::MessageAuth(AuthOption::MN_HA, key.spi, &data));
