@@ -1,0 +1,47 @@
+#!/bin/bash
+# A node of Mobile IPv4, anchor-mn at anchord, has IPv4 and IPv6 both ways in each mode of RFC 5454: IPv6 in IPv4 to the care-of address,
+# to the home address inside of that, without being asked for, and in GRE; with timestamps and with nonces. tshark says which headers
+# stand before which.
+# workers: 1 2
+. "$(dirname "$0")/_init.sh"
+. tests/smoke/_mip4.sh
+. tests/smoke/_mobile4.sh
+mip4_config
+
+mode() { # mode name headers-of-ipv4 headers-of-ipv6 [more of mipv4]
+    mn_start "${4:-}" "${KEYS:-}"
+    eventually "the node is registered: $1" mn_is .binding.care_of $COA1
+    capture "$1" anchor access-dpdk
+    both_ways
+    captured "$1"
+    carried_in "$1" $COA1 "$2" "$3"
+}
+ends() {
+    stop mn || fail "anchor-mn ended with status $?"
+    expect "no registration is left" no_binding
+}
+
+lab_up
+links_up
+anchord_start
+routes_to_links
+visit_link 1
+
+mode care-of ip:ip ip:ipv6
+equal "prefixes" "$(mn '.binding.prefixes[] | "\(.prefix) \(.to_care_of)"')" "$NETWORK true"
+ends
+mode home ip:ip ip:ip:ipv6 'ipv6_tunnel = "home"'
+equal "both tunnels of IPv6" "$(frames home "icmpv6.type == 128 && ip.src == $COA1" ip.src ip.dst | sort -u)" \
+    "$COA1,$HOME_IPV4"$'\t'"$LMA_IPV4,$LMA_IPV4"
+ends
+mode gre ip:gre:ip ip:gre:ipv6 'delivery = "gre"'
+ends
+
+stop anchord || true
+MIP4_NODE="256:mn1.key:nonce implicit" mip4_config
+anchord_start
+routes_to_links
+KEYS='replay = "nonce"'
+mode implicit ip:ip ip:ip:ipv6 'explicit = false'
+equal "nonces that had to be taken over" "$(mn '.counters.refused_133')" 1
+ends

@@ -1,0 +1,75 @@
+#!/bin/bash
+# A node of Mobile IPv6 in networks without IPv6, anchor-mn at anchord (RFC 5555): behind a NAT and without one it registers by UDP, with a
+# key, and has IPv6 and IPv4 both ways in UDP; an update keeps the NAT's mapping; it goes on to a network with IPv6.
+. "$(dirname "$0")/_init.sh"
+. tests/smoke/_mip4.sh
+. tests/smoke/_mobile4.sh
+NODE_IPV6=2001:db8:100:7::9 COA6=2001:db8:1::9 # its home address is in the pool
+
+POLICY='nodes_file = "nodes"'
+ANCHORD_MORE='[home_agent]
+delete_delay = "1s"
+nat_keepalive = "1s"'
+echo "$MN_ID, yes, , , , $HOME_IPV4, , , , $NODE_IPV6, , 256:mn.key" >"$RUN/nodes"
+key "$RUN/mn.key" 5e
+
+dsmip_start() {
+    cat >"$RUN/mn.toml" <<END
+[node]
+name = "mn"
+interface = "eth0"
+[mipv6]
+home_address = "$NODE_IPV6"
+home_agents = ["$LMA"]
+home_agent_ipv4 = "$LMA_IPV4"
+ipv4_home_address = "$HOME_IPV4"
+mn_id = "$MN_ID"
+[tunnel]
+mtu = 1432
+[authentication]
+spi = 256
+key_file = "mn.key"
+[control]
+socket = "$RUN/mn.sock"
+[log]
+filter = "info,anchord=debug"
+END
+    start mn mn "$BIN/anchor-mn" run --config "$RUN/mn.toml"
+    eventually "anchor-mn answers" mn_is .name mn
+}
+
+lab_up
+links_up
+nat_up
+in_ns mag1 sysctl -qw net.ipv6.conf.all.forwarding=1
+address mag1 access0 2001:db8:1::1/64
+in_ns mag1 ip -6 route add default via $LMA
+in_ns mn sysctl -qw net.ipv6.conf.{all,default}.accept_dad=0
+anchord_start
+routes_to_links 1
+in_ns anchor ip -6 route add 2001:db8:1::/64 via $MAG1 dev access
+
+visit_link 2
+capture nat anchor access-dpdk
+dsmip_start
+eventually "the node is registered" mn_is .binding.care_of $COA2
+equal "its IPv4 home address" "$(mn .binding.ipv4_home_address)" $HOME_IPV4
+equal "in what its packets travel" "$(mn .binding.delivery)" udp
+both_ways
+eventually "the NAT's mapping is kept by updates" mn_counted refreshed 2
+captured nat
+carried_in nat $MAG2_IPV4 ip:udp:ip ip:udp:ipv6
+at_least "updates in UDP with both options of IPv4" "$(tshark -n -d udp.port==4191,ip -r "$RUN/nat.pcap" \
+    -Y "mip6.mhtype == 5 && mip6.ipv4coa.addr == $COA2 && mip6.ipv4ha.ha == $HOME_IPV4 && ip.src == $MAG2_IPV4" 2>/dev/null | wc -l)" 3
+
+visit_link 1
+eventually "the node is registered where there is no NAT" mn_is .binding.care_of $COA1
+both_ways
+
+address mn eth0 $COA6/64
+in_ns mn ip -6 route replace default via 2001:db8:1::1 dev eth0
+eventually "the node is registered by IPv6" mn_is .binding.care_of $COA6
+equal "in what its packets travel" "$(mn .binding.delivery)" ip
+both_ways
+stop mn || fail "anchor-mn ended with status $?"
+eventually "no binding is left" no_binding

@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# A node of Mobile IPv4 that anchor-mn plays; its care-of addresses are of two links, each behind a router. Sourced behind _init.sh and
+# _mip4.sh, which has the home agent's part.
+#
+#   mn                      mag1, mag2             switch
+#   eth0 ---- cell1a ------ a router ------------- transit --- anchord --- cn
+#        \    10.0.1.0/24                       /
+#         ---- cell2a ----- a router, or a NAT -
+#              10.0.2.0/24
+
+COA1=10.0.1.9 COA2=10.0.2.9 # care-of addresses
+
+# Both gateways are mere routers here, and have not the MAC addresses by which tests/lab/dissect knows gateways. Between lab_up and
+# anchord_start; behind that, routes_to_links.
+links_up() {
+    local m
+    for m in 1 2; do
+        in_ns mag$m ip link set transit address 02:00:00:00:b0:1$m
+        in_ns mag$m ip link set access0 address 02:00:00:00:b0:2$m
+        in_ns mag$m sysctl -qw net.ipv4.ip_forward=1
+        address mag$m access0 10.0.$m.1/24
+        in_ns mag$m ip route add default via $LMA_IPV4
+    done
+}
+
+routes_to_links() { # routes_to_links [1 ...]: both if none is named
+    local m gateway
+    (($# > 0)) || set -- 1 2
+    for m in "$@"; do
+        gateway=MAG${m}_IPV4
+        in_ns anchor ip route add "10.0.$m.0/24" via "${!gateway}" dev access
+    done
+}
+
+# The second link's addresses are not known beyond its router, nor are the ports.
+nat_up() {
+    command -v nft >/dev/null || skip "no nft: the lab's NAT is the kernel's"
+    in_ns mag2 nft -f - <<<'table ip nat {
+        chain out {
+            type nat hook postrouting priority srcnat
+            oifname "transit" meta l4proto udp masquerade to :40000-49999
+            oifname "transit" masquerade
+        }
+    }' || skip "the kernel has no NAT"
+}
+
+# The node goes to the link behind a router.
+visit_link() { # visit_link 1
+    local coa=COA$1
+    plug "$1a"
+    in_ns mn ip -4 address flush dev eth0
+    in_ns mn ip address add "${!coa}/24" dev eth0
+    in_ns mn ip route replace default via "10.0.$1.1"
+}
+
+mn_start() { # mn_start [more of mipv4] [more of authentication]
+    cat >"$RUN/mn.toml" <<END
+[node]
+name = "mn"
+interface = "eth0"
+[mipv4]
+home_agent = "$LMA_IPV4"
+home_address = "$HOME_IPV4"
+mn_id = "$MN_ID"
+ipv6 = ["$NODE_IPV6/${NETWORK#*/}"]
+${1:-}
+[authentication]
+spi = 256
+key_file = "mn1.key"
+${2:-}
+[control]
+socket = "$RUN/mn.sock"
+[log]
+filter = "info,anchord=debug"
+END
+    start mn mn "$BIN/anchor-mn" run --config "$RUN/mn.toml"
+    eventually "anchor-mn answers" mn_is .name mn
+}
+
+mn() { "$BIN/anchor-mn" show --socket "$RUN/mn.sock" --json | jq -r "$1"; } # mn jq-expression
+mn_is() { [[ $(mn "$1") == "$2" ]]; }                                      # mn_is jq-expression value
+mn_counted() { (($(mn ".counters.$1 // 0") >= $2)); }                      # mn_counted name times
+
+# The node reaches the correspondent and is reached, by both families.
+both_ways() {
+    expect "the node reaches cn by IPv4" in_ns mn ping -c 2 -i 0.2 -W 2 $CN_IPV4
+    expect "cn reaches the node by IPv4" in_ns cn ping -c 2 -i 0.2 -W 2 $HOME_IPV4
+    expect "the node reaches cn by IPv6" in_ns mn ping -c 2 -i 0.2 -W 2 $CN
+    expect "cn reaches the node by IPv6" in_ns cn ping -c 2 -i 0.2 -W 2 $NODE_IPV6
+}
+
+# What stands before the echoes that went this way, as tshark says: one line if it is always the same. In UDP it has IPv4's dissector hand
+# IPv6 on to the right one, and names both; and it does not know RFC 5555, whose port has IP behind it.
+headers() { # headers capture filter
+    tshark -n -d udp.port==4191,ip -r "$RUN/$1.pcap" -Y "$2" -T fields -e frame.protocols 2>/dev/null |
+        sed 's/^eth:ethertype://; s/:icmp\(v6\)\?:data$//; s/udp:ip:ipv6/udp:ipv6/; s/mip:ip:ipv6/mip:ipv6/' | sort -u | paste -sd' '
+}
+
+# All four kinds of echoes between anchord and where the node is have these headers.
+carried_in() { # carried_in capture address headers-of-ipv4 headers-of-ipv6
+    local kind
+    for kind in "icmp.type == 8" "icmp.type == 0"; do
+        equal "headers, $kind, to the node" "$(headers "$1" "$kind && ip.dst == $2")" "$3"
+        equal "headers, $kind, from the node" "$(headers "$1" "$kind && ip.src == $2")" "$3"
+    done
+    for kind in "icmpv6.type == 128" "icmpv6.type == 129"; do
+        equal "headers, $kind, to the node" "$(headers "$1" "$kind && ip.dst == $2")" "$4"
+        equal "headers, $kind, from the node" "$(headers "$1" "$kind && ip.src == $2")" "$4"
+    done
+}
