@@ -170,12 +170,13 @@ impl Host {
     }
 
     /// Sends by this tunnel from now on: what it carries, and of that what leaves by it even where
-    /// the kernel has another way.
+    /// the kernel has another way. `agent`: another address of the home agent, for its signaling.
     pub(super) fn enter_tunnel(
         &mut self,
         carried: &[Carried],
         steered: &[HomePrefix],
         ends: TunnelEnds,
+        agent: Option<Ipv6Addr>,
     ) -> io::Result<()> {
         let mut table = TunnelTable::default();
         for Carried { prefix, path, outer } in carried {
@@ -185,7 +186,7 @@ impl Host {
             }
         }
         *self.tunnel.table.write() = table;
-        self.kernel.enter_tunnel(steered, ends)
+        self.kernel.enter_tunnel(steered, ends, agent)
     }
 
     /// By none.

@@ -6,7 +6,7 @@
 //!   RULES+0   Parameter Problem: blackhole     the kernel's answer to type 2 routing headers
 //!   RULES+1   from HoA, MNP    lookup HOME     what the home address sends: into the tunnel
 //!   RULES+2   from CoA         lookup main     what has chosen the care-of address
-//!   RULES+3   to HA            lookup main     signaling and the tunnel itself
+//!   RULES+3   to HA            lookup main     signaling, of either family, and the tunnel itself
 //!   RULES+4   main without its default route   neighbours of the visited link
 //!   RULES+5   lookup HOME                      whoever has not chosen has the home address
 //! ```
@@ -100,11 +100,13 @@ impl Kernel {
         self.0.request(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)
     }
 
-    /// Takes what `inner` send into the tunnel, and nothing of the tunnel itself.
+    /// Takes what `inner` send into the tunnel, and nothing of the tunnel itself, nor to `agent`,
+    /// another address of the home agent.
     pub(super) fn enter_tunnel(
         &mut self,
         inner: &[HomePrefix],
         ends: TunnelEnds,
+        agent: Option<Ipv6Addr>,
     ) -> io::Result<()> {
         self.leave_tunnel()?;
         for prefix in inner {
@@ -117,16 +119,16 @@ impl Kernel {
             message.attributes.push(RuleAttribute::Source(source));
             self.add(message)?;
         }
-        let outer = family(ends.care_of);
-        let len = if outer == AddressFamily::Inet { 32 } else { 128 };
-        let mut message = table(outer, RULES + 2, MAIN);
-        message.header.src_len = len;
+        let mut message = table(family(ends.care_of), RULES + 2, MAIN);
+        message.header.src_len = whole(ends.care_of);
         message.attributes.push(RuleAttribute::Source(ends.care_of.to_canonical()));
         self.add(message)?;
-        let mut message = table(outer, RULES + 3, MAIN);
-        message.header.dst_len = len;
-        message.attributes.push(RuleAttribute::Destination(ends.home_agent.to_canonical()));
-        self.add(message)?;
+        for agent in [Some(ends.home_agent), agent].into_iter().flatten() {
+            let mut message = table(family(agent), RULES + 3, MAIN);
+            message.header.dst_len = whole(agent);
+            message.attributes.push(RuleAttribute::Destination(agent.to_canonical()));
+            self.add(message)?;
+        }
         for carried in FAMILIES {
             if inner.iter().any(|prefix| family(prefix.addr()) == carried) {
                 let mut message = table(carried, RULES + 4, MAIN);
@@ -188,6 +190,11 @@ fn family(address: Ipv6Addr) -> AddressFamily {
         Some(_) => AddressFamily::Inet,
         None => AddressFamily::Inet6,
     }
+}
+
+/// How many bits an address of its family has.
+fn whole(address: Ipv6Addr) -> u8 {
+    if family(address) == AddressFamily::Inet { 32 } else { 128 }
 }
 
 /// A rule of ours, whatever it selects.

@@ -181,7 +181,8 @@ fn enter(tunnel: &event::Tunnel, host: &mut Host) -> io::Result<()> {
     }));
     let steered = carried.iter().map(|c| c.prefix).filter(|p| tunnel.reverse || *p != address);
     let steered: Vec<_> = steered.collect();
-    host.enter_tunnel(&carried, &steered, TunnelEnds { care_of: coa.0, home_agent: lma.0 })
+    let ends = TunnelEnds { care_of: coa.0, home_agent: lma.0 };
+    host.enter_tunnel(&carried, &steered, ends, None)
 }
 
 /// An echo request to the home agent, through the tunnel.

@@ -32,6 +32,8 @@ pub(super) struct Mip6 {
     home: Ipv6Addr,
     is_router: bool,
     auth: Option<Arc<Authenticator>>,
+    /// The home agent's addresses of IPv6 and IPv4, if it has both (RFC 5555).
+    agent: [Option<Ipv6Addr>; 2],
     /// What the tunnel carries: the home address and the mobile networks.
     inner: Vec<HomePrefix>,
 }
@@ -64,6 +66,10 @@ impl Mip6 {
             home: config.home_address,
             is_router: config.router.is_some(),
             auth,
+            agent: match (config.home_agent_ipv4, config.home_agents.first()) {
+                (Some(ipv4), Some(ipv6)) => [Some(*ipv6), Some(ipv4.to_ipv6_mapped())],
+                _ => [None, None],
+            },
             inner: inner(&config),
             core: Mn::new(config),
         })
@@ -108,7 +114,10 @@ impl Mip6 {
         }
         let carried = |prefix: &HomePrefix| Carried { prefix: *prefix, path, outer: None };
         let carried: Vec<_> = inner.iter().map(carried).collect();
-        host.enter_tunnel(&carried, &inner, ends)
+        // By the other family it is told where the node goes next.
+        let [ipv6, ipv4] = self.agent;
+        let other = if ends.home_agent.to_ipv4_mapped().is_some() { ipv6 } else { ipv4 };
+        host.enter_tunnel(&carried, &inner, ends, other)
     }
 
     /// RFC 6275 11.5.5: whose the home address is now.

@@ -89,22 +89,19 @@ both_ways() {
     expect "cn reaches the node by IPv6" in_ns cn ping -c 2 -i 0.2 -W 2 $NODE_IPV6
 }
 
-# What stands before the echoes that went this way, as tshark says: one line if it is always the same. In UDP it has IPv4's dissector hand
-# IPv6 on to the right one, and names both; and it does not know RFC 5555, whose port has IP behind it.
-headers() { # headers capture filter
-    tshark -n -d udp.port==4191,ip -r "$RUN/$1.pcap" -Y "$2" -T fields -e frame.protocols 2>/dev/null |
-        sed 's/^eth:ethertype://; s/:icmp\(v6\)\?:data$//; s/udp:ip:ipv6/udp:ipv6/; s/mip:ip:ipv6/mip:ipv6/' | sort -u | paste -sd' '
+# What stands before each kind of echoes to and from where the node is, as tshark says: "to 128 ip:ipv6". In UDP it has IPv4's dissector
+# hand IPv6 on to the right one, and names both; and it does not know RFC 5555, whose port has IP behind it.
+headers() { # headers capture address
+    tshark -n -d udp.port==4191,ip -r "$RUN/$1.pcap" -Y "icmp.type in {0, 8} && !(icmp.type == 3) || icmpv6.type in {128, 129}" -T fields \
+        -e ip.src -e icmp.type -e icmpv6.type -e frame.protocols 2>/dev/null |
+        sed 's/eth:ethertype://; s/:icmp\(v6\)\?\(:data\)\?$//; s/udp:ip:ipv6/udp:ipv6/; s/mip:ip:ipv6/mip:ipv6/' |
+        awk -F'\t' -v node="$2" '{ split($1, source, ","); print (source[1] == node ? "from" : "to"), $2 $3, $4 }' | sort -u
 }
 
-# All four kinds of echoes between anchord and where the node is have these headers.
+# All four kinds, of both families, both ways, have these headers.
 carried_in() { # carried_in capture address headers-of-ipv4 headers-of-ipv6
-    local kind
-    for kind in "icmp.type == 8" "icmp.type == 0"; do
-        equal "headers, $kind, to the node" "$(headers "$1" "$kind && ip.dst == $2")" "$3"
-        equal "headers, $kind, from the node" "$(headers "$1" "$kind && ip.src == $2")" "$3"
-    done
-    for kind in "icmpv6.type == 128" "icmpv6.type == 129"; do
-        equal "headers, $kind, to the node" "$(headers "$1" "$kind && ip.dst == $2")" "$4"
-        equal "headers, $kind, from the node" "$(headers "$1" "$kind && ip.src == $2")" "$4"
-    done
+    local way
+    equal "headers, $1" "$(headers "$1" "$2")" "$(for way in from to; do
+        printf '%s\n' "$way 0 $3" "$way 128 $4" "$way 129 $4" "$way 8 $3"
+    done)"
 }
