@@ -5,6 +5,7 @@ use crate::addr::{GreKeys, HomePrefix, MacAddr};
 use crate::config::mn::{Config, Core};
 use crate::mag::clock::Clock;
 use crate::mag::counter::{Counter, Counters};
+use crate::mag::failure::{Failure, doing};
 use crate::mag::kernel::{self as links, Addresses, Interface};
 use crate::mag::socket::RawSocket;
 use crate::mag::tunnel::{Receiver, Tunnel, TunnelTable};
@@ -18,20 +19,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
-
-/// Why the node could not start, or had to end.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}: {source}")]
-pub(super) struct NodeError {
-    what: String,
-    source: io::Error,
-}
-
-/// Adds what was being done to an error.
-pub(super) fn doing(what: impl Into<String>) -> impl FnOnce(io::Error) -> NodeError {
-    let what = what.into();
-    move |source| NodeError { what, source }
-}
 
 /// A prefix or an address whose packets a tunnel carries.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +57,7 @@ pub(super) struct Host {
 
 impl Host {
     /// The TUN is up and has the node's addresses; what an earlier run left is removed.
-    pub(super) fn start(config: &Config) -> Result<Self, NodeError> {
+    pub(super) fn start(config: &Config) -> Result<Self, Failure> {
         let counters = Arc::new(Counters::default());
         let mut kernel = Kernel::open().map_err(doing("netlink"))?;
         kernel.clear().map_err(doing("rules and routes of an earlier run"))?;
@@ -115,7 +102,7 @@ impl Host {
 
     /// Takes tunnel packets from now on, at whatever address: what is no packet of the present
     /// tunnel is dropped, counted.
-    pub(super) fn receive(&self, receivers: io::Result<Vec<Receiver>>) -> Result<(), NodeError> {
+    pub(super) fn receive(&self, receivers: io::Result<Vec<Receiver>>) -> Result<(), Failure> {
         for receiver in receivers.map_err(doing("tunnel"))? {
             let tunnel = Arc::clone(&self.tunnel);
             tokio::spawn(async move { tunnel.downlink(receiver).await });
@@ -242,7 +229,7 @@ impl Host {
     }
 }
 
-fn link_named(name: &str) -> Result<Interface, NodeError> {
+fn link_named(name: &str) -> Result<Interface, Failure> {
     let mut kernel = links::Kernel::open("", false).map_err(doing("netlink"))?;
     let found = kernel.interfaces().map_err(doing("interfaces"))?;
     let found = found.into_iter().find(|i| i.name == name);
@@ -250,10 +237,7 @@ fn link_named(name: &str) -> Result<Interface, NodeError> {
 }
 
 /// Brings the TUN up with the node's addresses on it.
-fn configure_tunnel(
-    config: &Config,
-    kernel: &mut Kernel,
-) -> Result<(LinkId, Addresses), NodeError> {
+fn configure_tunnel(config: &Config, kernel: &mut Kernel) -> Result<(LinkId, Addresses), Failure> {
     let tun = &config.tunnel;
     let id: LinkId = link_named(tun)?.id;
     links::quieten(tun).map_err(doing(format!("TUN {tun}")))?;

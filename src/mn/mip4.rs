@@ -6,11 +6,12 @@
 
 use crate::addr::{AnchorAddr, Encap, HomePrefix, ProxyCoa};
 use crate::mag::counter::{Counters, snake};
+use crate::mag::failure::{Failure, doing};
 use crate::mag::kernel as links;
 use crate::mag::retry;
 use crate::mag::socket::RawSocket;
 use crate::mag::tunnel::{Form, Receiver, Tunnel};
-use crate::mn::host::{Carried, Host, NodeError, doing};
+use crate::mn::host::{Carried, Host};
 use crate::mn::input::{self, Input};
 use crate::mn::node::Protocol;
 use crate::mobility::mag::action::Path;
@@ -49,7 +50,7 @@ impl Mip4 {
         config: Mn4Config,
         host: &Host,
         inputs: &mpsc::Sender<Input>,
-    ) -> Result<Self, NodeError> {
+    ) -> Result<Self, Failure> {
         host.receive(Receiver::without_udp(ProxyCoa(ANY)))?;
         let socket = RawSocket::udp(ANY, PORT).map_err(doing("port 434"))?;
         let (tunnel, counters) = (Arc::clone(&host.tunnel), Arc::clone(&host.counters));

@@ -4,9 +4,10 @@ use crate::addr::{AnchorAddr, HomePrefix, ProxyCoa};
 use crate::mag::access::packet;
 use crate::mag::auth::Authenticator;
 use crate::mag::counter::snake;
+use crate::mag::failure::{Failure, doing};
 use crate::mag::kernel as links;
 use crate::mag::tunnel::Receiver;
-use crate::mn::host::{Carried, Host, NodeError, doing};
+use crate::mn::host::{Carried, Host};
 use crate::mn::input::{self, Input};
 use crate::mn::node::Protocol;
 use crate::mn::{dsmip, signaling};
@@ -45,7 +46,7 @@ impl Mip6 {
         auth: Option<AuthKey>,
         host: &mut Host,
         inputs: &mpsc::Sender<Input>,
-    ) -> Result<Self, NodeError> {
+    ) -> Result<Self, Failure> {
         host.kernel.silence().map_err(doing("rule against answers to routing headers"))?;
         host.receive(Receiver::all(ProxyCoa(Ipv6Addr::UNSPECIFIED)))?;
         let auth = auth.map(|key| Arc::new(Authenticator::new(key, None, host.clock)));

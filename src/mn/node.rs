@@ -2,16 +2,9 @@
 
 use crate::config::mn::{Config, Core};
 use crate::mag::control::{Call, Server};
-<<<<<<< HEAD
-use crate::mag::counter::{Counter, Counters, snake};
 use crate::mag::failure::{Failure, doing};
-use crate::mag::kernel::{self as links, Addresses, Interface};
-use crate::mag::socket::RawSocket;
-use crate::mag::tunnel::{Receiver, Tunnel, TunnelTable};
-=======
->>>>>>> 65e4574 (mn: the node of Mobile IPv4, and of Mobile IPv6 in IPv4 networks)
 use crate::mn::control::{Reply, Request, Shown};
-use crate::mn::host::{Host, NodeError, doing};
+use crate::mn::host::Host;
 use crate::mn::input::{self, Event, Input};
 use crate::mn::mip4::Mip4;
 use crate::mn::mip6::Mip6;
@@ -29,8 +22,6 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// How long the end waits for the de-registration to be acknowledged.
 const STOP_TIMEOUT: Duration = Duration::from_millis(2500);
 
-<<<<<<< HEAD
-=======
 /// A protocol that a node speaks: its core, and what the core decides done on the host.
 pub(super) trait Protocol {
     /// Takes in one event.
@@ -47,7 +38,6 @@ pub(super) trait Protocol {
     fn link_came_up(&self, host: &Host) -> io::Result<()>;
 }
 
->>>>>>> 65e4574 (mn: the node of Mobile IPv4, and of Mobile IPv6 in IPv4 networks)
 struct Node {
     name: String,
     host: Host,
@@ -102,25 +92,8 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
 }
 
 impl Node {
-<<<<<<< HEAD
     fn start(config: Config, inputs: &mpsc::Sender<Input>) -> Result<Self, Failure> {
-        let clock = Clock::start();
-        let counters = Arc::new(Counters::default());
-        let mut kernel = Kernel::open().map_err(doing("netlink"))?;
-        kernel.clear().map_err(doing("rules and routes of an earlier run"))?;
-        kernel.silence().map_err(doing("rule against answers to routing headers"))?;
-        let sender = Arc::new(RawSocket::sender().map_err(doing("raw socket"))?);
-        let tunnel = Arc::new(open_tunnel(&config, &sender, &counters)?);
-        let on_tunnel = configure_tunnel(&config, &mut kernel)?;
-        // At whatever address: what is no packet of the present tunnel is dropped, counted.
-        for receiver in Receiver::all(ProxyCoa(Ipv6Addr::UNSPECIFIED)).map_err(doing("tunnel"))? {
-            let tunnel = Arc::clone(&tunnel);
-            tokio::spawn(async move { tunnel.downlink(receiver).await });
-        }
-=======
-    fn start(config: Config, inputs: &mpsc::Sender<Input>) -> Result<Self, NodeError> {
         let mut host = Host::start(&config)?;
->>>>>>> 65e4574 (mn: the node of Mobile IPv4, and of Mobile IPv6 in IPv4 networks)
         // From now on nothing is missed.
         input::watch(inputs.clone()).map_err(doing("netlink"))?;
         let protocol: Box<dyn Protocol> = match config.core {
@@ -162,73 +135,8 @@ impl Node {
     }
 
     fn shown(&self) -> Reply {
-<<<<<<< HEAD
-        let counted = self.counters.rows().filter(|(_, value)| *value > 0);
-        let mut counters = self.audits.clone();
-        counters.extend(counted.map(|(name, value)| (name.to_owned(), value)));
-        let binding = self.core.row(self.clock.now());
-        Reply::Shown(Shown { name: self.config.name.clone(), binding, counters })
-    }
-}
-
-/// What the tunnel carries.
-fn inner(config: &Config) -> Vec<HomePrefix> {
-    let home = HomePrefix::truncating(config.core.home_address, 128).ok();
-    let networks = config.core.router.iter().flat_map(|r| r.prefixes.iter().copied());
-    home.into_iter().chain(networks).collect()
-}
-
-fn link_named(name: &str) -> Result<Interface, Failure> {
-    let mut kernel = links::Kernel::open("", false).map_err(doing("netlink"))?;
-    let found = kernel.interfaces().map_err(doing("interfaces"))?;
-    let found = found.into_iter().find(|i| i.name == name);
-    found.ok_or_else(|| io::ErrorKind::NotFound.into()).map_err(doing(format!("interface {name}")))
-}
-
-fn open_tunnel(
-    config: &Config,
-    sender: &Arc<RawSocket>,
-    counters: &Arc<Counters>,
-) -> Result<Tunnel, Failure> {
-    let device = tun_rs::DeviceBuilder::new()
-        .name(&config.tunnel)
-        // Up only once the kernel is told to keep quiet on it.
-        .enable(false)
-        .build_async()
-        .map_err(doing(format!("TUN {}", config.tunnel)))?;
-    Ok(Tunnel {
-        device,
-        sender: Arc::clone(sender),
-        ipv4_sender: None,
-        table: RwLock::new(TunnelTable::default()),
-        counters: Arc::clone(counters),
-    })
-}
-
-/// Brings the TUN up with the home address on it.
-fn configure_tunnel(config: &Config, kernel: &mut Kernel) -> Result<Addresses, Failure> {
-    let tun = &config.tunnel;
-    let id: LinkId = link_named(tun)?.id;
-    links::quieten(tun).map_err(doing(format!("TUN {tun}")))?;
-    let mut links = links::Kernel::open("", false).map_err(doing("netlink"))?;
-    links.set_mtu(id, config.tunnel_mtu).map_err(doing(format!("TUN {tun}")))?;
-    let mut on_tunnel = Addresses::open(tun).map_err(doing("home address"))?;
-    let home = config.core.home_address;
-    on_tunnel.add(home).map_err(doing(format!("home address {home}")))?;
-    kernel.route_home(id, home).map_err(doing("route of the home address"))?;
-    Ok(on_tunnel)
-}
-
-/// `registered`, `refused_134`, `ack_ignored_sequence`.
-fn counter_name(kind: AuditKind) -> String {
-    match kind {
-        AuditKind::Refused(status) => format!("refused_{}", status.0),
-        AuditKind::AckIgnored(why) => format!("ack_ignored_{}", snake(&format!("{why:?}"))),
-        other => snake(&format!("{other:?}")),
-=======
         let binding = self.protocol.row(self.host.clock.now());
         let counters = self.host.counted();
         Reply::Shown(Shown { name: self.name.clone(), binding, counters })
->>>>>>> 65e4574 (mn: the node of Mobile IPv4, and of Mobile IPv6 in IPv4 networks)
     }
 }
