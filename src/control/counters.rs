@@ -115,6 +115,8 @@ counters! {
     BaSent => "ba_sent",
     /// Discovery requests and prefix solicitations of mobile nodes.
     HomeQuestionReceived => "home_question_received",
+    /// Packets to us with a Home Address option that no binding goes with: discarded.
+    HomeAddressUnbound => "home_address_unbound",
     /// Home addresses that somebody on the home link has already.
     HomeAddressTaken => "home_address_taken",
     /// Neighbour solicitations of home addresses that were answered in the name of their nodes.

@@ -24,7 +24,7 @@ use crate::wire::icmpv6::ndp::{
     self, Envelope, NeighborAdvertisement, NeighborSolicitation, solicited_node,
 };
 use crate::wire::ipv6::{self, Ipv6Header};
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 
@@ -56,7 +56,8 @@ pub(super) struct Home {
     probes: BTreeMap<LinkAddress, (u8, Instant)>,
     /// The same by time.
     due: BTreeSet<(Instant, LinkAddress)>,
-    defended: HashSet<LinkAddress>,
+    /// And whether it is a mobile router's.
+    defended: HashMap<LinkAddress, bool>,
     /// What came of probes: empty between events.
     probed: Vec<(LinkAddress, bool)>,
 }
@@ -64,7 +65,7 @@ pub(super) struct Home {
 impl Home {
     pub(super) fn new(links: HomeLinks) -> Self {
         let (probes, due) = (BTreeMap::new(), BTreeSet::new());
-        Self { links, probes, due, defended: HashSet::new(), probed: Vec::new() }
+        Self { links, probes, due, defended: HashMap::new(), probed: Vec::new() }
     }
 
     /// The port of a link; `None`: it is virtual.
@@ -135,10 +136,10 @@ impl<P: FramePool> Control<P> {
     }
 
     /// Answers for an address from now on, and tells all that have another's in their caches.
-    pub(super) fn defend(&mut self, address: LinkAddress) {
+    pub(super) fn defend(&mut self, address: LinkAddress, router: bool) {
         let Some(home) = self.home.port(address.link) else { return };
-        self.home.defended.insert(address);
-        self.advertise(home, address.address, ALL_NODES, None);
+        self.home.defended.insert(address, router);
+        self.advertise(home, (address.address, router), ALL_NODES, None);
     }
 
     pub(super) fn undefend(&mut self, address: LinkAddress) {
@@ -177,12 +178,12 @@ impl<P: FramePool> Control<P> {
         frame: &[u8],
     ) -> bool {
         let target = solicitation.target;
-        let is_ours = |link: &LinkId| {
-            let address = LinkAddress { link: *link, address: target };
-            self.home.defended.contains(&address)
-        };
-        let ours = self.home.links_of(port).find(is_ours);
-        if let Some(home) = ours.and_then(|link| self.home.port(link)) {
+        let ours = self.home.links_of(port).find_map(|link| {
+            let router = *self.home.defended.get(&LinkAddress { link, address: target })?;
+            Some((self.home.port(link)?, router))
+        });
+        if let Some((home, router)) = ours {
+            let target = (target, router);
             let mac = EtherHeader::parse(frame).ok().map(|e| e.src);
             if src.is_unspecified() {
                 // RFC 4862 5.4.3, RFC 4861 7.2.4: who asks has no address yet.
@@ -215,12 +216,19 @@ impl<P: FramePool> Control<P> {
         self.send_discovery(port, dst, None, |buf| message.emit(src, dst, buf).ok(), src);
     }
 
-    /// RFC 6275 10.4.1: with our link-layer address, as no router's, to override what is cached.
-    fn advertise(&mut self, home: HomePort, target: Ipv6Addr, dst: Ipv6Addr, to: Option<MacAddr>) {
+    /// RFC 6275 10.4.1: with our link-layer address, to override what is cached; as a router's if
+    /// the node is one (RFC 3963 6.2).
+    fn advertise(
+        &mut self,
+        home: HomePort,
+        (target, router): (Ipv6Addr, bool),
+        dst: Ipv6Addr,
+        to: Option<MacAddr>,
+    ) {
         let Some(info) = self.output.ports().get(usize::from(home.port.0)) else { return };
         let message = NeighborAdvertisement {
             target,
-            router: false,
+            router,
             solicited: !dst.is_multicast(),
             overrides: true,
             target_link_layer: Some(info.mac),

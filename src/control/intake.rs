@@ -10,7 +10,7 @@ use crate::mobility::message::{PeerBody, UpdateMsg};
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool};
 use crate::time::{Lifetime, Now};
 use crate::wire::ether;
-use crate::wire::mh::MobilityOption;
+use crate::wire::mh::{BindingError, MobilityOption};
 use std::net::Ipv6Addr;
 
 impl<P: FramePool> Control<P> {
@@ -201,7 +201,8 @@ impl<P: FramePool> Control<P> {
             Signal::Discard(counter) => self.counters[*counter] += 1,
             Signal::BindingError(ends) => {
                 self.counters[Counter::SignalingUnknownType] += 1;
-                let write = |buf: &mut [u8]| signaling::write_binding_error(ends, buf);
+                let status = BindingError::UNKNOWN_MH_TYPE;
+                let write = |buf: &mut [u8]| signaling::write_binding_error(status, ends, buf);
                 let esp = ends.transport.is_protected();
                 self.send_error(ends.dst, esp, Counter::BindingErrorSent, now, write);
             }
@@ -217,7 +218,7 @@ impl<P: FramePool> Control<P> {
         }
     }
 
-    fn send_error(
+    pub(super) fn send_error(
         &mut self,
         to: Ipv6Addr,
         esp: bool,

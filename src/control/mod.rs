@@ -401,7 +401,7 @@ impl<P: FramePool> Control<P> {
                 Action::SendMip4 { msg, held } => self.reply(Reply::Mip4(msg), held, now.mono),
                 Action::AskPolicy(question) => self.ask_policy(&question),
                 Action::ProbeHome(address) => self.probe_home(address, now),
-                Action::Defend(address) => self.defend(address),
+                Action::Defend { address, router } => self.defend(address, router),
                 Action::Undefend(address) => self.undefend(address),
                 Action::SendIcmp(icmp) => self.send_icmp(&icmp, now.mono),
                 Action::Audit(audit) => self.note(&audit, now),

@@ -295,12 +295,12 @@ pub(super) fn write_icmp(icmp: &HomeIcmp, packet: &mut [u8]) -> Option<usize> {
     packet::emit_icmp(icmp, packet)
 }
 
-/// Writes a Binding Error about an unknown MH Type as an IP packet; returns its length in bytes.
-pub(super) fn write_binding_error(ends: &Ends, packet: &mut [u8]) -> Option<usize> {
+/// Writes a Binding Error as an IP packet; returns its length in bytes.
+pub(super) fn write_binding_error(status: u8, ends: &Ends, packet: &mut [u8]) -> Option<usize> {
     // 9.3.3: the address of a Home Address option, or `::`. It goes to the care-of address itself.
     let home_address = ends.home.unwrap_or(Ipv6Addr::UNSPECIFIED);
     let ends = &Ends { home: None, ..*ends };
-    let error = BindingError { status: BindingError::UNKNOWN_MH_TYPE, home_address };
+    let error = BindingError { status, home_address };
     packet::emit(&error, Options::default(), ends, packet)
 }
 

@@ -43,8 +43,13 @@ pub enum Action {
     /// [`crate::mobility::event::Event::HomeProbed`] brings what came of it. Where no port has the
     /// link, nobody has it.
     ProbeHome(LinkAddress),
-    /// Answer for this address on the home link from now on, and say so (RFC 6275 10.4.1).
-    Defend(LinkAddress),
+    /// Answer for an address on the home link from now on, and say so (RFC 6275 10.4.1).
+    Defend {
+        /// Which.
+        address: LinkAddress,
+        /// It is a mobile router's: the flag R says so (RFC 3963 6.2).
+        router: bool,
+    },
     /// Do so no more.
     Undefend(LinkAddress),
     /// Send an ICMPv6 message of the home agent.
@@ -251,7 +256,8 @@ pub enum Ignored {
     NotRoutable,
     /// It registers a care-of address without a Home Address option (RFC 6275 10.3.1).
     NoHomeAddress,
-    /// It asks for no home registration: a correspondent's, of which there is none here.
+    /// It asks for no home registration, or for one as correspondents keep them, with nonces (RFC
+    /// 6275 9.5.1): there is no correspondent here.
     NotForHomeAgent,
     /// More often than once a second (RFC 6275 6.8), or not served by configuration.
     Withheld,

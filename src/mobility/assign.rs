@@ -125,7 +125,8 @@ impl Assignment<'_> {
             }
         }
         let held = self.pools.joinable(self.terms.customer, self.mn_id);
-        for prefix in held.into_iter().filter(|p| p.to_ipv4().is_none()) {
+        // A home address of a home link is no prefix that a gateway could advertise.
+        for prefix in held.into_iter().filter(|p| p.to_ipv4().is_none() && p.len() < 128) {
             if taken.len() < PREFIXES_MAX && self.join(prefix) {
                 taken.push(prefix);
             }

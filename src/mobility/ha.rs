@@ -260,7 +260,9 @@ impl HomeAgent {
         };
         let (before, after) = (addresses(old), addresses(new));
         actions.extend(before.difference(&after).map(|a| Action::Undefend(*a)));
-        actions.extend(after.difference(&before).map(|a| Action::Defend(*a)));
+        let router = new.is_some_and(HomeBinding::is_router);
+        let defend = |a: &LinkAddress| Action::Defend { address: *a, router };
+        actions.extend(after.difference(&before).map(defend));
     }
 
     /// Whether a port has the home link.

@@ -2,6 +2,7 @@
 //! other as the RFC tells them. After every step the core must say what the model says, and what
 //! it said so far must add up to what its cache holds.
 
+mod homes;
 mod ops;
 mod peers;
 mod policy;

@@ -66,7 +66,10 @@ pub(crate) fn action(action: &Action) -> String {
             format!("send {} {}", if *held { "held" } else { "at once" }, mip4::message(msg))
         }
         Action::ProbeHome(a) => format!("probe {} on link {}", a.address, a.link.0),
-        Action::Defend(a) => format!("defend {} on link {}", a.address, a.link.0),
+        Action::Defend { address: a, router } => {
+            let router = if *router { " as a router's" } else { "" };
+            format!("defend {} on link {}{router}", a.address, a.link.0)
+        }
         Action::Undefend(a) => format!("defend {} on link {} no more", a.address, a.link.0),
         Action::SendIcmp(icmp) => format!("send {icmp:?}"),
         Action::AskPolicy(q) => {

@@ -124,7 +124,7 @@ impl World {
                     panic!("nothing of Mobile IPv4 is configured: {action:?}")
                 }
                 Action::ProbeHome(_)
-                | Action::Defend(_)
+                | Action::Defend { .. }
                 | Action::Undefend(_)
                 | Action::SendIcmp(_) => panic!("no home agent is configured: {action:?}"),
             }

@@ -14,6 +14,8 @@ mod core_events;
 mod dhcp;
 #[path = "body/fragments.rs"]
 mod fragments;
+#[path = "body/icmpv6.rs"]
+mod icmpv6;
 #[path = "body/ipv4.rs"]
 mod ipv4;
 #[path = "body/mag.rs"]
@@ -56,6 +58,11 @@ fn mobility_headers_that_once_failed_are_handled() {
 #[test]
 fn ipv4_packets_that_once_failed_are_handled() {
     replay("ipv4", ipv4::run);
+}
+
+#[test]
+fn icmpv6_messages_that_once_failed_are_handled() {
+    replay("icmpv6", icmpv6::run);
 }
 
 #[test]

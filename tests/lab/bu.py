@@ -51,6 +51,7 @@ def arguments():
     p.add_argument("--age", type=float, default=0.0, help="seconds that its replay protection lies back")
     p.add_argument("--lifetime", type=int, default=60, help="seconds")
     p.add_argument("--seq", type=int, default=1)
+    p.add_argument("--message", action="store_true", help="print it, without its checksum, and send nothing")
     p.add_argument("--wait", type=float, default=5.0, help="seconds to wait for the answer")
     return p.parse_args()
 
@@ -158,6 +159,9 @@ def exchange_by_udp(a):
 
 def main():
     a = arguments()
+    if a.message:
+        print(message(a).hex())
+        return
     if a.agent_ipv4:
         print(json.dumps(exchange_by_udp(a)))
         return

@@ -12,7 +12,7 @@ GUEST_MEMORY_MIB=768
 GUEST_HUGEPAGES=64
 GUEST_MODULES="virtio_pci virtio_net veth ip6_tunnel ip6_gre ip_gre sit ipip fou tun
     xfrm_user esp4 esp6 authenc echainiv ctr sha512_generic drbg ecb cbc hmac sha256_generic
-    vfio_pci vfio_iommu_type1 bridge sch_multiq sch_ingress cls_flower act_skbedit act_mirred"
+    mip6 vfio_pci vfio_iommu_type1 bridge sch_multiq sch_ingress cls_flower act_skbedit act_mirred"
 
 # Two of each, at PCI 0000:00:10.0 and on: towards the gateways and towards the correspondents. With more
 # queues than workers, so that one may be for signaling.

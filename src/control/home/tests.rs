@@ -41,6 +41,7 @@ pub(in crate::control) fn ha_config() -> HaConfig {
         mobile_networks: Vec::new(),
         proof: Proof::Nothing,
     };
+    let mobile_networks = vec!["2001:db8:f1::/48".parse().expect("valid")];
     HaConfig {
         enabled: true,
         address: AnchorAddr(LMA).0,
@@ -48,7 +49,7 @@ pub(in crate::control) fn ha_config() -> HaConfig {
             link("2001:db8:100::/40", Some(64), None),
             link("2001:db8:a::/64", None, Some(LMA)),
         ],
-        nodes: vec![node("mn1", AWAY), node("mn2", ON_LINK)],
+        nodes: vec![node("mn1", AWAY), HomeNode { mobile_networks, ..node("mn2", ON_LINK) }],
         ..HaConfig::default()
     }
 }
@@ -69,7 +70,10 @@ fn bench() -> Bench {
 
 /// A Mobility Header whose checksum counts `src`.
 fn update(src: Ipv6Addr, seq: u16, lifetime: u16) -> Vec<u8> {
-    let flags = BuFlags(BuFlags::A.0 | BuFlags::H.0);
+    flagged_update(BuFlags::A | BuFlags::H, src, seq, lifetime)
+}
+
+fn flagged_update(flags: BuFlags, src: Ipv6Addr, seq: u16, lifetime: u16) -> Vec<u8> {
     let update = BindingUpdate { seq: SeqNo(seq), flags, lifetime: Lifetime(lifetime) };
     let mut message = [0; mh::MAX_LEN];
     let none: [MobilityOption<'_>; 0] = [];
@@ -178,7 +182,7 @@ fn checksum_counts_the_home_address_and_that_is_one_of_a_node() {
 }
 
 // proves: MIP6-10.3.1-14, MIP6-10.4.1-5, MIP6-10.4.1-6, MIP6-10.4.1-7, MIP6-10.4.1-8
-// proves: MIP6-10.4.1-9, MIP6-10.4.1-10
+// proves: MIP6-10.4.1-9, MIP6-10.4.1-10, MIP6-10.4.1-4
 #[test]
 fn address_on_a_link_is_asked_for_once_before_it_is_registered() {
     let mut bench = bench();
@@ -202,6 +206,43 @@ fn address_on_a_link_is_asked_for_once_before_it_is_registered() {
     assert_eq!(advertisement.target_link_layer, Some(MacAddr([2, 0, 0, 0, 0, 1])), "ours");
     assert_eq!(Ipv6Header::parse(advertisements[0]).map(|ip| ip.src), Ok(LMA));
     assert_eq!(ack(acks[0], ON_LINK).status.0, 0);
+}
+
+// proves: MIP6-10.4.2-2
+#[test]
+fn packet_to_the_link_local_address_of_a_node_away_from_home_enters_no_tunnel() {
+    let mut bench = bench();
+    let message = flagged_update(BuFlags::A | BuFlags::H | BuFlags::L, ON_LINK, 1, 15);
+    bench.arrive(&packet(CARE_OF, LMA, 60, &with_home(ON_LINK, mh::NEXT_HEADER, &message)));
+    bench.settle();
+    bench.pass(Duration::from_millis(1100));
+    let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x77);
+    let about: Vec<_> =
+        sent(&mut bench).iter().filter(|p| p[40] == 136).map(|p| advertised(p).target).collect();
+    assert!(about.contains(&link_local), "it is defended: {about:?}");
+    bench.to_kernel.try_iter().for_each(drop);
+    bench.arrive(&packet(NEIGHBOR, link_local, 59, &[]));
+    bench.settle();
+    assert_eq!((sent(&mut bench).len(), bench.to_kernel.len()), (0, 1), "none of it is sent on");
+    bench.arrive(&packet(NEIGHBOR, ON_LINK, 59, &[]));
+    bench.settle();
+    assert_eq!(sent(&mut bench).len(), 1, "as to the home address");
+}
+
+// proves: NEMO-6.2-11
+#[test]
+fn address_of_a_mobile_router_is_advertised_as_a_routers() {
+    let mut bench = bench();
+    let message = flagged_update(BuFlags::A | BuFlags::H | BuFlags::R, ON_LINK, 1, 15);
+    bench.arrive(&packet(CARE_OF, LMA, 60, &with_home(ON_LINK, mh::NEXT_HEADER, &message)));
+    bench.settle();
+    bench.pass(Duration::from_millis(1100));
+    bench.arrive(&solicitation(NEIGHBOR, ON_LINK));
+    bench.settle();
+    let packets = sent(&mut bench);
+    let about_it = packets.iter().filter(|p| p[6] == icmpv6::NEXT_HEADER && p[40] == 136);
+    let seen: Vec<_> = about_it.map(|p| advertised(p)).map(|a| (a.router, a.solicited)).collect();
+    assert_eq!(seen, [(true, false), (true, true)], "to all nodes, and to who asks");
 }
 
 // proves: MIP6-10.3.1-15
@@ -287,6 +328,56 @@ fn question_for_home_agents_is_answered_and_not_the_kernels() {
     assert_eq!(packet[upper.offset + 4..upper.offset + 6], [0x12, 0x34]);
     assert_eq!(packet[upper.offset + 8..], LMA.octets());
     assert_eq!((bench.count(Counter::HomeQuestionReceived), bench.to_kernel.len()), (1, 0));
+}
+
+// RFC 6275 9.3.1, 9.3.3.
+// proves: MIP6-6.3-8, MIP6-10.6.3-2, MIP6-10.6.3-6
+#[test]
+fn home_address_option_without_its_binding_is_answered_by_binding_error_1() {
+    let mut bench = bench();
+    let asked = icmpv6::mobility::MobilityRequest::Prefixes { id: 7 };
+    let mut request = [0; 8];
+    asked.emit(AWAY, LMA, &mut request).expect("fits");
+    let from = |care_of| packet(care_of, LMA, 60, &with_home(AWAY, icmpv6::NEXT_HEADER, &request));
+    let elsewhere = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x52);
+    bench.learn(elsewhere, MAC);
+    bench.arrive(&from(CARE_OF));
+    bench.settle();
+    // Registered, but not from there.
+    bench.arrive(&registration(AWAY, 1, 15));
+    bench.settle();
+    bench.arrive(&from(elsewhere));
+    bench.arrive(&from(ALL_NODES));
+    bench.settle();
+    let packets = sent(&mut bench);
+    let errors = packets.iter().filter_map(|packet| {
+        let ip = Ipv6Header::parse(packet).expect("IPv6");
+        match Message::parse(packet.get(40..)?, LMA, ip.dst) {
+            Ok(Message::Be(error, _)) => Some((ip.dst, error.status, error.home_address)),
+            _ => None,
+        }
+    });
+    assert!(errors.eq([(CARE_OF, 1, AWAY), (elsewhere, 1, AWAY)]), "{packets:?}");
+    let counts = [Counter::HomeAddressUnbound, Counter::BindingErrorSent];
+    assert_eq!(counts.map(|c| bench.count(c)), [3, 2]);
+    assert_eq!((bench.count(Counter::HomeQuestionReceived), bench.to_kernel.len()), (0, 0));
+    bench.arrive(&from(CARE_OF));
+    bench.settle();
+    let advertisement = sent(&mut bench).remove(0);
+    let ip = Ipv6Header::parse(&advertisement).expect("IPv6");
+    assert_eq!((ip.src, ip.dst), (LMA, CARE_OF), "where the node has its registration");
+    bench.arrive(&packet(NEIGHBOR, AWAY, 59, &[]));
+    bench.settle();
+    let tunneled = sent(&mut bench).remove(0);
+    assert_eq!(Ipv6Header::parse(&tunneled).map(|ip| ip.dst), Ok(CARE_OF), "as before");
+    // Whoever asks that often is not always answered (RFC 6275 9.3.3).
+    for _ in 0..1000 {
+        bench.arrive(&from(elsewhere));
+        bench.settle();
+        sent(&mut bench);
+    }
+    assert!(bench.count(Counter::ErrorRateLimited) > 0);
+    assert_eq!(bench.count(Counter::HomeAddressUnbound), 1003);
 }
 
 // RFC 6612 3.1: a node whose home link is its gateway's.

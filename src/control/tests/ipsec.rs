@@ -183,7 +183,10 @@ fn signaling_that_the_kernel_did_not_protect_does_not_leave() {
     let of_ours = |next_header, payload: &[u8]| packet(LMA, MAG1, next_header, payload);
     let clear = of_ours(mh::NEXT_HEADER, &[59, 0, 6, 0, 0, 0, 0, 0]);
     let esp = of_ours(50, &[0; 24]);
-    for frame in [&clear, &esp] {
+    // To a node away from home.
+    let route = [&[135, 2, 2, 1][..], &[0; 20], &[59, 0, 6, 0, 0, 0, 0, 0]].concat();
+    let routed = of_ours(43, &route);
+    for frame in [&clear, &routed, &esp] {
         bench.from_kernel.send((ACCESS, frame.as_slice().into())).expect("room");
     }
     let mut ipv4 = frame4(5436, 5436, &[59, 0, 6, 0, 0, 0, 0, 0]);
@@ -194,7 +197,7 @@ fn signaling_that_the_kernel_did_not_protect_does_not_leave() {
     bench.settle();
     let left: Vec<_> = bench.tx.take_all().iter().map(MemFrame::to_bytes).collect();
     assert_eq!(left, [esp]);
-    assert_eq!(bench.count(Counter::KernelUnprotected), 2);
+    assert_eq!(bench.count(Counter::KernelUnprotected), 3);
 }
 
 #[test]

@@ -80,6 +80,16 @@ fn prefix_is_the_nodes_whichever_protocol_asked_first() {
     assert_eq!(status(&w.bu(&Bu { home, ..bu(1, 900, PLAIN) })), Some(133), "another's");
 }
 
+// RFC 6612 3.1: a node away from a home link that comes to a gateway's.
+#[test]
+fn gateway_is_not_given_the_home_address_of_a_home_link_for_a_prefix() {
+    let mut w = World::new(config());
+    let home = Some("2001:db8:100::22".parse().expect("an address"));
+    assert_eq!(status(&w.bu(&Bu { home, ..bu(1, 900, PLAIN) })), Some(0));
+    let given = hnp_of(&w.event(pbu(2, 1, 900, HomePrefix::ALL_ZERO))).expect("one");
+    assert_eq!(given.len(), 64, "{given}");
+}
+
 #[test]
 fn prefix_stays_the_nodes_until_both_have_let_it_go() {
     let used = |w: &World| w.anchor.lma().pools().next().expect("a pool").used;

@@ -117,6 +117,7 @@ impl HomeAgent {
         }
         let another = self.is_own(asked.home)
             || node.home_address.is_some_and(|own| own != asked.home)
+            || self.nodes.is_of_another(customer, mn_id, asked.home)
             || existing.is_some_and(|b| b.mn_id != *mn_id);
         if another {
             return Err(Status::NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE.into());
@@ -312,6 +313,10 @@ fn check_kind(
     if !msg.update.flags.contains(BuFlags::H) {
         let silence = Err(Objection::Ignore(Ignored::NotForHomeAgent));
         return if there.is_some() { changed } else { silence };
+    }
+    // 9.5.1: not in a home registration; what fails for such a reason is discarded in silence.
+    if asked.nonces {
+        return Err(Objection::Ignore(Ignored::NotForHomeAgent));
     }
     let router = msg.update.flags.contains(BuFlags::R);
     // RFC 3963 6.2: of a de-registration the flag is ignored.

@@ -28,6 +28,8 @@ pub(super) struct Probe {
     status: Status,
     ipv4: Vec<(Ipv4HomeStatus, Ipv4Home)>,
     deadline: Instant,
+    /// The entry is on disk, from before the node came home the last time.
+    is_kept: bool,
 }
 
 /// Registrations for which home links are asked at most: beyond it status 130.
@@ -100,14 +102,15 @@ impl HomeAgent {
         let link = attached.unwrap_or_default();
         let all = new.defended().map(|address| LinkAddress { link, address });
         let known = self.probes.remove(&id);
-        let (open, deadline) = if let Some(probe) = known {
+        let (open, deadline, is_kept) = if let Some(probe) = known {
             // It was sent again, and what is asked is asked.
-            (probe.open, probe.deadline)
+            (probe.open, probe.deadline, probe.is_kept)
         } else {
             if self.probes.len() >= PROBES_MAX {
                 self.release(&new, lma);
                 let gone = self.cache.remove(id);
                 self.disarm(gone.as_ref());
+                actions.extend(gone.map(|_| Action::Persist(id)));
                 let status = Status::INSUFFICIENT_RESOURCES;
                 return self.refuse(&msg, status, None, lma, now, actions);
             }
@@ -115,11 +118,11 @@ impl HomeAgent {
             actions.extend(all.iter().map(|a| Action::ProbeHome(*a)));
             let deadline = now.mono + PROBE_TIMEOUT;
             self.timers.insert((deadline, HomeTimer::Probe(id)));
-            (all, deadline)
+            (all, deadline, old.is_some())
         };
         self.put(new);
         let status = plan.status;
-        self.probes.insert(id, Probe { open, msg, status, ipv4, deadline });
+        self.probes.insert(id, Probe { open, msg, status, ipv4, deadline, is_kept });
     }
 
     /// The home link has said whether somebody has an address.
@@ -179,6 +182,7 @@ impl HomeAgent {
         if let Some(gone) = gone {
             self.release(&gone, lma);
         }
+        actions.extend(probe.is_kept.then_some(Action::Persist(id)));
         self.refuse(&probe.msg, status, None, lma, now, actions);
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Asked {
     pub(super) spi: Option<u32>,
     /// What a Binding Identifier option leads to (RFC 5648 4.5).
     pub(super) several: Option<Status>,
+    /// It has a Nonce Indices option (RFC 6275 6.2.6): a correspondent's business.
+    pub(super) nonces: bool,
 }
 
 impl Asked {
@@ -35,6 +37,7 @@ impl Asked {
             replay: None,
             spi: None,
             several: None,
+            nonces: false,
         };
         let dsmip = matches!(msg.transport, Transport::Dsmip { .. });
         for option in &msg.options {
@@ -53,6 +56,7 @@ impl Asked {
                         asked.several = Some(status);
                     }
                 }
+                MobilityOption::Unknown(NONCE_INDICES, _) => asked.nonces = true,
                 _ => {}
             }
         }
@@ -83,6 +87,9 @@ impl Asked {
         router.then_some(Status::MOBILE_ROUTER_OPERATION_NOT_PERMITTED)
     }
 }
+
+/// Option type of Nonce Indices.
+const NONCE_INDICES: u8 = 4;
 
 /// Whether an address names one node that packets reach from anywhere (RFC 6275 6.1.7).
 pub(super) fn is_routable(address: Ipv6Addr) -> bool {

@@ -119,6 +119,14 @@ impl NodeTable {
         }
     }
 
+    /// Whether a home address is that of another of a customer's nodes by configuration.
+    pub(crate) fn is_of_another(&self, customer: CustomerId, mn_id: &MnId, home: Ipv6Addr) -> bool {
+        let places = self.by_home.get(&home).map_or(&[][..], Vec::as_slice);
+        let nodes = places.iter().filter_map(|place| self.nodes.get(usize::try_from(*place).ok()?));
+        let mut of_customer = nodes.filter(|n| n.customer == customer);
+        of_customer.any(|n| n.mn_id != *mn_id)
+    }
+
     /// A node by its identifier.
     pub(crate) fn by_id(&self, mn_id: &MnId) -> Option<&HomeNode> {
         self.nodes.get(usize::try_from(*self.by_id.get(mn_id)?).ok()?)

@@ -77,6 +77,35 @@ fn wrong_checksum_is_found_before_anything_else() {
     assert_eq!(other, Err(ErrorKind::Checksum), "the addresses count");
 }
 
+// proves: MIP6-6.1.1-3, MIP6-6.1.1-6, MIP6-6.1.2-1, MIP6-6.1.2-2, MIP6-6.1.7-8, MIP6-6.1.8-2
+// proves: MIP6-6.1.8-4, MIP6-6.1.9-1, MIP6-6.1.9-2
+#[test]
+fn reserved_fields_of_mobile_ipv6_are_zero_and_ignored_and_so_are_unknown_options() {
+    let unknown = [MobilityOption::Unknown(200, b"whatever")];
+    let ack =
+        BindingAck { status: Status(0), flags: BaFlags(0), seq: SeqNo(7), lifetime: Lifetime(9) };
+    let error = BindingError { status: 1, home_address: DST };
+    // Besides the fourth byte of each header.
+    let messages = [
+        (emit(&BindingRefreshRequest, unknown), &[6, 7][..]),
+        (emit(&PBU, unknown), &[][..]),
+        (emit(&ack, unknown), &[][..]),
+        (emit(&error, unknown), &[7][..]),
+    ];
+    for (mut bytes, reserved) in messages {
+        assert!(bytes.len().is_multiple_of(8) && bytes.len() == 8 * (usize::from(bytes[1]) + 1));
+        let sent = bytes.clone();
+        for at in [3].iter().chain(reserved) {
+            assert_eq!(bytes[*at], 0, "{bytes:?}");
+            bytes[*at] = 0xff;
+        }
+        refresh_checksum(&mut bytes);
+        let [meant, read] = [&sent, &bytes].map(|b| Message::parse(b, SRC, DST).expect("valid"));
+        assert!(same_fixed_part(meant, read));
+        assert!(read.options().iter().eq(unknown));
+    }
+}
+
 // proves: MIP6-9.2-3, MIP6-9.2-4
 #[test]
 fn unknown_mh_type_is_found_before_payload_proto_and_header_len() {

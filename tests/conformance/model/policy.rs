@@ -96,6 +96,11 @@ fn mn_id<'o>(mut options: impl Iterator<Item = MobilityOption<'o>>) -> Vec<u8> {
 
 /// As far as a message is made from them.
 pub(super) fn sessions(world: &World) -> Vec<Session> {
+    as_model(world.sessions())
+}
+
+/// The same of these.
+pub(super) fn as_model(all: Vec<anchord::mobility::binding::Bce>) -> Vec<Session> {
     let node = |id: &MnId| id.bytes().get(2).map_or(0, |b| b - b'0');
     let session = |b: anchord::mobility::binding::Bce, any: &UpdateMsg| Session {
         id: b.id.0,
@@ -123,7 +128,7 @@ pub(super) fn sessions(world: &World) -> Vec<Session> {
         options: OwnedOptions::default(),
         header: Box::default(),
     };
-    world.sessions().into_iter().map(|b| session(b, &any)).collect()
+    all.into_iter().map(|b| session(b, &any)).collect()
 }
 
 fn play(steps: Vec<Step>) -> Result<(), TestCaseError> {

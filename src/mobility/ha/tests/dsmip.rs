@@ -64,6 +64,7 @@ fn node_behind_a_nat_is_told_so_and_reached_in_udp_where_it_came_from() {
     assert!(matches!(Message::parse(&inner[40..], HA, HOME), Ok(Message::Ba(..))));
 }
 
+// proves: DSMIP6-3.2.2-4, DSMIP6-4.1-1, DSMIP6-4.5-6
 #[test]
 fn node_behind_a_nat_is_authentic_by_the_address_that_it_knows() {
     let proof = Proof::Keys(vec![key()]);

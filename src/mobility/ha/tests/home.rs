@@ -85,7 +85,19 @@ fn return_home_ends_forwarding_at_once_and_an_update_sent_before_comes_too_late(
     assert_eq!(w.status(&Bu { seq: 2, ..Bu::default() }), Some(0), "any number begins");
 }
 
-// proves: MIP6-10.3.2-1, MIP6-9.5.4-11, MIP6-9.5.1-19
+// proves: MIP6-6.1-3, MIP6-9.5.4-6, MIP6-6.1.7-5
+#[test]
+fn answer_goes_where_the_update_came_from_whatever_is_bound_and_reserved_bits_mean_nothing() {
+    let mut w = World::new(config());
+    let reserved = BuFlags(BuFlags::A.0 | BuFlags::H.0 | 0x003f);
+    assert_eq!(w.status(&Bu { flags: reserved, ..Bu::default() }), Some(0));
+    let actions = w.bu(&Bu { src: COA2, ..Bu::default() });
+    let ack = reply(&actions).expect("an answer");
+    assert_eq!((ack.ack.status.0, ack.dst, ack.home), (135, COA2, Some(HOME)));
+    assert_eq!(w.binding(HOME).map(|b| b.care_of), Some(COA), "as it was");
+}
+
+// proves: MIP6-10.3.2-1, MIP6-9.5.4-11, MIP6-9.5.1-19, MIP6-10.3.1-8
 #[test]
 fn node_at_home_may_leave_the_home_address_option_out() {
     let mut w = World::new(config());
@@ -155,8 +167,8 @@ fn first_answer_waits_for_what_the_home_link_says_of_both_addresses() {
     assert_eq!(w.event(free(1)), []);
     let actions = w.event(free(0));
     assert_eq!(published(&actions), [format!("{HOME}/128 to {COA}")]);
-    let defended = actions.iter().filter(|a| matches!(a, Action::Defend(_)));
-    assert!(defended.eq(&addresses.map(Action::Defend)));
+    let defended = actions.iter().filter(|a| matches!(a, Action::Defend { .. }));
+    assert!(defended.eq(&addresses.map(|address| Action::Defend { address, router: false })));
     assert_eq!(reply(&actions).map(|a| (a.ack.status.0, a.ack.seq.0)), Some((0, 2)));
     // It has a binding: the next update is answered at once. Without L, one address is let go.
     let actions = w.bu(&Bu { seq: 3, ..Bu::default() });
@@ -166,6 +178,28 @@ fn first_answer_waits_for_what_the_home_link_says_of_both_addresses() {
     assert_eq!(actions[1], Action::Undefend(addresses[0]));
     // It left again at once: somebody else may have come.
     assert_eq!(w.bu(&Bu { seq: 5, ..Bu::default() }), [Action::ProbeHome(addresses[0])]);
+}
+
+// RFC 6275 10.3.2: what the entry remembered ends with it.
+#[test]
+fn entry_of_a_node_that_came_home_is_not_kept_on_disk_when_its_address_is_taken_meanwhile() {
+    let mut config = config();
+    config.links[0].is_virtual = false;
+    let mut w = World::new(config);
+    let address = LinkAddress { link: LinkId(0), address: HOME };
+    let probed = |taken| Event::HomeProbed { address, taken };
+    w.bu(&Bu::default());
+    w.event(probed(false));
+    w.bu(&Bu { seq: 2, lifetime: 0, ..Bu::default() });
+    let id = w.binding(HOME).expect("it remembers").id;
+    w.bu(&Bu { seq: 3, ..Bu::default() });
+    let actions = w.event(probed(true));
+    assert_eq!(reply(&actions).map(|a| a.ack.status.0), Some(134));
+    assert_eq!((actions[0].clone(), w.anchor.record(id).is_none()), (Action::Persist(id), true));
+    // One that was never on it is not.
+    w.bu(&Bu { seq: 4, ..Bu::default() });
+    let actions = w.event(probed(true));
+    assert!(!actions.iter().any(|a| matches!(a, Action::Persist(_))), "{actions:?}");
 }
 
 // proves: MIP6-10.3.1-15

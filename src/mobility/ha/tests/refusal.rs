@@ -54,6 +54,20 @@ fn other_kind_of_registration_is_refused_139_and_without_a_binding_ignored() {
     assert!(w.binding(HOME).expect("there").flags.contains(BuFlags::H));
 }
 
+// proves: MIP6-9.5.1-11
+#[test]
+fn home_registration_with_nonces_is_met_with_silence() {
+    let mut w = World::new(config());
+    let nonces = MobilityOption::Unknown(4, &[0, 1, 0, 2]);
+    let with = Bu { options: vec![nonces], ..Bu::default() };
+    assert_eq!(ignored(&mut w, &with), Some(Ignored::NotForHomeAgent));
+    assert!(w.anchor.ha().cache().is_empty());
+    // What was said before that counts: it is late, or of another kind.
+    w.bu(&Bu { seq: 2, ..Bu::default() });
+    assert_eq!(w.status(&with), Some(135));
+    assert_eq!(w.status(&Bu { flags: BuFlags::A, seq: 3, ..with }), Some(139));
+}
+
 // proves: MIP6-9.5.1-2, MIP6-9.5.1-16, MIP6-6.1.7-9, MIP6-6.1.7-11, MIP6-9.5.4-1, MIP6-9.5.4-9
 #[test]
 fn addresses_that_name_no_reachable_node_are_met_with_silence() {
@@ -81,6 +95,16 @@ fn care_of_address_that_is_ours_or_inside_of_what_moves_is_refused_174() {
     let bu = Bu { src, home: Some(POOLED), flags, options: vec![id], ..Bu::default() };
     assert_eq!(w.status(&bu), Some(174));
     assert!(w.anchor.ha().cache().is_empty());
+}
+
+#[test]
+fn home_address_that_is_configured_for_another_node_is_refused_133_whether_it_is_used_or_not() {
+    let mut w = World::new(config());
+    let id = MobilityOption::MnId(1, b"mn2@example.org");
+    assert_eq!(w.status(&Bu { options: vec![id], ..Bu::default() }), Some(133));
+    assert_eq!(w.status(&Bu::default()), Some(0), "its own node");
+    let free = Some("2001:db8:100::77".parse().expect("an address"));
+    assert_eq!(w.status(&Bu { home: free, options: vec![id], ..Bu::default() }), Some(0));
 }
 
 // proves: MIP6-10.3.1-7, MIP6-9.5.2-6
@@ -199,6 +223,7 @@ fn authenticated_update_is_answered_authentically_and_a_forged_one_with_146() {
     assert_eq!(status(&w.event(Event::Bu(signed(&bu, &key())))), Some(0));
 }
 
+// proves: MCOA-4.3-9, MCOA-5.7-1
 #[test]
 fn several_care_of_addresses_are_refused_166_and_a_malformed_identifier_164() {
     let mut w = World::new(config());

@@ -70,7 +70,7 @@ pub(super) fn update(input: &mut Input<'_>, now: Now) -> UpdateMsg {
     let update =
         BindingUpdate { seq, flags: BuFlags(BuFlags::A.0 | BuFlags::P.0 | more), lifetime };
     let (src, dst, transport) = way(input);
-    let (options, header) = signed(input, update, &options, src);
+    let (options, header) = signed(input, update, &options, (src, src));
     UpdateMsg { home: None, src, dst, transport, update, options, header }
 }
 
@@ -102,11 +102,7 @@ fn extra(input: &mut Input<'_>, now: Now) -> MobilityOption<'static> {
         }
         12 => O::Vendor(input.byte().into(), input.byte(), b"kept"),
         13 => O::RestartCounter(input.below(3).into()),
-        14 => {
-            // RFC 4285 6 counts from 1900.
-            let time = near(input, now).0;
-            O::ReplayProtection((((time >> 16) + 2_208_988_800) << 32) | ((time & 0xffff) << 16))
-        }
+        14 => O::ReplayProtection(near_ntp(input, now)),
         15 => {
             let last = u16::from(input.below(3));
             O::LinkLocal(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last))
@@ -127,13 +123,19 @@ fn near(input: &mut Input<'_>, now: Now) -> MobTimestamp {
     MobTimestamp(now.wall.0.wrapping_add(skew))
 }
 
+/// The same as RFC 4285 6 has it, which counts from 1900.
+pub(super) fn near_ntp(input: &mut Input<'_>, now: Now) -> u64 {
+    let time = near(input, now).0;
+    (((time >> 16) + 2_208_988_800) << 32) | ((time & 0xffff) << 16)
+}
+
 /// The options with an authentication option behind them, if there is to be one, and the header in
-/// which that stands.
-fn signed(
+/// which that stands. It is about a care-of address and a home address.
+pub(super) fn signed(
     input: &mut Input<'_>,
     update: BindingUpdate,
     options: &[MobilityOption<'_>],
-    src: Ipv6Addr,
+    (care_of, home): (Ipv6Addr, Ipv6Addr),
 ) -> (OwnedOptions, Box<[u8]>) {
     let owned = |options: &[_]| OwnedOptions::from_options(options).expect("short options");
     // Right, wrong, by a key that nobody has; mostly none.
@@ -145,9 +147,9 @@ fn signed(
     };
     let unsigned = header_of(update, options, spi, &[0; 12]);
     let found = AuthOption::find(&unsigned, AuthOption::MN_HA).ok().flatten();
-    let octets = src.octets();
+    let (care_of, home) = (care_of.octets(), home.octets());
     let mut mac = Hmac::<Sha1>::new_from_slice(&SECRET).expect("a key");
-    for piece in found.expect("just added").mobility_data(&octets, &octets, &unsigned) {
+    for piece in found.expect("just added").mobility_data(&care_of, &home, &unsigned) {
         mac.update(piece);
     }
     let mut data = [0; 12];
@@ -186,7 +188,7 @@ pub(super) fn raw_update(input: &mut Input<'_>) -> Option<UpdateMsg> {
     Some(UpdateMsg { home: None, src, dst, transport, update, options, header: Box::default() })
 }
 
-fn raw_options(input: &mut Input<'_>) -> Option<OwnedOptions> {
+pub(super) fn raw_options(input: &mut Input<'_>) -> Option<OwnedOptions> {
     let len = usize::from(input.byte()).min(input.0.len());
     let (options, rest) = input.0.split_at(len);
     input.0 = rest;

@@ -23,10 +23,12 @@ pub(super) const SERVICES: [&str; 3] = ["internet", "corp", "not-offered"];
 pub(super) const SPI: u32 = 256;
 pub(super) const SECRET: [u8; 16] = [0x5a; 16];
 
-/// The operator and one customer, whose address spaces are the same; the first byte of the input
-/// says what else is asked of gateways.
-pub(super) fn config(input: &mut Input<'_>) -> LmaConfig {
-    let choices = input.byte();
+/// Of the choices those that hold for a run: combined interworking.
+pub(super) const FOR_A_RUN: u8 = 1 << 6;
+
+/// The operator and one customer, whose address spaces are the same; `choices` says what else is
+/// asked of gateways (bits 0 to 5), and what the home agent does (6 and 7).
+pub(super) fn config(choices: u8) -> LmaConfig {
     let chosen = |bit: u8| choices & 1 << bit != 0;
     let operator = CustomerConfig { policy: policy(0, chosen(4)), ..CustomerConfig::default() };
     let customer = CustomerConfig {
@@ -76,7 +78,7 @@ pub(super) fn ipv4(input: &mut Input<'_>) -> Ipv4Addr {
     }
 }
 
-fn pool() -> HomePrefix {
+pub(super) fn pool() -> HomePrefix {
     HomePrefix::truncating(Ipv6Addr::new(0x2001, 0xdb8, 0xa000, 0, 0, 0, 0, 0), 61)
         .expect("a length below 129")
 }
@@ -164,6 +166,12 @@ pub(super) fn mag_address(n: u8) -> Ipv6Addr {
 
 pub(super) fn mag_address_ipv4(n: u8) -> Ipv4Addr {
     Ipv4Addr::new(198, 51, 100, n + 0x10)
+}
+
+/// Whether an address is one of a gateway, known or not.
+pub(super) fn is_gateway(address: Ipv6Addr) -> bool {
+    let is = |n| [mag_address(n), mag_address_ipv4(n).to_ipv6_mapped()].contains(&address);
+    (0..=MAGS).any(is)
 }
 
 /// Any of the gateways, or nobody that is known.
