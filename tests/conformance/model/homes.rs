@@ -207,8 +207,8 @@ fn play(interworking: Interworking, steps: Vec<Step>) -> Result<(), TestCaseErro
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
-    // proves: MIP6-9.5.1-4, MIP6-9.5.1-12, MIP6-9.5.1-13, MIP6-9.5.1-14, MIP6-10.3.1-14, MIP6-10.3.1-15,
-    // MIP6-10.3.1-13, MIP6-10.3.1-21, MIP6-10.3.2-3
+    // proves: MIP6-9.5.1-4, MIP6-9.5.1-12, MIP6-9.5.1-13, MIP6-9.5.1-14, MIP6-10.3.1-13
+    // proves: MIP6-10.3.1-14, MIP6-10.3.1-15, MIP6-10.3.1-21, MIP6-10.3.2-3
     #[test]
     fn home_registrations_are_what_a_naive_list_says_whatever_gateways_do(steps in steps()) {
         play(Interworking::Independent, steps)?;

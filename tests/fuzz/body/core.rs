@@ -101,7 +101,7 @@ struct World {
 
 fn anchor(choices: u8) -> Anchor {
     let lma = Lma::new(setup::config(choices));
-    let mip4 = HomeAgent4::new(home::mobile_ipv4());
+    let mip4 = HomeAgent4::new(home::mobile_ipv4(choices));
     Anchor::new(lma, HomeAgent::new(home::mobile_ipv6(choices))).with_mip4(mip4)
 }
 
@@ -198,7 +198,8 @@ impl World {
         self.choices = self.choices & setup::FOR_A_RUN | choices & !setup::FOR_A_RUN;
         let mut description = Description::new(setup::config(self.choices));
         let mut home = HomeAgent::new(home::mobile_ipv6(self.choices));
-        self.anchor.take_over(&mut description, &mut home, self.now);
+        let mut mip4 = HomeAgent4::new(home::mobile_ipv4(self.choices));
+        self.anchor.take_over(&mut description, &mut home, &mut mip4, self.now);
     }
 
     /// The process begins anew with what is on the disk.

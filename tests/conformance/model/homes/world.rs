@@ -113,7 +113,8 @@ impl World {
         self.second = second;
         let mut home = HomeAgent::new(homes(self.interworking, second));
         let mut description = Description::new(case::config(CONFIG));
-        self.anchor.take_over(&mut description, &mut home, now);
+        let mut mip4 = HomeAgent4::new(mip4::config());
+        self.anchor.take_over(&mut description, &mut home, &mut mip4, now);
         while self.anchor.is_sweeping() {
             self.handle(Event::Sweep, now);
         }

@@ -119,8 +119,9 @@ fn customer(n: u8) -> CustomerId {
     CustomerId(u16::from(n == 4 || n == 5))
 }
 
-/// Nodes of which the names are those of Mobile IPv6; one is dual-stack by configuration alone.
-pub(super) fn mobile_ipv4() -> Mip4Config {
+/// Nodes of which the names are those of Mobile IPv6; one is dual-stack by configuration alone. Bit
+/// 7 of the choices: others, and another home address.
+pub(super) fn mobile_ipv4(choices: u8) -> Mip4Config {
     let association = SecurityAssociation {
         spi: SPI,
         algorithm: Algorithm::HmacMd5,
@@ -135,10 +136,12 @@ pub(super) fn mobile_ipv4() -> Mip4Config {
         implicit: n == 4,
         associations: vec![association.clone()],
     };
-    let home = Ipv4Addr::new(10, 1, 0, 4);
+    let others = choices & 1 << 7 != 0;
+    let home = Ipv4Addr::new(10, 1, 0, if others { 3 } else { 4 });
+    let last = if others { 2 } else { 4 };
     Mip4Config {
         address: LMA_IPV4,
-        nodes: vec![node(0, None), node(1, Some(home)), node(3, None), node(4, None)],
+        nodes: vec![node(0, None), node(1, Some(home)), node(3, None), node(last, None)],
         max_lifetime: RegistrationLifetime(60),
         max_registrations: REGISTRATIONS_MAX,
         max_bindings: CARE_OF_MAX,
