@@ -3,6 +3,7 @@
 # to the home address inside of that, without being asked for, and in GRE; with timestamps and with nonces. tshark says which headers
 # stand before which.
 # workers: 1 2
+# proves: REVTUN-4.3.2-5, DSMIP4-3.6-5
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_mip4.sh
 . tests/smoke/_mobile4.sh
@@ -28,6 +29,8 @@ routes_to_links
 visit_link 1
 
 mode care-of ip:ip ip:ipv6
+equal "traffic classes outside and inside" "$(frames care-of "icmp.type == 8 || icmpv6.type == 128" ip.dsfield ipv6.tclass | sort -u)" \
+    "0xba"$'\t'"0x000000ba"$'\n'"0xba,0xba"$'\t'
 equal "prefixes" "$(mn '.binding.prefixes[] | "\(.prefix) \(.to_care_of)"')" "$NETWORK true"
 ends
 mode home ip:ip ip:ip:ipv6 'ipv6_tunnel = "home"'

@@ -1,6 +1,7 @@
 #!/bin/bash
 # A node of Mobile IPv4 behind a NAT, anchor-mn at anchord: UDP tunnels of RFC 3519 carry IPv4 and IPv6 both ways, and keepalives go;
-# where there is no NAT it has none, unless it insists.
+# where there is no NAT it has none, unless it insists. Its registrations are never inside of them.
+# proves: MIP4NAT-4.2-1
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_mip4.sh
 . tests/smoke/_mobile4.sh
@@ -39,5 +40,9 @@ capture forced anchor access-dpdk
 mn_start 'delivery = "udp"'
 eventually "the node is registered" mn_is .binding.care_of $COA1
 both_ways
+stop mn || fail "anchor-mn ended with status $?"
 captured forced
 carried_in forced $COA1 ip:udp:mip:ip ip:udp:mip:ipv6
+equal "headers of requests and replies, before and in the tunnel's time" \
+    "$(frames forced "mip.type in {1, 3}" frame.protocols | sort -u)" eth:ethertype:ip:udp:mip
+at_least "replies" "$(count_frames forced "mip.type == 3")" 2

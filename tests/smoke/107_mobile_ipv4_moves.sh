@@ -2,6 +2,7 @@
 # A node of Mobile IPv4, anchor-mn at anchord, moves while streams of both families run, and comes home, where neighbours reach it without
 # a tunnel. What somebody else sends through its tunnel, or it sends in another's name, is discarded and counted.
 # workers: 1 2
+# proves: REVTUN-4.3.2-2, REVTUN-4.3.2-3
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_mip4.sh
 . tests/smoke/_mobile4.sh
@@ -55,6 +56,9 @@ equal "an answer to what the node sends in the name of another" \
 equal "the same of IPv6" "$(spoofed --inner-src 2001:db8:9100::1 --inner-dst $CN)" nothing
 equal "an answer to what another sends in the name of the node" "$(in_ns mag1 tests/lab/echo.py --src $MAG1_IPV4 --dst $LMA_IPV4 --wait 0.5 \
     --inner-src $HOME_IPV4 --inner-dst $CN_IPV4)" nothing
+equal "an answer to what the node sends in an encapsulation that was not agreed on" \
+    "$(spoofed --inner-src $HOME_IPV4 --inner-dst $CN_IPV4 --encap gre)" nothing
+equal "packets in it that were counted" "$(drops encapsulation)" 1
 equal "security exceptions that were counted" $(($(drops reverse_tunnel) - before)) 3
 at_least "of which the log tells" "$(grep -c "security exception.*source=198.51.100.99" "$RUN/anchord.log")" 1
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # A node of Mobile IPv6 in networks without IPv6, anchor-mn at anchord (RFC 5555): behind a NAT and without one it registers by UDP, with a
 # key, and has IPv6 and IPv4 both ways in UDP; an update keeps the NAT's mapping; it goes on to a network with IPv6.
+# proves: DSMIP6-4.1-1, DSMIP6-4.1-2, DSMIP6-4.5-6, DSMIP6-4.5.1-1
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_mip4.sh
 . tests/smoke/_mobile4.sh
@@ -70,6 +71,10 @@ address mn eth0 $COA6/64
 in_ns mn ip -6 route replace default via 2001:db8:1::1 dev eth0
 eventually "the node is registered by IPv6" mn_is .binding.care_of $COA6
 equal "in what its packets travel" "$(mn .binding.delivery)" ip
+capture over-ipv6 anchor access-dpdk
 both_ways
+captured over-ipv6
+equal "packets in UDP over IPv6, and in IPv4" "$(count_frames over-ipv6 "udp || (ip.addr == $LMA_IPV4 && icmpv6)")" 0
+at_least "echoes of IPv4 in IPv6" "$(count_frames over-ipv6 "icmp && ipv6.addr == $COA6")" 8
 stop mn || fail "anchor-mn ended with status $?"
 eventually "no binding is left" no_binding

@@ -81,12 +81,13 @@ mn() { "$BIN/anchor-mn" show --socket "$RUN/mn.sock" --json | jq -r "$1"; } # mn
 mn_is() { [[ $(mn "$1") == "$2" ]]; }                                      # mn_is jq-expression value
 mn_counted() { (($(mn ".counters.$1 // 0") >= $2)); }                      # mn_counted name times
 
+TRAFFIC_CLASS=0xba # expedited, and capable of ECN
 # The node reaches the correspondent and is reached, by both families.
 both_ways() {
-    expect "the node reaches cn by IPv4" in_ns mn ping -c 2 -i 0.2 -W 2 $CN_IPV4
-    expect "cn reaches the node by IPv4" in_ns cn ping -c 2 -i 0.2 -W 2 $HOME_IPV4
-    expect "the node reaches cn by IPv6" in_ns mn ping -c 2 -i 0.2 -W 2 $CN
-    expect "cn reaches the node by IPv6" in_ns cn ping -c 2 -i 0.2 -W 2 $NODE_IPV6
+    expect "the node reaches cn by IPv4" in_ns mn ping -Q $TRAFFIC_CLASS -c 2 -i 0.2 -W 2 $CN_IPV4
+    expect "cn reaches the node by IPv4" in_ns cn ping -Q $TRAFFIC_CLASS -c 2 -i 0.2 -W 2 $HOME_IPV4
+    expect "the node reaches cn by IPv6" in_ns mn ping -Q $TRAFFIC_CLASS -c 2 -i 0.2 -W 2 $CN
+    expect "cn reaches the node by IPv6" in_ns cn ping -Q $TRAFFIC_CLASS -c 2 -i 0.2 -W 2 $NODE_IPV6
 }
 
 # What stands before each kind of echoes to and from where the node is, as tshark says: "to 128 ip:ipv6". In UDP it has IPv4's dissector

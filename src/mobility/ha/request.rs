@@ -75,7 +75,8 @@ impl Asked {
         self.ipv4_care_of.map(|a| a.to_ipv6_mapped()) != Some(self.care_of)
     }
 
-    /// The care-of address that authentication is about (RFC 4285 5.1): the one that the node knows.
+    /// The care-of address that authentication is about (RFC 4285 5.1): the one that the node
+    /// knows.
     pub(super) fn signed_care_of(&self) -> Ipv6Addr {
         self.ipv4_care_of.map_or(self.care_of, |a| a.to_ipv6_mapped())
     }
