@@ -55,3 +55,49 @@ impl TunnelPath {
         Self { local, remote, encap: Encap::Ip }
     }
 }
+
+/// How many ways copies of a node's packets may take at most.
+pub const COPIES_MAX: usize = 4;
+
+/// The ways of a node with several care-of addresses (RFC 5944 section 1.7): a copy takes each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TunnelPaths {
+    /// The one that was registered last.
+    pub newest: TunnelPath,
+    /// The others, without gaps.
+    pub others: [Option<TunnelPath>; COPIES_MAX - 1],
+}
+
+impl TunnelPaths {
+    /// These, each once, the newest first; those beyond [`COPIES_MAX`] are left out. `None` if there
+    /// is none.
+    #[must_use]
+    pub fn new(paths: impl IntoIterator<Item = TunnelPath>) -> Option<Self> {
+        let mut paths = paths.into_iter();
+        let mut all = Self::from(paths.next()?);
+        for path in paths {
+            let is_there = all.all().any(|p| p == path);
+            if let Some(free) = all.others.iter_mut().find(|o| o.is_none()).filter(|_| !is_there) {
+                *free = Some(path);
+            }
+        }
+        Some(all)
+    }
+
+    /// Whether there is one alone.
+    #[must_use]
+    pub const fn is_one(&self) -> bool {
+        self.others[0].is_none()
+    }
+
+    /// All of them, the newest first.
+    pub fn all(&self) -> impl Iterator<Item = TunnelPath> + use<> {
+        std::iter::once(self.newest).chain(self.others.into_iter().flatten())
+    }
+}
+
+impl From<TunnelPath> for TunnelPaths {
+    fn from(newest: TunnelPath) -> Self {
+        Self { newest, others: [None; COPIES_MAX - 1] }
+    }
+}

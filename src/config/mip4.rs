@@ -10,7 +10,7 @@ use super::reader::{Section, boolean, integer, string};
 use super::render::{insert, table};
 use super::value::{span, unicast4};
 use super::{AuthKey, Config, Node, Profile, duration};
-use crate::addr::MnId;
+use crate::addr::{COPIES_MAX, MnId};
 use crate::mobility::mip4::{Algorithm, ReverseTunnel};
 use crate::time::Duration;
 use std::net::Ipv4Addr;
@@ -23,6 +23,8 @@ use toml::{Table, Value};
 pub struct Mip4 {
     /// Registered nodes at most: beyond it code 130.
     pub max_registrations: usize,
+    /// Care-of addresses of a node at a time (RFC 5944 1.7): beyond it code 135.
+    pub simultaneous_bindings: usize,
     /// The longest lifetime granted, in whole seconds.
     pub max_lifetime: Duration,
     /// How far a node's time may be from ours (RFC 5944 5.7.1).
@@ -82,6 +84,7 @@ pub(super) fn read(s: &Section<'_, '_>, dir: &Path) -> Mip4 {
     let milli = Duration::from_millis(1);
     Mip4 {
         max_registrations: s.integer("max_registrations", 1 << 16, 1..=1 << 24),
+        simultaneous_bindings: s.integer("simultaneous_bindings", 1, 1..=COPIES_MAX),
         // RFC 5944 3.3: 65535 seconds would be for ever.
         max_lifetime: s.or("max_lifetime", 1800 * second, &|v| whole(v, 65_534)),
         timestamp_window: s.or("timestamp_window", 7 * second, &|v| span(v, milli..=3600 * second)),
@@ -266,6 +269,7 @@ pub(super) fn render(m: &Mip4) -> Table {
     };
     let mut shown = table([
         ("max_registrations", i64::try_from(m.max_registrations).unwrap_or(i64::MAX).into()),
+        ("simultaneous_bindings", i64::try_from(m.simultaneous_bindings).unwrap_or(1).into()),
         ("max_lifetime", time(m.max_lifetime)),
         ("timestamp_window", time(m.timestamp_window)),
         ("nat_traversal", m.nat_traversal.into()),

@@ -15,7 +15,9 @@ mod origin;
 mod pools;
 
 use super::tunneled::Tunneled;
-use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, TunnelPath};
+use crate::addr::{
+    COPIES_MAX, CustomerId, CustomerPrefix, GreKeys, HomePrefix, TunnelPath, TunnelPaths,
+};
 use crate::dataplane::steer::{Owner, Steering};
 use crate::dataplane::update::{Change, Forward, Tunnel, TunnelId, Update};
 use crate::mobility::action::Publication;
@@ -73,10 +75,10 @@ impl Lane {
     }
 }
 
-/// How packets of a prefix travel.
+/// How packets of a prefix travel: a copy by each path, of which there is one as a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Way {
-    path: TunnelPath,
+    paths: TunnelPaths,
     /// Packets from the node have a key, which says whose they are.
     keyed: bool,
 }
@@ -128,6 +130,8 @@ pub(super) struct Publisher {
     /// Where nodes live; a static prefix may lie outside.
     pools: Pools,
     tunnels: HashMap<TunnelPath, TunnelSlot>,
+    /// What stands for several of them.
+    copies: HashMap<TunnelPaths, TunnelSlot>,
     origins: Origins,
     /// Ids that may be used again.
     free: Vec<TunnelId>,
@@ -150,6 +154,7 @@ impl Publisher {
             customers: BTreeSet::new(),
             pools: Pools::default(),
             tunnels: HashMap::new(),
+            copies: HashMap::new(),
             origins: Origins::default(),
             free: Vec::new(),
             retiring: VecDeque::new(),
@@ -186,10 +191,9 @@ impl Publisher {
     /// Whether a node with this address is served through the tunnel that the packet is in, still.
     /// Whose node it is the packet does not tell.
     pub(super) fn serves(&self, packet: &Tunneled) -> bool {
-        let is_way = |path: &TunnelPath| (path.local, path.remote) == (packet.local, packet.remote);
-        self.customers.iter().any(|&customer| {
-            self.tunnel_to(customer, packet.inner_dst).as_ref().is_some_and(is_way)
-        })
+        let is_way = |path: TunnelPath| (path.local, path.remote) == (packet.local, packet.remote);
+        let way = |&customer| self.entry_of(customer, packet.inner_dst)?.way;
+        self.customers.iter().filter_map(way).any(|way| way.paths.all().any(is_way))
     }
 
     /// Whether `addr` is one that a node holds: its packets are the workers' to forward, or to drop.
@@ -197,12 +201,7 @@ impl Publisher {
         self.entry_of(customer, addr).is_some()
     }
 
-    /// The tunnel that packets to `addr` take; `None` without a binding, and while its delete delay
-    /// runs.
-    fn tunnel_to(&self, customer: CustomerId, addr: Ipv6Addr) -> Option<TunnelPath> {
-        self.entry_of(customer, addr)?.way.map(|way| way.path)
-    }
-
+    /// What packets to `addr` are forwarded by.
     fn entry_of(&self, customer: CustomerId, addr: Ipv6Addr) -> Option<&Entry> {
         let holder = |&Reverse(len): &Reverse<u8>| {
             self.entries.get(&HomePrefix::truncating(addr, len).ok()?.of(customer))
@@ -213,15 +212,8 @@ impl Publisher {
     /// Carries out a decision of the pure core.
     pub(super) fn publish(&mut self, publication: Publication) {
         match publication {
-            Publication::Forward(prefix, path, keys) => {
-                let way = Way { path, keyed: keys.uplink.is_some() };
-                let id = self.take_tunnel(path);
-                let origin = self.origins.add(prefix.customer, way);
-                self.tell_origin(path.remote, origin);
-                let old = self.set_entry(prefix, Some(way));
-                self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Tunnel(id, keys)));
-                self.release(prefix, old);
-            }
+            Publication::Forward(prefix, path, keys) => self.forward(prefix, path.into(), keys),
+            Publication::Copy(prefix, paths) => self.forward(prefix, paths, GreKeys::default()),
             Publication::Hold(prefix) => {
                 let old = self.set_entry(prefix, None);
                 self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Held));
@@ -242,6 +234,18 @@ impl Publisher {
                 }
             }
         }
+    }
+
+    fn forward(&mut self, prefix: CustomerPrefix, paths: TunnelPaths, keys: GreKeys) {
+        let way = Way { paths, keyed: keys.uplink.is_some() };
+        let id = self.take_way(paths);
+        for path in paths.all().filter(|_| !way.keyed) {
+            let origin = self.origins.add(prefix.customer, path.remote);
+            self.tell_origin(path.remote, origin);
+        }
+        let old = self.set_entry(prefix, Some(way));
+        self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Tunnel(id, keys)));
+        self.release(prefix, old);
     }
 
     /// Tells every worker.
@@ -377,23 +381,58 @@ impl Publisher {
             slot.entries += 1;
             return slot.id;
         }
-        let id = self.free.pop().unwrap_or_else(|| {
-            let id = TunnelId(self.next_id);
-            self.next_id += 1;
-            id
-        });
+        let id = self.new_id();
         self.tunnels.insert(path, TunnelSlot { id, entries: 1 });
         let mtu = self.mtu.of(path.remote);
         self.broadcast(Change::TunnelSet(id, Tunnel { path, mtu }));
         id
     }
 
+    fn new_id(&mut self) -> TunnelId {
+        self.free.pop().unwrap_or_else(|| {
+            let id = TunnelId(self.next_id);
+            self.next_id += 1;
+            id
+        })
+    }
+
+    /// The tunnel of a way, or what stands for all of its tunnels: workers learn of these first.
+    fn take_way(&mut self, paths: TunnelPaths) -> TunnelId {
+        if paths.is_one() {
+            return self.take_tunnel(paths.newest);
+        }
+        if let Some(slot) = self.copies.get_mut(&paths) {
+            slot.entries += 1;
+            return slot.id;
+        }
+        let mut members = [None; COPIES_MAX];
+        for (member, path) in members.iter_mut().zip(paths.all()) {
+            *member = Some(self.take_tunnel(path));
+        }
+        let id = self.new_id();
+        self.copies.insert(paths, TunnelSlot { id, entries: 1 });
+        self.broadcast(Change::CopiesSet(id, members));
+        id
+    }
+
     /// Lets go of the way that an entry had.
     fn release(&mut self, prefix: CustomerPrefix, way: Option<Way>) {
-        let Some(way) = way else { return };
-        let origin = self.origins.remove(prefix.customer, way);
-        self.tell_origin(way.path.remote, origin);
-        self.release_tunnel(way.path);
+        let Some(Way { paths, keyed }) = way else { return };
+        for path in paths.all().filter(|_| !keyed) {
+            let origin = self.origins.remove(prefix.customer, path.remote);
+            self.tell_origin(path.remote, origin);
+        }
+        if paths.is_one() {
+            return self.release_tunnel(paths.newest);
+        }
+        let Some(slot) = self.copies.get_mut(&paths) else { return };
+        slot.entries -= 1;
+        if slot.entries == 0 {
+            let id = slot.id;
+            self.copies.remove(&paths);
+            self.retire(id);
+            paths.all().for_each(|path| self.release_tunnel(path));
+        }
     }
 
     fn tell_origin(&mut self, gateway: Ipv6Addr, change: Option<Option<CustomerId>>) {
@@ -411,9 +450,13 @@ impl Publisher {
         if slot.entries == 0 {
             let id = slot.id;
             self.tunnels.remove(&path);
-            self.broadcast(Change::TunnelDel(id));
-            self.retiring.push_back((self.last, id));
+            self.retire(id);
         }
+    }
+
+    fn retire(&mut self, id: TunnelId) {
+        self.broadcast(Change::TunnelDel(id));
+        self.retiring.push_back((self.last, id));
     }
 
     fn next_seq(&mut self) -> Seq {

@@ -92,7 +92,9 @@ impl<F: Frame> Lane<F> {
         let slot = slot.ok_or(DropReason::InnerSource)?;
         let (tunnel, keys) = match self.shard.forward(slot) {
             Forward::Held => return Err(DropReason::Held), // RFC 5213 5.3.5 (2)
-            Forward::Tunnel(id, keys) => (self.tunnels.ends(id), keys),
+            Forward::Tunnel(id, keys) => {
+                (self.tunnels.ends(self.tunnels.one_of(id, outer.src())), keys)
+            }
         };
         let tunnel = tunnel.ok_or(DropReason::NotServing)?;
         // The end of a nested tunnel is an address of a node: nobody else may use it.
@@ -120,6 +122,7 @@ impl<F: Frame> Lane<F> {
     fn clamp_uplink(&mut self, frame: &mut F, slot: Option<Slot>) {
         let forward = slot.map(|slot| self.shard.forward(slot));
         let Some(Forward::Tunnel(id, keys)) = forward else { return };
+        let id = self.tunnels.one_of(id, 0);
         if let Some(tunnel) = self.tunnels.resolved(id, &self.fib, &self.ports) {
             let with_key = keys.downlink.is_some() && tunnel.shape.has_gre();
             let clamped = clamp(frame, tunnel.mtu, overhead(tunnel.shape, false, with_key));

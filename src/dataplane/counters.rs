@@ -2,7 +2,7 @@
 //! for: plain loads and stores with relaxed ordering, since a counter guards nothing.
 //!
 //! The books balance: `RxPackets + HandoffReceived + Injected + IcmpErrors + FragmentsSent +
-//! Reassembled` is `TxPackets + HandoffSent + PuntSignaling + PuntException + PuntUnresolved +
+//! Reassembled + Copies` is `TxPackets + HandoffSent + PuntSignaling + PuntException + PuntUnresolved +
 //! FragmentsTaken +` all drops.
 
 use super::drop::{DropReason, named_enum};
@@ -43,6 +43,8 @@ named_enum! {
         ReassemblyCongested "reassembly_congested" "Tunnel packets put together and lost: a fragment was marked Congestion Experienced, another one came from a sender without ECN.",
         MssClamped "mss_clamped" "TCP SYNs whose Maximum Segment Size was lowered to what the tunnel carries.",
         PathMtuReports "path_mtu_reports" "Paths to gateways found to carry less than was sent, told to the control core.",
+        Copies "copies" "Copies of packets to nodes with several care-of addresses, beyond one a packet.",
+        CopiesFailed "copies_failed" "The same that were not made, for want of a buffer that holds them.",
         Updates "updates" "Updates of the control core that were applied.",
         UpdatesRefused "updates_refused" "Updates that exceeded a table's limit; the control core must not let this happen.",
         Entries "entries" "Prefixes in the shard now.",

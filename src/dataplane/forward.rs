@@ -22,8 +22,8 @@ use super::icmp::{may_answer, rewrite};
 use super::mss::{clamp, is_syn};
 use super::shard::Slot;
 use super::tunnel::{Path, TRANSPORT};
-use super::update::{Forward, PuntReason};
-use crate::addr::{CustomerId, PortId};
+use super::update::{Copies, Forward, PuntReason, TunnelId};
+use crate::addr::{CustomerId, GreKeys, PortId};
 use crate::nic::Frame;
 use crate::wire::icmpv6::{ErrorMessage, Unreachable};
 use crate::wire::ipv6::find_upper_layer;
@@ -34,17 +34,64 @@ const IPV4_DUMMY: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 
 impl<F: Frame> Lane<F> {
     /// Ends a plain packet to an address that is ours to look up; `slot` is its entry.
-    pub(super) fn downlink(&mut self, mut frame: F, slot: Option<Slot>, context: Context) {
+    pub(super) fn downlink(&mut self, frame: F, slot: Option<Slot>, context: Context) {
         let Some(slot) = slot else { return self.without_entry(frame, context) };
         let Forward::Tunnel(id, keys) = self.shard.forward(slot) else {
             return self.discard(frame, DropReason::Held); // RFC 5213 5.3.5 (2)
         };
+        match self.tunnels.copies(id) {
+            None => self.downlink_by((id, keys), frame, slot, context, true),
+            Some(copies) => self.downlink_copies(copies, keys, frame, slot, context),
+        }
+    }
+
+    /// A node with several care-of addresses: a copy goes to each (RFC 5944 1.7). What its sender is
+    /// told, the tunnel says that was registered last.
+    #[cold]
+    fn downlink_copies(
+        &mut self,
+        copies: Copies,
+        keys: GreKeys,
+        frame: F,
+        slot: Slot,
+        context: Context,
+    ) {
+        for id in copies.into_iter().flatten().skip(1) {
+            match self.copy_of(&frame) {
+                Some(copy) => {
+                    self.counters.add(Counter::Copies, 1);
+                    self.downlink_by((id, keys), copy, slot, context, false);
+                }
+                None => self.counters.add(Counter::CopiesFailed, 1),
+            }
+        }
+        if let Some(id) = copies[0] {
+            self.downlink_by((id, keys), frame, slot, context, true);
+        }
+    }
+
+    fn copy_of(&self, frame: &F) -> Option<F> {
+        let mut copy = self.pool.alloc(frame.port())?;
+        let len = frame.frame_len();
+        (copy.append(len) && frame.copy_to(0, copy.data_mut())).then_some(copy)
+    }
+
+    /// Ends a packet that goes into a tunnel; `tell`: if it cannot, its sender is told.
+    fn downlink_by(
+        &mut self,
+        (id, keys): (TunnelId, GreKeys),
+        mut frame: F,
+        slot: Slot,
+        context: Context,
+        tell: bool,
+    ) {
         let tunnel = self.tunnels.resolved(id, &self.fib, &self.ports);
         let marking = self.markings.of(context.customer);
         let entered = enter(frame.data(), frame.frame_len(), tunnel, keys, context.origin, marking);
         let (tunnel, mut outer) = match entered {
             Ok(entry) => entry,
-            Err(refusal) => return self.refuse_by(frame, refusal, context),
+            Err(refusal) if tell => return self.refuse_by(frame, refusal, context),
+            Err(Refusal(reason, _)) => return self.discard(frame, reason),
         };
         if tunnel.shape.family() == Family::Ipv4 {
             outer.identification = self.identification;

@@ -43,7 +43,10 @@ impl<F: Frame> Lane<F> {
         let (Some(outer), Some(inner)) = (Ip::of_frame(frame.data()), inner) else { return reason };
         let from = Ipv6Addr::from_bits(outer.src());
         let served = slot.and_then(|slot| match self.shard.forward(slot) {
-            Forward::Tunnel(id, _) => self.tunnels.ends(id).map(|tunnel| tunnel.remote()),
+            Forward::Tunnel(id, _) => {
+                let id = self.tunnels.one_of(id, outer.src());
+                self.tunnels.ends(id).map(|tunnel| tunnel.remote())
+            }
             Forward::Held => None,
         });
         if !std::iter::once(from).chain(served).any(|end| self.node_ends.ends.contains(&end)) {

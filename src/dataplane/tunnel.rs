@@ -14,11 +14,12 @@ use super::checksum::{sum_of, value};
 use super::classify::Via;
 use super::fib::{Fib, Generation, Route};
 use super::header::{ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, ether_type, protocol};
-use super::update::{Tunnel, TunnelId};
+use super::update::{Copies, Tunnel, TunnelId};
 use super::worker::PortConfig;
 use crate::addr::{CustomerId, Encap, PortId, TunnelPath};
 use crate::nic::Frame;
 use crate::wire::{mip4, udp};
+use hashbrown::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Bytes of an Ethernet and an IPv6 header.
@@ -241,6 +242,9 @@ pub(super) struct TunnelTable {
     slots: Box<[TunnelSlot]>,
     /// What was published, to resolve from.
     published: Box<[Option<Tunnel>]>,
+    /// What stands for several tunnels. Its slot is none: the loops for common packets leave it to
+    /// the general path.
+    copies: HashMap<TunnelId, Copies>,
 }
 
 impl TunnelTable {
@@ -249,6 +253,7 @@ impl TunnelTable {
         Self {
             slots: vec![TunnelSlot::ABSENT; tunnels_max].into_boxed_slice(),
             published: vec![None; tunnels_max].into_boxed_slice(),
+            copies: HashMap::new(),
         }
     }
 
@@ -267,8 +272,35 @@ impl TunnelTable {
         }
     }
 
-    /// Removes a tunnel.
+    /// Creates what stands for several tunnels. `false` if its number exceeds the table: then there
+    /// is none.
+    #[must_use]
+    pub(super) fn set_copies(&mut self, id: TunnelId, copies: Copies) -> bool {
+        self.remove(id);
+        let fits = (id.0 as usize) < self.slots.len();
+        if fits {
+            self.copies.insert(id, copies);
+        }
+        fits
+    }
+
+    /// The tunnels that this number stands for, if it stands for several.
+    pub(super) fn copies(&self, id: TunnelId) -> Option<Copies> {
+        self.copies.get(&id).copied()
+    }
+
+    /// The tunnel with this number; of several the one that ends at `remote`, or the first.
+    pub(super) fn one_of(&self, id: TunnelId, remote: u128) -> TunnelId {
+        let Some(copies) = self.copies.get(&id) else { return id };
+        let remote = Ipv6Addr::from_bits(remote);
+        let ends_there = |id: &TunnelId| self.ends(*id).is_some_and(|t| t.remote() == remote);
+        let mut members = copies.iter().copied().flatten();
+        members.clone().find(ends_there).or_else(|| members.next()).unwrap_or(id)
+    }
+
+    /// Removes a tunnel, or what stands for several.
     pub(super) fn remove(&mut self, id: TunnelId) {
+        self.copies.remove(&id);
         let at = id.0 as usize;
         if let (Some(slot), Some(published)) = (self.slots.get_mut(at), self.published.get_mut(at))
         {

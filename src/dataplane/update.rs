@@ -1,6 +1,6 @@
 //! What crosses between the control core and a worker: updates down, punts and reports up.
 
-use crate::addr::{CustomerId, CustomerPrefix, GreKeys, MacAddr, PortId, TunnelPath};
+use crate::addr::{COPIES_MAX, CustomerId, CustomerPrefix, GreKeys, MacAddr, PortId, TunnelPath};
 use crate::nic::Frame;
 use crate::sync::seq::Seq;
 use std::net::Ipv6Addr;
@@ -18,6 +18,9 @@ pub struct Tunnel {
     /// The largest outer packet, outer IP header included, in bytes.
     pub mtu: u16,
 }
+
+/// Several tunnels, without gaps; the first is the one that was registered last.
+pub type Copies = [Option<TunnelId>; COPIES_MAX];
 
 /// What a worker does with packets of a binding's prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,9 @@ pub enum NextHop {
 pub enum Change {
     /// Creates or replaces a tunnel.
     TunnelSet(TunnelId, Tunnel),
+    /// Creates what stands for several tunnels: a copy of each packet takes each of them. It is
+    /// removed as a tunnel is, before these are.
+    CopiesSet(TunnelId, Copies),
     /// Removes a tunnel; no entry names it any more. (If one did, its packets would be dropped.)
     TunnelDel(TunnelId),
     /// Creates the entry of a prefix, or moves it; its counters stay.

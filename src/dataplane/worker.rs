@@ -298,6 +298,7 @@ impl<F: Frame> Lane<F> {
                 // Not by the first packet: who moves by himself has a tunnel of his own.
                 self.tunnels.resolved(id, &self.fib, &self.ports);
             }
+            Change::CopiesSet(id, copies) => fits = self.tunnels.set_copies(id, copies),
             Change::TunnelDel(id) => {
                 self.gateways.remove(id.0);
                 self.tunnels.remove(id);

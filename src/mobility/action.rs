@@ -1,6 +1,6 @@
 //! What the anchor's pure core decides, as data. The control loop carries it out, in order.
 
-use crate::addr::{CustomerPrefix, GreKeys, MnId, ProxyCoa, TunnelPath};
+use crate::addr::{CustomerPrefix, GreKeys, MnId, ProxyCoa, TunnelPath, TunnelPaths};
 use crate::mobility::ha::{HomeIcmp, LinkAddress};
 use crate::mobility::message::{AckMsg, PeerMsg};
 use crate::mobility::mip4::Mip4Msg;
@@ -104,6 +104,8 @@ impl BindingId {
 pub enum Publication {
     /// Forward through this tunnel, with these keys.
     Forward(CustomerPrefix, TunnelPath, GreKeys),
+    /// Forward a copy through each of these tunnels, without keys: there are several.
+    Copy(CustomerPrefix, TunnelPaths),
     /// Drop: the delete delay runs.
     Hold(CustomerPrefix),
     /// Forget it.

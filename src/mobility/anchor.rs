@@ -288,6 +288,9 @@ fn drop_yielding(from: usize, actions: &mut Vec<Action>, yields: impl Fn(Custome
 /// What a publication is about.
 const fn key(publication: &Publication) -> CustomerPrefix {
     match publication {
-        Publication::Forward(key, ..) | Publication::Hold(key) | Publication::Withdraw(key) => *key,
+        Publication::Forward(key, ..)
+        | Publication::Copy(key, _)
+        | Publication::Hold(key)
+        | Publication::Withdraw(key) => *key,
     }
 }

@@ -146,8 +146,13 @@ pub(super) fn limits(config: &Config, restored: Restored, networks: usize) -> Li
     // Each binding of a node by itself has a tunnel, a home address and perhaps one of IPv4 or the
     // prefix around it.
     let homes = config.home_agent.as_ref().map_or(0, |h| h.max_bindings);
-    // Of Mobile IPv4: a home address, and perhaps a tunnel to it inside of the other one.
+    // Of Mobile IPv4: a home address, and perhaps a tunnel to it inside of the others, which are one
+    // for each care-of address and what stands for several.
     let registrations = config.mip4.as_ref().map_or(0, |m| m.max_registrations);
+    let tunnels = config.mip4.as_ref().map_or(0, |m| match m.simultaneous_bindings {
+        1 => 2,
+        several => several + 2,
+    });
     // An id waits for every worker before it is used again: as many may wait as there can be
     // updates on their way.
     let retiring = 2 * config.cores.ring_len;
@@ -156,7 +161,7 @@ pub(super) fn limits(config: &Config, restored: Restored, networks: usize) -> Li
             .max(restored.prefixes),
         tunnels_max: (mags_max(config) + restored.mags) * PATHS_PER_MAG
             + homes
-            + 2 * registrations
+            + tunnels * registrations
             + retiring,
     }
 }

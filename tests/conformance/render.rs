@@ -4,7 +4,7 @@ mod mip4;
 mod pba;
 
 use crate::case::{LMA, LMA_IPV4};
-use anchord::addr::{Encap, GreKeys, MnId};
+use anchord::addr::{Encap, GreKeys, MnId, TunnelPath};
 use anchord::mobility::action::{Action, Audit, AuditKind, BindingKind, Mip4Audit, Publication};
 use anchord::mobility::message::{PeerBody, PeerMsg, Transport};
 use anchord::wire::mh::{HeartbeatFlags, MobilityOption, RevocationFlags};
@@ -40,15 +40,11 @@ pub(crate) fn action(action: &Action) -> String {
                 GreKeys { downlink: None, uplink: None } => String::new(),
                 GreKeys { downlink, uplink } => format!(" {}/{}", key(downlink), key(uplink)),
             };
-            let encap = match path.encap {
-                Encap::Ip => String::new(),
-                Encap::Gre => format!(" in GRE{keys}"),
-                Encap::Udp(port) => format!(" in UDP to {port}"),
-                Encap::UdpGre(port) => format!(" in UDP to {port}, GRE{keys}"),
-                Encap::Mip4Udp(port) => format!(" in UDP from 434 to {port}"),
-                Encap::Mip6Udp(port) => format!(" in UDP from 4191 to {port}"),
-            };
-            format!("publish {p} through {}{encap}", name(path.remote))
+            format!("publish {p} through {}", way(path, &keys))
+        }
+        Action::Publish(Publication::Copy(p, paths)) => {
+            let ways: Vec<_> = paths.all().map(|path| way(&path, "")).collect();
+            format!("publish {p} copied through {}", ways.join(" and "))
         }
         Action::Publish(Publication::Hold(p)) => format!("publish {p} dropped"),
         Action::Publish(Publication::Withdraw(p)) => format!("publish {p} withdrawn"),
@@ -92,6 +88,19 @@ pub(crate) fn action(action: &Action) -> String {
             format!("audit {kind}, {mn_id} at {coa}")
         }
     }
+}
+
+/// Where a tunnel ends, and what it is.
+fn way(path: &TunnelPath, keys: &str) -> String {
+    let encap = match path.encap {
+        Encap::Ip => String::new(),
+        Encap::Gre => format!(" in GRE{keys}"),
+        Encap::Udp(port) => format!(" in UDP to {port}"),
+        Encap::UdpGre(port) => format!(" in UDP to {port}, GRE{keys}"),
+        Encap::Mip4Udp(port) => format!(" in UDP from 434 to {port}"),
+        Encap::Mip6Udp(port) => format!(" in UDP from 4191 to {port}"),
+    };
+    format!("{}{encap}", name(path.remote))
 }
 
 /// The name of a gateway, or its address.

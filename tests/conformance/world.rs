@@ -120,7 +120,7 @@ impl World {
                     assert_eq!(*held, ack.ack.status.is_accepted(), "only refusals go at once");
                 }
                 Action::Send { .. } | Action::AskPolicy(_) | Action::Audit(_) => {}
-                Action::SendMip4 { .. } => {
+                Action::SendMip4 { .. } | Action::Publish(Publication::Copy(..)) => {
                     panic!("nothing of Mobile IPv4 is configured: {action:?}")
                 }
                 Action::ProbeHome(_)

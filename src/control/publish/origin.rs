@@ -1,6 +1,5 @@
 //! Whose nodes a gateway serves: what packets without a GRE key of ours are taken for.
 
-use super::Way;
 use crate::addr::CustomerId;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
@@ -12,13 +11,14 @@ use std::net::Ipv6Addr;
 pub(super) struct Origins(HashMap<Ipv6Addr, BTreeMap<CustomerId, usize>>);
 
 impl Origins {
-    /// Notes an entry. What workers are to be told, if that changes: the customer, or that it is no
+    /// Notes an entry without a key. What workers are to be told, if that changes: the customer, or that it is no
     /// single one any more.
-    pub(super) fn add(&mut self, customer: CustomerId, way: Way) -> Option<Option<CustomerId>> {
-        if way.keyed {
-            return None;
-        }
-        let entries = self.0.entry(way.path.remote).or_default();
+    pub(super) fn add(
+        &mut self,
+        customer: CustomerId,
+        gateway: Ipv6Addr,
+    ) -> Option<Option<CustomerId>> {
+        let entries = self.0.entry(gateway).or_default();
         let before = only(entries);
         *entries.entry(customer).or_default() += 1;
         let after = only(entries);
@@ -26,11 +26,12 @@ impl Origins {
     }
 
     /// The same when an entry goes.
-    pub(super) fn remove(&mut self, customer: CustomerId, way: Way) -> Option<Option<CustomerId>> {
-        if way.keyed {
-            return None;
-        }
-        let entries = self.0.get_mut(&way.path.remote)?;
+    pub(super) fn remove(
+        &mut self,
+        customer: CustomerId,
+        gateway: Ipv6Addr,
+    ) -> Option<Option<CustomerId>> {
+        let entries = self.0.get_mut(&gateway)?;
         let before = only(entries);
         let count = entries.get_mut(&customer)?;
         *count -= 1;
@@ -39,7 +40,7 @@ impl Origins {
         }
         let after = only(entries);
         if entries.is_empty() {
-            self.0.remove(&way.path.remote);
+            self.0.remove(&gateway);
         }
         (after != before).then_some(after)
     }

@@ -22,6 +22,15 @@ fn forward(prefix: CustomerPrefix, path: TunnelPath) -> Publication {
     Publication::Forward(prefix, path, KEYS)
 }
 
+/// The tunnel that packets to this address take, the newest of several.
+fn tunnel_to(publisher: &Publisher, addr: Ipv6Addr) -> Option<TunnelPath> {
+    Some(publisher.entry_of(OWN, addr)?.way?.paths.newest)
+}
+
+fn copied(prefix: CustomerPrefix, paths: &[TunnelPath]) -> Publication {
+    Publication::Copy(prefix, TunnelPaths::new(paths.iter().copied()).expect("some"))
+}
+
 const OWN: CustomerId = CustomerId(0);
 const KEYS: GreKeys = GreKeys { downlink: Some(7), uplink: None };
 
@@ -180,11 +189,11 @@ fn longest_prefix_says_which_tunnel_an_address_takes() {
     let wide = prefix("2001:db8:100::/48");
     publisher.publish(forward(wide, mag(1)));
     publisher.publish(forward(hnp(7), mag(2)));
-    assert_eq!(publisher.tunnel_to(OWN, hnp(6).prefix.addr()), Some(mag(1)));
-    assert_eq!(publisher.tunnel_to(OWN, hnp(7).prefix.addr()), Some(mag(2)));
+    assert_eq!(tunnel_to(&publisher, hnp(6).prefix.addr()), Some(mag(1)));
+    assert_eq!(tunnel_to(&publisher, hnp(7).prefix.addr()), Some(mag(2)));
     publisher.publish(Publication::Hold(hnp(7)));
-    assert_eq!(publisher.tunnel_to(OWN, hnp(7).prefix.addr()), None);
-    assert_eq!(publisher.tunnel_to(OWN, LMA), None);
+    assert_eq!(tunnel_to(&publisher, hnp(7).prefix.addr()), None);
+    assert_eq!(tunnel_to(&publisher, LMA), None);
 }
 
 // proves: PMIP6-5.3.2-8, PMIP6-5.3.2-9, PMIP6-5.3.2-10, PMIP6-5.6.1-3, PMIP6-5.6.1-4
@@ -310,4 +319,30 @@ fn barrier_is_down_only_when_the_slowest_worker_has_applied() {
     publisher.flush();
     assert!(publisher.in_force(barrier));
     assert!(!publisher.in_force(publisher.last_seq()));
+}
+
+#[test]
+fn copies_come_behind_their_tunnels_and_go_before_them() {
+    let (mut publisher, mut ends) = publisher(1, 64);
+    let mut changes = |publisher: &mut Publisher, publication| {
+        publisher.publish(publication);
+        publisher.flush();
+        ends[0].apply()
+    };
+    let id = |n| Some(TunnelId(n));
+    let first = changes(&mut publisher, copied(hnp(1), &[mag(1), mag(2)]));
+    let expected = Change::CopiesSet(TunnelId(2), [id(0), id(1), None, None]);
+    assert!(matches!(first[..2], [Change::TunnelSet(TunnelId(0), _), Change::TunnelSet(..)]));
+    assert_eq!(first[2], expected);
+    let keys = GreKeys::default();
+    assert_eq!(first[3], Change::EntrySet(hnp(1), Forward::Tunnel(TunnelId(2), keys)));
+    // Another prefix takes the same.
+    let second = changes(&mut publisher, copied(hnp(2), &[mag(1), mag(2)]));
+    assert_eq!(second, [Change::EntrySet(hnp(2), Forward::Tunnel(TunnelId(2), keys))]);
+    assert!(changes(&mut publisher, Publication::Withdraw(hnp(2))).len() == 1);
+    assert_eq!(tunnel_to(&publisher, hnp(1).prefix.addr()), Some(mag(1)), "the newest");
+    let alone = changes(&mut publisher, forward(hnp(1), mag(2)));
+    let dels: Vec<_> = alone[1..].to_vec();
+    assert_eq!(dels, [Change::TunnelDel(TunnelId(2)), Change::TunnelDel(TunnelId(0))]);
+    assert!(matches!(alone[0], Change::EntrySet(_, Forward::Tunnel(TunnelId(1), _))));
 }

@@ -10,6 +10,7 @@
 mod burst;
 #[allow(dead_code)] // tests/golden/edges.rs reads the rest
 mod captures;
+mod copies;
 mod customer;
 mod downlink;
 mod drop;
@@ -338,6 +339,7 @@ impl Rig {
             + n(Counter::IcmpErrors)
             + n(Counter::FragmentsSent)
             + n(Counter::Reassembled)
+            + n(Counter::Copies)
             + n(Counter::HandoffReceived);
         let went = n(Counter::TxPackets)
             + n(Counter::PuntSignaling)

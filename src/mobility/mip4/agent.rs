@@ -1,7 +1,7 @@
 //! The home agent: messages in, decisions out. What a request has to pass is in `judge`, what
 //! follows from it in `register`.
 
-use crate::addr::{CustomerId, CustomerPrefix, GreKeys, HomePrefix, MnId, ProxyCoa};
+use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, MnId, ProxyCoa};
 use crate::mobility::action::{
     Action, Audit, AuditKind, BindingId, Ignored, Mip4Audit, Publication,
 };
@@ -15,7 +15,7 @@ use crate::mobility::mip4::reply::Answer;
 use crate::mobility::mip4::request::Request;
 use crate::mobility::mip4::revocation::Revocations;
 use crate::mobility::mip4::table::Table;
-use crate::mobility::mip4::{Homes, Mip4Config, Mip4Msg, Registration, prefixes};
+use crate::mobility::mip4::{Homes, Mip4Config, Mip4Msg, Registration, binding, prefixes};
 use crate::time::{Instant, Now};
 use crate::wire::mip4::{Body, Identification, Message, RegistrationLifetime, ReplyCode};
 use hashbrown::HashMap;
@@ -215,8 +215,8 @@ impl HomeAgent4 {
     #[must_use]
     pub fn publication(&self, key: CustomerPrefix) -> Option<Publication> {
         let published = &self.table.holder(key)?.published;
-        let (_, path) = published.iter().find(|(k, _)| *k == key)?;
-        Some(Publication::Forward(key, *path, GreKeys::default()))
+        let (_, paths) = published.iter().find(|(k, _)| *k == key)?;
+        Some(binding::publication(key, *paths))
     }
 
     /// Whether it serves at all.

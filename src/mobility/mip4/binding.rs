@@ -1,7 +1,9 @@
 //! A node's registration and its bindings: the mobility binding list of RFC 5944 3.8.1.
 
-use crate::addr::{CustomerId, CustomerPrefix, Encap, HomePrefix, MnId, TunnelPath};
-use crate::mobility::action::BindingId;
+use crate::addr::{
+    CustomerId, CustomerPrefix, Encap, GreKeys, HomePrefix, MnId, TunnelPath, TunnelPaths,
+};
+use crate::mobility::action::{BindingId, Publication};
 use crate::mobility::mip4::NodeRef;
 use crate::time::{Instant, MobTimestamp, Now};
 use crate::wire::mip4::{Identification, RegistrationLifetime, RequestFlags};
@@ -19,7 +21,7 @@ pub struct Registration {
     pub customer: CustomerId,
     /// The node's home address.
     pub home_address: Ipv4Addr,
-    /// One for each care-of address, the newest last; there is one at least.
+    /// One for each care-of address, in the order in which these came; there is one at least.
     pub bindings: Vec<CareOfBinding>,
     /// IPv6 prefixes (RFC 5454 3.3.2).
     pub prefixes: Vec<RegisteredPrefix>,
@@ -29,7 +31,7 @@ pub struct Registration {
     pub created: MobTimestamp,
     /// What the workers forward.
     #[serde(skip)]
-    pub(super) published: Vec<(CustomerPrefix, TunnelPath)>,
+    pub(super) published: Vec<(CustomerPrefix, TunnelPaths)>,
 }
 
 /// An IPv6 prefix of a node.
@@ -102,7 +104,7 @@ impl Registration {
     /// Where the tunnels end that it is forwarded through, IPv4-mapped: a care-of address or the NAT
     /// before it, and perhaps its home address.
     pub fn tunnel_ends(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
-        self.published.iter().map(|(_, path)| path.remote)
+        self.published.iter().flat_map(|(_, paths)| paths.all()).map(|path| path.remote)
     }
 
     /// Whether this address (IPv4-mapped) or prefix is the node's by it.
@@ -115,23 +117,37 @@ impl Registration {
         self.bindings.iter().find(|b| b.care_of == care_of)
     }
 
-    /// What is to be forwarded and how, by the binding that was registered last. `local` is our end
-    /// of the tunnels.
-    pub(super) fn forwarding(&self, local: Ipv4Addr) -> Vec<(CustomerPrefix, TunnelPath)> {
-        let Some(newest) = self.bindings.last() else { return Vec::new() };
+    /// What is to be forwarded and how: a copy to each care-of address (RFC 5944 1.7). `local` is our
+    /// end of the tunnels.
+    pub(super) fn forwarding(&self, local: Ipv4Addr) -> Vec<(CustomerPrefix, TunnelPaths)> {
         let path = |remote: Ipv4Addr, encap| TunnelPath {
             local: local.to_ipv6_mapped(),
             remote: remote.to_ipv6_mapped(),
             encap,
         };
-        let to_care_of = path(newest.remote, newest.encap);
+        let newest_first = self.bindings.iter().rev();
+        let ways = newest_first.clone().map(|b| path(b.remote, b.encap));
+        let Some(to_care_of) = TunnelPaths::new(ways) else { return Vec::new() };
+        // A foreign agent would not know what to do with IPv6 (RFC 5454 3.3.2).
+        let co_located = newest_first.filter(|b| b.flags.contains(RequestFlags::D));
+        let of_ipv6 = TunnelPaths::new(co_located.map(|b| path(b.remote, b.encap)));
         let home = (self.home().of(self.customer), to_care_of);
         let prefixes = self.prefixes.iter().map(|p| {
             // RFC 5454 3.3.2 (1): what is sent to the home address takes the home address's tunnel.
-            let path = if p.to_care_of { to_care_of } else { path(self.home_address, Encap::Ip) };
-            (p.prefix.of(self.customer), path)
+            let to_home = path(self.home_address, Encap::Ip).into();
+            let paths = of_ipv6.filter(|_| p.to_care_of).unwrap_or(to_home);
+            (p.prefix.of(self.customer), paths)
         });
         core::iter::once(home).chain(prefixes).collect()
+    }
+}
+
+/// The publication of what [`Registration::forwarding`] says.
+pub(super) fn publication(key: CustomerPrefix, paths: TunnelPaths) -> Publication {
+    if paths.is_one() {
+        Publication::Forward(key, paths.newest, GreKeys::default())
+    } else {
+        Publication::Copy(key, paths)
     }
 }
 

@@ -8,7 +8,7 @@
 //! Nothing is changed. Who cannot be answered by a key that both ends have is not answered.
 
 use super::HomeAgent4;
-use crate::addr::Encap;
+use crate::addr::{COPIES_MAX, Encap};
 use crate::mobility::action::Ignored;
 use crate::mobility::mip4::agent::{digest, is_unicast};
 use crate::mobility::mip4::nat::{self, Nat};
@@ -216,7 +216,7 @@ impl HomeAgent4 {
             return if full { Err(ReplyCode::INSUFFICIENT_RESOURCES) } else { Ok(()) };
         };
         let is_another = registration.binding(request.fixed.care_of).is_none();
-        let full = registration.bindings.len() >= self.config.max_bindings;
+        let full = registration.bindings.len() >= self.config.max_bindings.min(COPIES_MAX);
         // 3.8.2.2: with one at most the S bit is as if it were not set.
         if self.keeps_others(request) && is_another && full {
             return Err(ReplyCode::TOO_MANY_BINDINGS);

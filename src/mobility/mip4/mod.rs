@@ -7,8 +7,8 @@
 //!                          fresh? 133                  129 .. 142  nat (RFC 3519), prefixes (5454)
 //!              revocation  (RFC 3543)
 //! ```
-//! A node's *registration* holds its *bindings*, one for each care-of address; packets go to the
-//! one that was registered last. Home addresses and prefixes are those of one allocation
+//! A node's *registration* holds its *bindings*, one for each care-of address; a copy of each packet
+//! goes to every one. Home addresses and prefixes are those of one allocation
 //! ([`Homes`]), whichever protocol asks first.
 
 mod agent;

@@ -1,7 +1,7 @@
 //! What follows from an accepted request (RFC 5944 3.8.2.2), and from what ends.
 
 use super::HomeAgent4;
-use crate::addr::{GreKeys, HomePrefix};
+use crate::addr::HomePrefix;
 use crate::mobility::action::{Action, BindingId, Mip4Audit, Publication};
 use crate::mobility::mip4::agent::{Timer, Turn, audit, digest, our_time};
 use crate::mobility::mip4::judge::{Party, Terms};
@@ -9,7 +9,7 @@ use crate::mobility::mip4::prefixes::{self, Outcome};
 use crate::mobility::mip4::reply::Answer;
 use crate::mobility::mip4::request::Request;
 use crate::mobility::mip4::{
-    CareOfBinding, Homes, Mip4Msg, NodeRef, Registration, RevocationTerms, Unavailable,
+    CareOfBinding, Homes, Mip4Msg, NodeRef, Registration, RevocationTerms, Unavailable, binding,
 };
 use crate::time::{Instant, MobTimestamp, Now};
 use crate::wire::mip4::{Identification, RegistrationLifetime, ReplyCode, RequestFlags};
@@ -101,6 +101,9 @@ impl HomeAgent4 {
             _ => Mip4Audit::Moved,
         };
         let keeps_others = self.keeps_others(request);
+        let is_same = |b: &CareOfBinding| b.care_of == fixed.care_of;
+        // Among others it keeps its place: forwarding does not change with each refresh.
+        let place = registration.bindings.iter().position(is_same).filter(|_| keeps_others);
         let replaced = |b: &mut CareOfBinding| b.care_of == fixed.care_of || !keeps_others;
         for old in registration.bindings.extract_if(.., replaced) {
             disarm(&mut self.timers, registration.id, &old);
@@ -122,7 +125,7 @@ impl HomeAgent4 {
         binding.end_after(lifetime, now);
         arm(&mut self.timers, registration.id, &binding);
         let revocation = binding.revocation;
-        registration.bindings.push(binding);
+        registration.bindings.insert(place.unwrap_or(registration.bindings.len()), binding);
         registration.identification = fixed.identification;
         let outcome = self.decide_prefixes(request, party, &registration, turn.homes);
         registration.prefixes = outcome.registered;
@@ -268,9 +271,8 @@ impl HomeAgent4 {
         for (key, _) in old.iter().filter(|(key, _)| !new.iter().any(|(k, _)| k == key)) {
             actions.push(Action::Publish(Publication::Withdraw(*key)));
         }
-        for (key, path) in new.iter().filter(|entry| !old.contains(entry)) {
-            let keys = GreKeys::default();
-            actions.push(Action::Publish(Publication::Forward(*key, *path, keys)));
+        for (key, paths) in new.iter().filter(|entry| !old.contains(entry)) {
+            actions.push(Action::Publish(binding::publication(*key, *paths)));
         }
         registration.published = new;
     }

@@ -9,7 +9,9 @@ mod restart;
 mod revocation;
 
 use super::*;
-use crate::addr::{CustomerId, CustomerPrefix, Encap, GreKeys, HomePrefix, MnId, TunnelPath};
+use crate::addr::{
+    CustomerId, CustomerPrefix, Encap, GreKeys, HomePrefix, MnId, TunnelPath, TunnelPaths,
+};
 use crate::mobility::action::{Action, Audit, AuditKind, Mip4Audit, Publication};
 use crate::mobility::auth::ntp;
 use crate::mobility::mip4::security::append;

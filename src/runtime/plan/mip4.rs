@@ -31,7 +31,7 @@ pub(super) fn mip4_config(
         foreign_agents: agents.collect(),
         max_lifetime: RegistrationLifetime(seconds(mip4.max_lifetime)),
         max_registrations: mip4.max_registrations,
-        max_bindings: 1,
+        max_bindings: mip4.simultaneous_bindings,
         reverse_tunnel: mip4.reverse_tunnel,
         nat: NatPolicy {
             traversal: mip4.nat_traversal,

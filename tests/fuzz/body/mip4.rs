@@ -202,6 +202,10 @@ impl World {
                 Action::Publish(Publication::Forward(key, path, _)) => {
                     self.forwarding.insert(*key, *path);
                 }
+                Action::Publish(Publication::Copy(key, paths)) => {
+                    assert!(!paths.is_one());
+                    self.forwarding.insert(*key, paths.newest);
+                }
                 Action::Publish(Publication::Withdraw(key)) => {
                     assert!(self.forwarding.remove(key).is_some(), "{key} was forwarded");
                 }

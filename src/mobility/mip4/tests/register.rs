@@ -174,6 +174,32 @@ fn deregistration_of_what_is_not_registered_is_accepted() {
 
 // proves: MIP4-4.2.3-9
 #[test]
+fn packets_are_copied_to_each_of_several_care_of_addresses() {
+    let mut bench = Bench::new(Mip4Config { max_bindings: 9, ..config() });
+    let home = key("10.1.0.5/32");
+    let mut ask = |care_of, flags| {
+        let flags = RequestFlags::D | flags;
+        let request = RegistrationRequest { flags, care_of, ..bench.request() };
+        let code = bench.register(request, &[]).expect("an answer").code();
+        (code, bench.published())
+    };
+    let copies = |care_ofs: &[Ipv4Addr]| {
+        let paths = care_ofs.iter().map(|c| path(*c, Encap::Ip));
+        vec![Publication::Copy(home, TunnelPaths::new(paths).expect("some"))]
+    };
+    let third = Ipv4Addr::new(198, 51, 100, 99);
+    let one = vec![forward("10.1.0.5/32", CARE_OF, Encap::Ip)];
+    assert_eq!(ask(CARE_OF, RequestFlags::S), (0, one.clone()));
+    assert_eq!(ask(ELSEWHERE, RequestFlags::S), (0, copies(&[ELSEWHERE, CARE_OF])));
+    assert_eq!(ask(CARE_OF, RequestFlags::S), (0, vec![]), "a refresh");
+    assert_eq!(ask(third, RequestFlags::S), (0, copies(&[third, ELSEWHERE, CARE_OF])));
+    assert_eq!(ask(Ipv4Addr::new(198, 51, 100, 100), RequestFlags::S).0, 0);
+    assert_eq!(ask(Ipv4Addr::new(198, 51, 100, 101), RequestFlags::S), (135, vec![]));
+    assert_eq!(ask(CARE_OF, RequestFlags(0)), (0, one), "without the S bit the others go");
+}
+
+// proves: MIP4-4.2.3-9
+#[test]
 fn simultaneous_bindings_are_kept_as_long_as_each_lives_and_as_many_as_may_be() {
     let mut bench = Bench::new(Mip4Config { max_bindings: 2, ..config() });
     let third = Ipv4Addr::new(198, 51, 100, 99);

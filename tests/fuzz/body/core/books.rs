@@ -41,6 +41,11 @@ impl Books {
             Publication::Forward(key, path, keys) => {
                 self.forwarding.insert(*key, Some((path.remote, path.encap, *keys)));
             }
+            Publication::Copy(key, paths) => {
+                let newest = paths.newest;
+                self.forwarding
+                    .insert(*key, Some((newest.remote, newest.encap, GreKeys::default())));
+            }
             Publication::Hold(key) => {
                 self.forwarding.insert(*key, None);
             }
