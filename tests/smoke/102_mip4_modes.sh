@@ -18,13 +18,13 @@ for encap in ip gre udp; do
     case $encap in
     ip) flags=DT asked=() ;;
     gre) flags=DGT asked=() ;;
-    udp) flags=DT asked=(--udp-tunnel F --port $PORT) ;;
+    udp) flags=DT asked=(--udp-tunnel F --port "$PORT") ;;
     esac
     for mode in to-home to-care-of; do
         code=0 more=(--to-home)
         [[ $mode == to-home ]] || { code=1 more=() && asked+=(--tunneling-mode); }
         [[ -z ${daemon[tunnel]:-} ]] || stop tunnel || true
-        answered 1 "$care_of" --algorithm hmac-sha-256 --flags $flags --prefix $NETWORK "${asked[@]}"
+        answered 1 "$care_of" --algorithm hmac-sha-256 --flags "$flags" --prefix $NETWORK "${asked[@]}"
         equal "code of the prefix in $encap $mode" "$(jq '.prefixes[0].code' <<<"$reply")" $code
         tunnel4_from "$care_of" --encap "${encap/udp/udp:$PORT}" --address $NODE_IPV6 "${more[@]}"
         expect "cn reaches the node in $encap" reached4

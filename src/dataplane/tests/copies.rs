@@ -22,7 +22,6 @@ fn rig(workers: u16) -> Rig {
     rig
 }
 
-// proves: MIP4-4.2.3-9
 #[test]
 fn each_care_of_address_gets_a_copy_in_its_own_tunnel() {
     for workers in [1, 2] {

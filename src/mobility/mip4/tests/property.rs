@@ -74,14 +74,17 @@ fn three_nodes() -> Mip4Config {
 
 /// What the workers forward, by the publications alone.
 #[derive(Debug, Default)]
-struct Workers(BTreeMap<CustomerPrefix, TunnelPath>);
+struct Workers(BTreeMap<CustomerPrefix, TunnelPaths>);
 
 impl Workers {
     fn apply(&mut self, actions: &[Action]) {
         for action in actions {
             match action {
+                Action::Publish(Publication::Copy(key, paths)) => {
+                    self.0.insert(*key, *paths);
+                }
                 Action::Publish(Publication::Forward(key, path, _)) => {
-                    self.0.insert(*key, *path);
+                    self.0.insert(*key, (*path).into());
                 }
                 Action::Publish(Publication::Withdraw(key)) => {
                     assert!(self.0.remove(key).is_some(), "{key} was forwarded");

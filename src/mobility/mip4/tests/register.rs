@@ -172,7 +172,6 @@ fn deregistration_of_what_is_not_registered_is_accepted() {
     assert_eq!(bench.care_ofs(), [CARE_OF]);
 }
 
-// proves: MIP4-4.2.3-9
 #[test]
 fn packets_are_copied_to_each_of_several_care_of_addresses() {
     let mut bench = Bench::new(Mip4Config { max_bindings: 9, ..config() });
