@@ -69,8 +69,8 @@ pub struct TunnelPaths {
 }
 
 impl TunnelPaths {
-    /// These, each once, the newest first; those beyond [`COPIES_MAX`] are left out. `None` if there
-    /// is none.
+    /// These, each once, the newest first; those beyond [`COPIES_MAX`] are left out. `None` if
+    /// there is none.
     #[must_use]
     pub fn new(paths: impl IntoIterator<Item = TunnelPath>) -> Option<Self> {
         let mut paths = paths.into_iter();

@@ -100,8 +100,8 @@ pub struct Page<T> {
 #[allow(missing_docs)]
 pub struct BindingRow {
     pub mn_id: MnId,
-    /// `proxy`: a gateway registered the node; `home`: it registered itself (RFC 6275); `mip4`: it did
-    /// by Mobile IPv4 (RFC 5944), one row for each care-of address.
+    /// `proxy`: a gateway registered the node; `home`: it registered itself (RFC 6275); `mip4`: it
+    /// did by Mobile IPv4 (RFC 5944), one row for each care-of address.
     pub kind: String,
     /// Of a node that registered itself.
     pub home_address: Option<Ipv6Addr>,

@@ -196,7 +196,8 @@ impl Publisher {
         self.customers.iter().filter_map(way).any(|way| way.paths.all().any(is_way))
     }
 
-    /// Whether `addr` is one that a node holds: its packets are the workers' to forward, or to drop.
+    /// Whether `addr` is one that a node holds: its packets are the workers' to forward, or to
+    /// drop.
     pub(super) fn is_held(&self, customer: CustomerId, addr: Ipv6Addr) -> bool {
         self.entry_of(customer, addr).is_some()
     }

@@ -107,8 +107,8 @@ impl<P: FramePool> Control<P> {
         self.mags.get(&address).is_some_and(|m| m.ipsec)
     }
 
-    /// Sends a frame of the kernel: as it is, or what ESP protects of ours to an address that a node
-    /// holds by the node's tunnel, which the kernel does not know.
+    /// Sends a frame of the kernel: as it is, or what ESP protects of ours to an address that a
+    /// node holds by the node's tunnel, which the kernel does not know.
     pub(super) fn send_from_kernel(&mut self, port: PortId, frame: &[u8]) {
         let (output, counters) = (&mut self.output, &mut self.counters);
         let to_node = ipsec::packet_from(frame, self.own.ipv6)

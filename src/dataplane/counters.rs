@@ -2,8 +2,8 @@
 //! for: plain loads and stores with relaxed ordering, since a counter guards nothing.
 //!
 //! The books balance: `RxPackets + HandoffReceived + Injected + IcmpErrors + FragmentsSent +
-//! Reassembled + Copies` is `TxPackets + HandoffSent + PuntSignaling + PuntException + PuntUnresolved +
-//! FragmentsTaken +` all drops.
+//! Reassembled + Copies` is `TxPackets + HandoffSent + PuntSignaling + PuntException +
+//! PuntUnresolved + FragmentsTaken +` all drops.
 
 use super::drop::{DropReason, named_enum};
 use std::sync::Arc;

@@ -45,8 +45,8 @@ impl<F: Frame> Lane<F> {
         }
     }
 
-    /// A node with several care-of addresses: a copy goes to each (RFC 5944 1.7). What its sender is
-    /// told, the tunnel says that was registered last.
+    /// A node with several care-of addresses: a copy goes to each (RFC 5944 1.7). What its sender
+    /// is told, the tunnel says that was registered last.
     #[cold]
     fn downlink_copies(
         &mut self,
@@ -209,8 +209,8 @@ impl<F: Frame> Lane<F> {
         self.send_to(frame, port, to);
     }
 
-    /// A packet out of a tunnel to the anchor's own address: a node's own signaling, a tunnel packet
-    /// again, of a node that is the end of a second tunnel, or what keeps a tunnel alive.
+    /// A packet out of a tunnel to the anchor's own address: a node's own signaling, a tunnel
+    /// packet again, of a node that is the end of a second tunnel, or what keeps a tunnel alive.
     /// Subscribers have no other business with the anchor's host.
     fn arrive(&mut self, mut frame: F, context: Context) {
         if self.home_agent && is_signaling(&mut frame, self.lma) {

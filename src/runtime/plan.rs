@@ -146,8 +146,8 @@ pub(super) fn limits(config: &Config, restored: Restored, networks: usize) -> Li
     // Each binding of a node by itself has a tunnel, a home address and perhaps one of IPv4 or the
     // prefix around it.
     let homes = config.home_agent.as_ref().map_or(0, |h| h.max_bindings);
-    // Of Mobile IPv4: a home address, and perhaps a tunnel to it inside of the others, which are one
-    // for each care-of address and what stands for several.
+    // Of Mobile IPv4: a home address, and perhaps a tunnel to it inside of the others, which are
+    // one for each care-of address and what stands for several.
     let registrations = config.mip4.as_ref().map_or(0, |m| m.max_registrations);
     let tunnels = config.mip4.as_ref().map_or(0, |m| match m.simultaneous_bindings {
         1 => 2,

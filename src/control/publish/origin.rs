@@ -11,8 +11,8 @@ use std::net::Ipv6Addr;
 pub(super) struct Origins(HashMap<Ipv6Addr, BTreeMap<CustomerId, usize>>);
 
 impl Origins {
-    /// Notes an entry without a key. What workers are to be told, if that changes: the customer, or that it is no
-    /// single one any more.
+    /// Notes an entry without a key. What workers are to be told, if that changes: the customer, or
+    /// that it is no single one any more.
     pub(super) fn add(
         &mut self,
         customer: CustomerId,

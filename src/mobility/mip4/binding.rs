@@ -101,8 +101,8 @@ impl Registration {
         core::iter::once(self.home()).chain(self.prefixes.iter().map(|p| p.prefix))
     }
 
-    /// Where the tunnels end that it is forwarded through, IPv4-mapped: a care-of address or the NAT
-    /// before it, and perhaps its home address.
+    /// Where the tunnels end that it is forwarded through, IPv4-mapped: a care-of address or the
+    /// NAT before it, and perhaps its home address.
     pub fn tunnel_ends(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
         self.published.iter().flat_map(|(_, paths)| paths.all()).map(|path| path.remote)
     }
@@ -117,8 +117,8 @@ impl Registration {
         self.bindings.iter().find(|b| b.care_of == care_of)
     }
 
-    /// What is to be forwarded and how: a copy to each care-of address (RFC 5944 1.7). `local` is our
-    /// end of the tunnels.
+    /// What is to be forwarded and how: a copy to each care-of address (RFC 5944 1.7). `local` is
+    /// our end of the tunnels.
     pub(super) fn forwarding(&self, local: Ipv4Addr) -> Vec<(CustomerPrefix, TunnelPaths)> {
         let path = |remote: Ipv4Addr, encap| TunnelPath {
             local: local.to_ipv6_mapped(),

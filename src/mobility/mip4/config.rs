@@ -18,8 +18,8 @@ pub struct Mip4Config {
     pub max_lifetime: RegistrationLifetime,
     /// Registered nodes at most: beyond it code 130.
     pub max_registrations: usize,
-    /// Care-of addresses of a node at most, up to [`crate::addr::COPIES_MAX`]: beyond it code 135. With one there
-    /// are no simultaneous bindings, and code 1 says so.
+    /// Care-of addresses of a node at most, up to [`crate::addr::COPIES_MAX`]: beyond it code 135.
+    /// With one there are no simultaneous bindings, and code 1 says so.
     pub max_bindings: usize,
     /// About packets from the node (RFC 3024).
     pub reverse_tunnel: ReverseTunnel,

@@ -7,9 +7,9 @@
 //!                          fresh? 133                  129 .. 142  nat (RFC 3519), prefixes (5454)
 //!              revocation  (RFC 3543)
 //! ```
-//! A node's *registration* holds its *bindings*, one for each care-of address; a copy of each packet
-//! goes to every one. Home addresses and prefixes are those of one allocation
-//! ([`Homes`]), whichever protocol asks first.
+//! A node's *registration* holds its *bindings*, one for each care-of address; a copy of each
+//! packet goes to every one. Home addresses and prefixes are those of one allocation ([`Homes`]),
+//! whichever protocol asks first.
 
 mod agent;
 mod binding;

@@ -29,8 +29,8 @@ pub(in crate::runtime) struct Cores {
     pub(in crate::runtime) nodes: NodeTable,
 }
 
-/// The pure cores' configuration; faults are those of the file of nodes. `nonce_seed` is what nobody
-/// can foretell.
+/// The pure cores' configuration; faults are those of the file of nodes. `nonce_seed` is what
+/// nobody can foretell.
 pub(in crate::runtime) fn cores(
     config: &Config,
     nonce_seed: [u8; 32],
