@@ -7,7 +7,8 @@ use anchord::mobility::action::{BindingId, Publication};
 use anchord::mobility::anchor::{Anchor, Record};
 use anchord::mobility::binding::BceState;
 use anchord::mobility::ha::{HomeBinding, HomeState, LinkAddress};
-use anchord::mobility::mip4::Registration;
+use anchord::mobility::mip4::{CareOfBinding, Registration};
+use anchord::wire::mip4::RequestFlags;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::Ipv6Addr;
 
@@ -145,14 +146,17 @@ fn proxy_bindings(anchor: &Anchor) -> Forwarding {
 fn tunnels_of(
     r: &Registration,
 ) -> impl Iterator<Item = (CustomerPrefix, Option<(Ipv6Addr, Encap, GreKeys)>)> + '_ {
-    let newest = r.bindings.last().expect("a registration without a binding");
-    let to_care_of = (newest.remote.to_ipv6_mapped(), newest.encap, GreKeys::default());
+    let tunnel = |b: &CareOfBinding| (b.remote.to_ipv6_mapped(), b.encap, GreKeys::default());
+    let newest = tunnel(r.bindings.last().expect("a registration without a binding"));
+    // No foreign agent gets IPv6.
+    let mut co_located = r.bindings.iter().filter(|b| b.flags.contains(RequestFlags::D));
+    let to_care_of = co_located.next_back().map_or(newest, tunnel);
     let to_home = (r.home_address.to_ipv6_mapped(), Encap::Ip, GreKeys::default());
     let home = HomePrefix::from_ipv4(r.home_address, 32).expect("a length");
     let prefixes = r.prefixes.iter().map(move |p| {
         (p.prefix.of(r.customer), Some(if p.to_care_of { to_care_of } else { to_home }))
     });
-    core::iter::once((home.of(r.customer), Some(to_care_of))).chain(prefixes)
+    core::iter::once((home.of(r.customer), Some(newest))).chain(prefixes)
 }
 
 fn bindings(anchor: &Anchor) -> impl Iterator<Item = &HomeBinding> {
