@@ -25,8 +25,6 @@ home_agents = ["$LMA"]
 home_agent_ipv4 = "$LMA_IPV4"
 ipv4_home_address = "$HOME_IPV4"
 mn_id = "$MN_ID"
-[tunnel]
-mtu = 1432
 [authentication]
 spi = 256
 key_file = "mn.key"
