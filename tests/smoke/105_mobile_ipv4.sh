@@ -46,5 +46,5 @@ anchord_start
 routes_to_links
 KEYS='replay = "nonce"'
 mode implicit ip:ip ip:ip:ipv6 'explicit = false'
-equal "nonces that had to be taken over" "$(mn '.counters.refused_133')" 1
+at_least "nonces that had to be taken over" "$(mn '.counters.refused_133')" 1
 ends

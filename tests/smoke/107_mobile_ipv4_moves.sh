@@ -29,14 +29,14 @@ both_ways
 capture access anchor access-dpdk
 start reflector4 cn "$BIN/lab-stream" reflect --listen "$CN_IPV4:5213"
 start reflector6 cn "$BIN/lab-stream" reflect --listen "[$CN]:5213"
-start stream4 mn "$BIN/lab-stream" run --to "$CN_IPV4:5213" --from "$HOME_IPV4:0" --seconds 4
-start stream6 mn "$BIN/lab-stream" run --to "[$CN]:5213" --from "[$NODE_IPV6]:0" --seconds 4
+start stream4 mn "$BIN/lab-stream" run --to "$CN_IPV4:5213" --from "$HOME_IPV4:0" --seconds 60
+start stream6 mn "$BIN/lab-stream" run --to "[$CN]:5213" --from "[$NODE_IPV6]:0" --seconds 60
 sleep 1
 visit_link 2
 eventually "the node is registered at the second link" mn_is .binding.care_of $COA2
+sleep 1
 for m in 4 6; do
-    wait "${daemon[stream$m]}" || fail "the stream of IPv$m did not end well"
-    unset "daemon[stream$m]"
+    stop "stream$m" || fail "the stream of IPv$m did not end well"
     for direction in uplink downlink; do
         equal "IPv$m $direction, duplicated, reordered" \
             "$(tail -1 "$RUN/stream$m.log" | jq -c "[.$direction | .duplicated, .reordered]")" "[0,0]"
