@@ -27,6 +27,8 @@ pub(super) struct Draining {
 
 /// `INITIAL-HA-SWITCH-TIMEOUT` (RFC 5142 8).
 const FIRST_WAIT: Duration = Duration::from_secs(5);
+/// However soon all is to be over: no node is told more often than updates may come (RFC 6275 13).
+const LEAST_WAIT: Duration = Duration::from_secs(1);
 /// `MAX-HA-SWITCH-TIMEOUT` (RFC 5142 8).
 const LAST_WAIT: Duration = Duration::from_secs(20);
 /// How often some more are told.
@@ -64,7 +66,7 @@ impl HomeAgent {
         draining.cursor = Some(*last);
         // 5.2: until half of the time has passed that the node was told, at most.
         let half = draining.within.map(|w| w.duration() / 2);
-        let wait = half.map_or(FIRST_WAIT, |half| half.min(FIRST_WAIT));
+        let wait = half.map_or(FIRST_WAIT, |half| half.clamp(LEAST_WAIT, FIRST_WAIT));
         for id in &ids {
             draining.waits.insert(*id, wait);
         }

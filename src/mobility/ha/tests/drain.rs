@@ -87,3 +87,13 @@ fn nodes_are_told_no_faster_than_the_operator_says() {
     assert_eq!(told(&w.wait(Duration::from_millis(999))), [HOME]);
     assert_eq!(told(&w.wait(Duration::from_millis(1))), [POOLED]);
 }
+
+// RFC 5142 5.2: half of no time at all would be again at once, for ever.
+#[test]
+fn node_that_is_to_leave_at_once_is_told_once_a_second_at_most() {
+    let mut w = two_nodes(100);
+    w.event(Event::NodeDrain(Drain::Begin { within: Some(Lifetime::ZERO) }));
+    let first = w.wait(Duration::from_millis(900));
+    assert_eq!(told(&first), [HOME, POOLED]);
+    assert_eq!(told(&w.wait(Duration::from_millis(200))).len(), 2, "again");
+}

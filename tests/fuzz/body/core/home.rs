@@ -138,7 +138,7 @@ pub(super) fn mobile_ipv4(choices: u8) -> Mip4Config {
     };
     let others = choices & 1 << 7 != 0;
     let home = Ipv4Addr::new(10, 1, 0, if others { 3 } else { 4 });
-    let last = if others { 2 } else { 4 };
+    let last = if others { 5 } else { 4 };
     Mip4Config {
         address: LMA_IPV4,
         nodes: vec![node(0, None), node(1, Some(home)), node(3, None), node(last, None)],
