@@ -7,7 +7,8 @@
 //! ```
 //! A turn serves the gateways round about, one message each, so that a gateway which says more than
 //! others waits for itself only. When both kinds wait, each has half of the turn; otherwise one has
-//! it all. What is known of a gateway is bounded, and strangers share one place.
+//! it all. What is known of a gateway is bounded, and strangers share one place: mobile nodes are
+//! strangers, and none of them may use up what all have together.
 
 use super::rate::RateLimit;
 use crate::mobility::address_map::AddressMap;
@@ -15,6 +16,8 @@ use crate::mobility::message::{PeerMsg, UpdateMsg};
 use crate::mobility::mip4::Mip4Msg;
 use crate::time::{Duration, Instant};
 use std::collections::VecDeque;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::net::Ipv6Addr;
 
 /// A message that waits for its turn.
@@ -72,6 +75,7 @@ struct Source {
 pub(super) struct Admission {
     /// The strangers' address is `::`.
     sources: AddressMap<Source>,
+    one_stranger: Shares,
     /// For each class the places of the sources that have something waiting, in the order in which
     /// they are served.
     turns: [VecDeque<usize>; 2],
@@ -83,6 +87,7 @@ impl Admission {
         let strangers = Source::new(STRANGERS_RATE);
         Self {
             sources: AddressMap::from_iter([(STRANGERS, strangers)]),
+            one_stranger: Shares::new(),
             turns: Default::default(),
             waiting: [0; 2],
         }
@@ -106,11 +111,12 @@ impl Admission {
 
     /// Whether a frame from this address may be looked at.
     pub(super) fn admit(&mut self, from: Ipv6Addr, now: Instant) -> Admit {
+        let has_share = self.sources.place(from).is_some() || self.one_stranger.admit(from, now);
         let Some(source) = self.source(from) else { return Admit::OverRate { tell: false } };
-        if source.rate.admit(now) {
+        if has_share && source.rate.admit(now) {
             return Admit::Yes;
         }
-        let tell = source.refusals.admit(now);
+        let tell = has_share && source.refusals.admit(now);
         source.counts.dropped += u64::from(!tell);
         Admit::OverRate { tell }
     }
@@ -202,6 +208,29 @@ impl Served {
     }
 }
 
+/// What each stranger may say. Few share a bucket with another one, and nobody can foretell who.
+#[derive(Debug)]
+struct Shares {
+    buckets: Vec<RateLimit>,
+    secret: RandomState,
+}
+
+impl Shares {
+    fn new() -> Self {
+        let buckets = (0..SHARES).map(|_| rate_limit(STRANGER_RATE)).collect();
+        Self { buckets, secret: RandomState::new() }
+    }
+
+    fn admit(&mut self, from: Ipv6Addr, now: Instant) -> bool {
+        let at = self.bucket(from);
+        self.buckets.get_mut(at).is_some_and(|bucket| bucket.admit(now))
+    }
+
+    fn bucket(&self, from: Ipv6Addr) -> usize {
+        usize::try_from(self.secret.hash_one(from) % SHARES).unwrap_or_default()
+    }
+}
+
 impl Source {
     fn new(rate: u32) -> Self {
         Self {
@@ -224,6 +253,9 @@ fn rate_limit(rate: u32) -> RateLimit {
 const STRANGERS: Ipv6Addr = Ipv6Addr::UNSPECIFIED;
 /// Messages a second of all strangers together.
 const STRANGERS_RATE: u32 = 1000;
+/// The same of one of them, and how many buckets there are for that.
+const STRANGER_RATE: u32 = 100;
+const SHARES: u64 = 1024;
 /// Messages at once, however low the rate.
 const BURST_MIN: u32 = 64;
 /// Messages of one gateway that wait, while few wait in all.
@@ -316,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn rate_is_each_gateways_own_and_strangers_share_one() {
+    fn rate_is_each_gateways_own_and_no_stranger_uses_up_that_of_all() {
         let mut admission = admission(2);
         let now = Instant(1_000_000_000);
         let passed = |a: &mut Admission, from, now| {
@@ -326,8 +358,11 @@ mod tests {
         assert_eq!(passed(&mut admission, mag(2), now), 125);
         let later = now + Duration::from_millis(10);
         assert_eq!(passed(&mut admission, mag(1), later), 10);
-        assert_eq!(passed(&mut admission, mag(99), now), 125, "an eighth of 1000");
-        assert_eq!(passed(&mut admission, mag(98), now), 0, "another stranger");
+        assert_eq!(passed(&mut admission, mag(99), now), 64, "a stranger's share");
+        let shares = &admission.one_stranger;
+        let apart = (100..).map(mag).find(|m| shares.bucket(*m) != shares.bucket(mag(99)));
+        let other = apart.expect("one has another bucket");
+        assert_eq!(passed(&mut admission, other, now), 125 - 64, "an eighth of 1000 for all");
         assert_eq!(admission.sources.iter().count(), 3);
         let Counts { dropped, .. } = admission.counts(mag(1));
         assert_eq!(dropped, 2 * 5000 - 125 - 10 - 21, "but for 20 and one that may be told");

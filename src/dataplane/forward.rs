@@ -216,8 +216,13 @@ impl<F: Frame> Lane<F> {
         if self.home_agent && is_signaling(&mut frame, self.lma) {
             return self.signal(frame);
         }
-        if context.origin == Origin::Forwarded && self.is_tunneled(&mut frame, context.port) {
-            return self.out_of_tunnel(frame, context.port, None);
+        match self.class_of(&mut frame, context.port) {
+            Some(Class::Tunneled { .. }) if context.origin == Origin::Forwarded => {
+                return self.out_of_tunnel(frame, context.port, None);
+            }
+            // In UDP: of Mobile IPv4, of RFC 5555.
+            Some(Class::Signaling) if self.home_agent => return self.signal(frame),
+            _ => {}
         }
         if self.home_agent && context.origin.is_forwarded() && echo::answer(&mut frame) {
             return self.route(frame, Context { origin: Origin::Ours, ..context });
@@ -226,17 +231,15 @@ impl<F: Frame> Lane<F> {
         self.refuse(frame, DropReason::ToAnchor, error, context);
     }
 
-    /// Whether the packet in a frame without an Ethernet header, which it gets, is a tunnel packet.
-    fn is_tunneled(&self, frame: &mut F, port: PortId) -> bool {
-        let Some(ingress) = self.ingress.get(usize::from(port.0)) else { return false };
-        let Some(family) = frame.data().get(ETHER_LEN..).and_then(Ip::of).map(Ip::family) else {
-            return false;
-        };
+    /// What the packet in a frame without an Ethernet header, which it gets, is by itself.
+    fn class_of(&self, frame: &mut F, port: PortId) -> Option<Class> {
+        let ingress = self.ingress.get(usize::from(port.0))?;
+        let family = Ip::of_frame(frame.data()).map(Ip::family)?;
         if let Some(header) = frame.data_mut().first_chunk_mut::<ETHER_LEN>() {
             header[..6].copy_from_slice(&ingress.mac.0);
             header[12..].copy_from_slice(&family.ether_type());
         }
-        matches!(classify(frame.data(), frame.frame_len(), ingress), Class::Tunneled { .. })
+        Some(classify(frame.data(), frame.frame_len(), ingress))
     }
 
     /// From node to node: the packet stays in the anchor, and is a downlink packet of its

@@ -128,6 +128,32 @@ fn echo_request_of_a_node_to_the_anchor_is_answered_by_its_tunnel() {
     }
 }
 
+// The care-of address of such a node is one that a gateway serves.
+#[test]
+fn registrations_in_udp_come_out_of_a_gateways_tunnel() {
+    for (port, message) in [(434, vec![1; 24]), (4191, update(LMA).bytes())] {
+        let request = Packet4::new("10.1.0.19", LMA4).udp(4000, port, &message);
+        let frame = Packet4::new(MAG4, LMA4).payload(4, &request.bytes()).on_access();
+        let mut rig = rig(1);
+        rig.arrive(ACCESS, &frame);
+        let heard = rig.signaling();
+        assert_eq!(
+            (heard.len(), &heard[0][12..14], &heard[0][14..]),
+            (1, &[8, 0][..], &request.bytes()[..])
+        );
+        rig.balance();
+        let mut rig = Rig::dual(1);
+        rig.publish(Change::RouteSet(prefix("192.0.2.1/32").into(), NextHop::Local));
+        rig.arrive(ACCESS, &frame);
+        assert_eq!((rig.signaling().len(), rig.drops()), (0, vec![(DropReason::ToAnchor, 1)]));
+    }
+}
+
+/// A Mobility Header of a home address.
+fn update(dst: &str) -> Packet {
+    Packet::new("2001:db8:7::7", dst).payload(135, &[59, 0, 5, 0, 0, 0, 0, 0])
+}
+
 #[test]
 fn whatever_else_a_node_sends_to_the_anchor_is_refused() {
     let request = || echo(128, MN1, LMA);
