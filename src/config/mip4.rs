@@ -20,6 +20,7 @@ use toml::{Table, Value};
 
 /// What a home agent of Mobile IPv4 is told; its address is `node.lma_address_ipv4`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // keys of the file, each yes or no
 pub struct Mip4 {
     /// Registered nodes at most: beyond it code 130.
     pub max_registrations: usize,
@@ -209,7 +210,6 @@ impl Mip4Keys {
     /// What belongs together is there: `mn_id` is the node's, `profile` has its addresses,
     /// `customer` is whose it is.
     pub(super) fn check(
-        &self,
         mn_id: &MnId,
         profile: &Profile,
         customer: Option<&str>,

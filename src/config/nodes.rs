@@ -17,7 +17,7 @@
 use super::check;
 use super::section::{PREFIXES_MAX, families_of};
 use super::value::{lifetime_of, node_prefix_of};
-use super::{Config, Customer, Fault, Faults, HomeNode, Profile};
+use super::{Config, Customer, Fault, Faults, HomeNode, Mip4Keys, Profile};
 use crate::addr::{CustomerId, CustomerPrefix, HomePrefix, MnId};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -70,8 +70,8 @@ fn read(
             let home = HomeNode::parse(rest.split(',').map(str::trim), dir, config)?;
             home.reserve(&mut profile, name, config)?;
             check::profile(&profile, name, config)?;
-            if let Some(mip4) = &home.mip4 {
-                mip4.check(&mn_id, &profile, name, config)?;
+            if home.mip4.is_some() {
+                Mip4Keys::check(&mn_id, &profile, name, config)?;
             }
             Ok((mn_id, customer.map_or(CustomerId(0), |c| c.id), home))
         });

@@ -7,6 +7,7 @@ use super::burst::Lane;
 use super::drop::DropReason;
 use super::header::{ETHER_LEN, Ip};
 use super::shard::Slot;
+use super::tunnel::TunnelSlot;
 use super::update::Forward;
 use crate::nic::Frame;
 use crate::time::{Duration, Instant};
@@ -45,7 +46,7 @@ impl<F: Frame> Lane<F> {
         let served = slot.and_then(|slot| match self.shard.forward(slot) {
             Forward::Tunnel(id, _) => {
                 let id = self.tunnels.one_of(id, outer.src());
-                self.tunnels.ends(id).map(|tunnel| tunnel.remote())
+                self.tunnels.ends(id).map(TunnelSlot::remote)
             }
             Forward::Held => None,
         });

@@ -151,7 +151,7 @@ fn ask(
     match reply {
         Reply::Done => Ok(()),
         Reply::Error(e) => Err(e.into()),
-        Reply::Shown(shown) => cli::print(&shown, json, |shown, out| render(shown, out)),
+        Reply::Shown(shown) => cli::print(&shown, json, render),
     }
 }
 

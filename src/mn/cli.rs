@@ -71,7 +71,7 @@ fn show(socket: &Path, json: bool) -> Result<(), Box<dyn std::error::Error>> {
         .map_err(|e| format!("{}: {e}; is the node running?", socket.display()))?;
     match reply {
         Reply::Error(e) => Err(e.into()),
-        Reply::Shown(shown) => cli::print(&shown, json, |shown, out| render(shown, out)),
+        Reply::Shown(shown) => cli::print(&shown, json, render),
     }
 }
 

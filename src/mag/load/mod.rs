@@ -316,9 +316,9 @@ impl Player for Gateways {
             node.has = (!ends).then_some(granted);
         }
         if ends {
-            self.disown(granted)
+            self.disown(granted);
         } else {
-            self.own(granted, n)
+            self.own(granted, n);
         }
         Ok(())
     }

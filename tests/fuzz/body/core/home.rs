@@ -312,7 +312,7 @@ pub(super) fn within(input: &mut Input<'_>) -> Lifetime {
 /// A registration request of Mobile IPv4, mostly signed as it should be; or any bytes.
 pub(super) fn registration(input: &mut Input<'_>, now: Now, count: u64) -> Mip4Msg {
     let (id, what) = (node(input), input.byte());
-    let home_address = if what & 0x03 == 0 { Ipv4Addr::UNSPECIFIED } else { ipv4(input) };
+    let home_address = if what.trailing_zeros() >= 2 { Ipv4Addr::UNSPECIFIED } else { ipv4(input) };
     let there = |n| Ipv4Addr::new(203, 0, 113, n);
     let care_of = if what & 0x04 == 0 { there(input.below(6)) } else { home_address };
     // 1900 is where RFC 5944 5.7.1 counts from.
