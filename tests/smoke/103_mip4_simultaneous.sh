@@ -15,6 +15,10 @@ answered 0 "$first" --flags SDT
 answered 0 "$second" --flags SDT
 answered 135 "${CARE_OF_IPV4[2]}" --flags SDT
 expect "it has two" care_ofs_are "$first $second"
+# Else the node's kernel says of the tunnel that is not up that there is no such protocol, and cn is told.
+start sink mn /usr/bin/python3 -c 'import socket
+with socket.socket(socket.AF_INET, socket.SOCK_RAW, 4) as s:
+    while s.recv(2048): pass'
 capture access anchor access-dpdk
 tunnel4_from "$first"
 expect "cn reaches the node" reached4
