@@ -102,6 +102,7 @@ impl Core {
             customers: Vec::new(),
             pools: vec!["bench".into()],
             tunnel_mtu: ACCESS_MTU,
+            node_rate: 20_000,
         });
         let this = Self { control, clock, busy_ns: 0, shares_cpu, events: events_in };
         for port in (0..=port.0).map(PortId) {

@@ -200,6 +200,8 @@ pub struct Cores {
     pub worker_cpus: Vec<u16>,
     /// The control core's CPU.
     pub control_cpu: u16,
+    /// Messages a second that it hears of all who are no `[[mag]]`: mobile nodes, and strangers.
+    pub node_rate: u32,
     /// Spin, or sleep when idle.
     pub polling: Polling,
     /// Entries of each ring between two threads, a power of two.

@@ -59,7 +59,13 @@ pub fn render(config: &Config) -> Table {
             ]),
         ),
         ("worker", worker),
-        ("control", table([("cpu", i64::from(cores.control_cpu).into())])),
+        (
+            "control",
+            table([
+                ("cpu", i64::from(cores.control_cpu).into()),
+                ("node_rate", i64::from(cores.node_rate).into()),
+            ]),
+        ),
         ("policy", policy_table),
         ("timer", timer),
         ("admin", admin_table),

@@ -9,6 +9,7 @@ mod port;
 pub use mobility::default_profile;
 pub(super) use mobility::{PREFIXES_MAX, families_of};
 
+use super::peer::SIGNALING_RATE;
 use super::reader::{Reader, Section, boolean, integer, string};
 use super::tunnel::tunnel;
 use super::value::{absolute, eal_argument, label, socket_path, span, unicast, unicast4};
@@ -140,7 +141,9 @@ fn cores(worker: &Section<'_, '_>, control: &Section<'_, '_>) -> Option<Cores> {
     power_of_two(worker, "ring_len", ring_len.is_power_of_two(), ring_len);
     let rx_burst_max = worker.integer("rx_burst_max", 32, 1..=BURST_MAX);
     let control_cpu = control.required("cpu", &|v| integer(v, &(0..=CPU_MAX)));
-    Some(Cores { worker_cpus, control_cpu: control_cpu?, polling, ring_len, rx_burst_max })
+    let node_rate = control.integer("node_rate", SIGNALING_RATE, 1..=10_000_000);
+    let control_cpu = control_cpu?;
+    Some(Cores { worker_cpus, control_cpu, node_rate, polling, ring_len, rx_burst_max })
 }
 
 /// The highest CPU number that an lcore may be put on.

@@ -83,8 +83,9 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    pub(super) fn new() -> Self {
-        let strangers = Source::new(STRANGERS_RATE);
+    /// So many messages a second are heard of all strangers together.
+    pub(super) fn new(strangers_rate: u32) -> Self {
+        let strangers = Source::new(strangers_rate);
         Self {
             sources: AddressMap::from_iter([(STRANGERS, strangers)]),
             one_stranger: Shares::new(),
@@ -251,9 +252,7 @@ fn rate_limit(rate: u32) -> RateLimit {
 
 /// The strangers' key.
 const STRANGERS: Ipv6Addr = Ipv6Addr::UNSPECIFIED;
-/// Messages a second of all strangers together.
-const STRANGERS_RATE: u32 = 1000;
-/// The same of one of them, and how many buckets there are for that.
+/// Messages a second of one stranger, and how many buckets there are for that.
 const STRANGER_RATE: u32 = 100;
 const SHARES: u64 = 1024;
 /// Messages at once, however low the rate.
@@ -289,7 +288,7 @@ mod tests {
     }
 
     fn admission(mags: u16) -> Admission {
-        let mut admission = Admission::new();
+        let mut admission = Admission::new(1000);
         for n in 1..=mags {
             admission.add(mag(n), 1000);
         }

@@ -324,14 +324,8 @@ impl Sockets {
 /// Whether a frame of the kernel is signaling of ours that it did not protect.
 pub(super) fn is_clear(frame: &[u8], own: Anchors) -> bool {
     match ether::payload(frame) {
-        Ok((ether::IPV6, packet)) => Ipv6Header::parse(packet).is_ok_and(|ip| {
-            let behind = packet.get(ipv6::HEADER_LEN..).unwrap_or_default();
-            let next_header = match ip.next_header {
-                HomeRoute::NEXT_HEADER => behind.first().copied(),
-                other => Some(other),
-            };
-            next_header == Some(mh::NEXT_HEADER) && ip.src == own.ipv6
-        }),
+        Ok((ether::IPV6, packet)) => Ipv6Header::parse(packet)
+            .is_ok_and(|ip| carried(&ip, packet) == Some(mh::NEXT_HEADER) && ip.src == own.ipv6),
         Ok((ether::IPV4, packet)) => Ipv4Header::parse(packet).is_ok_and(|ip| {
             let src_port = packet.get(ip.header_len..).and_then(<[u8]>::first_chunk);
             ip.protocol == udp::PROTOCOL
@@ -342,12 +336,21 @@ pub(super) fn is_clear(frame: &[u8], own: Anchors) -> bool {
     }
 }
 
-/// The packet of a frame of the kernel's with ESP from our address, and where to.
+/// The packet of a frame of the kernel's with ESP from our address, and where to; a mobile node's
+/// has a type 2 routing header before ESP.
 pub(super) fn packet_from(frame: &[u8], own: Ipv6Addr) -> Option<(Ipv6Addr, &[u8])> {
     let (ether::IPV6, packet) = ether::payload(frame).ok()? else { return None };
     let ip = Ipv6Header::parse(packet).ok()?;
-    let is_ours = ip.next_header == ESP && ip.src == own;
+    let is_ours = carried(&ip, packet) == Some(ESP) && ip.src == own;
     Some((ip.dst, packet.get(..ip.packet_len())?)).filter(|_| is_ours)
+}
+
+/// What a packet carries, behind a type 2 routing header or nothing.
+fn carried(ip: &Ipv6Header, packet: &[u8]) -> Option<u8> {
+    match ip.next_header {
+        HomeRoute::NEXT_HEADER => packet.get(ipv6::HEADER_LEN).copied(),
+        other => Some(other),
+    }
 }
 
 /// What may be received, by linux/xfrm.h: a `struct xfrm_userpolicy_info`, one template behind it,

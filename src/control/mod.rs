@@ -147,7 +147,7 @@ impl<P: FramePool> Control<P> {
             output: Output::new(parts.pool, parts.ports, injects, requests, parts.ipsec),
             workers,
             signaling: parts.signaling,
-            inbox: Admission::new(),
+            inbox: Admission::new(parts.node_rate),
             kernel: parts.kernel,
             mirror: parts.mirror,
             synced: false,

@@ -138,4 +138,6 @@ pub struct Parts<P: FramePool> {
     pub pools: Vec<String>,
     /// Tunnel MTU of gateways that are not configured, in bytes.
     pub tunnel_mtu: u16,
+    /// Messages a second that are heard of all who are no gateway: mobile nodes, and strangers.
+    pub node_rate: u32,
 }

@@ -182,6 +182,7 @@ impl Bench {
             customers: Vec::new(),
             pools: vec!["home".into()],
             tunnel_mtu: 1400,
+            node_rate: 20_000,
         });
         let wall = MobTimestamp::from_unix(Duration::from_secs(1_800_000_000));
         let now = Now { mono: Instant(1_000_000_000), wall };

@@ -180,6 +180,7 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
         customers: plan::customer_names(config),
         pools: plan::pool_names(config),
         tunnel_mtu: plan::tunnel_mtu(config),
+        node_rate: config.cores.node_rate,
     });
 
     let outcome = serve(&mut control, config, clock, &gate, &stop, || advertiser.advertise(routes));

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A mobile node whose binding updates are in ESP, by a security association of its home address (RFC 6275 5.1): both kernels
-# do ESP, the Home Address option and the type 2 routing header. It registers, moves and ends its binding; what is in the clear, or in ESP by
-# another node's association, is not done; no message is in the clear.
+# do ESP, the Home Address option and the type 2 routing header. It registers, moves and ends its binding; what is in the clear is not done;
+# no message is in the clear.
 # proves: MIP6-10.3.1-2, MIP6-10.3.1-10
 # shellcheck source=tests/smoke/_home.sh
 . tests/smoke/_home.sh

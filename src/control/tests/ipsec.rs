@@ -4,6 +4,7 @@
 use super::ipv4::{frame4, registration};
 use super::*;
 use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg, Transport};
+use crate::wire::ipv6::HomeRoute;
 use crate::wire::mh::{
     BindingRevocationIndication, Heartbeat, HeartbeatFlags, RevocationFlags, RevocationTrigger,
 };
@@ -206,13 +207,18 @@ fn message_in_esp_to_a_node_behind_a_gateway_enters_that_tunnel() {
     bench.register(MAG1, "mn1@example.org");
     let hnp = bench.control.anchor.lma().cache().page(0, 1).0.next().expect("one").1.hnp[0];
     let node = Ipv6Addr::from_bits(hnp.addr().to_bits() | 7);
-    let esp = packet(LMA, node, 50, &[0; 24]);
-    bench.from_kernel.send((ACCESS, esp.clone().into())).expect("room");
-    bench.settle();
-    let left: Vec<_> = bench.tx.take_all().iter().map(MemFrame::to_bytes).collect();
-    let outer = Ipv6Header::parse(&left[0][14..]).expect("IPv6");
-    assert_eq!((left.len(), outer.dst, &left[0][54..]), (1, MAG1, &esp[14..]));
-    assert_eq!(bench.count(Counter::KernelRx), 1);
+    let mut routed = [0; HomeRoute::LEN + 24];
+    let home = "2001:db8:9::1".parse().expect("an address");
+    HomeRoute { next_header: 50, home }.emit(&mut routed).expect("it fits");
+    let route = HomeRoute::NEXT_HEADER;
+    for esp in [packet(LMA, node, 50, &[0; 24]), packet(LMA, node, route, &routed)] {
+        bench.from_kernel.send((ACCESS, esp.clone().into())).expect("room");
+        bench.settle();
+        let left: Vec<_> = bench.tx.take_all().iter().map(MemFrame::to_bytes).collect();
+        let outer = Ipv6Header::parse(&left[0][14..]).expect("IPv6");
+        assert_eq!((left.len(), outer.dst, &left[0][54..]), (1, MAG1, &esp[14..]));
+    }
+    assert_eq!(bench.count(Counter::KernelRx), 2);
 }
 
 /// A Mobility Header of a gateway with its checksum.

@@ -79,10 +79,10 @@ impl Anchor {
         for key in &withdrawn {
             self.lma.end_session(*key, now, &mut more);
         }
-        actions.extend(more.into_iter().filter(|action| match action {
-            Action::Publish(publication) => !withdrawn.contains(&super::key(publication)),
-            _ => true,
-        }));
+        super::drop_yielding(0, &mut more, |key| {
+            withdrawn.contains(&key) || self.ha.holds(key) || self.mip4.holds(key)
+        });
+        actions.append(&mut more);
     }
 }
 

@@ -262,10 +262,7 @@ impl HomeAgent {
         if inside || self.is_own(asked.care_of) {
             return Err(Status::INVALID_CARE_OF_ADDRESS);
         }
-        let others = |p: &HomePrefix| {
-            self.cache.by_key(p.of(customer)).is_some_and(|b| Some(b.id) != existing)
-        };
-        if networks.iter().any(others) {
+        if self.is_of_another(customer, networks, existing) {
             return Err(Status::NOT_AUTHORIZED_FOR_PREFIX);
         }
         let in_ipv4 = matches!(msg.transport, Transport::Dsmip { .. });
@@ -276,6 +273,17 @@ impl HomeAgent {
             return Err(Status::INVALID_CARE_OF_ADDRESS);
         }
         Ok(())
+    }
+
+    /// Whether one of these networks is forwarded for another binding than this one.
+    pub(super) fn is_of_another(
+        &self,
+        customer: CustomerId,
+        networks: &[HomePrefix],
+        existing: Option<BindingId>,
+    ) -> bool {
+        let mut holders = networks.iter().filter_map(|p| self.cache.by_key(p.of(customer)));
+        holders.any(|b| Some(b.id) != existing)
     }
 }
 

@@ -144,10 +144,15 @@ impl HomeAgent {
             }
             let Some(probe) = self.probes.get_mut(&id) else { continue };
             probe.open.remove(&address);
-            if probe.open.is_empty()
-                && let Some(Probe { msg, status, ipv4, deadline, .. }) = self.probes.remove(&id)
-                && let Some(binding) = self.cache.get(id).cloned()
-            {
+            if !probe.open.is_empty() {
+                continue;
+            }
+            let Some(binding) = self.cache.get(id).cloned() else { continue };
+            // RFC 3963 6.2: meanwhile another node may have got one of them.
+            if self.is_of_another(binding.customer, &binding.networks, Some(id)) {
+                self.give_up(id, Status::NOT_AUTHORIZED_FOR_PREFIX, lma, now, actions);
+            } else if let Some(probe) = self.probes.remove(&id) {
+                let Probe { msg, status, ipv4, deadline, .. } = probe;
                 self.timers.remove(&(deadline, HomeTimer::Probe(id)));
                 let binding = HomeBinding { state: HomeState::Active, ..binding };
                 self.accept(&binding, status, &msg, &ipv4, lma, now, actions);

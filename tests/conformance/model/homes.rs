@@ -183,7 +183,7 @@ fn play(interworking: Interworking, steps: Vec<Step>) -> Result<(), TestCaseErro
                 Vec::new()
             }
             Step::Restart => {
-                homes.restart();
+                homes.restart(now);
                 world.restart(clock(now))
             }
         };

@@ -76,6 +76,26 @@ fn network_that_another_router_has_registered_is_refused_142() {
     assert_eq!(w.status(&Bu { flags: ROUTER, home: Some(other), ..Bu::default() }), Some(142));
 }
 
+// proves: NEMO-6.2-6
+#[test]
+fn network_that_another_router_registers_while_the_home_link_is_asked_is_refused_142() {
+    let networks = vec![prefix("2001:db8:f1::/48")];
+    let router = |n, home| HomeNode { mobile_networks: networks.clone(), ..node(n, Some(home)) };
+    let other = Ipv6Addr::from_bits(HOME.to_bits() + 1);
+    let mut config = HaConfig { nodes: vec![router(1, HOME), router(2, other)], ..config() };
+    config.links[0].is_virtual = false;
+    let mut w = World::new(config);
+    w.bu(&Bu { flags: ROUTER, ..Bu::default() });
+    w.bu(&Bu { flags: ROUTER, home: Some(other), ..Bu::default() });
+    let mut free = |address| {
+        let address = LinkAddress { link: LinkId(0), address };
+        let actions = w.event(Event::HomeProbed { address, taken: false });
+        reply(&actions).map(|a| a.ack.status.0)
+    };
+    assert_eq!((free(other), free(HOME)), (Some(0), Some(142)));
+    assert_eq!(w.binding(HOME), None);
+}
+
 #[test]
 fn with_the_flag_the_whole_home_network_prefix_moves_and_without_it_the_address() {
     let options = vec![MobilityOption::MnId(1, b"mn2@example.org")];

@@ -229,6 +229,13 @@ impl Homes {
             self.all.remove(n);
             return self.answers.push(Answer(134, answer.1, 0));
         }
+        let networks = self.all[n].now.networks.clone();
+        let of_others = self.all.iter().enumerate().filter(|(other, _)| *other != n);
+        let mut of_others = of_others.filter(|(_, k)| k.now.state == HomeState::Active);
+        if of_others.any(|(_, k)| networks.iter().any(|p| k.now.networks.contains(p))) {
+            self.all.remove(n);
+            return self.answers.push(Answer(142, answer.1, 0));
+        }
         let kept = &mut self.all[n];
         kept.now.state = HomeState::Active;
         assert!(kept.now.ends > now, "no lifetime is as short as a probe");
@@ -249,11 +256,12 @@ impl Homes {
         self.all.retain(|k| k.now.node != node);
     }
 
-    pub(super) fn restart(&mut self) {
+    /// What ended while nobody ran, or asked about the home address again, is not taken up.
+    pub(super) fn restart(&mut self, now: u64) {
         let restored = |disk: Entry| Kept { now: disk.clone(), probe: None, disk: Some(disk) };
         self.all = std::mem::take(&mut self.all)
             .into_iter()
-            .filter_map(|k| k.disk.map(restored))
+            .filter_map(|k| k.disk.filter(|d| d.ends > now).map(restored))
             .collect();
     }
 
