@@ -98,9 +98,9 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
 
     // What can fail for the operator's fault comes first.
     let seed = random().map_err(thread("/dev/urandom"))?;
-    let plan::Cores { lma, ha, mip4, nodes } = plan::cores(config, seed)?;
-    let networks = ha.nodes.iter().map(|n| n.mobile_networks.len()).sum::<usize>()
-        + mip4.nodes.iter().map(|n| n.prefixes.len()).sum::<usize>();
+    let cores = plan::cores(config, seed)?;
+    let networks = cores.networks();
+    let plan::Cores { lma, ha, mip4, nodes } = cores;
     let mut lma = Lma::new(lma);
     lma.reserve();
     let mut anchor = Anchor::new(lma, HomeAgent::new(ha)).with_mip4(HomeAgent4::new(mip4));
@@ -131,9 +131,8 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
         let (shown, config_shown) = watch::channel(reload::shown(config));
         let (path, running) = (path.to_owned(), config.clone());
         let (advertiser, advertise_thread) = advertise::start().map_err(thread("advertise"))?;
-        let ifindexes: Vec<_> = taps.iter().map(exception::Tap::ifindex).collect();
-        let advertising = (advertiser.clone(), plan::pool_routes(config, &ifindexes));
-        let (log_again, taps) = (log.clone(), ifindexes);
+        let taps: Vec<_> = taps.iter().map(exception::Tap::ifindex).collect();
+        let advertising = (advertiser.clone(), plan::pool_routes(config, &taps));
         let again = reload::Setup {
             path,
             running,
@@ -141,7 +140,7 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
             reloader,
             advertiser,
             taps,
-            log: log_again,
+            log: log.clone(),
             shown,
         };
         reload::start(again, jobs).map_err(thread("reload"))?;

@@ -29,6 +29,14 @@ pub(in crate::runtime) struct Cores {
     pub(in crate::runtime) nodes: NodeTable,
 }
 
+impl Cores {
+    /// How many prefixes nodes may register by themselves besides their home addresses.
+    pub(in crate::runtime) fn networks(&self) -> usize {
+        self.ha.nodes.iter().map(|n| n.mobile_networks.len()).sum::<usize>()
+            + self.mip4.nodes.iter().map(|n| n.prefixes.len()).sum::<usize>()
+    }
+}
+
 /// The pure cores' configuration; faults are those of the file of nodes. `nonce_seed` is what
 /// nobody can foretell.
 pub(in crate::runtime) fn cores(
@@ -36,7 +44,7 @@ pub(in crate::runtime) fn cores(
     nonce_seed: [u8; 32],
 ) -> Result<Cores, config::Faults> {
     let timers = &config.timers;
-    let Nodes { customers, home_nodes, mip4_nodes, nodes } = customers(config)?;
+    let Nodes { customers, home, mip4, table } = customers(config)?;
     let lma = LmaConfig {
         lma_address: config.node.lma_address,
         lma_address_ipv4: config.node.lma_address_ipv4,
@@ -66,9 +74,9 @@ pub(in crate::runtime) fn cores(
         max_bindings: config.policy.max_bindings,
         max_prefixes: max_prefixes(config),
     };
-    let ha = ha::ha_config(config, home_nodes);
-    let mip4 = mip4::mip4_config(config, mip4_nodes, nonce_seed);
-    Ok(Cores { lma, ha, mip4, nodes })
+    let ha = ha::ha_config(config, home);
+    let mip4 = mip4::mip4_config(config, mip4, nonce_seed);
+    Ok(Cores { lma, ha, mip4, nodes: table })
 }
 
 fn pool(config: &Config, p: &config::Pool) -> PoolConfig {
@@ -103,14 +111,14 @@ struct Nodes {
     /// By their numbers: those that are nobody's have no nodes.
     customers: Vec<CustomerConfig>,
     /// Those that may register by themselves.
-    home_nodes: Vec<HomeNode>,
-    mip4_nodes: Vec<Mip4Node>,
-    nodes: NodeTable,
+    home: Vec<HomeNode>,
+    mip4: Vec<Mip4Node>,
+    table: NodeTable,
 }
 
 fn customers(config: &Config) -> Result<Nodes, config::Faults> {
-    let mut nodes = NodeTable::default();
-    let (mut home_nodes, mut mip4_nodes) = (Vec::new(), Vec::new());
+    let mut table = NodeTable::default();
+    let (mut by_mip6, mut by_mip4) = (Vec::new(), Vec::new());
     let count = config.customers.iter().map(|c| usize::from(c.id.0)).max().unwrap_or(0) + 1;
     let mut all = vec![CustomerConfig::default(); count];
     all[0] = CustomerConfig {
@@ -131,17 +139,17 @@ fn customers(config: &Config) -> Result<Nodes, config::Faults> {
         };
     }
     config::load_nodes(config, |mn_id, customer, own, home| {
-        nodes.note(&mn_id, customer, own, home);
-        home_nodes.extend(ha::node(&mn_id, customer, own, home));
-        mip4_nodes.extend(mip4::node(config.mip4.as_ref(), &mn_id, customer, own, home));
+        table.note(&mn_id, customer, own, home);
+        by_mip6.extend(ha::node(&mn_id, customer, own, home));
+        by_mip4.extend(mip4::node(config.mip4.as_ref(), &mn_id, customer, own, home));
         let ipv4 = own.static_ipv4.and_then(|a: Ipv4Addr| HomePrefix::from_ipv4(a, 32).ok());
         let prefixes: Vec<HomePrefix> = own.static_prefixes.iter().copied().chain(ipv4).collect();
         if let Some(c) = all.get_mut(usize::from(customer.0)) {
             c.policy.insert(mn_id, profile(config, customer, own), &prefixes);
         }
     })?;
-    nodes.finish();
-    Ok(Nodes { customers: all, home_nodes, mip4_nodes, nodes })
+    table.finish();
+    Ok(Nodes { customers: all, home: by_mip6, mip4: by_mip4, table })
 }
 
 fn service(config: &Config, s: &config::Service) -> ServiceConfig {
