@@ -1,6 +1,7 @@
 //! Files in, values or the complete report out.
 
 use super::*;
+use crate::addr::MnId;
 
 fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dpdk-config").join(name)
@@ -19,6 +20,46 @@ pub(super) fn assert_faults(good: &str, changes: &[(&str, &str, &str)]) {
         assert!(good.contains(from), "{from}");
         let report = faults(&good.replacen(from, to, 1));
         assert!(report.contains(expected), "{to}: {report}");
+    }
+}
+
+/// A directory with keys and a file of nodes; gone with it.
+pub(super) struct Files(PathBuf);
+
+impl Files {
+    pub(super) fn new(name: &str, nodes: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = std::env::temp_dir().join(format!("anchor-nodes-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a temporary directory");
+        for key in ["mn1.key", "agent.key"] {
+            let key = dir.join(key);
+            std::fs::write(&key, "00112233445566778899aabbccddeeff").expect("written");
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&key, mode).expect("ours");
+        }
+        std::fs::write(dir.join("nodes.csv"), nodes).expect("written");
+        Self(dir)
+    }
+
+    /// A configuration that lies beside them.
+    pub(super) fn read(&self, text: &str) -> Result<Config, String> {
+        parse(text, &self.0.join("t.toml")).map_err(|f| f.to_string())
+    }
+
+    /// What it makes of the file of nodes.
+    pub(super) fn nodes(&self, text: &str) -> Result<Vec<(Profile, HomeNode)>, String> {
+        let config = self.read(text)?;
+        let mut found = Vec::new();
+        let each = |_: MnId, _: CustomerId, p: &Profile, home: &HomeNode| {
+            found.push((p.clone(), home.clone()));
+        };
+        load_nodes(&config, each).map_err(|f| f.to_string()).map(|_| found)
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).expect("ours");
     }
 }
 

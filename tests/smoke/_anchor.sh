@@ -4,6 +4,7 @@
 # --- anchord
 
 # The configuration; a test changes what it needs by variables before it calls anchord_start.
+# shellcheck disable=SC2154 # lab_gateways: _lab.sh, or the test
 anchord_config() {
     cat <<END
 [node]

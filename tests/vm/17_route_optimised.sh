@@ -16,6 +16,7 @@ register $MAG1 $LMA
 guest ip link add tunnel type ip6tnl mode any local $MAG1 remote $LMA encaplimit none
 connect_ipv6 tunnel
 guest "ip -n node link set lo up && ip -n node address add $HOME_ADDRESS/128 dev lo home nodad"
+# shellcheck disable=SC2154 # node: connect_ipv6
 mip6_states node $CN "$node"
 mip6_policies node $CN
 capture access anchor access-dpdk

@@ -1,11 +1,8 @@
 //! What a file may say of homes, and what not.
 
 use super::*;
-use crate::addr::{CustomerId, MnId};
-use crate::config::tests::assert_faults;
-use crate::config::{load_nodes, parse, render};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use crate::config::tests::{Files, assert_faults};
+use crate::config::{parse, render};
 
 /// A home agent whose home links are a pool's, virtual, and one on a port.
 const FILE: &str = r#"
@@ -42,37 +39,6 @@ prefix = "2001:db8:d::/64"
 
 fn read(text: &str) -> Result<Config, String> {
     parse(text, Path::new("/t.toml")).map_err(|f| f.to_string())
-}
-
-/// A directory with a file of nodes and a key beside it; gone with it.
-struct Files(PathBuf);
-
-impl Files {
-    fn new(name: &str, nodes: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("anchor-home-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&dir).expect("a temporary directory");
-        let key = dir.join("mn1.key");
-        std::fs::write(&key, "00112233445566778899aabbccddeeff").expect("written");
-        let mode = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(&key, mode).expect("ours");
-        std::fs::write(dir.join("nodes.csv"), nodes).expect("written");
-        Self(dir)
-    }
-
-    fn nodes(&self, text: &str) -> Result<Vec<(Profile, HomeNode)>, String> {
-        let config = parse(text, &self.0.join("t.toml")).map_err(|f| f.to_string())?;
-        let mut found = Vec::new();
-        let each = |_: MnId, _: CustomerId, p: &Profile, home: &HomeNode| {
-            found.push((p.clone(), home.clone()));
-        };
-        load_nodes(&config, each).map_err(|f| f.to_string()).map(|_| found)
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).expect("ours");
-    }
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! What a file may say of Mobile IPv4, and what not.
 
 use super::*;
-use crate::addr::CustomerId;
-use crate::config::{HomeNode, load_nodes, parse, render};
-use std::os::unix::fs::PermissionsExt;
+use crate::config::tests::Files;
+use crate::config::{HomeNode, render};
 
 const FILE: &str = r#"
 [node]
@@ -36,41 +35,6 @@ spi = 300
 key_file = "agent.key"
 algorithm = "hmac-sha-256"
 "#;
-
-/// A directory with keys and a file of nodes; gone with it.
-struct Files(PathBuf);
-
-impl Files {
-    fn new(name: &str, nodes: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("anchor-mip4-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&dir).expect("a temporary directory");
-        for key in ["mn1.key", "agent.key"] {
-            let key = dir.join(key);
-            std::fs::write(&key, "00112233445566778899aabbccddeeff").expect("written");
-            let mode = std::fs::Permissions::from_mode(0o600);
-            std::fs::set_permissions(&key, mode).expect("ours");
-        }
-        std::fs::write(dir.join("nodes.csv"), nodes).expect("written");
-        Self(dir)
-    }
-
-    fn read(&self, text: &str) -> Result<Config, String> {
-        parse(text, &self.0.join("t.toml")).map_err(|f| f.to_string())
-    }
-
-    fn nodes(&self, text: &str) -> Result<Vec<HomeNode>, String> {
-        let config = self.read(text)?;
-        let mut found = Vec::new();
-        let each = |_: MnId, _: CustomerId, _: &Profile, home: &HomeNode| found.push(home.clone());
-        load_nodes(&config, each).map_err(|f| f.to_string()).map(|_| found)
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).expect("ours");
-    }
-}
 
 #[test]
 fn section_is_read_with_its_defaults_and_rendered_back() {
@@ -125,13 +89,13 @@ fn nodes_have_keys_replay_protection_and_prefixes_of_their_own() {
                  imsi:262011234567890,,,,,10.1.0.8,,,,,,,256:mn1.key:hmac-sha-256:nonce 257:mn1.key\n\
                  mn3@example.org,,,,,,,,,,,,256:mn1.key:timestamp\nmn4\n";
     let found = Files::new("nodes", nodes).nodes(FILE).unwrap_or_else(|f| panic!("{f}"));
-    let keys = |n: usize| found[n].mip4.clone().expect("it has some");
+    let keys = |n: usize| found[n].1.mip4.clone().expect("it has some");
     assert!(keys(0).implicit && !keys(1).implicit);
-    assert_eq!(found[0].mobile_networks.len(), 1, "without [home_agent]");
+    assert_eq!(found[0].1.mobile_networks.len(), 1, "without [home_agent]");
     let auth: Vec<_> = keys(1).auth.iter().map(|(a, nonce)| (a.spi, a.algorithm, *nonce)).collect();
     let expected = [(256, Algorithm::HmacSha256, true), (257, Algorithm::HmacMd5, false)];
     assert_eq!((auth, keys(2).auth[0].1), (expected.into(), false));
-    assert_eq!(found[3], HomeNode::default());
+    assert_eq!(found[3].1, HomeNode::default());
 }
 
 #[test]

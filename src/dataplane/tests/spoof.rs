@@ -264,6 +264,7 @@ fn sources_and_destinations_that_no_router_forwards_end_at_the_tunnel_in_every_e
     rig.balance();
 }
 
+// proves: MIP6-10.4.2-4
 #[test]
 fn no_multicast_or_link_local_packet_from_the_core_enters_a_tunnel() {
     let mut rig = Rig::dual(1);
