@@ -50,7 +50,7 @@ impl<P: FramePool> Control<P> {
 
     /// Sends an ICMPv6 message of the home agent.
     pub(super) fn send_icmp(&mut self, icmp: &HomeIcmp, now: Instant) {
-        self.send_anywhere(false, icmp.dst, now, |buf| signaling::write_icmp(icmp, buf));
+        self.send_anywhere(icmp.esp, icmp.dst, now, |buf| signaling::write_icmp(icmp, buf));
     }
 
     fn send_ack(&mut self, ack: &AckMsg, now: Instant) {

@@ -45,6 +45,9 @@ pub enum Event {
         dst: Ipv6Addr,
         /// By which the answer is known.
         id: u16,
+        /// It came in ESP, by the security association of the home address.
+        #[serde(default)]
+        esp: bool,
     },
     /// The operator takes the home agent out of service, or back.
     NodeDrain(Drain),

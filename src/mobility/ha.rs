@@ -160,8 +160,8 @@ impl HomeAgent {
             Event::AgentDiscovery { src, dst, id, mobile_router } => {
                 self.discover((src, dst), id, mobile_router, now, actions);
             }
-            Event::PrefixSolicitation { src, home, dst, id } => {
-                self.solicited((src, dst), home, id, now, actions);
+            Event::PrefixSolicitation { src, home, dst, id, esp } => {
+                self.solicited((src, dst), home, (id, esp), now, actions);
             }
             Event::NodeDrain(drain) => self.drain(drain, now),
             Event::AdminDelete { mn_id, prefix, customer } => {

@@ -131,7 +131,7 @@ fn question(frame: &[u8]) -> Option<(Event, bool)> {
         // 6.7: from the care-of address with a Home Address option, or from home.
         MobilityRequest::Prefixes { id } => {
             let home = home.unwrap_or(ip.src);
-            Event::PrefixSolicitation { src: ip.src, home, dst: ip.dst, id }
+            Event::PrefixSolicitation { src: ip.src, home, dst: ip.dst, id, esp: false }
         }
     };
     let one_node = !ip.src.is_multicast() && !ip.src.is_unspecified();

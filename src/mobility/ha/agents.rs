@@ -103,7 +103,13 @@ impl HomeAgent {
         let agents = self.agents_of(link, mobile_router, now);
         let agents = agents.into_iter().take(TOLD_MAX).collect();
         let body = HomeIcmpBody::DiscoveryReply { id, mobile_routers: mobile_router, agents };
-        actions.push(Action::SendIcmp(HomeIcmp { src: own, dst: src, home: None, body }));
+        actions.push(Action::SendIcmp(HomeIcmp {
+            src: own,
+            dst: src,
+            home: None,
+            esp: false,
+            body,
+        }));
     }
 
     /// The home agents of a link, ourselves among them unless we leave service: the best first,

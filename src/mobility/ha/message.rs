@@ -55,6 +55,9 @@ pub struct HomeIcmp {
     pub dst: Ipv6Addr,
     /// The home address in a type 2 routing header, if there is one.
     pub home: Option<Ipv6Addr>,
+    /// ESP protects it, by the security association of the home address.
+    #[serde(default)]
+    pub esp: bool,
     /// What it says.
     pub body: HomeIcmpBody,
 }

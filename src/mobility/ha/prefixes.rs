@@ -1,6 +1,6 @@
 //! What nodes away from home are told of the prefixes of their home link (RFC 6275 10.6).
 
-use super::{HomeAgent, HomeBinding, HomeIcmp, HomeIcmpBody, HomeState, PrefixOffer, audit};
+use super::{HomeAgent, HomeBinding, HomeIcmp, HomeIcmpBody, HomeState, PrefixOffer, Proof, audit};
 use crate::addr::ProxyCoa;
 use crate::mobility::action::{Action, HomeAudit, Ignored};
 use crate::time::{Duration, Now};
@@ -10,12 +10,13 @@ use std::net::Ipv6Addr;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 impl HomeAgent {
-    /// A node asks (10.6.2); it is answered at once, at the address from which it asked (10.6.3).
+    /// A node asks (10.6.2), in ESP or not; it is answered at once and likewise, at the address from
+    /// which it asked (10.6.3).
     pub(super) fn solicited(
         &mut self,
         (src, dst): (Ipv6Addr, Ipv6Addr),
         home: Ipv6Addr,
-        id: u16,
+        (id, esp): (u16, bool),
         now: Now,
         actions: &mut Vec<Action>,
     ) {
@@ -26,6 +27,11 @@ impl HomeAgent {
         let Some(binding) = binding else {
             return actions.push(ignored(Ignored::NoSession));
         };
+        // 5.4, 6.7: whose other messages have to be in ESP, does not ask without.
+        let proof = self.nodes.by_id(&binding.mn_id).map(|node| &node.proof);
+        if !esp && matches!(proof, Some(Proof::Esp)) {
+            return actions.push(ignored(Ignored::Unauthenticated));
+        }
         let last = self.advertised.get(&binding.id);
         let early = last.is_some_and(|last| now.mono.since(*last) < INTERVAL);
         if early || !self.config.prefix_advertisements {
@@ -34,7 +40,13 @@ impl HomeAgent {
         let binding_id = binding.id;
         let prefixes = self.offers(binding, now);
         let body = HomeIcmpBody::PrefixAdvertisement { id, prefixes };
-        actions.push(Action::SendIcmp(HomeIcmp { src: dst, dst: src, home: Some(home), body }));
+        actions.push(Action::SendIcmp(HomeIcmp {
+            src: dst,
+            dst: src,
+            home: Some(home),
+            esp,
+            body,
+        }));
         self.advertised.retain(|_, last| now.mono.since(*last) < INTERVAL);
         self.advertised.insert(binding_id, now.mono);
     }

@@ -86,7 +86,7 @@ fn equal_agents_take_turns_and_an_answer_fits_into_1280_bytes() {
 // proves: MIP6-6.8-9, MIP6-10.6.2-1, MIP6-6.7-1, MIP6-8.4-12
 #[test]
 fn prefixes_are_told_to_who_has_a_binding_there_and_once_a_second() {
-    let ask = |src| Event::PrefixSolicitation { src, home: HOME, dst: HA, id: 5 };
+    let ask = |src| Event::PrefixSolicitation { src, home: HOME, dst: HA, id: 5, esp: false };
     let ignored = |actions: Vec<Action>| match noted(&actions)[..] {
         [AuditKind::Home(HomeAudit::Ignored(why))] => Some(why),
         _ => None,
@@ -102,4 +102,29 @@ fn prefixes_are_told_to_who_has_a_binding_there_and_once_a_second() {
     let mut w = World::new(HaConfig { prefix_advertisements: false, ..config() });
     w.bu(&Bu::default());
     assert_eq!(ignored(w.event(ask(COA))), Some(Ignored::Withheld));
+}
+
+// proves: MIP6-6.7-2, MIP6-6.8-3, MIP6-10.6.3-5
+#[test]
+fn prefixes_are_told_in_esp_to_who_asks_so_and_without_to_nobody_whose_messages_have_to_be_in_it() {
+    let ask = |esp| Event::PrefixSolicitation { src: COA, home: HOME, dst: HA, id: 5, esp };
+    let told = |actions: Vec<Action>| match &actions[..] {
+        [Action::SendIcmp(icmp)] => Some((icmp.dst, icmp.home, icmp.esp)),
+        _ => None,
+    };
+    let mut nodes = config().nodes;
+    nodes[0].proof = Proof::Esp;
+    let mut w = World::new(HaConfig { nodes, ..config() });
+    w.bu(&Bu { transport: Transport::Ipv6Esp, ..Bu::default() });
+    let clear = w.event(ask(false));
+    let unauthenticated = AuditKind::Home(HomeAudit::Ignored(Ignored::Unauthenticated));
+    assert_eq!(noted(&clear), [unauthenticated]);
+    assert_eq!(told(clear), None);
+    assert_eq!(told(w.event(ask(true))), Some((COA, Some(HOME), true)));
+    // Of whom nothing is required is answered as it asks.
+    let mut w = World::new(config());
+    w.bu(&Bu::default());
+    assert_eq!(told(w.event(ask(false))), Some((COA, Some(HOME), false)));
+    w.wait(Duration::from_secs(1));
+    assert_eq!(told(w.event(ask(true))), Some((COA, Some(HOME), true)));
 }

@@ -99,7 +99,8 @@ fn prefix_advertisement_is_that_of_the_other_implementations_home_agent() {
     let (home, _) = upper.home_address.expect("a Home Address option");
     let asked = MobilityRequest::parse(&packet[upper.offset..], home, ip.dst).expect("valid");
     let MobilityRequest::Prefixes { id } = asked else { panic!("{asked:?}") };
-    let actions = w.event(Event::PrefixSolicitation { src: ip.src, home, dst: ip.dst, id });
+    let actions =
+        w.event(Event::PrefixSolicitation { src: ip.src, home, dst: ip.dst, id, esp: false });
     let [Action::SendIcmp(icmp)] = &actions[..] else { panic!("{actions:?}") };
     let mut buf = [0; 256];
     let len = packet::emit_icmp(icmp, &mut buf).expect("fits");

@@ -280,7 +280,10 @@ pub(super) fn icmp(input: &mut Input<'_>) -> Event {
     match input.below(4) {
         0 => Event::AgentDiscovery { src, dst: anycast, id, mobile_router: false },
         1 => Event::AgentDiscovery { src, dst: LMA, id, mobile_router: true },
-        _ => Event::PrefixSolicitation { src, home: home(input), dst: LMA, id },
+        _ => {
+            let (home, esp) = (home(input), id & 1 != 0);
+            Event::PrefixSolicitation { src, home, dst: LMA, id, esp }
+        }
     }
 }
 
