@@ -15,10 +15,7 @@ echo "$MN_ID, yes, , , , $HOME_IPV4, , , , $NODE_IPV6, , 256:mn.key" >"$RUN/node
 key "$RUN/mn.key" 5e
 
 dsmip_start() {
-    cat >"$RUN/mn.toml" <<END
-[node]
-name = "mn"
-interface = "eth0"
+    mn_run <<END
 [mipv6]
 home_address = "$NODE_IPV6"
 home_agents = ["$LMA"]
@@ -28,13 +25,7 @@ mn_id = "$MN_ID"
 [authentication]
 spi = 256
 key_file = "mn.key"
-[control]
-socket = "$RUN/mn.sock"
-[log]
-filter = "info,anchord=debug"
 END
-    start mn mn "$BIN/anchor-mn" run --config "$RUN/mn.toml"
-    eventually "anchor-mn answers" mn_is .name mn
 }
 
 lab_up
@@ -58,6 +49,8 @@ both_ways
 eventually "the NAT's mapping is kept by updates" mn_counted refreshed 2
 captured nat
 carried_in nat $MAG2_IPV4 ip:udp:ip ip:udp:ipv6
+equal "traffic classes outside and inside" "$(tshark -n -d udp.port==4191,ip -r "$RUN/nat.pcap" -Y "icmp.type == 8 || icmpv6.type == 128" \
+    -T fields -e ip.dsfield -e ipv6.tclass 2>/dev/null | sort -u)" "0xba"$'\t'"0x000000ba"$'\n'"0xba,0xba"$'\t'
 at_least "updates in UDP with both options of IPv4" "$(tshark -n -d udp.port==4191,ip -r "$RUN/nat.pcap" \
     -Y "mip6.mhtype == 5 && mip6.ipv4coa.addr == $COA2 && mip6.ipv4ha.ha == $HOME_IPV4 && ip.src == $MAG2_IPV4" 2>/dev/null | wc -l)" 3
 

@@ -2,6 +2,7 @@
 # A mobile router at anchord (RFC 3963): a host behind anchor-mn is reached by a correspondent and reaches it, wherever the router is;
 # explicit mode first, then implicit mode. Its home address is in a pool.
 # workers: 1 2
+# proves: NEMO-6.4-1, NEMO-6.5-2
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_mobile.sh
 lab_namespaces=(mn mn2 mag1 mag2 anchor cn switch) # the whole lab; both gateways are mere routers here
@@ -33,6 +34,7 @@ capture access anchor access-dpdk
 both_ways 3
 captured access
 equal "of the host in the tunnel" "$(count_frames access "icmpv6.type == 128 && ipv6.src == $COA1 && ipv6.src == $HOST")" 3
+equal "to the host in the tunnel" "$(count_frames access "icmpv6.type == 128 && ipv6.src == $HA && ipv6.dst == $COA1 && ipv6.dst == $HOST")" 3
 visit_router 2
 eventually "the router is registered at the second link" mn_is .binding.care_of $COA2
 both_ways 3

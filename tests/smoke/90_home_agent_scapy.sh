@@ -2,6 +2,7 @@
 # A node of Mobile IPv6 registers by itself, its messages made by scapy: traffic both ways through its tunnel, a move, a
 # refresh, the end; anchord is killed meanwhile and started again.
 # proves: MIP6-8.4-4, MIP6-10.3.1-35
+# workers: 1 2
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_home.sh
 home_agent_config

@@ -1,6 +1,7 @@
 #!/bin/bash
 # RFC 6612, scenario A.2: the home link is a domain of Proxy Mobile IPv6. The node leaves it and registers by itself, beside its
 # gateway's binding, and packets take its own tunnel; it comes home, and its de-registration leaves the proxy binding as it was.
+# workers: 1 2
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_home.sh
 home_agent_config

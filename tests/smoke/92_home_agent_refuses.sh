@@ -1,6 +1,7 @@
 #!/bin/bash
 # What a home agent refuses: another key, an old time, no authentication at all, another node's home address, prefixes that are no
 # network of the node's. A mobile router with its own is reached behind its tunnel.
+# workers: 1 2
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_home.sh
 MOBILE_NETWORKS=2001:db8:9000::/56

@@ -2,6 +2,7 @@
 # A home link at a port: an address that a neighbour has is refused (134); another is asked for once, then defended while its node is away, so that
 # neighbours on the link reach the node through its tunnel; when it leaves, it is defended no more.
 # proves: MIP6-8.4-2, MIP6-10.4.1-1
+# workers: 1 2
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_home.sh
 HOME_ADDRESS=2001:db8:c::77

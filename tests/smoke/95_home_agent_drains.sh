@@ -1,6 +1,7 @@
 #!/bin/bash
 # The operator takes the home agent out of service: the node is told by a Home Agent Switch in its tunnel (RFC 5142), and its lifetime is
 # not extended any more (129), while packets still reach it; then the home agent serves again.
+# workers: 1 2
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_home.sh
 home_agent_config

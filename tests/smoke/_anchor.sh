@@ -331,6 +331,14 @@ detach() { # detach 1a [mn] [eth0]
     vacate "$1"
 }
 
+# The node's end of a tunnel of its own, instead of the one before.
+tunnel_start() { # tunnel_start program-of-tests/lab argument ...
+    [[ -z ${daemon[tunnel]:-} ]] || stop tunnel || true
+    start tunnel mn "tests/lab/$1" "${@:2}"
+    eventually "the node's tunnel is up" grep -q ready "$RUN/tunnel.log"
+    : >"$RUN/tunnel.log"
+}
+
 # The node reaches the correspondent and is reached by it.
 reaches() { # reaches [mn]
     in_ns "${1:-mn}" ping -c 1 -W 1 "$CN"

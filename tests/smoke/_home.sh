@@ -40,10 +40,7 @@ registers() { # registers care-of seq [argument ...]
 
 # The node's end of its tunnel, from now on at this care-of address.
 tunnel_from() { # tunnel_from care-of [argument of home_tunnel.py ...]
-    [[ -z ${daemon[tunnel]:-} ]] || stop tunnel || true
-    start tunnel mn tests/lab/home_tunnel.py --home $HOME_ADDRESS --care-of "$1" --agent $LMA "${@:2}"
-    eventually "the node's tunnel is up" grep -q ready "$RUN/tunnel.log"
-    : >"$RUN/tunnel.log"
+    tunnel_start home_tunnel.py --home $HOME_ADDRESS --care-of "$1" --agent $LMA "${@:2}"
 }
 
 home_binding() { # home_binding jq-expression

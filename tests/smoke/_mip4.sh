@@ -42,10 +42,7 @@ answered() { # answered code care-of [argument ...]
 
 # The node's end of its tunnel, from now on at this care-of address.
 tunnel4_from() { # tunnel4_from care-of [argument of mip4_tunnel.py ...]
-    [[ -z ${daemon[tunnel]:-} ]] || stop tunnel || true
-    start tunnel mn tests/lab/mip4_tunnel.py --home $HOME_IPV4 --care-of "$1" --agent $LMA_IPV4 "${@:2}"
-    eventually "the node's tunnel is up" grep -q ready "$RUN/tunnel.log"
-    : >"$RUN/tunnel.log"
+    tunnel_start mip4_tunnel.py --home $HOME_IPV4 --care-of "$1" --agent $LMA_IPV4 "${@:2}"
 }
 
 mip4_binding() { # mip4_binding jq-expression

@@ -9,6 +9,8 @@
 #
 # The node moves when its port is put into another bridge and it gets an address there: `visit 1`, `come_home`.
 
+# shellcheck source=tests/smoke/_mn.sh
+. tests/smoke/_mn.sh
 lab_namespaces=(mn router switch)
 HA=2001:db8:a::1
 HOME_ADDRESS=2001:db8:100::9
@@ -78,29 +80,12 @@ visit_router() { # visit_router 1
     in_ns mn ip -6 address add "${!coa}/64" dev eth0 nodad
 }
 
-mn_config() { # mn_config [more of mipv6] [more]
-    cat <<END
-[node]
-name = "mn"
-interface = "eth0"
+mn_start() { # mn_start [more of mipv6] [more]
+    mn_run <<END
 [mipv6]
 home_address = "$HOME_ADDRESS"
 home_agents = ["$HA"]
 ${1:-}
-[control]
-socket = "$RUN/mn.sock"
-[log]
-filter = "info,anchord=debug"
 ${2:-}
 END
 }
-
-mn_start() { # mn_start [more of mipv6] [more]
-    mn_config "$@" >"$RUN/mn.toml"
-    start mn mn "$BIN/anchor-mn" run --config "$RUN/mn.toml"
-    eventually "anchor-mn answers" mn_is .name mn
-}
-
-mn() { "$BIN/anchor-mn" show --socket "$RUN/mn.sock" --json | jq -r "$1"; } # mn jq-expression
-mn_is() { [[ $(mn "$1") == "$2" ]]; }                                      # mn_is jq-expression value
-mn_counted() { (($(mn ".counters.$1 // 0") >= $2)); }                      # mn_counted name times

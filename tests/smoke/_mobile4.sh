@@ -8,6 +8,8 @@
 #         ---- cell2a ----- a router, or a NAT -
 #              10.0.2.0/24
 
+# shellcheck source=tests/smoke/_mn.sh
+. tests/smoke/_mn.sh
 COA1=10.0.1.9 COA2=10.0.2.9 # care-of addresses
 
 # Both gateways are mere routers here, and have not the MAC addresses by which tests/lab/dissect knows gateways. Between lab_up and
@@ -54,10 +56,7 @@ visit_link() { # visit_link 1
 }
 
 mn_start() { # mn_start [more of mipv4] [more of authentication]
-    cat >"$RUN/mn.toml" <<END
-[node]
-name = "mn"
-interface = "eth0"
+    mn_run <<END
 [mipv4]
 home_agent = "$LMA_IPV4"
 home_address = "$HOME_IPV4"
@@ -68,18 +67,8 @@ ${1:-}
 spi = 256
 key_file = "mn1.key"
 ${2:-}
-[control]
-socket = "$RUN/mn.sock"
-[log]
-filter = "info,anchord=debug"
 END
-    start mn mn "$BIN/anchor-mn" run --config "$RUN/mn.toml"
-    eventually "anchor-mn answers" mn_is .name mn
 }
-
-mn() { "$BIN/anchor-mn" show --socket "$RUN/mn.sock" --json | jq -r "$1"; } # mn jq-expression
-mn_is() { [[ $(mn "$1") == "$2" ]]; }                                      # mn_is jq-expression value
-mn_counted() { (($(mn ".counters.$1 // 0") >= $2)); }                      # mn_counted name times
 
 TRAFFIC_CLASS=0xba # expedited, and capable of ECN
 # The node reaches the correspondent and is reached, by both families.

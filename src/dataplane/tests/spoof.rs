@@ -4,7 +4,7 @@
 use super::*;
 
 /// Tunnels of `dual_tables`.
-const TUNNELS: u32 = 12;
+pub(super) const TUNNELS: u32 = 12;
 
 /// The IPv6 and the IPv4 address of the node behind tunnel `i`.
 pub(super) fn node(i: u32) -> (String, String) {

@@ -22,6 +22,10 @@ const NOBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 const SECRET: [u8; 16] = [0x5a; 16];
 
 fn world() -> World {
+    world_of(config())
+}
+
+fn world_of(ha: HaConfig) -> World {
     let node = |n| Mip4Node {
         mn_id: mn_id(n),
         customer: CustomerId(0),
@@ -37,21 +41,27 @@ fn world() -> World {
     };
     let nodes = vec![node(2), node(3)];
     let mip4 = HomeAgent4::new(Mip4Config { address: HA4, nodes, ..Mip4Config::default() });
-    let w = World::new(config());
-    let anchor = Anchor::new(Lma::new(lma_config()), HomeAgent::new(config())).with_mip4(mip4);
+    let w = World::new(ha.clone());
+    let anchor = Anchor::new(Lma::new(lma_config()), HomeAgent::new(ha)).with_mip4(mip4);
     World { anchor, ..w }
 }
 
 /// A gateway's update for the node `n`, with an IPv4 home address, known or not.
 fn pbu4(n: u8, seq: u16, lifetime: u16, home: Ipv4Addr) -> Event {
+    pbu_of(n, seq, lifetime, None, home)
+}
+
+/// The same with a home network prefix besides.
+fn pbu_of(n: u8, seq: u16, lifetime: u16, hnp: Option<HomePrefix>, home: Ipv4Addr) -> Event {
     let id = mn_id(n);
     let home = Ipv4Home::new(home, 24).expect("a length");
-    let options = [
+    let mut options = vec![
         MobilityOption::MnId(id.subtype(), id.bytes()),
         MobilityOption::HandoffIndicator(HandoffIndicator(1)),
         MobilityOption::AccessTech(AccessTech(4)),
         MobilityOption::Ipv4HomeAddressRequest(home),
     ];
+    options.extend(hnp.map(MobilityOption::HomeNetworkPrefix));
     let Event::Pbu(msg) = pbu(n, seq, lifetime, HomePrefix::ALL_ZERO) else { panic!("is one") };
     Event::Pbu(UpdateMsg {
         dst: HA,
@@ -187,5 +197,27 @@ fn operator_ends_what_a_node_has_by_any_protocol() {
     w.event(event);
     w.event(Event::AdminDelete { mn_id: mn_id(2), prefix: None, customer: None });
     assert!(w.anchor.mip4().is_empty() && w.anchor.lma().cache().is_empty());
+    assert_eq!(used(&w), 0);
+}
+
+// The end of the entry that both protocols share takes the gateway's half of the IPv4 home address
+// with it, not that of Mobile IPv4.
+#[test]
+fn ipv4_home_address_stays_where_mobile_ipv4_has_it_when_the_combined_entry_ends() {
+    let mut w = world_of(HaConfig { interworking: Interworking::Combined, ..config() });
+    let actions = w.event(pbu_of(2, 1, 900, Some(prefix(WHOLE)), NOBODY));
+    let at_gateway = [format!("{WHOLE} to {MAG}"), format!("10.0.0.2/32 to {MAG}")];
+    assert_eq!(published(&actions), at_gateway);
+    let event = request(&w, 2, 1, 600, GIVEN);
+    assert_eq!(published(&w.event(event)), [to_node()]);
+    let at_node = [format!("{WHOLE} to {COA}"), format!("{POOLED}/128 to {COA}")];
+    assert_eq!(published(&w.bu(&bu(1, 900, PLAIN))), at_node);
+    let ended = published(&w.bu(&bu(2, 0, PLAIN)));
+    assert!(!ended.is_empty() && ended.iter().all(|p| p.starts_with("2001:db8:")), "{ended:?}");
+    let later = published(&w.wait(Duration::from_secs(60)));
+    assert!(later.iter().all(|p| p.starts_with("2001:db8:")), "{later:?}");
+    assert_eq!((w.anchor.lma().cache().len(), used(&w)), (0, 1));
+    let event = request(&w, 2, 2, 0, GIVEN);
+    assert_eq!(published(&w.event(event)), ["10.0.0.2/32 gone"]);
     assert_eq!(used(&w), 0);
 }
