@@ -4,8 +4,10 @@ and its tunnel to the home agent behind it. What comes from elsewhere is discard
 
     mip4_tunnel.py --home 198.51.100.7 --care-of 192.0.2.51 --agent 192.0.2.1 [--encap ip|gre|udp:PORT]
         [--address 2001:db8:9000::1 [--to-home]]
+    mip4_tunnel.py --home 198.51.100.7 --care-of 198.51.100.7 --agent 192.0.2.1 --address 2001:db8:9000::1
 
-IPv6 goes as IPv4 goes; with --to-home it is in IPv4 between home address and agent first (RFC 5454 3.3.2).
+IPv6 goes as IPv4 goes; with --to-home it is in IPv4 between home address and agent first (RFC 5454 3.3.2). Where the home
+address is the tunnel's end a foreign agent has that of IPv4.
 """
 
 import argparse
@@ -68,7 +70,8 @@ class Tunnel:
             udp.bind((a.care_of, int(port)))
             self.sockets = {UDP: udp}
         else:
-            numbers = [GRE] if kind == "gre" else [IPV4, IPV6]
+            both = [IPV6] if a.care_of == a.home else [IPV4, IPV6]
+            numbers = [GRE] if kind == "gre" else both
             self.sockets = {n: socket.socket(socket.AF_INET, socket.SOCK_RAW, n) for n in numbers}
             for s in self.sockets.values():
                 s.bind((a.care_of, 0))
@@ -98,9 +101,10 @@ def main():
     tun = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH", NAME.encode(), IFF_TUN | IFF_NO_PI))
     tunnel = Tunnel(a)
-    ip("address", "add", f"{a.home}/32", "dev", NAME)
     ip("link", "set", NAME, "mtu", "1440", "up")
-    ip("route", "add", "default", "dev", NAME, "src", a.home)
+    if a.care_of != a.home:
+        ip("address", "add", f"{a.home}/32", "dev", NAME)
+        ip("route", "add", "default", "dev", NAME, "src", a.home)
     if a.address:
         ip("-6", "address", "add", f"{a.address}/128", "dev", NAME, "nodad")
         ip("-6", "route", "add", "default", "dev", NAME, "src", a.address)
