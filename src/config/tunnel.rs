@@ -2,12 +2,16 @@
 
 use super::reader::{Section, boolean, integer, string};
 use super::render::{insert, table};
+use super::section::{MTU_MAX, MTU_MIN};
 use toml::Table;
 use toml::de::DeValue;
 
 /// What the operator wants of tunnels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tunnel {
+    /// The largest tunnel packet, in bytes, where no `[[mag]]` says otherwise: to mobile nodes, and
+    /// to gateways that are added in a run (RFC 4213 3.2.1).
+    pub mtu: u16,
     /// Lower the Maximum Segment Size of TCP to what a tunnel carries.
     pub mss_clamping: bool,
     /// Whether ECN works inside tunnels.
@@ -52,6 +56,7 @@ pub(super) fn tunnel(s: &Section<'_, '_>) -> Tunnel {
         s.fault("dscp", "has no meaning with dscp_model = \"uniform\": leave it out");
     }
     Tunnel {
+        mtu: s.integer("mtu", 1500, MTU_MIN..=MTU_MAX),
         mss_clamping: s.or("mss_clamping", false, &boolean),
         ecn: s.or("ecn", Ecn::Normal, &ecn),
         dscp: if uniform { Dscp::Uniform } else { Dscp::Pipe(dscp) },
@@ -74,6 +79,7 @@ pub(super) fn render(tunnel: Tunnel) -> Table {
         Dscp::Pipe(dscp) => ("pipe", dscp),
     };
     let mut rendered = table([
+        ("mtu", i64::from(tunnel.mtu).into()),
         ("mss_clamping", tunnel.mss_clamping.into()),
         ("ecn", ecn.into()),
         ("dscp_model", model.into()),

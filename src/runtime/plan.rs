@@ -212,7 +212,7 @@ fn mag_addresses(mag: &config::Mag) -> impl Iterator<Item = Ipv6Addr> {
 
 /// What workers do to packets at both ends of a tunnel.
 pub(super) fn tunnel_policy(config: &Config) -> TunnelPolicy {
-    let config::Tunnel { mss_clamping, ecn, dscp } = config.tunnel;
+    let config::Tunnel { mss_clamping, ecn, dscp, .. } = config.tunnel;
     let of_customer = |c: &config::Customer| c.dscp.map(|dscp| (c.id, dscp));
     TunnelPolicy {
         ecn: match ecn {
@@ -229,10 +229,11 @@ pub(super) fn tunnel_policy(config: &Config) -> TunnelPolicy {
     }
 }
 
-/// Tunnel MTU of gateways that an operator adds later: the smallest of the access ports'.
+/// Tunnel MTU to mobile nodes, and to gateways that an operator adds later: what fits all access
+/// ports.
 pub(super) fn tunnel_mtu(config: &Config) -> u16 {
     let access = config.ports.iter().filter(|p| is_access(p));
-    access.map(|p| p.mtu).min().unwrap_or(crate::wire::ipv6::MIN_MTU)
+    access.map(|p| p.mtu).fold(config.tunnel.mtu, u16::min)
 }
 
 /// Ethernet header with two VLAN tags, and the longest headers of a tunnel, in bytes.

@@ -3,11 +3,13 @@
 # to the home address inside of that, without being asked for, and in GRE; with timestamps and with nonces. tshark says which headers
 # stand before which.
 # workers: 1 2
-# proves: REVTUN-4.3.2-5, DSMIP4-3.6-5
+# Senders are told of the tunnel's MTU, and of what becomes of its packets on their way.
+# proves: REVTUN-4.3.2-5, DSMIP4-3.6-5, DSMIP4-3.6-3, MIP4-4.2.3-6
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_mip4.sh
 . tests/smoke/_mobile4.sh
 mip4_config
+ANCHORD_MORE+=$'\n[tunnel]\nmtu = 1400'
 
 mode() { # mode name headers-of-ipv4 headers-of-ipv6 [more of mipv4]
     mn_start "${4:-}" "${KEYS:-}"
@@ -31,6 +33,22 @@ visit_link 1
 mode care-of ip:ip ip:ipv6
 equal "traffic classes outside and inside" "$(frames care-of "icmp.type == 8 || icmpv6.type == 128" ip.dsfield ipv6.tclass | sort -u)" \
     "0xba"$'\t'"0x000000ba"$'\n'"0xba,0xba"$'\t'
+
+# RFC 4213 3.2.1, whatever the links carry; routers may cut what has IPv6 in it.
+in_ns cn ping -c 1 -W 1 -M "do" -I $CN -s 1333 $NODE_IPV6 && fail "an IPv6 packet larger than the tunnel came through"
+eventually "cn has learnt the tunnel's MTU" knows_mtu 6 $NODE_IPV6 $CN 1380
+capture whole anchor access-dpdk
+expect "a packet of 1380 bytes passes" in_ns cn ping -c 1 -W 2 -M "do" -I $CN -s 1332 $NODE_IPV6
+captured whole
+equal "length of its tunnel packet, DF" "$(frames whole "icmpv6.type == 128" ip.len ip.flags.df)" "1400"$'\t'0
+# RFC 2003 5: the router before the node has lost it.
+capture errors cn eth0 icmp or icmp6
+in_ns mag1 ip route add unreachable $COA1/32
+in_ns cn ping -c 1 -W 1 -I $CN_IPV4 $HOME_IPV4 && fail "an unreachable node answered"
+in_ns cn ping -c 1 -W 1 -I $CN $NODE_IPV6 && fail "an unreachable node answered by IPv6"
+in_ns mag1 ip route del unreachable $COA1/32
+captured errors
+equal "codes of what cn is told" "$(frames errors "icmp.type == 3 || icmpv6.type == 1" icmp.code icmpv6.code | cut -d, -f1)" 1$'\n\t'3
 equal "prefixes" "$(mn '.binding.prefixes[] | "\(.prefix) \(.to_care_of)"')" "$NETWORK true"
 ends
 mode home ip:ip ip:ip:ipv6 'ipv6_tunnel = "home"'

@@ -15,15 +15,15 @@ delete_delay = "1s"'
 
 # Echoes of the node in each family by its gateway's tunnel and by its own, there and back: who carries which.
 carriers() {
-    local family node_end own=("${CARE_OF_IPV4[0]}" $LMA_IPV4) home=$HOME_IPV4 cn=$CN_IPV4
+    local family node_end own=("${CARE_OF_IPV4[0]}" "$LMA_IPV4") home=$HOME_IPV4 cn=$CN_IPV4
     for family in IPv4 IPv6; do
         for node_end in gateway node; do
-            local ns=mag1 ends=($MAG1 $LMA)
+            local ns=mag1 ends=("$MAG1" "$LMA")
             [[ $node_end == gateway ]] || ns=mn ends=("${own[@]}")
             [[ $(in_ns $ns tests/lab/echo.py --src "${ends[0]}" --dst "${ends[1]}" --inner-src "$home" --inner-dst "$cn" --wait 1) == nothing ]] ||
                 printf '%s by the %s\n' $family $node_end
         done
-        own=("${CARE_OF[0]}" $LMA) home=$HOME_ADDRESS cn=$CN
+        own=("${CARE_OF[0]}" "$LMA") home=$HOME_ADDRESS cn=$CN
     done | paste -sd,
 }
 
