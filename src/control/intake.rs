@@ -49,7 +49,9 @@ impl<P: FramePool> Control<P> {
             && let Ok(frame) = self.output.ipsec.from_kernel.try_recv()
         {
             self.counters[Counter::IpsecRx] += 1;
-            self.receive(&frame, true, now);
+            if !self.hear_protected(&frame, now) {
+                self.receive(&frame, true, now);
+            }
             taken += 1;
         }
         taken

@@ -10,6 +10,7 @@
 //! the latter. What is sent is protected by the kernel's policies, and what would leave without is
 //! stopped on its way from the TAP (`is_clear`). The channels carry what would be on the wire
 //! without ESP: frames to the control core, their link-layer addresses blank, and packets from it.
+//! They are Mobility Headers, and what mobile nodes ask and are told of prefixes (RFC 6275 5.4).
 //!
 //! A mobile node's security association is that of its home address (RFC 6275 5.1). Such a kernel
 //! knows Mobile IPv6: a state of the type `hao` lets it put the home address of an option into the
@@ -17,10 +18,14 @@
 //! over; and a routing header of a socket's own has the kernel choose the association by the home
 //! address behind it.
 
+mod policy;
+
 use super::counters::{Counter, Counters};
 use super::signaling::Anchors;
 use crate::addr::MacAddr;
 use crate::wire::ether::{self, EtherHeader};
+use crate::wire::icmpv6;
+use crate::wire::icmpv6::mobility::{PREFIX_ADVERTISEMENT, PREFIX_SOLICITATION};
 use crate::wire::ipv4::{self, Ipv4Header};
 use crate::wire::ipv6::{self, HomeAddressHeader, HomeRoute, Ipv6Header, find_upper_layer};
 use crate::wire::mh;
@@ -28,8 +33,11 @@ use crate::wire::udp::{self, UdpHeader};
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use netlink_sys::protocols::NETLINK_XFRM;
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::{SetBool, SetStruct};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SetSockOpt, SockaddrStorage, recv, recvmsg};
+use policy::{
+    Icmpv6Filter, Ipv4InPolicy, Ipv6InPolicy, Ipv6NoRoutingHeader, Ipv6RecvDestinationOptions,
+    Ipv6RoutingHeader, filter_of, in_policy4, in_policy6,
+};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
@@ -68,10 +76,12 @@ impl Losses {
     }
 }
 
-/// The kernel's sockets for Mobility Headers at the anchor's addresses.
+/// The kernel's sockets at the anchor's addresses: for Mobility Headers, and for what nodes are told
+/// of prefixes.
 #[derive(Debug)]
 pub struct Sockets {
     ipv6: Arc<Socket>,
+    icmpv6: Arc<Socket>,
     ipv4: Option<Arc<Socket>>,
     anchors: Anchors,
 }
@@ -110,16 +120,31 @@ impl IpsecPath {
 pub fn open(lma: Ipv6Addr, lma_ipv4: Option<Ipv4Addr>) -> io::Result<Sockets> {
     // The kernel loads the module that reads policies when somebody speaks its protocol.
     netlink_sys::Socket::new(NETLINK_XFRM)?;
-    let protocol = Protocol::from(i32::from(mh::NEXT_HEADER));
-    let ipv6 = Socket::new(Domain::IPV6, Type::RAW, Some(protocol))?;
-    Ipv6InPolicy.set(&ipv6, &in_policy6())?;
-    Ipv6RecvDestinationOptions.set(&ipv6, &true)?;
-    // A raw socket hears from the beginning, so before it had its policy, too.
-    while recv(ipv6.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT).is_ok() {}
-    ipv6.set_tclass_v6(TRAFFIC_CLASS)?;
-    ipv6.bind(&SocketAddrV6::new(lma, 0, 0, 0).into())?;
+    let ipv6 = open_ipv6(mh::NEXT_HEADER, lma, |_| Ok(()))?;
+    let solicitations = filter_of(PREFIX_SOLICITATION);
+    let icmpv6 =
+        open_ipv6(icmpv6::NEXT_HEADER, lma, |socket| Icmpv6Filter.set(socket, &solicitations))?;
     let ipv4 = lma_ipv4.map(open_ipv4).transpose()?.map(Arc::new);
-    Ok(Sockets { ipv6: Arc::new(ipv6), ipv4, anchors: Anchors { ipv6: lma, ipv4: lma_ipv4 } })
+    let anchors = Anchors { ipv6: lma, ipv4: lma_ipv4 };
+    Ok(Sockets { ipv6: Arc::new(ipv6), icmpv6: Arc::new(icmpv6), ipv4, anchors })
+}
+
+/// A raw socket for what has this next header, of which `narrow` leaves what is wanted.
+fn open_ipv6(
+    next_header: u8,
+    lma: Ipv6Addr,
+    narrow: impl FnOnce(&Socket) -> nix::Result<()>,
+) -> io::Result<Socket> {
+    let protocol = Protocol::from(i32::from(next_header));
+    let socket = Socket::new(Domain::IPV6, Type::RAW, Some(protocol))?;
+    Ipv6InPolicy.set(&socket, &in_policy6())?;
+    Ipv6RecvDestinationOptions.set(&socket, &true)?;
+    narrow(&socket)?;
+    // A raw socket hears from the beginning, so before it had its policy, too.
+    while recv(socket.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT).is_ok() {}
+    socket.set_tclass_v6(TRAFFIC_CLASS)?;
+    socket.bind(&SocketAddrV6::new(lma, 0, 0, 0).into())?;
+    Ok(socket)
 }
 
 fn open_ipv4(lma: Ipv4Addr) -> io::Result<Socket> {
@@ -136,12 +161,14 @@ pub fn start(sockets: Sockets) -> io::Result<(IpsecPath, JoinHandle<()>)> {
     let (to_kernel, sent) = bounded(CHANNEL_LEN);
     let (received, from_kernel) = bounded(CHANNEL_LEN);
     let losses = Arc::new(Losses::default());
-    for socket in [Some(&sockets.ipv6), sockets.ipv4.as_ref()].into_iter().flatten() {
+    let ipv6 = [(&sockets.ipv6, mh::NEXT_HEADER), (&sockets.icmpv6, icmpv6::NEXT_HEADER)];
+    let ipv4 = sockets.ipv4.iter().map(|socket| (socket, udp::PROTOCOL));
+    for (socket, carries) in ipv6.into_iter().chain(ipv4) {
         let (socket, anchors, tx) = (Arc::clone(socket), sockets.anchors, received.clone());
         let losses = Arc::clone(&losses);
         std::thread::Builder::new()
             .name("ipsec-rx".into())
-            .spawn(move || receive_all(&socket, anchors, &tx, &losses))?;
+            .spawn(move || receive_all((&socket, carries), anchors, &tx, &losses))?;
     }
     let path = IpsecPath { from_kernel, to_kernel, losses: Arc::clone(&losses) };
     let sender = std::thread::Builder::new()
@@ -150,13 +177,18 @@ pub fn start(sockets: Sockets) -> io::Result<(IpsecPath, JoinHandle<()>)> {
     Ok((path, sender))
 }
 
-fn receive_all(socket: &Socket, own: Anchors, tx: &Sender<Box<[u8]>>, losses: &Losses) {
+fn receive_all(
+    (socket, carries): (&Socket, u8),
+    own: Anchors,
+    tx: &Sender<Box<[u8]>>,
+    losses: &Losses,
+) {
     let mut buf = [0; mh::MAX_LEN];
     loop {
         match receive(socket, &mut buf) {
             Ok(Some((from, options, len))) => {
                 let message = buf.get(..len).unwrap_or_default();
-                let Some(frame) = frame(&from, own, &options, message) else { continue };
+                let Some(frame) = frame(&from, own, &options, (carries, message)) else { continue };
                 match tx.try_send(frame) {
                     Ok(()) => {}
                     Err(TrySendError::Full(_)) => {
@@ -197,18 +229,18 @@ fn receive(
     Ok(Some((from, options, got.bytes)))
 }
 
-/// The frame that would have brought a message without ESP; `options`: the Destination Options
-/// header that stood before it.
+/// The frame that would have brought a message without ESP, by this next header; `options`: the
+/// Destination Options header that stood before it.
 fn frame(
     from: &SockaddrStorage,
     own: Anchors,
     options: &[u8],
-    message: &[u8],
+    (carries, message): (u8, &[u8]),
 ) -> Option<Box<[u8]>> {
     let mut frame = vec![0; ether::HEADER_LEN];
     let mut packet;
     let ether_type = if let Some(from) = from.as_sockaddr_in6() {
-        packet = ipv6_packet(from.ip(), own.ipv6, options, message)?;
+        packet = ipv6_packet((from.ip(), own.ipv6), options, (carries, message))?;
         ether::IPV6
     } else {
         let (from, dst) = (from.as_sockaddr_in()?, own.ipv4?);
@@ -223,7 +255,7 @@ fn frame(
             more_fragments: false,
             fragment_offset: 0,
             ttl: HOP_LIMIT,
-            protocol: udp::PROTOCOL,
+            protocol: carries,
             src: from.ip(),
             dst,
         };
@@ -240,7 +272,11 @@ fn frame(
 
 /// As it was on the wire: the kernel has exchanged home address and care-of address (RFC 6275
 /// 9.3.1).
-fn ipv6_packet(from: Ipv6Addr, dst: Ipv6Addr, options: &[u8], message: &[u8]) -> Option<Vec<u8>> {
+fn ipv6_packet(
+    (from, dst): (Ipv6Addr, Ipv6Addr),
+    options: &[u8],
+    (carries, message): (u8, &[u8]),
+) -> Option<Vec<u8>> {
     let mut packet = vec![0; ipv6::HEADER_LEN];
     let header = |next_header, src, payload_len| Ipv6Header {
         traffic_class: 0,
@@ -255,10 +291,10 @@ fn ipv6_packet(from: Ipv6Addr, dst: Ipv6Addr, options: &[u8], message: &[u8]) ->
     packet.extend_from_slice(options);
     let option = find_upper_layer(&packet).ok().and_then(|upper| upper.home_address);
     packet.truncate(ipv6::HEADER_LEN);
-    let (mut next_header, mut src) = (mh::NEXT_HEADER, from);
+    let (mut next_header, mut src) = (carries, from);
     if let Some((care_of, _)) = option {
         (next_header, src) = (HomeAddressHeader::NEXT_HEADER, care_of);
-        let option = HomeAddressHeader { next_header: mh::NEXT_HEADER, home: from };
+        let option = HomeAddressHeader { next_header: carries, home: from };
         packet.resize(ipv6::HEADER_LEN + HomeAddressHeader::LEN, 0);
         option.emit(packet.get_mut(ipv6::HEADER_LEN..)?).ok()?;
     }
@@ -288,14 +324,13 @@ impl Sockets {
             let message = packet.get(ipv6::HEADER_LEN..).unwrap_or_default();
             if ip.next_header == HomeRoute::NEXT_HEADER {
                 let (route, message) = HomeRoute::parse(message).map_err(unfit)?;
-                return self.send_to_node(ip.dst, route.home, message);
+                let socket = self.of(route.next_header).ok_or_else(none)?;
+                return send_to_node(socket, ip.dst, route.home, message);
             }
             // What goes to a node by its tunnel would be the tunnel's here, not the node's.
-            if ip.next_header != mh::NEXT_HEADER {
-                return Err(none());
-            }
+            let socket = self.of(ip.next_header).ok_or_else(none)?;
             let to = SocketAddrV6::new(ip.dst, 0, 0, 0);
-            return self.ipv6.send_to(message, &to.into()).map(drop);
+            return socket.send_to(message, &to.into()).map(drop);
         }
         let ip = Ipv4Header::parse(packet).map_err(unfit)?;
         let datagram = packet.get(ip.header_len..).unwrap_or_default();
@@ -303,29 +338,41 @@ impl Sockets {
         let to = SocketAddrV4::new(ip.dst, udp.dst_port);
         self.ipv4.as_ref().ok_or_else(none)?.send_to(message, &to.into()).map(drop)
     }
+
+    /// The one that sends what has this next header over IPv6.
+    fn of(&self, next_header: u8) -> Option<&Socket> {
+        match next_header {
+            mh::NEXT_HEADER => Some(&self.ipv6),
+            icmpv6::NEXT_HEADER => Some(&self.icmpv6),
+            _ => None,
+        }
+    }
 }
 
-impl Sockets {
-    /// Sends a message to a node away from home, with a type 2 routing header: to the care-of
-    /// address that stands in the header here, protected as what goes to the home address (RFC 3542
-    /// 7, RFC 6275 9.3.2).
-    fn send_to_node(&self, care_of: Ipv6Addr, home: Ipv6Addr, message: &[u8]) -> io::Result<()> {
-        let mut header = [0; HomeRoute::LEN];
-        let unfit = |_| io::Error::from(io::ErrorKind::InvalidInput);
-        HomeRoute { next_header: 0, home: care_of }.emit(&mut header).map_err(unfit)?;
-        Ipv6RoutingHeader.set(&self.ipv6, &header)?;
-        let sent = self.ipv6.send_to(message, &SocketAddrV6::new(home, 0, 0, 0).into());
-        // What is sent next goes straight.
-        Ipv6NoRoutingHeader.set(&self.ipv6, &[])?;
-        sent.map(drop)
-    }
+/// Sends a message to a node away from home, with a type 2 routing header: to the care-of address
+/// that stands in the header here, protected as what goes to the home address (RFC 3542 7, RFC 6275
+/// 9.3.2).
+fn send_to_node(
+    socket: &Socket,
+    care_of: Ipv6Addr,
+    home: Ipv6Addr,
+    message: &[u8],
+) -> io::Result<()> {
+    let mut header = [0; HomeRoute::LEN];
+    let unfit = |_| io::Error::from(io::ErrorKind::InvalidInput);
+    HomeRoute { next_header: 0, home: care_of }.emit(&mut header).map_err(unfit)?;
+    Ipv6RoutingHeader.set(socket, &header)?;
+    let sent = socket.send_to(message, &SocketAddrV6::new(home, 0, 0, 0).into());
+    // What is sent next goes straight.
+    Ipv6NoRoutingHeader.set(socket, &[])?;
+    sent.map(drop)
 }
 
 /// Whether a frame of the kernel is signaling of ours that it did not protect.
 pub(super) fn is_clear(frame: &[u8], own: Anchors) -> bool {
     match ether::payload(frame) {
         Ok((ether::IPV6, packet)) => Ipv6Header::parse(packet)
-            .is_ok_and(|ip| carried(&ip, packet) == Some(mh::NEXT_HEADER) && ip.src == own.ipv6),
+            .is_ok_and(|ip| ip.src == own.ipv6 && is_signaling(&ip, packet)),
         Ok((ether::IPV4, packet)) => Ipv4Header::parse(packet).is_ok_and(|ip| {
             let src_port = packet.get(ip.header_len..).and_then(<[u8]>::first_chunk);
             ip.protocol == udp::PROTOCOL
@@ -341,135 +388,30 @@ pub(super) fn is_clear(frame: &[u8], own: Anchors) -> bool {
 pub(super) fn packet_from(frame: &[u8], own: Ipv6Addr) -> Option<(Ipv6Addr, &[u8])> {
     let (ether::IPV6, packet) = ether::payload(frame).ok()? else { return None };
     let ip = Ipv6Header::parse(packet).ok()?;
-    let is_ours = carried(&ip, packet) == Some(ESP) && ip.src == own;
-    Some((ip.dst, packet.get(..ip.packet_len())?)).filter(|_| is_ours)
+    let is_esp = carried(&ip, packet).is_some_and(|(next_header, _)| next_header == ESP);
+    Some((ip.dst, packet.get(..ip.packet_len())?)).filter(|_| is_esp && ip.src == own)
 }
 
-/// What a packet carries, behind a type 2 routing header or nothing.
-fn carried(ip: &Ipv6Header, packet: &[u8]) -> Option<u8> {
-    match ip.next_header {
-        HomeRoute::NEXT_HEADER => packet.get(ipv6::HEADER_LEN).copied(),
-        other => Some(other),
+/// Whether what the sockets send leaves as it is.
+fn is_signaling(ip: &Ipv6Header, packet: &[u8]) -> bool {
+    match carried(ip, packet) {
+        Some((mh::NEXT_HEADER, _)) => true,
+        Some((icmpv6::NEXT_HEADER, message)) => message.first() == Some(&PREFIX_ADVERTISEMENT),
+        _ => false,
     }
 }
 
-/// What may be received, by linux/xfrm.h: a `struct xfrm_userpolicy_info`, one template behind it,
-/// or two.
-type Ipv4Policy = [u8; TEMPLATE_AT + TEMPLATE_LEN];
-type Ipv6Policy = [u8; TEMPLATE_AT + 2 * TEMPLATE_LEN];
-
-/// In ESP, in transport mode, of any security association.
-fn in_policy4() -> Ipv4Policy {
-    let mut policy = [0; TEMPLATE_AT + TEMPLATE_LEN];
-    let (front, templates) = policy.split_at_mut(TEMPLATE_AT);
-    allow_inwards(front, libc::AF_INET);
-    template(templates, ESP, libc::AF_INET);
-    policy
+/// What a packet carries, behind a type 2 routing header or nothing.
+fn carried<'p>(ip: &Ipv6Header, packet: &'p [u8]) -> Option<(u8, &'p [u8])> {
+    let payload = packet.get(ipv6::HEADER_LEN..)?;
+    match ip.next_header {
+        HomeRoute::NEXT_HEADER => Some((*payload.first()?, payload.get(HomeRoute::LEN..)?)),
+        other => Some((other, payload)),
+    }
 }
 
-/// The same; and before the ESP header there may be a Home Address option that a state allows.
-fn in_policy6() -> Ipv6Policy {
-    let mut policy = [0; TEMPLATE_AT + 2 * TEMPLATE_LEN];
-    let (front, templates) = policy.split_at_mut(TEMPLATE_AT);
-    let (esp, option) = templates.split_at_mut(TEMPLATE_LEN);
-    allow_inwards(front, libc::AF_INET6);
-    template(esp, ESP, libc::AF_INET6);
-    template(option, HomeAddressHeader::NEXT_HEADER, libc::AF_INET6);
-    option[MODE_AT] = ROUTE_OPTIMIZATION;
-    option[OPTIONAL_AT] = 1;
-    policy
-}
-
-/// All other fields are zero: inwards, allow, any selector.
-fn allow_inwards(policy: &mut [u8], family: libc::c_int) {
-    policy[SELECTOR_FAMILY_AT..][..2].copy_from_slice(&family_bytes(family));
-    policy[LIMITS_AT..][..LIMITS_LEN].fill(0xff);
-}
-
-/// All other fields are zero: any peer, transport mode, not optional.
-fn template(template: &mut [u8], protocol: u8, family: libc::c_int) {
-    template[PROTOCOL_AT] = protocol;
-    template[FAMILY_AT..][..2].copy_from_slice(&family_bytes(family));
-    template[ALGORITHMS_AT..].fill(0xff);
-}
-
-fn family_bytes(family: libc::c_int) -> [u8; 2] {
-    u16::try_from(family).unwrap_or_default().to_ne_bytes()
-}
-
-nix::setsockopt_impl!(
-    Ipv6InPolicy,
-    libc::IPPROTO_IPV6,
-    libc::IPV6_XFRM_POLICY,
-    Ipv6Policy,
-    SetStruct<'_, Ipv6Policy>
-);
-nix::setsockopt_impl!(
-    Ipv4InPolicy,
-    libc::IPPROTO_IP,
-    libc::IP_XFRM_POLICY,
-    Ipv4Policy,
-    SetStruct<'_, Ipv4Policy>
-);
-nix::setsockopt_impl!(
-    Ipv6RecvDestinationOptions,
-    libc::IPPROTO_IPV6,
-    libc::IPV6_RECVDSTOPTS,
-    bool,
-    SetBool
-);
-nix::setsockopt_impl!(
-    Ipv6RoutingHeader,
-    libc::IPPROTO_IPV6,
-    libc::IPV6_RTHDR,
-    [u8; HomeRoute::LEN],
-    SetStruct<'_, [u8; HomeRoute::LEN]>
-);
-// RFC 3542 6: of no length, to have none any more.
-nix::setsockopt_impl!(
-    Ipv6NoRoutingHeader,
-    libc::IPPROTO_IPV6,
-    libc::IPV6_RTHDR,
-    [u8; 0],
-    SetStruct<'_, [u8; 0]>
-);
-
-/// The option of a socket of IPv6.
-#[derive(Debug, Clone)]
-struct Ipv6InPolicy;
-
-/// The option of a socket of IPv4.
-#[derive(Debug, Clone)]
-struct Ipv4InPolicy;
-
-/// Whether a socket of IPv6 hands over Destination Options headers (RFC 3542 6).
-#[derive(Debug, Clone)]
-struct Ipv6RecvDestinationOptions;
-
-/// The routing header of what a socket of IPv6 sends.
-#[derive(Debug, Clone)]
-struct Ipv6RoutingHeader;
-
-/// That there is none.
-#[derive(Debug, Clone)]
-struct Ipv6NoRoutingHeader;
-
-/// Offsets and lengths in bytes. In the policy: `sel.family`, the first four limits of `lft`.
-const SELECTOR_FAMILY_AT: usize = 40;
-const LIMITS_AT: usize = 56;
-const LIMITS_LEN: usize = 32;
-const TEMPLATE_AT: usize = 168;
-/// In the template: `id.proto`, `family`, `mode`, `optional`, `aalgos` and the other two.
-const PROTOCOL_AT: usize = 20;
-const FAMILY_AT: usize = 24;
-const MODE_AT: usize = 48;
-const OPTIONAL_AT: usize = 50;
-const ALGORITHMS_AT: usize = 52;
-const TEMPLATE_LEN: usize = 64;
+/// Next header of RFC 4303.
 const ESP: u8 = 50;
-/// `XFRM_MODE_ROUTEOPTIMIZATION`.
-const ROUTE_OPTIMIZATION: u8 = 2;
-
 /// Room for what comes with a message: one Destination Options header, in bytes.
 const CONTROL_LEN: usize = 512;
 /// Longest packet of ours, in bytes.

@@ -1,6 +1,7 @@
 //! What nodes ask a home agent by ICMPv6 (RFC 6275 6.5, 6.7), by which address (9.3.1), and what
 //! home agents of a link say of themselves (7).
 
+use super::super::admission::Admit;
 use super::super::counters::Counter;
 use super::super::signaling;
 use super::Control;
@@ -31,10 +32,21 @@ impl<P: FramePool> Control<P> {
             self.refuse_claim(claim, now);
             return true;
         }
-        let Some((event, from_node)) = question(frame) else { return false };
+        let Some((event, from_node)) = question(frame, false) else { return false };
         self.counters[Counter::HomeQuestionReceived] += 1;
         // Anybody may ask: RFC 4443 2.4 (f) in spirit.
         if from_node && self.admit_error(now) {
+            self.handle_event(event, now);
+        }
+        true
+    }
+
+    /// Looks at a frame that the kernel took out of ESP. `true`: it was a node's question.
+    pub(in crate::control) fn hear_protected(&mut self, frame: &[u8], now: Now) -> bool {
+        let Some((event, from_node)) = question(frame, true) else { return false };
+        self.counters[Counter::HomeQuestionReceived] += 1;
+        let from = signaling::source(frame).filter(|_| from_node);
+        if from.is_some_and(|from| self.admit(from, now) == Admit::Yes) {
             self.handle_event(event, now);
         }
         true
@@ -112,8 +124,8 @@ const ESP: u8 = 50;
 const AH: u8 = 51;
 
 /// The question in a frame, and whether it is one of a node that may be answered; `None`: it asks
-/// nothing.
-fn question(frame: &[u8]) -> Option<(Event, bool)> {
+/// nothing. `esp`: it came in ESP.
+fn question(frame: &[u8], esp: bool) -> Option<(Event, bool)> {
     let (ether::IPV6, packet) = ether::payload(frame).ok()? else { return None };
     let ip = Ipv6Header::parse(packet).ok()?;
     let packet = packet.get(..ip.packet_len())?;
@@ -131,7 +143,7 @@ fn question(frame: &[u8]) -> Option<(Event, bool)> {
         // 6.7: from the care-of address with a Home Address option, or from home.
         MobilityRequest::Prefixes { id } => {
             let home = home.unwrap_or(ip.src);
-            Event::PrefixSolicitation { src: ip.src, home, dst: ip.dst, id, esp: false }
+            Event::PrefixSolicitation { src: ip.src, home, dst: ip.dst, id, esp }
         }
     };
     let one_node = !ip.src.is_multicast() && !ip.src.is_unspecified();

@@ -13,8 +13,10 @@ use crate::wire::mh::{
 
 /// Home addresses: of a pool's node, and on the link of the port.
 const AWAY: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 7, 0, 0, 0, 7);
+pub(in crate::control) const IN_ESP: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 8, 0, 0, 0, 8);
 const ON_LINK: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x77);
-const CARE_OF: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x51);
+pub(in crate::control) const CARE_OF: Ipv6Addr =
+    Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x51);
 const NEIGHBOR: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x99);
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x51]);
 const ANYCAST: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0xfdff, 0xffff, 0xffff, 0xfffe);
@@ -49,7 +51,11 @@ pub(in crate::control) fn ha_config() -> HaConfig {
             link("2001:db8:100::/40", Some(64), None),
             link("2001:db8:a::/64", None, Some(LMA)),
         ],
-        nodes: vec![node("mn1", AWAY), HomeNode { mobile_networks, ..node("mn2", ON_LINK) }],
+        nodes: vec![
+            node("mn1", AWAY),
+            HomeNode { mobile_networks, ..node("mn2", ON_LINK) },
+            HomeNode { proof: Proof::Esp, ..node("mn3", IN_ESP) },
+        ],
         ..HaConfig::default()
     }
 }
@@ -61,7 +67,7 @@ pub(in crate::control) fn home_links() -> HomeLinks {
     HomeLinks { ports: vec![None, Some(port)], dad_transmits: 1, retrans_timer }
 }
 
-fn bench() -> Bench {
+pub(in crate::control) fn bench() -> Bench {
     let mut bench = Bench::new(Shape { home_agent: true, ..Shape::default() });
     bench.learn(CARE_OF, MAC);
     bench.settle();
@@ -82,12 +88,12 @@ fn flagged_update(flags: BuFlags, src: Ipv6Addr, seq: u16, lifetime: u16) -> Vec
 }
 
 /// Destination options with a Home Address option, then `message`.
-fn with_home(home: Ipv6Addr, next_header: u8, message: &[u8]) -> Vec<u8> {
+pub(in crate::control) fn with_home(home: Ipv6Addr, next_header: u8, message: &[u8]) -> Vec<u8> {
     [&[next_header, 2, 1, 2, 0, 0, 201, 16][..], &home.octets(), message].concat()
 }
 
 /// A registration of `home` at the care-of address, as a frame.
-fn registration(home: Ipv6Addr, seq: u16, lifetime: u16) -> Vec<u8> {
+pub(in crate::control) fn registration(home: Ipv6Addr, seq: u16, lifetime: u16) -> Vec<u8> {
     registration_at(CARE_OF, home, seq, lifetime)
 }
 
@@ -97,7 +103,7 @@ fn registration_at(care_of: Ipv6Addr, home: Ipv6Addr, seq: u16, lifetime: u16) -
 }
 
 /// What left, from its IPv6 header on.
-fn sent(bench: &mut Bench) -> Vec<Vec<u8>> {
+pub(in crate::control) fn sent(bench: &mut Bench) -> Vec<Vec<u8>> {
     bench.tx.take_all().iter().map(|f| f.to_bytes()[ether::HEADER_LEN..].to_vec()).collect()
 }
 

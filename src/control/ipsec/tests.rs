@@ -1,6 +1,7 @@
 //! What the kernel's socket says, as a frame, and what it is told.
 
 use super::super::signaling::{Signal, read};
+use super::policy::{MODE_AT, OPTIONAL_AT, PROTOCOL_AT, TEMPLATE_AT, TEMPLATE_LEN};
 use super::*;
 use crate::mobility::message::Transport;
 use crate::time::Lifetime;
@@ -24,7 +25,7 @@ fn update() -> Vec<u8> {
 /// What the control core reads of a message that the socket had from `from`, behind `options`.
 fn heard(from: Ipv6Addr, options: &[u8]) -> Signal {
     let from = SockaddrStorage::from(SocketAddrV6::new(from, 0, 0, 0));
-    let frame = frame(&from, OWN, options, &update()).expect("short");
+    let frame = frame(&from, OWN, options, (mh::NEXT_HEADER, &update())).expect("short");
     read(&frame, OWN, true)
 }
 
@@ -49,4 +50,21 @@ fn socket_takes_esp_alone_and_before_it_no_more_than_a_home_address() {
     let fields = |n| [PROTOCOL_AT, MODE_AT, OPTIONAL_AT].map(|at: usize| template(n)[at]);
     assert_eq!([fields(0), fields(1)], [[50, 0, 0], [60, 2, 1]]);
     assert_eq!(in_policy4()[TEMPLATE_AT + PROTOCOL_AT], 50);
+}
+
+// proves: MIP6-6.7-2
+#[test]
+fn socket_for_prefixes_hears_solicitations_alone_and_says_from_where_they_came() {
+    let passes =
+        |kind: u8| filter_of(PREFIX_SOLICITATION)[usize::from(kind / 32)] >> (kind % 32) & 1 == 0;
+    assert!((0..=255).filter(|kind| passes(*kind)).eq([146]));
+    let from = SockaddrStorage::from(SocketAddrV6::new(HOME, 0, 0, 0));
+    let option = [&[58, 2, 1, 2, 0, 0, 201, 16][..], &CARE_OF.octets()].concat();
+    let message = [146, 0, 0, 0, 0, 7, 0, 0];
+    let frame = frame(&from, OWN, &option, (icmpv6::NEXT_HEADER, &message)).expect("short");
+    let packet = &frame[ether::HEADER_LEN..];
+    let ip = Ipv6Header::parse(packet).expect("IPv6");
+    let upper = find_upper_layer(packet).expect("whole");
+    assert_eq!((ip.src, upper.home_address.map(|(home, _)| home)), (CARE_OF, Some(HOME)));
+    assert_eq!((upper.next_header, &packet[upper.offset..]), (58, &message[..]));
 }

@@ -3,7 +3,12 @@
 
 use super::ipv4::{frame4, registration};
 use super::*;
+use crate::control::home::tests::{
+    CARE_OF, IN_ESP, bench as home_bench, registration as home_registration, with_home,
+};
 use crate::mobility::message::{OwnedOptions, PeerBody, PeerMsg, Transport};
+use crate::wire::icmpv6;
+use crate::wire::icmpv6::mobility::MobilityRequest;
 use crate::wire::ipv6::HomeRoute;
 use crate::wire::mh::{
     BindingRevocationIndication, Heartbeat, HeartbeatFlags, RevocationFlags, RevocationTrigger,
@@ -187,7 +192,9 @@ fn signaling_that_the_kernel_did_not_protect_does_not_leave() {
     // To a node away from home.
     let route = [&[135, 2, 2, 1][..], &[0; 20], &[59, 0, 6, 0, 0, 0, 0, 0]].concat();
     let routed = of_ours(43, &route);
-    for frame in [&clear, &routed, &esp] {
+    let advertisement = [&[58, 2, 2, 1][..], &[0; 20], &[147, 0, 0, 0, 0, 7, 0, 0]].concat();
+    let advertisement = of_ours(43, &advertisement);
+    for frame in [&clear, &routed, &advertisement, &esp] {
         bench.from_kernel.send((ACCESS, frame.as_slice().into())).expect("room");
     }
     let mut ipv4 = frame4(5436, 5436, &[59, 0, 6, 0, 0, 0, 0, 0]);
@@ -198,7 +205,7 @@ fn signaling_that_the_kernel_did_not_protect_does_not_leave() {
     bench.settle();
     let left: Vec<_> = bench.tx.take_all().iter().map(MemFrame::to_bytes).collect();
     assert_eq!(left, [esp]);
-    assert_eq!(bench.count(Counter::KernelUnprotected), 3);
+    assert_eq!(bench.count(Counter::KernelUnprotected), 4);
 }
 
 #[test]
@@ -219,6 +226,27 @@ fn message_in_esp_to_a_node_behind_a_gateway_enters_that_tunnel() {
         assert_eq!((left.len(), outer.dst, &left[0][54..]), (1, MAG1, &esp[14..]));
     }
     assert_eq!(bench.count(Counter::KernelRx), 2);
+}
+
+// proves: MIP6-6.7-2, MIP6-6.8-3, MIP6-10.6.3-5
+#[test]
+fn node_whose_messages_are_in_esp_asks_and_is_told_of_prefixes_in_esp_alone() {
+    let mut bench = home_bench();
+    bench.comes_in_esp(&home_registration(IN_ESP, 1, 15));
+    assert_eq!(bench.goes_into_esp().len(), 1, "its acknowledgement");
+    let mut request = [0; 8];
+    MobilityRequest::Prefixes { id: 7 }.emit(IN_ESP, LMA, &mut request).expect("fits");
+    let asked = packet(CARE_OF, LMA, 60, &with_home(IN_ESP, icmpv6::NEXT_HEADER, &request));
+    bench.arrive(&asked);
+    bench.settle();
+    assert_eq!((bench.count(Counter::HomeIgnored), bench.goes_into_esp().len()), (1, 0));
+    bench.comes_in_esp(&asked);
+    let sent = bench.goes_into_esp();
+    let [(CARE_OF, message)] = sent.as_slice() else { panic!("{sent:?}") };
+    let (route, advertisement) = HomeRoute::parse(message).expect("a routing header");
+    assert_eq!(route, HomeRoute { next_header: icmpv6::NEXT_HEADER, home: IN_ESP });
+    assert_eq!((advertisement[0], &advertisement[4..6]), (147, &[0, 7][..]));
+    assert_eq!((bench.count(Counter::HomeQuestionReceived), bench.tx.take_all().len()), (2, 0));
 }
 
 /// A Mobility Header of a gateway with its checksum.

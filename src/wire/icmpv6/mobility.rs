@@ -18,8 +18,10 @@ use std::net::Ipv6Addr;
 
 const DISCOVERY_REQUEST: u8 = 144;
 const DISCOVERY_REPLY: u8 = 145;
-const PREFIX_SOLICITATION: u8 = 146;
-const PREFIX_ADVERTISEMENT: u8 = 147;
+/// Type of a Mobile Prefix Solicitation.
+pub const PREFIX_SOLICITATION: u8 = 146;
+/// Type of a Mobile Prefix Advertisement.
+pub const PREFIX_ADVERTISEMENT: u8 = 147;
 
 /// R: mobile routers are asked for, or served (RFC 3963 7.1, 7.2).
 const MOBILE_ROUTER: u16 = 0x8000;
