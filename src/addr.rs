@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use mn_id::{MnId, MnIdError};
-pub use tunnel::{COPIES_MAX, Encap, GreKeys, TunnelPath, TunnelPaths};
+pub use tunnel::{COPIES_MAX, Encap, GreKeys, Protection, TunnelPath, TunnelPaths};
 
 /// A network prefix with its host bits zero. A *home network prefix* (RFC 5213 section 2.2) when it
 /// belongs to a binding, a pool when it is configured as one.

@@ -56,6 +56,17 @@ impl TunnelPath {
     }
 }
 
+/// What of a mobile node's packets travels in ESP, in tunnel mode, between home agent and node, and
+/// in its plain tunnel not at all (RFC 6275 10.4.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Protection {
+    /// Mobility Headers: those of return routability, and whatever else the tunnel would carry of
+    /// them, as nothing tells them apart.
+    ReturnRoutability,
+    /// Everything.
+    All,
+}
+
 /// How many ways copies of a node's packets may take at most.
 pub const COPIES_MAX: usize = 4;
 

@@ -11,7 +11,7 @@ use super::reader::{Section, boolean, string};
 use super::render::{insert, table};
 use super::value::{global_prefix, label, lifetime, node_prefix_of, span, unicast_address};
 use super::{Auth, AuthKey, Config, Mip4Keys, Pool, Port, Profile, duration};
-use crate::addr::HomePrefix;
+use crate::addr::{HomePrefix, Protection};
 use crate::mobility::ha::Interworking;
 use crate::time::Duration;
 use std::net::Ipv6Addr;
@@ -84,8 +84,8 @@ pub struct HomeNode {
 /// By what a message is known to be a node's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum HomeProof {
-    /// It came in ESP (RFC 4877).
-    Esp,
+    /// It came in ESP (RFC 4877), as what is named of its tunnel has to (RFC 6275 10.4.6).
+    Esp(Option<Protection>),
     /// It is authenticated by one of these keys (RFC 4285).
     Keys(Vec<Auth>),
     /// Nothing: for laboratories.
@@ -218,7 +218,9 @@ impl HomeNode {
         let window = config.home_agent.as_ref().and_then(|h| h.replay_window);
         node.proof = match authentication {
             "" => None,
-            "esp" => Some(HomeProof::Esp),
+            "esp" => Some(HomeProof::Esp(None)),
+            "esp:return-routability" => Some(HomeProof::Esp(Some(Protection::ReturnRoutability))),
+            "esp:all" => Some(HomeProof::Esp(Some(Protection::All))),
             "none" => Some(HomeProof::Nothing),
             keys => {
                 let keys = keys.split_whitespace().map(|text| key(text, dir, window));
@@ -255,6 +257,10 @@ impl HomeNode {
         customer: Option<&str>,
         config: &Config,
     ) -> Result<(), String> {
+        // The kernel that does ESP has the operator's address space alone.
+        if let (Some(HomeProof::Esp(Some(_))), Some(name)) = (&self.proof, customer) {
+            return Err(format!("authentication: what of a tunnel is in ESP is not of {name}"));
+        }
         let pools = || config.pools.iter().filter(|p| p.customer.as_deref() == customer);
         let links = config.home_agent.iter().flat_map(|h| &h.links);
         let mut links = links.filter(|l| l.customer.as_deref() == customer);

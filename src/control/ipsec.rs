@@ -27,7 +27,9 @@ use crate::wire::ether::{self, EtherHeader};
 use crate::wire::icmpv6;
 use crate::wire::icmpv6::mobility::{PREFIX_ADVERTISEMENT, PREFIX_SOLICITATION};
 use crate::wire::ipv4::{self, Ipv4Header};
-use crate::wire::ipv6::{self, HomeAddressHeader, HomeRoute, Ipv6Header, find_upper_layer};
+use crate::wire::ipv6::{
+    self, HomeAddressHeader, HomeRoute, Ipv6Header, carries, find_upper_layer,
+};
 use crate::wire::mh;
 use crate::wire::udp::{self, UdpHeader};
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
@@ -76,8 +78,8 @@ impl Losses {
     }
 }
 
-/// The kernel's sockets at the anchor's addresses: for Mobility Headers, and for what nodes are told
-/// of prefixes.
+/// The kernel's sockets at the anchor's addresses: for Mobility Headers, and for what nodes are
+/// told of prefixes.
 #[derive(Debug)]
 pub struct Sockets {
     ipv6: Arc<Socket>,
@@ -383,13 +385,13 @@ pub(super) fn is_clear(frame: &[u8], own: Anchors) -> bool {
     }
 }
 
-/// The packet of a frame of the kernel's with ESP from our address, and where to; a mobile node's
-/// has a type 2 routing header before ESP.
-pub(super) fn packet_from(frame: &[u8], own: Ipv6Addr) -> Option<(Ipv6Addr, &[u8])> {
-    let (ether::IPV6, packet) = ether::payload(frame).ok()? else { return None };
-    let ip = Ipv6Header::parse(packet).ok()?;
-    let is_esp = carried(&ip, packet).is_some_and(|(next_header, _)| next_header == ESP);
-    Some((ip.dst, packet.get(..ip.packet_len())?)).filter(|_| is_esp && ip.src == own)
+/// Whether a packet of the kernel's is ESP from our address, or a fragment of it; in transport mode
+/// to a mobile node away from home it has a type 2 routing header before ESP.
+pub(super) fn is_esp(packet: &[u8], own: Ipv6Addr) -> bool {
+    Ipv6Header::parse(packet).is_ok_and(|ip| {
+        let is_carried = carried(&ip, packet).is_some_and(|(next_header, _)| next_header == ESP);
+        ip.src == own && (is_carried || carries(packet, ESP))
+    })
 }
 
 /// Whether what the sockets send leaves as it is.

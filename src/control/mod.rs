@@ -24,6 +24,7 @@ pub mod home;
 mod intake;
 pub mod ipsec;
 pub mod journal;
+mod kernel;
 mod mip4;
 pub mod mirror;
 mod neighbor;
@@ -197,7 +198,7 @@ impl<P: FramePool> Control<P> {
         work += self.drain_reports(now);
         work += self.take_answers(now);
         work += self.take_signaling(now);
-        work += self.take_from_kernel();
+        work += self.take_from_kernel(now.mono);
         work += self.answer(now);
         work += self.reload(now);
         self.journal.flush();
@@ -335,6 +336,7 @@ impl<P: FramePool> Control<P> {
                 work += 1;
                 match report {
                     Report::Punt(PuntReason::Exception, frame) => self.give_to_kernel(frame, now),
+                    Report::Punt(PuntReason::Protected, frame) => self.pass_to_kernel(frame),
                     Report::Punt(PuntReason::Unresolved(port, addr), frame) => {
                         let key = (port, addr);
                         self.output.send_to_neighbor(key, frame, now.mono, &mut self.counters);
@@ -344,39 +346,6 @@ impl<P: FramePool> Control<P> {
                     Report::Exception(tunnel, source) => mip4::log_exception(tunnel, source),
                 }
             }
-        }
-        work
-    }
-
-    fn give_to_kernel(&mut self, mut frame: P::Frame, now: Now) {
-        let whole = frame.data().len() == frame.frame_len();
-        let port = self.output.untag(frame.port(), &mut frame);
-        if port.is_some_and(|port| self.hear_home_link(port, frame.data(), now))
-            || self.hear_broadcast(frame.data(), now)
-        {
-            return;
-        }
-        if let Some(port) = port.filter(|_| whole)
-            && self.kernel.to_kernel.try_send((port, frame)).is_ok()
-        {
-            self.counters[Counter::KernelTx] += 1;
-        } else {
-            self.counters[Counter::KernelTxDropped] += 1;
-        }
-    }
-
-    fn take_from_kernel(&mut self) -> usize {
-        let mut work = 0;
-        while work < KERNEL_FRAME_BUDGET
-            && let Ok((port, bytes)) = self.kernel.from_kernel.try_recv()
-        {
-            // RFC 5213 section 4: what is to be protected leaves so, or not at all.
-            if ipsec::is_clear(&bytes, self.own) {
-                self.counters[Counter::KernelUnprotected] += 1;
-            } else {
-                self.send_from_kernel(port, &bytes);
-            }
-            work += 1;
         }
         work
     }
@@ -422,8 +391,6 @@ const REPORT_BUDGET: usize = 2 * BURST_MAX;
 const TIMER_BUDGET: usize = 4;
 /// Changes of the kernel's tables a turn.
 const KERNEL_EVENT_BUDGET: usize = 256;
-/// Frames of the kernel a turn.
-const KERNEL_FRAME_BUDGET: usize = BURST_MAX;
 /// Error messages: 100 a second, 20 at once.
 const ERROR_BURST: u32 = 20;
 const ERROR_INTERVAL: Duration = Duration::from_millis(10);

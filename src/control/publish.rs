@@ -16,7 +16,8 @@ mod pools;
 
 use super::tunneled::Tunneled;
 use crate::addr::{
-    COPIES_MAX, CustomerId, CustomerPrefix, GreKeys, HomePrefix, TunnelPath, TunnelPaths,
+    COPIES_MAX, CustomerId, CustomerPrefix, GreKeys, HomePrefix, Protection, TunnelPath,
+    TunnelPaths,
 };
 use crate::dataplane::steer::{Owner, Steering};
 use crate::dataplane::update::{Change, Forward, Tunnel, TunnelId, Update};
@@ -81,6 +82,8 @@ struct Way {
     paths: TunnelPaths,
     /// Packets from the node have a key, which says whose they are.
     keyed: bool,
+    /// What of them is in ESP, and the kernel's.
+    protection: Option<Protection>,
 }
 
 /// What is forwarded.
@@ -132,6 +135,8 @@ pub(super) struct Publisher {
     tunnels: HashMap<TunnelPath, TunnelSlot>,
     /// What stands for several of them.
     copies: HashMap<TunnelPaths, TunnelSlot>,
+    /// What stands for one of them as far as packets need not be in ESP.
+    protected: HashMap<(TunnelPath, Protection), TunnelSlot>,
     origins: Origins,
     /// Ids that may be used again.
     free: Vec<TunnelId>,
@@ -155,6 +160,7 @@ impl Publisher {
             pools: Pools::default(),
             tunnels: HashMap::new(),
             copies: HashMap::new(),
+            protected: HashMap::new(),
             origins: Origins::default(),
             free: Vec::new(),
             retiring: VecDeque::new(),
@@ -202,6 +208,17 @@ impl Publisher {
         self.entry_of(customer, addr).is_some()
     }
 
+    /// What of the packets to `addr` is in ESP, if it is a node's whose tunnel is protected, and
+    /// where that node is.
+    pub(super) fn protection_of(
+        &self,
+        customer: CustomerId,
+        addr: Ipv6Addr,
+    ) -> Option<(Protection, Ipv6Addr)> {
+        let way = self.entry_of(customer, addr)?.way?;
+        Some((way.protection?, way.paths.newest.remote))
+    }
+
     /// What packets to `addr` are forwarded by.
     fn entry_of(&self, customer: CustomerId, addr: Ipv6Addr) -> Option<&Entry> {
         let holder = |&Reverse(len): &Reverse<u8>| {
@@ -213,8 +230,15 @@ impl Publisher {
     /// Carries out a decision of the pure core.
     pub(super) fn publish(&mut self, publication: Publication) {
         match publication {
-            Publication::Forward(prefix, path, keys) => self.forward(prefix, path.into(), keys),
-            Publication::Copy(prefix, paths) => self.forward(prefix, paths, GreKeys::default()),
+            Publication::Forward(prefix, path, keys) => {
+                self.forward(prefix, path.into(), keys, None);
+            }
+            Publication::Copy(prefix, paths) => {
+                self.forward(prefix, paths, GreKeys::default(), None);
+            }
+            Publication::Protect(prefix, path, protection) => {
+                self.forward(prefix, path.into(), GreKeys::default(), Some(protection));
+            }
             Publication::Hold(prefix) => {
                 let old = self.set_entry(prefix, None);
                 self.tell_owners(prefix, Change::EntrySet(prefix, Forward::Held));
@@ -237,9 +261,15 @@ impl Publisher {
         }
     }
 
-    fn forward(&mut self, prefix: CustomerPrefix, paths: TunnelPaths, keys: GreKeys) {
-        let way = Way { paths, keyed: keys.uplink.is_some() };
-        let id = self.take_way(paths);
+    fn forward(
+        &mut self,
+        prefix: CustomerPrefix,
+        paths: TunnelPaths,
+        keys: GreKeys,
+        protection: Option<Protection>,
+    ) {
+        let way = Way { paths, keyed: keys.uplink.is_some(), protection };
+        let id = self.take_way(way);
         for path in paths.all().filter(|_| !way.keyed) {
             let origin = self.origins.add(prefix.customer, path.remote);
             self.tell_origin(path.remote, origin);
@@ -398,7 +428,10 @@ impl Publisher {
     }
 
     /// The tunnel of a way, or what stands for all of its tunnels: workers learn of these first.
-    fn take_way(&mut self, paths: TunnelPaths) -> TunnelId {
+    fn take_way(&mut self, Way { paths, protection, .. }: Way) -> TunnelId {
+        if let Some(protection) = protection {
+            return self.take_protected(paths.newest, protection);
+        }
         if paths.is_one() {
             return self.take_tunnel(paths.newest);
         }
@@ -416,12 +449,38 @@ impl Publisher {
         id
     }
 
+    fn take_protected(&mut self, path: TunnelPath, protection: Protection) -> TunnelId {
+        if let Some(slot) = self.protected.get_mut(&(path, protection)) {
+            slot.entries += 1;
+            return slot.id;
+        }
+        let tunnel = self.take_tunnel(path);
+        let id = self.new_id();
+        self.protected.insert((path, protection), TunnelSlot { id, entries: 1 });
+        self.broadcast(Change::ProtectedSet(id, tunnel, protection));
+        id
+    }
+
+    fn release_protected(&mut self, path: TunnelPath, protection: Protection) {
+        let Some(slot) = self.protected.get_mut(&(path, protection)) else { return };
+        slot.entries -= 1;
+        if slot.entries == 0 {
+            let id = slot.id;
+            self.protected.remove(&(path, protection));
+            self.retire(id);
+            self.release_tunnel(path);
+        }
+    }
+
     /// Lets go of the way that an entry had.
     fn release(&mut self, prefix: CustomerPrefix, way: Option<Way>) {
-        let Some(Way { paths, keyed }) = way else { return };
+        let Some(Way { paths, keyed, protection }) = way else { return };
         for path in paths.all().filter(|_| !keyed) {
             let origin = self.origins.remove(prefix.customer, path.remote);
             self.tell_origin(path.remote, origin);
+        }
+        if let Some(protection) = protection {
+            return self.release_protected(paths.newest, protection);
         }
         if paths.is_one() {
             return self.release_tunnel(paths.newest);

@@ -3,8 +3,8 @@
 
 use super::counters::Counter;
 use super::held::{Barrier, Reply};
-use super::{Control, ipsec, signaling};
-use crate::addr::{CustomerId, PortId};
+use super::{Control, signaling};
+use crate::addr::CustomerId;
 use crate::mobility::ha::HomeIcmp;
 use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
 use crate::nic::FramePool;
@@ -12,8 +12,8 @@ use crate::time::Instant;
 use crate::wire::mh::BaFlags;
 use std::net::Ipv6Addr;
 
-/// The address space of the access network, where care-of addresses are.
-const OPERATOR: CustomerId = CustomerId(0);
+/// The address space of the access network, where care-of addresses are, and of the kernel.
+pub(super) const OPERATOR: CustomerId = CustomerId(0);
 
 impl<P: FramePool> Control<P> {
     /// Sends a message now or, if it is to be held, when all that was decided before it is in
@@ -87,7 +87,7 @@ impl<P: FramePool> Control<P> {
 
     /// Sends to an address of the access network, which may be one that a node holds: the node is
     /// at home behind its gateway, or has its care-of address of this anchor (RFC 6612 4.1).
-    fn send_anywhere(
+    pub(super) fn send_anywhere(
         &mut self,
         esp: bool,
         dst: Ipv6Addr,
@@ -105,21 +105,5 @@ impl<P: FramePool> Control<P> {
     /// Whether a gateway is not to be spoken to, nor heard, without ESP.
     pub(super) fn requires_ipsec(&self, address: Ipv6Addr) -> bool {
         self.mags.get(&address).is_some_and(|m| m.ipsec)
-    }
-
-    /// Sends a frame of the kernel: as it is, or what ESP protects of ours to an address that a
-    /// node holds by the node's tunnel, which the kernel does not know.
-    pub(super) fn send_from_kernel(&mut self, port: PortId, frame: &[u8]) {
-        let (output, counters) = (&mut self.output, &mut self.counters);
-        let to_node = ipsec::packet_from(frame, self.own.ipv6)
-            .filter(|(dst, _)| self.publisher.is_held(OPERATOR, *dst));
-        let Some((_, packet)) = to_node else {
-            return output.send_from_kernel(port, frame, counters);
-        };
-        counters[Counter::KernelRx] += 1;
-        output.send_to_node(OPERATOR, counters, |buf| {
-            buf.get_mut(..packet.len())?.copy_from_slice(packet);
-            Some(packet.len())
-        });
     }
 }

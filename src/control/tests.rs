@@ -9,6 +9,7 @@ mod ipv4;
 mod log;
 mod mip4;
 mod path_mtu;
+mod protected;
 mod refusal;
 mod signaling;
 

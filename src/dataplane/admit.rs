@@ -13,6 +13,7 @@ use super::handoff::{Context, Origin};
 use super::header::{ETHER_LEN, Ip, is_unforwardable};
 use super::marking::Marking;
 use super::mss::{clamp, is_syn};
+use super::protect::covers;
 use super::shard::Slot;
 use super::tunnel::{Mismatch, Path};
 use super::update::Forward;
@@ -90,10 +91,11 @@ impl<F: Frame> Lane<F> {
             return Err(DropReason::SourceScope);
         }
         let slot = slot.ok_or(DropReason::InnerSource)?;
-        let (tunnel, keys) = match self.shard.forward(slot) {
+        let (tunnel, protection, keys) = match self.shard.forward(slot) {
             Forward::Held => return Err(DropReason::Held), // RFC 5213 5.3.5 (2)
             Forward::Tunnel(id, keys) => {
-                (self.tunnels.ends(self.tunnels.one_of(id, outer.src())), keys)
+                let (id, protection) = self.tunnels.one_of(id, outer.src());
+                (self.tunnels.ends(id), protection, keys)
             }
         };
         let tunnel = tunnel.ok_or(DropReason::NotServing)?;
@@ -110,6 +112,10 @@ impl<F: Frame> Lane<F> {
         if tunnel.shape.has_gre() && via.key() != keys.uplink {
             return Err(DropReason::GreKey);
         }
+        // RFC 6275 10.4.6: what is to be in ESP comes out of it by the kernel, or not at all.
+        if protection.is_some_and(|p| covers(p, frame.get(ETHER_LEN + inner_at..))) {
+            return Err(DropReason::Unprotected);
+        }
         if is_unforwardable(inner.dst()) {
             return Err(DropReason::DestinationScope);
         }
@@ -122,7 +128,7 @@ impl<F: Frame> Lane<F> {
     fn clamp_uplink(&mut self, frame: &mut F, slot: Option<Slot>) {
         let forward = slot.map(|slot| self.shard.forward(slot));
         let Some(Forward::Tunnel(id, keys)) = forward else { return };
-        let id = self.tunnels.one_of(id, 0);
+        let (id, _) = self.tunnels.one_of(id, 0);
         if let Some(tunnel) = self.tunnels.resolved(id, &self.fib, &self.ports) {
             let with_key = keys.downlink.is_some() && tunnel.shape.has_gre();
             let clamped = clamp(frame, tunnel.mtu, overhead(tunnel.shape, false, with_key));

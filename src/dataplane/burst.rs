@@ -305,7 +305,7 @@ impl<F: Frame> Lane<F> {
     /// Ends a frame of the kernel, or one that waits for a neighbour: to the control core.
     pub(super) fn punt(&mut self, frame: F, reason: PuntReason) {
         let counter = match reason {
-            PuntReason::Exception => Counter::PuntException,
+            PuntReason::Exception | PuntReason::Protected => Counter::PuntException,
             PuntReason::Unresolved(..) => Counter::PuntUnresolved,
         };
         if self.reports.punt(reason, frame) {
@@ -315,11 +315,16 @@ impl<F: Frame> Lane<F> {
         }
     }
 
+    /// Ends a frame for the kernel.
+    pub(super) fn punt_exception(&mut self, frame: F, port: PortId) {
+        self.punt_to_kernel(frame, port, PuntReason::Exception);
+    }
+
     /// Ends a frame for the kernel, which knows a port's VLANs by their tags.
-    pub(super) fn punt_exception(&mut self, mut frame: F, port: PortId) {
+    pub(super) fn punt_to_kernel(&mut self, mut frame: F, port: PortId, reason: PuntReason) {
         match self.vlans.device_of(port).1 {
             Some(id) if !add_tag(&mut frame, id) => self.discard(frame, DropReason::NoHeadroom),
-            _ => self.punt(frame, PuntReason::Exception),
+            _ => self.punt(frame, reason),
         }
     }
 

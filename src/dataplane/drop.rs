@@ -73,6 +73,7 @@ named_enum! {
         InnerSource "inner_source" "The source of the packet in the tunnel is in no node's prefix.",
         NotServing "not_serving" "The tunnel packet does not come from the gateway that serves the node.",
         ReverseTunnel "reverse_tunnel" "The packet in the tunnel of a node of Mobile IPv4 has a source address that is not that node's, or it is in the name of such a node from elsewhere: a security exception (RFC 5454 4), which the log tells of.",
+        Unprotected "unprotected" "A packet in a mobile node's plain tunnel that has to come in ESP (RFC 6275 10.4.6).",
         Encapsulation "encapsulation" "The tunnel packet has other headers than the binding's tunnel.",
         UdpPort "udp_port" "The tunnel packet comes from another UDP port than the binding's.",
         GreKey "gre_key" "The tunnel packet has another GRE key than the binding, or none.",

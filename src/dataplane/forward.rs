@@ -20,8 +20,9 @@ use super::handoff::{Context, Origin, Stage};
 use super::header::{ETHER_LEN, Family, Ip, Ipv4, ether_type, is_unforwardable, protocol};
 use super::icmp::{may_answer, rewrite};
 use super::mss::{clamp, is_syn};
+use super::protect::is_covered;
 use super::shard::Slot;
-use super::tunnel::{Path, TRANSPORT};
+use super::tunnel::{Path, Special, TRANSPORT};
 use super::update::{Copies, Forward, PuntReason, TunnelId};
 use crate::addr::{CustomerId, GreKeys, PortId};
 use crate::nic::Frame;
@@ -39,9 +40,17 @@ impl<F: Frame> Lane<F> {
         let Forward::Tunnel(id, keys) = self.shard.forward(slot) else {
             return self.discard(frame, DropReason::Held); // RFC 5213 5.3.5 (2)
         };
-        match self.tunnels.copies(id) {
+        match self.tunnels.special(id) {
             None => self.downlink_by((id, keys), frame, slot, context, true),
-            Some(copies) => self.downlink_copies(copies, keys, frame, slot, context),
+            Some(Special::Copies(copies)) => {
+                self.downlink_copies(copies, keys, frame, slot, context);
+            }
+            Some(Special::Protected(_, protection)) if is_covered(&frame, protection) => {
+                self.punt_protected(frame, context.port);
+            }
+            Some(Special::Protected(id, _)) => {
+                self.downlink_by((id, keys), frame, slot, context, true);
+            }
         }
     }
 
@@ -233,13 +242,19 @@ impl<F: Frame> Lane<F> {
 
     /// What the packet in a frame without an Ethernet header, which it gets, is by itself.
     fn class_of(&self, frame: &mut F, port: PortId) -> Option<Class> {
+        self.address_to_us(frame, port)?;
+        let ingress = self.ingress.get(usize::from(port.0))?;
+        Some(classify(frame.data(), frame.frame_len(), ingress))
+    }
+
+    /// Writes an Ethernet header as if the frame had come by this port.
+    pub(super) fn address_to_us(&self, frame: &mut F, port: PortId) -> Option<()> {
         let ingress = self.ingress.get(usize::from(port.0))?;
         let family = Ip::of_frame(frame.data()).map(Ip::family)?;
-        if let Some(header) = frame.data_mut().first_chunk_mut::<ETHER_LEN>() {
-            header[..6].copy_from_slice(&ingress.mac.0);
-            header[12..].copy_from_slice(&family.ether_type());
-        }
-        Some(classify(frame.data(), frame.frame_len(), ingress))
+        let header = frame.data_mut().first_chunk_mut::<ETHER_LEN>()?;
+        header[..6].copy_from_slice(&ingress.mac.0);
+        header[12..].copy_from_slice(&family.ether_type());
+        Some(())
     }
 
     /// From node to node: the packet stays in the anchor, and is a downlink packet of its

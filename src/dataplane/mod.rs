@@ -47,6 +47,7 @@ mod keys;
 mod mss;
 mod mtu;
 mod ordinary;
+mod protect;
 mod punt;
 mod quote;
 mod reassembly;

@@ -57,7 +57,7 @@ impl<F: Frame> Lane<F> {
         self.fib.customers().find_map(|customer| {
             let slot = self.shard.lookup(customer, quote.inner_dst)?;
             let Forward::Tunnel(id, keys) = self.shard.forward(slot) else { return None };
-            let id = self.tunnels.one_of(id, quote.dst);
+            let (id, _) = self.tunnels.one_of(id, quote.dst);
             let tunnel = self.tunnels.ends(id)?;
             let key = keys.downlink.filter(|_| tunnel.shape.has_gre());
             let is_the_way = tunnel.admits(quote.dst, quote.src, quote.via).is_ok();

@@ -45,7 +45,7 @@ impl<F: Frame> Lane<F> {
         let from = Ipv6Addr::from_bits(outer.src());
         let served = slot.and_then(|slot| match self.shard.forward(slot) {
             Forward::Tunnel(id, _) => {
-                let id = self.tunnels.one_of(id, outer.src());
+                let (id, _) = self.tunnels.one_of(id, outer.src());
                 self.tunnels.ends(id).map(TunnelSlot::remote)
             }
             Forward::Held => None,

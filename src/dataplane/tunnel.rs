@@ -16,7 +16,7 @@ use super::fib::{Fib, Generation, Route};
 use super::header::{ETHER_LEN, Family, IPV4_LEN, IPV6_LEN, ether_type, protocol};
 use super::update::{Copies, Tunnel, TunnelId};
 use super::worker::PortConfig;
-use crate::addr::{CustomerId, Encap, PortId, TunnelPath};
+use crate::addr::{CustomerId, Encap, PortId, Protection, TunnelPath};
 use crate::nic::Frame;
 use crate::wire::{mip4, udp};
 use hashbrown::HashMap;
@@ -236,15 +236,24 @@ const fn local_port(gateway: u16) -> u16 {
     if gateway == udp::TUNNEL_PORT { udp::TUNNEL_PORT } else { udp::SIGNALING_PORT }
 }
 
+/// What the number of an entry's tunnel may stand for instead of one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Special {
+    /// Several: a copy of each packet takes each of them.
+    Copies(Copies),
+    /// This one, as far as packets need not be in ESP.
+    Protected(TunnelId, Protection),
+}
+
 /// All tunnels of a worker, by number.
 #[derive(Debug)]
 pub(super) struct TunnelTable {
     slots: Box<[TunnelSlot]>,
     /// What was published, to resolve from.
     published: Box<[Option<Tunnel>]>,
-    /// What stands for several tunnels. Its slot is none: the loops for common packets leave it to
-    /// the general path.
-    copies: HashMap<TunnelId, Copies>,
+    /// What stands for several tunnels, or for a part of one. Its slot is none: the loops for
+    /// common packets leave it to the general path.
+    special: HashMap<TunnelId, Special>,
 }
 
 impl TunnelTable {
@@ -253,7 +262,7 @@ impl TunnelTable {
         Self {
             slots: vec![TunnelSlot::ABSENT; tunnels_max].into_boxed_slice(),
             published: vec![None; tunnels_max].into_boxed_slice(),
-            copies: HashMap::new(),
+            special: HashMap::new(),
         }
     }
 
@@ -272,35 +281,40 @@ impl TunnelTable {
         }
     }
 
-    /// Creates what stands for several tunnels. `false` if its number exceeds the table: then there
-    /// is none.
+    /// Creates what stands for tunnels that there are. `false` if its number exceeds the table:
+    /// then there is none.
     #[must_use]
-    pub(super) fn set_copies(&mut self, id: TunnelId, copies: Copies) -> bool {
+    pub(super) fn set_special(&mut self, id: TunnelId, special: Special) -> bool {
         self.remove(id);
         let fits = (id.0 as usize) < self.slots.len();
         if fits {
-            self.copies.insert(id, copies);
+            self.special.insert(id, special);
         }
         fits
     }
 
-    /// The tunnels that this number stands for, if it stands for several.
-    pub(super) fn copies(&self, id: TunnelId) -> Option<Copies> {
-        self.copies.get(&id).copied()
+    /// What this number stands for, if that is no tunnel.
+    pub(super) fn special(&self, id: TunnelId) -> Option<Special> {
+        self.special.get(&id).copied()
     }
 
-    /// The tunnel with this number; of several the one that ends at `remote`, or the first.
-    pub(super) fn one_of(&self, id: TunnelId, remote: u128) -> TunnelId {
-        let Some(copies) = self.copies.get(&id) else { return id };
+    /// The tunnel with this number, and what of its packets may not be in it; of several the one
+    /// that ends at `remote`, or the first.
+    pub(super) fn one_of(&self, id: TunnelId, remote: u128) -> (TunnelId, Option<Protection>) {
+        let copies = match self.special(id) {
+            None => return (id, None),
+            Some(Special::Protected(id, protection)) => return (id, Some(protection)),
+            Some(Special::Copies(copies)) => copies,
+        };
         let remote = Ipv6Addr::from_bits(remote);
         let ends_there = |id: &TunnelId| self.ends(*id).is_some_and(|t| t.remote() == remote);
-        let mut members = copies.iter().copied().flatten();
-        members.clone().find(ends_there).or_else(|| members.next()).unwrap_or(id)
+        let mut members = copies.into_iter().flatten();
+        (members.clone().find(ends_there).or_else(|| members.next()).unwrap_or(id), None)
     }
 
-    /// Removes a tunnel, or what stands for several.
+    /// Removes a tunnel, or what stands for tunnels.
     pub(super) fn remove(&mut self, id: TunnelId) {
-        self.copies.remove(&id);
+        self.special.remove(&id);
         let at = id.0 as usize;
         if let (Some(slot), Some(published)) = (self.slots.get_mut(at), self.published.get_mut(at))
         {

@@ -1,6 +1,8 @@
 //! What crosses between the control core and a worker: updates down, punts and reports up.
 
-use crate::addr::{COPIES_MAX, CustomerId, CustomerPrefix, GreKeys, MacAddr, PortId, TunnelPath};
+use crate::addr::{
+    COPIES_MAX, CustomerId, CustomerPrefix, GreKeys, MacAddr, PortId, Protection, TunnelPath,
+};
 use crate::nic::Frame;
 use crate::sync::seq::Seq;
 use std::net::Ipv6Addr;
@@ -54,6 +56,9 @@ pub enum Change {
     /// Creates what stands for several tunnels: a copy of each packet takes each of them. It is
     /// removed as a tunnel is, before these are.
     CopiesSet(TunnelId, Copies),
+    /// Creates what stands for the second, a tunnel, as far as this leaves packets to it: the
+    /// kernel puts the others into ESP. It is removed as a tunnel is, before that one.
+    ProtectedSet(TunnelId, TunnelId, Protection),
     /// Removes a tunnel; no entry names it any more. (If one did, its packets would be dropped.)
     TunnelDel(TunnelId),
     /// Creates the entry of a prefix, or moves it; its counters stay.
@@ -123,6 +128,9 @@ pub enum PuntReason {
     /// For the host kernel: ND, ARP, anything to our own addresses, link-local, multicast. As it
     /// came, with a VLAN's tag.
     Exception,
+    /// For the host kernel, which forwards it in ESP: a node's, whose tunnel is protected. Its
+    /// Ethernet header is one as if it had come by the port.
+    Protected,
     /// Ready to leave but for the link-layer address of this next hop; the control core holds it
     /// until the kernel has resolved it. The Ethernet header is complete but for the destination.
     Unresolved(PortId, Ipv6Addr),

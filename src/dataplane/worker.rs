@@ -9,6 +9,7 @@ use super::marking::{DscpModel, EcnMode};
 use super::ordinary::Notes;
 use super::punt::Reports;
 use super::steer::Steering;
+use super::tunnel::Special;
 use super::update::{Change, Inject, Report, Update};
 use crate::addr::{AnchorAddr, CustomerId, MacAddr, PortId, WorkerId};
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool, RxQueue, TxQueue};
@@ -298,7 +299,12 @@ impl<F: Frame> Lane<F> {
                 // Not by the first packet: who moves by himself has a tunnel of his own.
                 self.tunnels.resolved(id, &self.fib, &self.ports);
             }
-            Change::CopiesSet(id, copies) => fits = self.tunnels.set_copies(id, copies),
+            Change::CopiesSet(id, copies) => {
+                fits = self.tunnels.set_special(id, Special::Copies(copies));
+            }
+            Change::ProtectedSet(id, tunnel, protection) => {
+                fits = self.tunnels.set_special(id, Special::Protected(tunnel, protection));
+            }
             Change::TunnelDel(id) => {
                 self.gateways.remove(id.0);
                 self.tunnels.remove(id);

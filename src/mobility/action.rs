@@ -1,6 +1,6 @@
 //! What the anchor's pure core decides, as data. The control loop carries it out, in order.
 
-use crate::addr::{CustomerPrefix, GreKeys, MnId, ProxyCoa, TunnelPath, TunnelPaths};
+use crate::addr::{CustomerPrefix, GreKeys, MnId, Protection, ProxyCoa, TunnelPath, TunnelPaths};
 use crate::mobility::ha::{HomeIcmp, LinkAddress};
 use crate::mobility::message::{AckMsg, PeerMsg};
 use crate::mobility::mip4::Mip4Msg;
@@ -106,6 +106,8 @@ pub enum Publication {
     Forward(CustomerPrefix, TunnelPath, GreKeys),
     /// Forward a copy through each of these tunnels, without keys: there are several.
     Copy(CustomerPrefix, TunnelPaths),
+    /// Forward through this tunnel what need not be in ESP; the rest is the kernel's.
+    Protect(CustomerPrefix, TunnelPath, Protection),
     /// Drop: the delete delay runs.
     Hold(CustomerPrefix),
     /// Forget it.

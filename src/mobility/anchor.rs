@@ -290,6 +290,7 @@ const fn key(publication: &Publication) -> CustomerPrefix {
     match publication {
         Publication::Forward(key, ..)
         | Publication::Copy(key, _)
+        | Publication::Protect(key, ..)
         | Publication::Hold(key)
         | Publication::Withdraw(key) => *key,
     }

@@ -242,10 +242,12 @@ impl HomeAgent {
         let gone = before.difference(&after).copied();
         actions.extend(gone.map(|key| Action::Publish(Publication::Withdraw(key))));
         if let Some(new) = new {
-            let moved = old.is_none_or(|old| old.path() != new.path());
+            let way = |b: &HomeBinding| (b.path(), b.protection);
+            let moved = old.is_none_or(|old| way(old) != way(new));
             let told = after.iter().filter(|key| moved || !before.contains(key));
-            let forward = |key: &CustomerPrefix| {
-                Publication::Forward(*key, new.path(), crate::addr::GreKeys::default())
+            let forward = |key: &CustomerPrefix| match new.protection_of(*key) {
+                Some(protection) => Publication::Protect(*key, new.path(), protection),
+                None => Publication::Forward(*key, new.path(), crate::addr::GreKeys::default()),
             };
             actions.extend(told.map(|key| Action::Publish(forward(key))));
         }

@@ -143,8 +143,8 @@ pub(super) struct Restored {
 /// How much the workers' tables hold; `networks` is how many prefixes nodes by themselves may
 /// register besides their home addresses.
 pub(super) fn limits(config: &Config, restored: Restored, networks: usize) -> Limits {
-    // Each binding of a node by itself has a tunnel, a home address and perhaps one of IPv4 or the
-    // prefix around it.
+    // Each binding of a node by itself has a tunnel, perhaps what stands for it where some of its
+    // packets are in ESP, a home address and perhaps one of IPv4 or the prefix around it.
     let homes = config.home_agent.as_ref().map_or(0, |h| h.max_bindings);
     // Of Mobile IPv4: a home address, and perhaps a tunnel to it inside of the others, which are
     // one for each care-of address and what stands for several.
@@ -160,7 +160,7 @@ pub(super) fn limits(config: &Config, restored: Restored, networks: usize) -> Li
         entries_max: (max_prefixes(config) + 3 * homes + registrations + networks)
             .max(restored.prefixes),
         tunnels_max: (mags_max(config) + restored.mags) * PATHS_PER_MAG
-            + homes
+            + 2 * homes
             + tunnels * registrations
             + retiring,
     }

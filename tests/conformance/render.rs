@@ -42,6 +42,9 @@ pub(crate) fn action(action: &Action) -> String {
             };
             format!("publish {p} through {}", way(path, &keys))
         }
+        Action::Publish(Publication::Protect(p, path, protection)) => {
+            format!("publish {p} through {}, {protection:?} in ESP", way(path, ""))
+        }
         Action::Publish(Publication::Copy(p, paths)) => {
             let ways: Vec<_> = paths.all().map(|path| way(&path, "")).collect();
             format!("publish {p} copied through {}", ways.join(" and "))

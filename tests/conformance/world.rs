@@ -120,8 +120,9 @@ impl World {
                     assert_eq!(*held, ack.ack.status.is_accepted(), "only refusals go at once");
                 }
                 Action::Send { .. } | Action::AskPolicy(_) | Action::Audit(_) => {}
-                Action::SendMip4 { .. } | Action::Publish(Publication::Copy(..)) => {
-                    panic!("nothing of Mobile IPv4 is configured: {action:?}")
+                Action::SendMip4 { .. }
+                | Action::Publish(Publication::Copy(..) | Publication::Protect(..)) => {
+                    panic!("no node registers by itself: {action:?}")
                 }
                 Action::ProbeHome(_)
                 | Action::Defend { .. }

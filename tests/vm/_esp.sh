@@ -29,6 +29,7 @@ esp_lab() {
     MAG1_IPV4=192.0.2.21 MAG2_IPV4=192.0.2.22
     local n
     in_ns mag2 ip -6 neighbour flush all # another anchor had the address
+    guest "rm -rf $RUN"                  # and kept its bindings
     for n in 1 2; do
         guest "ip netns add gw$n && ip link set eth$((n + 1)) netns gw$n name transit &&
             ip -n gw$n link set lo up && ip -n gw$n link set transit up && ip netns exec gw$n sysctl -qw net.ipv6.conf.all.accept_dad=0 &&
@@ -68,17 +69,18 @@ esp_start() {
 
 case_logs() { guest "tail -n 40 $RUN/*.log $RUN/*.charon" || true; }
 
-# A security association by hand, one way. In every namespace that the arguments name.
+# A security association by hand, one way. In every namespace that the arguments name. Of packets with $selector.
+selector="proto 135"
 sa() { # sa source destination spi authentication-key namespace ...
     local ns
     for ns in "${@:5}"; do
         guest "ip -n $ns xfrm state add src $1 dst $2 proto esp spi $3 reqid ${3:0:4} mode transport replay-window 32
-            auth-trunc hmac'(sha256)' 0x$4 128 enc cbc'(aes)' 0x$ENC sel src $1 dst $2 proto 135"
+            auth-trunc hmac'(sha256)' 0x$4 128 enc cbc'(aes)' 0x$ENC sel src $1 dst $2 $selector"
     done
 }
 
 policy() { # policy source destination reqid in|out namespace
-    guest "ip -n $5 xfrm policy add src $1 dst $2 proto 135 dir $4 tmpl src $1 dst $2 proto esp reqid $3 mode transport"
+    guest "ip -n $5 xfrm policy add src $1 dst $2 $selector dir $4 tmpl src $1 dst $2 proto esp reqid $3 mode transport"
 }
 
 # Both ways between a gateway and the anchor; the reqid is in the SPIs' first byte.
@@ -110,3 +112,14 @@ decrypted() { # decrypted capture filter [field]
     tshark -n -r "$RUN/$1.pcap" -o esp.enable_encryption_decode:TRUE -o esp.enable_authentication_check:TRUE \
         "${uat[@]}" -Y "$2" -T fields -e "${3:-frame.number}" 2>/dev/null
 }
+
+# The same of mobile nodes, whatever addresses their packets have.
+opened() { # opened capture filter [field]
+    local spi uat=()
+    for spi in 110{1..6} 120{1..6}; do
+        uat+=(-o "uat:esp_sa:\"IPv6\",\"*\",\"*\",\"0x0000$spi\",\"AES-CBC [RFC3602]\",\"0x$ENC\",\"HMAC-SHA-256-128 [RFC4868]\",\"0x$AUTH\"")
+    done
+    tshark -n -r "$RUN/$1.pcap" -o esp.enable_encryption_decode:TRUE -o esp.enable_authentication_check:TRUE \
+        "${uat[@]}" -Y "$2" -T fields -e "${3:-frame.number}" 2>/dev/null
+}
+opened_count() { opened "$@" | wc -l; }

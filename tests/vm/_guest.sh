@@ -132,7 +132,7 @@ guest_start() {
         -device intel-iommu,intremap=on,caching-mode=on,device-iotlb=on \
         -nodefaults -no-reboot -display none \
         -kernel "$vm_kernel/image" -initrd "$RUN/guest.cpio" \
-        -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on intel_iommu=on iommu=nopt hugepages=$GUEST_HUGEPAGES" \
+        -append "console=ttyS0 quiet panic=-1 no_timer_check mitigations=off nokaslr random.trust_cpu=on intel_iommu=on iommu=nopt hugepages=$GUEST_HUGEPAGES" \
         -serial "file:$RUN/console.log" -chardev "pipe,id=commands,path=$RUN/guest" -serial chardev:commands \
         "${nics[@]}"
     guest_answer 150 || fail "the guest did not come up"

@@ -98,9 +98,20 @@ fn home_address_in_a_pool_makes_its_prefix_the_nodes_own() {
     assert_eq!(found[0].1.mobile_networks.len(), 2);
     let Some(HomeProof::Keys(keys)) = &found[0].1.proof else { panic!("it has a key") };
     assert_eq!((keys[0].spi, keys[0].replay_window), (256, Some(Duration::from_secs(7))));
-    assert_eq!(found[1].1.proof, Some(HomeProof::Esp));
+    assert_eq!(found[1].1.proof, Some(HomeProof::Esp(None)));
     assert_eq!(found[2].1.proof, Some(HomeProof::Nothing));
     assert_eq!(found[3].1, HomeNode::default());
+}
+
+#[test]
+fn what_of_a_nodes_tunnel_is_in_esp_stands_beside_esp() {
+    let nodes = "mn1,,,,,,,,,2001:db8:4000:7::9,,esp:return-routability\n\
+                 mn2,,,,,,,,,2001:db8:4000:8::1,,esp:all\n";
+    let found = Files::new("protected", nodes).nodes(FILE).unwrap_or_else(|f| panic!("{f}"));
+    let proofs = [Protection::ReturnRoutability, Protection::All].map(|p| HomeProof::Esp(Some(p)));
+    assert!(found.iter().map(|(_, home)| home.proof.clone()).eq(proofs.map(Some)));
+    let report = Files::new("unknown", "mn1,,,,,,,,,2001:db8:4000:7::9,,esp:some\n").nodes(FILE);
+    assert!(report.is_err_and(|f| f.contains("authentication: \"esp\" is no SPI")));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use super::super::tests::{ACCESS, Bench, LMA, MAG1, Shape, packet};
 use super::*;
-use crate::addr::{AnchorAddr, CustomerId, Encap, GreKeys, HomePrefix, MnId, TunnelPath};
+use crate::addr::{
+    AnchorAddr, CustomerId, Encap, GreKeys, HomePrefix, MnId, Protection, TunnelPath,
+};
 use crate::mobility::action::Publication;
 use crate::mobility::ha::{HaConfig, HomeLink, HomeNode, LinkPrefix, Proof};
 use crate::time::Lifetime;
@@ -14,11 +16,16 @@ use crate::wire::mh::{
 /// Home addresses: of a pool's node, and on the link of the port.
 const AWAY: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 7, 0, 0, 0, 7);
 pub(in crate::control) const IN_ESP: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 8, 0, 0, 0, 8);
+pub(in crate::control) const PART_IN_ESP: Ipv6Addr =
+    Ipv6Addr::new(0x2001, 0xdb8, 0x100, 9, 0, 0, 0, 9);
+pub(in crate::control) const ALL_IN_ESP: Ipv6Addr =
+    Ipv6Addr::new(0x2001, 0xdb8, 0x100, 10, 0, 0, 0, 10);
 const ON_LINK: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x77);
 pub(in crate::control) const CARE_OF: Ipv6Addr =
     Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x51);
-const NEIGHBOR: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x99);
-const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x51]);
+pub(in crate::control) const NEIGHBOR: Ipv6Addr =
+    Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x99);
+pub(in crate::control) const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x51]);
 const ANYCAST: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0xfdff, 0xffff, 0xffff, 0xfffe);
 
 /// A home agent whose links are a pool and that of the port.
@@ -54,7 +61,12 @@ pub(in crate::control) fn ha_config() -> HaConfig {
         nodes: vec![
             node("mn1", AWAY),
             HomeNode { mobile_networks, ..node("mn2", ON_LINK) },
-            HomeNode { proof: Proof::Esp, ..node("mn3", IN_ESP) },
+            HomeNode { proof: Proof::Esp(None), ..node("mn3", IN_ESP) },
+            HomeNode {
+                proof: Proof::Esp(Some(Protection::ReturnRoutability)),
+                ..node("mn4", PART_IN_ESP)
+            },
+            HomeNode { proof: Proof::Esp(Some(Protection::All)), ..node("mn5", ALL_IN_ESP) },
         ],
         ..HaConfig::default()
     }
@@ -97,7 +109,12 @@ pub(in crate::control) fn registration(home: Ipv6Addr, seq: u16, lifetime: u16) 
     registration_at(CARE_OF, home, seq, lifetime)
 }
 
-fn registration_at(care_of: Ipv6Addr, home: Ipv6Addr, seq: u16, lifetime: u16) -> Vec<u8> {
+pub(in crate::control) fn registration_at(
+    care_of: Ipv6Addr,
+    home: Ipv6Addr,
+    seq: u16,
+    lifetime: u16,
+) -> Vec<u8> {
     let message = update(home, seq, lifetime);
     packet(care_of, LMA, 60, &with_home(home, mh::NEXT_HEADER, &message))
 }

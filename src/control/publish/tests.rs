@@ -31,6 +31,35 @@ fn copied(prefix: CustomerPrefix, paths: &[TunnelPath]) -> Publication {
     Publication::Copy(prefix, TunnelPaths::new(paths.iter().copied()).expect("some"))
 }
 
+#[test]
+fn what_stands_for_a_protected_tunnel_comes_after_it_and_goes_before_it() {
+    let (mut publisher, mut ends) = publisher(1, 64);
+    let mut told = |publisher: &mut Publisher, publication| {
+        publisher.publish(publication);
+        publisher.flush();
+        ends[0].apply()
+    };
+    let protect = |n| Publication::Protect(hnp(n), mag(1), Protection::All);
+    let (tunnel, part) = (TunnelId(0), TunnelId(1));
+    let way = Forward::Tunnel(part, GreKeys::default());
+    let first = told(&mut publisher, protect(1));
+    let [Change::TunnelSet(t, _), set, .., entry] = first[..] else { panic!("{first:?}") };
+    assert_eq!((t, set), (tunnel, Change::ProtectedSet(part, tunnel, Protection::All)));
+    assert_eq!(entry, Change::EntrySet(hnp(1), way));
+    let second = told(&mut publisher, protect(2));
+    assert_eq!(second.last(), Some(&Change::EntrySet(hnp(2), way)), "shared: {second:?}");
+    let addr = hnp(2).prefix.addr();
+    assert_eq!(publisher.protection_of(OWN, addr), Some((Protection::All, mag(1).remote)));
+    // Protected no more, then gone.
+    let third = told(&mut publisher, forward(hnp(2), mag(1)));
+    assert!(!third.contains(&Change::TunnelDel(part)), "{third:?}");
+    assert_eq!(publisher.protection_of(OWN, addr), None);
+    let fourth = told(&mut publisher, Publication::Withdraw(hnp(1)));
+    assert_eq!(fourth.last(), Some(&Change::TunnelDel(part)));
+    let last = told(&mut publisher, Publication::Withdraw(hnp(2)));
+    assert_eq!(last.last(), Some(&Change::TunnelDel(tunnel)));
+}
+
 const OWN: CustomerId = CustomerId(0);
 const KEYS: GreKeys = GreKeys { downlink: Some(7), uplink: None };
 

@@ -24,13 +24,13 @@ fn bench() -> Bench {
 
 impl Bench {
     /// The kernel takes a frame's message out of ESP.
-    fn comes_in_esp(&mut self, frame: &[u8]) {
+    pub(super) fn comes_in_esp(&mut self, frame: &[u8]) {
         self.out_of_esp.send(frame.into()).expect("room");
         self.settle();
     }
 
     /// The messages that the kernel is to put into ESP: whole packets, with their destination.
-    fn goes_into_esp(&mut self) -> Vec<(Ipv6Addr, Vec<u8>)> {
+    pub(super) fn goes_into_esp(&mut self) -> Vec<(Ipv6Addr, Vec<u8>)> {
         let packets: Vec<_> = self.into_esp.try_iter().collect();
         let parsed = packets.iter().map(|p| (Ipv6Header::parse(p).expect("IPv6"), p));
         parsed.map(|(ip, p)| (ip.dst, p[ipv6::HEADER_LEN..].to_vec())).collect()

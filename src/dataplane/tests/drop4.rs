@@ -237,6 +237,14 @@ pub(super) fn cases() -> Vec<Case> {
             rig.arrive(ACCESS, &to_lma(4, &[&Packet4::new("10.1.0.99", CN4).bytes()]).on_access());
             rig
         }),
+        (D::Unprotected, || {
+            let mut rig = Rig::dual(1);
+            let all = Change::ProtectedSet(TunnelId(12), dual_tunnel(3), Protection::All);
+            rig.publish(all);
+            rig.set(&format!("{}/32", NODE[3]), through(TunnelId(12)));
+            rig.arrive(ACCESS, &to_lma(4, &[&from_node(3).bytes()]).on_access());
+            rig
+        }),
         // What the tunnel's headers must be is in the binding, not in the packet.
         (D::Encapsulation, || from_access(&to_lma(47, &[&GRE_IPV4, &from_node(3).bytes()]))),
         (D::Encapsulation, || from_access(&to_lma(4, &[&from_node(4).bytes()]))),

@@ -25,6 +25,7 @@ mod nested;
 mod ordinary;
 mod own;
 mod packet4;
+mod protect;
 mod punt;
 mod refused;
 mod reverse;
@@ -48,7 +49,7 @@ use super::worker::{
 };
 use crate::addr::{
     AnchorAddr, CustomerId, CustomerPrefix, Encap, GreKeys, HomePrefix, MacAddr, PortId,
-    TunnelPath, WorkerId,
+    Protection, TunnelPath, WorkerId,
 };
 use crate::nic::Frame;
 use crate::nic::mem::{MemFrame, MemPool, MemRx, MemTx, MemWire};

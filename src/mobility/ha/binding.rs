@@ -1,6 +1,6 @@
 //! One home registration: the Binding Cache entry of RFC 6275 9.1 with its home registration flag.
 
-use crate::addr::{CustomerId, CustomerPrefix, Encap, HomePrefix, MnId, TunnelPath};
+use crate::addr::{CustomerId, CustomerPrefix, Encap, HomePrefix, MnId, Protection, TunnelPath};
 use crate::mobility::action::BindingId;
 use crate::mobility::ha::LinkId;
 use crate::mobility::message::Transport;
@@ -72,6 +72,9 @@ pub struct HomeBinding {
     /// The same by the monotonic clock of this run.
     #[serde(skip)]
     pub(crate) deadline: Instant,
+    /// What of its tunnel is in ESP: by configuration, as of the last registration or restart.
+    #[serde(skip)]
+    pub(crate) protection: Option<Protection>,
 }
 
 impl HomeBinding {
@@ -86,6 +89,13 @@ impl HomeBinding {
     #[must_use]
     pub const fn path(&self) -> TunnelPath {
         TunnelPath { local: self.local, remote: self.care_of, encap: self.encap }
+    }
+
+    /// What of the packets of one of its keys is in ESP. Return routability is the home address's
+    /// own: whoever moves inside of a mobile network has a home agent elsewhere.
+    pub(crate) fn protection_of(&self, key: CustomerPrefix) -> Option<Protection> {
+        let is_home = key.prefix.len() == 128 && key.prefix.contains(self.home);
+        self.protection.filter(|p| is_home || *p == Protection::All)
     }
 
     /// Whether it is a mobile router's (RFC 3963).

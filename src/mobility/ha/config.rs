@@ -1,6 +1,6 @@
 //! What the operator decides of a home agent, as plain data.
 
-use crate::addr::{CustomerId, HomePrefix, MnId};
+use crate::addr::{CustomerId, HomePrefix, MnId, Protection};
 use crate::mobility::auth::AuthKey;
 use crate::time::{Duration, Lifetime};
 use serde::{Deserialize, Serialize};
@@ -123,8 +123,9 @@ pub struct HomeNode {
 /// By what a message is known to be a node's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// It came in ESP, by the security association of its home address (RFC 6275 5.1).
-    Esp,
+    /// It came in ESP, by the security association of its home address (RFC 6275 5.1). What of the
+    /// node's tunnel is in ESP, too, if anything.
+    Esp(Option<Protection>),
     /// It is authenticated by one of these keys (RFC 4285).
     Keys(Vec<AuthKey>),
     /// Nothing: whoever knows the home address may move it. For laboratories.

@@ -10,8 +10,8 @@ use std::net::Ipv6Addr;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 impl HomeAgent {
-    /// A node asks (10.6.2), in ESP or not; it is answered at once and likewise, at the address from
-    /// which it asked (10.6.3).
+    /// A node asks (10.6.2), in ESP or not; it is answered at once and likewise, at the address
+    /// from which it asked (10.6.3).
     pub(super) fn solicited(
         &mut self,
         (src, dst): (Ipv6Addr, Ipv6Addr),
@@ -29,7 +29,7 @@ impl HomeAgent {
         };
         // 5.4, 6.7: whose other messages have to be in ESP, does not ask without.
         let proof = self.nodes.by_id(&binding.mn_id).map(|node| &node.proof);
-        if !esp && matches!(proof, Some(Proof::Esp)) {
+        if !esp && matches!(proof, Some(Proof::Esp(_))) {
             return actions.push(ignored(Ignored::Unauthenticated));
         }
         let last = self.advertised.get(&binding.id);

@@ -237,6 +237,7 @@ impl HomeAgent {
             created: old.map_or(now.wall, |b| b.created),
             ends: MobTimestamp::from_unix(now.wall.to_unix() + lifetime),
             deadline: now.mono + lifetime,
+            protection: self.nodes.protection(&plan.mn_id),
         }
     }
 

@@ -47,6 +47,7 @@ impl HomeAgent {
             }
         };
         binding.deadline = now.mono + ends.min(whole);
+        binding.protection = self.nodes.protection(&binding.mn_id);
         self.publish_change(None, Some(&binding), actions);
         self.put(binding);
         Ok(())

@@ -6,7 +6,7 @@
 //! ```
 
 use super::{HaConfig, HomeNode, Proof};
-use crate::addr::{CustomerId, MnId};
+use crate::addr::{CustomerId, MnId, Protection};
 use crate::mobility::auth::{Addresses, AuthKey};
 use crate::mobility::message::UpdateMsg;
 use crate::wire::mh::{AuthOption, MobilityOption, Status};
@@ -78,13 +78,13 @@ impl NodeTable {
             }
             // It claims to be authenticated by a key that we do not have (RFC 4285 5.1.1).
             _ if signed => Err(Unproven::Silence),
-            Proof::Esp if !msg.transport.is_protected() => Err(Unproven::Silence),
+            Proof::Esp(_) if !msg.transport.is_protected() => Err(Unproven::Silence),
             // The association is that of the home address, not of the identifier.
-            Proof::Esp if node.home_address != Some(home) => {
+            Proof::Esp(_) if node.home_address != Some(home) => {
                 let its = owner(home).is_some_and(|(c, m)| c == node.customer && m == node.mn_id);
                 if its { Ok(Sender { node, key: None }) } else { Err(Unproven::Silence) }
             }
-            Proof::Esp | Proof::Nothing => Ok(Sender { node, key: None }),
+            Proof::Esp(_) | Proof::Nothing => Ok(Sender { node, key: None }),
         }
     }
 
@@ -115,7 +115,7 @@ impl NodeTable {
     ) -> Option<&AuthKey> {
         match &self.claimant(msg, home, owner)?.proof {
             Proof::Keys(keys) => keys.iter().find(|k| k.spi == spi),
-            Proof::Esp | Proof::Nothing => None,
+            Proof::Esp(_) | Proof::Nothing => None,
         }
     }
 
@@ -125,6 +125,14 @@ impl NodeTable {
         let nodes = places.iter().filter_map(|place| self.nodes.get(usize::try_from(*place).ok()?));
         let mut of_customer = nodes.filter(|n| n.customer == customer);
         of_customer.any(|n| n.mn_id != *mn_id)
+    }
+
+    /// What of a node's tunnel is in ESP.
+    pub(crate) fn protection(&self, mn_id: &MnId) -> Option<Protection> {
+        match self.by_id(mn_id)?.proof {
+            Proof::Esp(protection) => protection,
+            Proof::Keys(_) | Proof::Nothing => None,
+        }
     }
 
     /// A node by its identifier.

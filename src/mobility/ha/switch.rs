@@ -126,7 +126,7 @@ impl HomeAgent {
         let proof = self.nodes.by_id(&binding.mn_id).map(|n| &n.proof);
         let key = proof.and_then(|p| match p {
             Proof::Keys(keys) => keys.first(),
-            Proof::Esp | Proof::Nothing => None,
+            Proof::Esp(_) | Proof::Nothing => None,
         });
         let about = Addresses { care_of: binding.care_of, home: binding.home };
         let signed = key.and_then(|key| {

@@ -6,6 +6,7 @@ mod drain;
 mod dsmip;
 mod home;
 mod nemo;
+mod protect;
 mod refusal;
 
 use super::*;
@@ -196,6 +197,9 @@ pub(in crate::mobility) fn published(actions: &[Action]) -> Vec<String> {
     let text = |a: &Action| match a {
         Action::Publish(Publication::Forward(p, path, _)) => {
             Some(format!("{p} to {}", path.remote))
+        }
+        Action::Publish(Publication::Protect(p, path, protection)) => {
+            Some(format!("{p} to {}, {protection:?} in ESP", path.remote))
         }
         Action::Publish(Publication::Hold(p)) => Some(format!("{p} held")),
         Action::Publish(Publication::Withdraw(p)) => Some(format!("{p} gone")),

@@ -44,7 +44,7 @@ pub(super) fn node(
     home: &config::HomeNode,
 ) -> Option<HomeNode> {
     let proof = match home.proof.as_ref()? {
-        HomeProof::Esp => Proof::Esp,
+        HomeProof::Esp(protection) => Proof::Esp(*protection),
         HomeProof::Keys(keys) => Proof::Keys(keys.iter().map(super::lma::auth).collect()),
         HomeProof::Nothing => Proof::Nothing,
     };

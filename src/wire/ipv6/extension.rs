@@ -105,6 +105,14 @@ pub fn find_fragment(packet: &[u8]) -> Option<usize> {
     None
 }
 
+/// Whether an IPv6 packet carries this next header, as a whole or as a fragment of it.
+#[must_use]
+pub fn carries(packet: &[u8], next_header: u8) -> bool {
+    let of_fragment = || find_fragment(packet).and_then(|at| packet.get(at).copied());
+    find_upper_layer(packet).is_ok_and(|upper| upper.next_header == next_header)
+        || of_fragment() == Some(next_header)
+}
+
 /// Length of the extension header at `at`, in bytes.
 fn header_len(packet: &[u8], at: usize) -> Result<usize> {
     Ok((usize::from(octet(packet, at + 1)?) + 1) * 8)

@@ -113,7 +113,7 @@ fn prefixes_are_told_in_esp_to_who_asks_so_and_without_to_nobody_whose_messages_
         _ => None,
     };
     let mut nodes = config().nodes;
-    nodes[0].proof = Proof::Esp;
+    nodes[0].proof = Proof::Esp(None);
     let mut w = World::new(HaConfig { nodes, ..config() });
     w.bu(&Bu { transport: Transport::Ipv6Esp, ..Bu::default() });
     let clear = w.event(ask(false));

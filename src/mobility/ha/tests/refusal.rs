@@ -152,7 +152,7 @@ fn our_own_address_is_nobodys_home_address() {
 // proves: MIP6-10.3.1-2
 #[test]
 fn what_does_not_prove_whose_it_is_is_met_with_silence() {
-    let esp = HomeNode { proof: Proof::Esp, ..node(1, Some(HOME)) };
+    let esp = HomeNode { proof: Proof::Esp(None), ..node(1, Some(HOME)) };
     let mut w = World::new(HaConfig { nodes: vec![esp], ..config() });
     assert_eq!(ignored(&mut w, &Bu::default()), Some(Ignored::Unauthenticated));
     let protected = Bu { transport: Transport::Ipv6Esp, ..Bu::default() };

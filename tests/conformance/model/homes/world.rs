@@ -158,8 +158,8 @@ impl World {
                 Action::Publish(Publication::Forward(key, path, keys)) => {
                     self.forwarding.insert(*key, Some((path.remote, path.encap, *keys)));
                 }
-                Action::Publish(Publication::Copy(..)) => {
-                    panic!("no node has several care-of addresses: {action:?}")
+                Action::Publish(Publication::Copy(..) | Publication::Protect(..)) => {
+                    panic!("no node has several care-of addresses, or ESP: {action:?}")
                 }
                 Action::Publish(Publication::Hold(key)) => {
                     self.forwarding.insert(*key, None);

@@ -42,6 +42,10 @@ impl Books {
             Publication::Forward(key, path, keys) => {
                 self.forwarding.insert(*key, Some((path.remote, path.encap, *keys)));
             }
+            Publication::Protect(key, path, _) => {
+                let way = (path.remote, path.encap, GreKeys::default());
+                self.forwarding.insert(*key, Some(way));
+            }
             Publication::Copy(key, paths) => {
                 let newest = paths.newest;
                 self.forwarding

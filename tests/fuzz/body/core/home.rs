@@ -4,7 +4,7 @@
 use super::Input;
 use super::message::{near_ntp, raw_options, signed};
 use super::setup::{LMA, LMA_IPV4, SECRET, SPI, ipv4, name, node, pool};
-use anchord::addr::{CustomerId, HomePrefix};
+use anchord::addr::{CustomerId, HomePrefix, Protection};
 use anchord::mobility::auth::AuthKey;
 use anchord::mobility::event::Event;
 use anchord::mobility::ha::{
@@ -103,7 +103,7 @@ fn nodes(others: bool) -> Vec<HomeNode> {
             mobile_networks: vec![network(2)],
             ..plain(2)
         },
-        HomeNode { proof: Proof::Esp, ..plain(3) },
+        HomeNode { proof: Proof::Esp(Some(Protection::ReturnRoutability)), ..plain(3) },
         HomeNode { mobile_networks: vec![network(4)], ..plain(4) },
         HomeNode { home_address: Some(home_address(5)), ..plain(5) },
     ];
