@@ -53,6 +53,7 @@ named_enum! {
         TunnelFragment "tunnel_fragment" "Fits no tunnel packet although its sender may send it: IPv6 up to 1280 bytes, IPv4 without DF. It could not be fragmented: too many parts, or no buffer for them.",
         TunnelUnreachable "tunnel_unreachable" "No route to the gateway that serves the node.",
         NestedTunnel "nested_tunnel" "A third tunnel around the packet: its tunnel ends at a node, whose tunnel ends at a node.",
+        TunnelLoop "tunnel_loop" "A tunnel packet to a node of Mobile IPv4 from that node's own care-of address, around a packet to the same node: it would come back for ever.",
         RoleTunnel "role_tunnel" "A tunnel packet on a port that is not an access port.",
         RoleSignaling "role_signaling" "A Mobility Header on a port that is not an access port.",
         OuterHeader "outer_header" "The extension headers of a packet to the anchor's address cannot be walked.",

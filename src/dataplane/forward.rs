@@ -40,6 +40,9 @@ impl<F: Frame> Lane<F> {
         let Forward::Tunnel(id, keys) = self.shard.forward(slot) else {
             return self.discard(frame, DropReason::Held); // RFC 5213 5.3.5 (2)
         };
+        if !self.node_ends.ends.is_empty() && self.is_loop(frame.data(), id) {
+            return self.discard(frame, DropReason::TunnelLoop); // RFC 5944 4.2.3
+        }
         match self.tunnels.special(id) {
             None => self.downlink_by((id, keys), frame, slot, context, true),
             Some(Special::Copies(copies)) => {

@@ -31,6 +31,7 @@ pub(super) mod protocol {
     pub(in super::super) const ROUTING: u8 = 43;
     pub(in super::super) const FRAGMENT: u8 = 44;
     pub(in super::super) const GRE: u8 = 47;
+    pub(in super::super) const MINIMAL: u8 = 55;
     pub(in super::super) const DESTINATION: u8 = 60;
     pub(in super::super) const SCTP: u8 = 132;
     pub(in super::super) const MOBILITY: u8 = 135;

@@ -10,7 +10,8 @@ pub(super) enum Upper {
     Ports = -1,
     /// Nothing.
     Opaque = 0,
-    /// In IPv6, an extension header.
+    /// In IPv6, an extension header. In IPv4, a tunnel packet, if that may be a loop: see
+    /// `looping.rs`.
     Extension = 1,
     /// A header of TCP, whose SYNs may have to be changed (`mss.rs`).
     Segment = 2,
@@ -22,12 +23,11 @@ pub(super) enum Upper {
 #[derive(Debug)]
 pub(in super::super) struct Uppers {
     of_ipv6: [Upper; 256],
-    /// There are no extension headers.
     of_ipv4: [Upper; 256],
 }
 
 impl Uppers {
-    pub(in super::super) fn new(clamp_mss: bool) -> Self {
+    pub(in super::super) fn new(clamp_mss: bool, home_agent: bool) -> Self {
         let of_ipv6 = std::array::from_fn(|number| match u8::try_from(number).unwrap_or(0) {
             protocol::TCP if clamp_mss => Upper::Segment,
             protocol::TCP | protocol::UDP | protocol::SCTP => Upper::Ports,
@@ -35,10 +35,16 @@ impl Uppers {
             protocol::ROUTING | protocol::FRAGMENT | protocol::DESTINATION => Upper::Extension,
             _ => Upper::Opaque,
         });
-        let of_ipv4 = of_ipv6.map(|upper| match upper {
+        // There are no extension headers.
+        let mut of_ipv4 = of_ipv6.map(|upper| match upper {
             Upper::Extension | Upper::HopByHop => Upper::Opaque,
             upper => upper,
         });
+        for tunnel in [protocol::IPV4, protocol::GRE, protocol::MINIMAL] {
+            if home_agent {
+                of_ipv4[usize::from(tunnel)] = Upper::Extension; // RFC 5944 4.2.3
+            }
+        }
         Self { of_ipv6, of_ipv4 }
     }
 

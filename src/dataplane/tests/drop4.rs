@@ -95,6 +95,13 @@ pub(super) fn cases() -> Vec<Case> {
     use DropReason as D;
     vec![
         (D::FrameShort, || rig_with(CORE, &Packet4::new(CN4, NODE[3]).on_core()[..33])),
+        (D::TunnelLoop, || {
+            let mut rig = own::rig(1);
+            rig.publish(Change::NodeEndSet(ipv4(MAG4).to_ipv6_mapped()));
+            let back = Packet4::new(MAG4, NODE[3]).payload(4, &Packet4::new(CN4, NODE[3]).bytes());
+            rig.arrive(ACCESS, &back.on_access());
+            rig
+        }),
         (D::Ipv4Header, || with_header(14, 0x4f)), // options beyond the packet
         (D::IpVersion, || with_header(14, 0x65)),
         (D::Ipv4Header, || with_header(14, 0x44)),
@@ -232,7 +239,7 @@ pub(super) fn cases() -> Vec<Case> {
             rig_with(ACCESS, &inner.on_access()) // the other family outside
         }),
         (D::ReverseTunnel, || {
-            let mut rig = Rig::dual(1);
+            let mut rig = own::rig(1);
             rig.publish(Change::NodeEndSet(ipv4(MAG4).to_ipv6_mapped()));
             rig.arrive(ACCESS, &to_lma(4, &[&Packet4::new("10.1.0.99", CN4).bytes()]).on_access());
             rig

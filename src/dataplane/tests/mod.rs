@@ -19,6 +19,7 @@ mod dual;
 mod edge;
 mod golden;
 mod handoff;
+mod looping;
 mod marking;
 mod mip4;
 mod nested;

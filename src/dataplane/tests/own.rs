@@ -4,7 +4,7 @@ use super::dual::without_identification;
 use super::*;
 
 /// With nodes that may speak to the anchor.
-fn rig(workers: u16) -> Rig {
+pub(super) fn rig(workers: u16) -> Rig {
     let policy = TunnelPolicy { home_agent: true, ..POLICY };
     let mut rig = Rig::with(workers, &Sizes { policy, ..SIZES });
     for change in dual_tables() {
