@@ -82,12 +82,16 @@ const fn of_mip4(kind: Mip4Audit) -> Counter {
         Mip4Audit::Revoked => Counter::Mip4Revoked,
         Mip4Audit::RevocationUnanswered => Counter::Mip4RevocationUnanswered,
         Mip4Audit::Duplicate => Counter::Mip4Duplicate,
+        Mip4Audit::Bound => Counter::Mip4Bound,
+        Mip4Audit::KeepaliveRefused => Counter::Mip4KeepaliveRefused,
         Mip4Audit::Denied(_) => Counter::Mip4Denied,
         Mip4Audit::Ignored(_) => Counter::Mip4Ignored,
     }
 }
 
-/// RFC 5944 3.8.2.1: what should be logged as one.
+/// RFC 5944 3.8.2.1: what should be logged as one. So should what may be a bogus keepalive (RFC 3519
+/// 6.1.2), and what comes out of a reverse tunnel in another's name (RFC 5454 4).
 const fn is_security_exception(kind: Mip4Audit) -> bool {
-    matches!(kind, Mip4Audit::Denied(131..=133) | Mip4Audit::Ignored(Ignored::Unauthenticated))
+    use Mip4Audit::{Denied, Ignored as Silent, KeepaliveRefused};
+    matches!(kind, Denied(131..=133) | Silent(Ignored::Unauthenticated) | KeepaliveRefused)
 }

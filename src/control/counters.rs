@@ -88,6 +88,10 @@ counters! {
     Mip4RevocationUnanswered => "mip4_revocation_unanswered",
     /// Byte-identical requests of Mobile IPv4 answered again.
     Mip4Duplicate => "mip4_duplicate",
+    /// Tunnels of Mobile IPv4 whose end the first keepalive told.
+    Mip4Bound => "mip4_bound",
+    /// Keepalives of Mobile IPv4 from the end of a tunnel that are of no tunnel: not answered.
+    Mip4KeepaliveRefused => "mip4_keepalive_refused",
     /// Requests of Mobile IPv4 denied with a code.
     Mip4Denied => "mip4_denied",
     /// Messages of Mobile IPv4 ignored without an answer: not readable, not authentic, old, or an

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //!   to our address              worker --signaling ring--> intake --> Event::Mip4
+//!   a keepalive of no tunnel    likewise (RFC 3519 4.6)
 //!   to a pool's last address    worker --exception-------> hear_broadcast --> the same
 //! ```
 //! Besides, workers are told where tunnels of its nodes end ([`NodeEnds`]).
 //!
-//! The second is how a node finds a home agent (RFC 5944 3.6.1.2): the network of its home address
+//! The last is how a node finds a home agent (RFC 5944 3.6.1.2): the network of its home address
 //! is a pool, and we are the only one there.
 
 use super::Control;

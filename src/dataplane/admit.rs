@@ -7,6 +7,7 @@ use super::classify::Via;
 use super::counters::Counter;
 use super::decap::decapsulate;
 use super::drop::DropReason;
+use super::echo;
 use super::encap::overhead;
 use super::forward::is_signaling;
 use super::handoff::{Context, Origin};
@@ -18,6 +19,7 @@ use super::shard::Slot;
 use super::tunnel::{Mismatch, Path};
 use super::update::Forward;
 use crate::nic::Frame;
+use std::net::Ipv6Addr;
 
 impl<F: Frame> Lane<F> {
     /// Ends a tunnel packet whose inner packet begins `inner_at` bytes into it, behind `via`;
@@ -34,7 +36,7 @@ impl<F: Frame> Lane<F> {
         let traffic_class =
             match self.admit(frame.data(), slot, inner_at, via, context.origin, marking) {
                 Ok(traffic_class) => traffic_class,
-                Err(reason) => return self.refuse_entry(frame, slot, inner_at, reason),
+                Err(reason) => return self.refuse_entry(frame, slot, (inner_at, via), reason),
             };
         if !decapsulate(&mut frame, inner_at, traffic_class) {
             return self.discard(frame, DropReason::Segmented);
@@ -55,11 +57,29 @@ impl<F: Frame> Lane<F> {
 
     /// Ends a packet that may not enter.
     #[cold]
-    fn refuse_entry(&mut self, frame: F, slot: Option<Slot>, inner_at: usize, reason: DropReason) {
+    fn refuse_entry(
+        &mut self,
+        frame: F,
+        slot: Option<Slot>,
+        (inner_at, via): (usize, Via),
+        reason: DropReason,
+    ) {
+        if matches!(via, Via::Mip4Udp(_)) && self.may_be_first_keepalive(&frame, inner_at) {
+            return self.signal(frame);
+        }
         match self.exception(reason, &frame, slot, inner_at) {
             DropReason::NotServing if self.home_agent => self.hear_from_home(frame, inner_at),
             reason => self.discard(frame, reason),
         }
+    }
+
+    /// RFC 3519 4.6: whether the control core has to look at a packet that came in UDP from the end
+    /// of a node's tunnel: of a half-bound one the port is not known.
+    fn may_be_first_keepalive(&self, frame: &F, inner_at: usize) -> bool {
+        let from = Ip::of_frame(frame.data()).map(Ip::src);
+        let inner = frame.data().get(ETHER_LEN + inner_at..).unwrap_or_default();
+        from.is_some_and(|from| self.node_ends.ends.contains(&Ipv6Addr::from_bits(from)))
+            && self.lma_ipv4.is_some_and(|lma| echo::is_request(inner, lma))
     }
 
     /// RFC 6612 3.1: a node that came home says so through its gateway, while its packets still go

@@ -46,7 +46,7 @@ named_enum! {
         DestinationScope "destination_scope" "The destination address must not be forwarded: unspecified, loopback, reserved, IPv4 in an IPv6 header, or from a node link-local or multicast.",
         NotAnchored "not_anchored" "A plain packet to an address that is neither in a pool nor ours; the anchor forwards no transit.",
         Unassigned "unassigned" "The address is in a pool, but no node holds it.",
-        Held "held" "The binding waits for its deletion.",
+        Held "held" "The binding waits for its deletion, or for the first keepalive of its node (RFC 3519 4.6).",
         HopLimit "hop_limit" "The hop limit or time to live ran out.",
         EncapLimit "encap_limit" "The packet's Tunnel Encapsulation Limit forbids another tunnel.",
         TunnelMtu "tunnel_mtu" "Larger than the tunnel's MTU; the sender was told, rate permitting.",

@@ -6,6 +6,7 @@ use super::header::{ETHER_LEN, IPV4_LEN, IPV6_LEN, Ipv4};
 use super::tunnel::HOP_LIMIT;
 use crate::nic::Frame;
 use crate::wire::{icmpv4, icmpv6};
+use std::net::Ipv4Addr;
 
 /// Type and code of the messages (RFC 4443 section 4, RFC 792).
 const REQUEST: u16 = 128 << 8;
@@ -25,6 +26,16 @@ pub(super) fn answer<F: Frame>(frame: &mut F) -> bool {
         Some(4) => answer_ipv4(packet),
         _ => false,
     }
+}
+
+/// Whether an IPv4 packet is an echo request to this address.
+#[must_use]
+pub(super) fn is_request(packet: &[u8], to: Ipv4Addr) -> bool {
+    let Some(ip) = Ipv4::of(packet).filter(|ip| !ip.is_fragment()) else { return false };
+    let kind = packet.get(ip.header_len()..).and_then(<[u8]>::first_chunk);
+    ip.protocol() == icmpv4::PROTOCOL
+        && ip.dst() == to.to_ipv6_mapped().to_bits()
+        && kind == Some(&REQUEST_IPV4.to_be_bytes())
 }
 
 fn answer_ipv6(packet: &mut [u8]) -> bool {

@@ -230,6 +230,10 @@ pub enum Mip4Audit {
     RevocationUnanswered,
     /// What was accepted last came again, and was answered again.
     Duplicate,
+    /// The first keepalive of a half-bound tunnel came: it is known where that ends (RFC 3519 4.6).
+    Bound,
+    /// A keepalive that is none of a half-bound tunnel.
+    KeepaliveRefused,
     /// Denied with this code (RFC 5944 3.4).
     Denied(u8),
     /// Ignored without an answer.

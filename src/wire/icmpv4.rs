@@ -1,4 +1,4 @@
-//! ICMP for IPv4 (RFC 792): the error messages that an anchor sends.
+//! ICMP for IPv4 (RFC 792): the error messages that an anchor sends, and echo, which it answers.
 //!
 //! ```text
 //!  +---------------+---------------+---------------+---------------+
@@ -11,7 +11,7 @@
 
 use super::checksum::Checksum;
 use super::ipv4::{self, Ipv4Header};
-use super::{Error, ErrorKind, Result, Writer, octet};
+use super::{Error, ErrorKind, Result, Writer, field, octet};
 use std::net::Ipv4Addr;
 
 /// IPv4 protocol number of ICMP.
@@ -116,6 +116,52 @@ impl ErrorMessage {
     }
 }
 
+/// An echo request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EchoRequest<'a> {
+    /// Identifier, sequence number and data, which its sender wants to have back.
+    rest: &'a [u8],
+}
+
+impl<'a> EchoRequest<'a> {
+    /// The request that `message` is, its checksum verified.
+    ///
+    /// Fails with `UnknownType` for any other message.
+    pub fn parse(message: &'a [u8]) -> Result<Self> {
+        let [kind, code, ..] = field::<ECHO_LEN>(message, 0)?;
+        if [kind, code] != ECHO_REQUEST {
+            return Err(Error::new(ErrorKind::UnknownType, 0));
+        }
+        if checksum(message) != 0 {
+            return Err(Error::new(ErrorKind::Checksum, CHECKSUM_AT));
+        }
+        Ok(Self { rest: message.get(REST_AT..).unwrap_or_default() })
+    }
+
+    /// Length of the reply, in bytes.
+    #[must_use]
+    pub const fn buffer_len(&self) -> usize {
+        REST_AT + self.rest.len()
+    }
+
+    /// Writes the reply to the front of `message`.
+    pub fn emit_reply(&self, message: &mut [u8]) -> Result<()> {
+        let mut w = Writer::new(message);
+        w.put(&[0; REST_AT])?;
+        w.put(self.rest)?;
+        let message = message.get_mut(..self.buffer_len()).unwrap_or_default();
+        let sum = checksum(message);
+        Writer { buf: message, at: CHECKSUM_AT }.put(&sum.to_be_bytes())
+    }
+}
+
+/// Bytes of an echo message without data.
+const ECHO_LEN: usize = 8;
+/// Where that begins which a reply repeats.
+const REST_AT: usize = 4;
+/// Its type and code; those of the reply are zero.
+const ECHO_REQUEST: [u8; 2] = [8, 0];
+
 /// Over a message whose Checksum field is zero: the checksum. Over a whole one: zero if intact.
 fn checksum(message: &[u8]) -> u16 {
     let mut c = Checksum::default();
@@ -183,6 +229,25 @@ mod tests {
         }
         for dst in [unspecified, multicast, broadcast] {
             assert!(!ErrorMessage::may_answer(&packet(CN, dst, 17, 0, &[0; 8])), "{dst}");
+        }
+    }
+
+    #[test]
+    fn echo_request_is_read_if_it_is_one_and_its_reply_has_what_it_had() {
+        // `ping -c 1 -s 3`, but for its data.
+        let request = [8, 0, 0x74, 0x62, 0x12, 0x34, 0, 7, b'a', b'b', b'\x10'];
+        let read = EchoRequest::parse(&request).expect("is one");
+        let mut reply = [0xa5; 12];
+        read.emit_reply(&mut reply).expect("fits");
+        assert_eq!(reply, [0, 0, 0x7c, 0x62, 0x12, 0x34, 0, 7, b'a', b'b', b'\x10', 0xa5]);
+        for len in 0..11 {
+            assert!(EchoRequest::parse(&request[..len]).is_err(), "its checksum is of the whole");
+            assert!(read.emit_reply(&mut reply[..len]).is_err());
+        }
+        for at in 0..request.len() {
+            let mut other = request;
+            other[at] ^= 4;
+            assert!(EchoRequest::parse(&other).is_err(), "{at}");
         }
     }
 

@@ -8,7 +8,7 @@
 //!
 //! [[step]]
 //! at = 0.0                  # seconds since the start; timers that are due go first
-//! pbu = { from = "mag1" }   # or bu, probed (see `bu`), rrq, revoke (see `mip4`), bri, bra, heartbeat, binding_error (see
+//! pbu = { from = "mag1" }   # or bu, probed (see `bu`), rrq, keepalive, revoke (see `mip4`), bri, bra, heartbeat, binding_error (see
 //!                           # `peer`), start, drain, delete, answer, mag_add, mag_del, mag_revoke,
 //!                           # realm_revoke, or nothing: time passes
 //! expect = [
@@ -37,7 +37,7 @@ pub(crate) use answer::{Granting, question};
 use bu::{Bu, Probed};
 use config::Config;
 pub(crate) use mip4::authenticator;
-use mip4::{Revoke, Rrq};
+use mip4::{Keepalive, Revoke, Rrq};
 use pbu::Pbu;
 use serde::Deserialize;
 use std::fmt::Write as _;
@@ -63,6 +63,7 @@ pub(crate) struct Step {
     bu: Option<Bu>,
     probed: Option<Probed>,
     rrq: Option<Rrq>,
+    keepalive: Option<Keepalive>,
     revoke: Option<Revoke>,
     /// Whether the home agents leave service, or come back.
     drain: Option<bool>,
@@ -154,6 +155,9 @@ impl Step {
         }
         if let Some(rrq) = &self.rrq {
             return Some(Event::Mip4(rrq.message(now)));
+        }
+        if let Some(keepalive) = &self.keepalive {
+            return Some(Event::Mip4(keepalive.message()));
         }
         if let Some(revoke) = &self.revoke {
             return Some(Event::Mip4(revoke.message(now)));

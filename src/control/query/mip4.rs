@@ -60,6 +60,8 @@ impl<P: FramePool> Control<P> {
 
     fn mip4_row(&self, r: &Registration, b: &CareOfBinding, now: Now) -> BindingRow {
         let (encapsulation, udp_port) = encapsulation(b.encap);
+        let udp_port = udp_port.filter(|_| !b.is_half_bound());
+        let state = if b.is_half_bound() { "half-bound" } else { "active" };
         BindingRow {
             mn_id: r.mn_id.clone(),
             kind: "mip4".into(),
@@ -76,7 +78,7 @@ impl<P: FramePool> Control<P> {
             downlink_key: None,
             uplink_key: None,
             access_network: None,
-            state: "active".into(),
+            state: state.into(),
             seq: None,
             flags: Some(flags(b.flags)),
             handoff: 0,

@@ -157,3 +157,15 @@ fn end_of_several_tunnels_is_one_until_the_last_of_them_is_gone() {
     assert_eq!(ends.set(second, vec![home]), [Change::NodeEndDel(nat)]);
     assert_eq!(ends.set(second, vec![]), [Change::NodeEndDel(home)]);
 }
+
+// proves: MIP4NAT-6.1.2-1
+#[test]
+fn keepalive_that_workers_leave_to_us_reaches_the_pure_core_and_a_bogus_one_is_counted() {
+    let mut bench = home_agent();
+    // An echo request from the home address to us.
+    let ip = [&[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0][..], &HOME.octets(), &LMA_IPV4.octets()];
+    let inner = [&ip.concat()[..], &[8, 0, 0xf7, 0xf8, 0, 7, 0, 0]].concat();
+    signal(&mut bench, &frame4(PORT, 434, &[&[4, 4, 0, 0], &inner[..]].concat()));
+    let counts = [Counter::Mip4Received, Counter::Mip4KeepaliveRefused, Counter::Mip4Sent];
+    assert_eq!(counts.map(|c| bench.count(c)), [1, 1, 0]);
+}

@@ -114,3 +114,43 @@ fn messages_of_mobile_ipv4_on_the_same_port_are_not_tunnel_packets() {
         rig.balance();
     }
 }
+
+/// An echo request, whose checksum nobody looks at here.
+const ECHO: [u8; 8] = [8, 0, 0, 0, 0, 7, 0, 0];
+
+// proves: MIP4NAT-4.6-6, MIP4NAT-4.6-7
+#[test]
+fn keepalive_from_the_end_of_a_tunnel_that_none_takes_is_the_control_cores_and_all_else_is_dropped() {
+    use DropReason as D;
+    const HALF_BOUND: &str = "10.1.1.6";
+    let echo = |src: &str, dst: &str| Packet4::new(src, dst).payload(1, &ECHO);
+    let keepalive = |port: u16, inner: &Packet4| in_udp(port, [4, 4, 0, 0], &inner.bytes());
+    let from_elsewhere = |inner: &Packet4| {
+        let payload = [&[4, 4, 0, 0][..], &inner.bytes()].concat();
+        Packet4::new("198.51.100.9", LMA4).udp(NODE_PORT, 434, &payload).on_access()
+    };
+    let reply = Packet4::new(HALF_BOUND, LMA4).payload(1, &[0, 0, 0, 0, 0, 7, 0, 0]);
+    for (frame, dropped) in [
+        (keepalive(61_000, &echo(HALF_BOUND, LMA4)), None),
+        // A NAT has forgotten the port of one that was known; another customer's node, perhaps.
+        (keepalive(NODE_PORT + 1, &echo(HOA, LMA4)), None),
+        (keepalive(NODE_PORT, &echo("10.1.1.9", LMA4)), None),
+        (from_elsewhere(&echo(HALF_BOUND, LMA4)), Some(D::Held)),
+        (keepalive(61_000, &echo(HALF_BOUND, CN4)), Some(D::Held)),
+        (keepalive(61_000, &reply), Some(D::Held)),
+        (keepalive(61_000, &echo(HALF_BOUND, LMA4).fragment(0x2000)), Some(D::Held)),
+        (keepalive(61_000, &Packet4::new(HALF_BOUND, LMA4)), Some(D::Held)),
+        (Packet4::new(CN4, HALF_BOUND).on_access(), Some(D::Held)),
+    ] {
+        let mut rig = rig();
+        rig.set(&format!("{HALF_BOUND}/32"), Forward::Held);
+        rig.publish(Change::NodeEndSet(ipv4(MAG4).to_ipv6_mapped()));
+        rig.run();
+        rig.arrive(ACCESS, &frame);
+        assert_eq!(rig.drops(), dropped.map(|d| (d, 1)).into_iter().collect::<Vec<_>>());
+        let punted = if dropped.is_none() { vec![frame] } else { vec![] };
+        assert_eq!(rig.signaling(), punted, "as it came");
+        assert_eq!(rig.sent(ACCESS).len() + rig.sent(CORE).len(), 0);
+        rig.balance();
+    }
+}

@@ -17,7 +17,9 @@ use crate::mobility::mip4::revocation::Revocations;
 use crate::mobility::mip4::table::Table;
 use crate::mobility::mip4::{Homes, Mip4Config, Mip4Msg, Registration, binding, prefixes};
 use crate::time::{Instant, Now};
-use crate::wire::mip4::{Body, Identification, Message, RegistrationLifetime, ReplyCode};
+use crate::wire::mip4::{
+    Body, Identification, Message, RegistrationLifetime, ReplyCode, TunnelData,
+};
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -114,6 +116,9 @@ impl HomeAgent4 {
 
     /// Takes in one message.
     pub fn handle(&mut self, msg: &Mip4Msg, turn: &mut Turn<'_>) {
+        if msg.payload.first() == Some(&TunnelData::TYPE) {
+            return self.handle_keepalive(msg, turn);
+        }
         let ignored = |why| audit(Mip4Audit::Ignored(why), None, Some(msg.src));
         let Ok(message) = Message::parse(&msg.payload) else {
             return turn.push(ignored(Ignored::Malformed));
@@ -215,8 +220,7 @@ impl HomeAgent4 {
     #[must_use]
     pub fn publication(&self, key: CustomerPrefix) -> Option<Publication> {
         let published = &self.table.holder(key)?.published;
-        let (_, paths) = published.iter().find(|(k, _)| *k == key)?;
-        Some(binding::publication(key, *paths))
+        published.iter().find(|(k, _)| *k == key).map(|entry| binding::publication(*entry))
     }
 
     /// Whether it serves at all.

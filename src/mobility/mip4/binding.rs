@@ -31,8 +31,12 @@ pub struct Registration {
     pub created: MobTimestamp,
     /// What the workers forward.
     #[serde(skip)]
-    pub(super) published: Vec<(CustomerPrefix, TunnelPaths)>,
+    pub(super) published: Vec<Forwarding>,
 }
+
+/// A prefix, and the ways of its packets: `None` if these are dropped, as it is not known yet where
+/// to.
+pub(super) type Forwarding = (CustomerPrefix, Option<TunnelPaths>);
 
 /// An IPv6 prefix of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +57,8 @@ pub struct CareOfBinding {
     pub remote: Ipv4Addr,
     /// In what: IP, GRE or UDP.
     pub encap: Encap,
+    /// How that is known.
+    pub known_by: KnownBy,
     /// What the request asked for.
     pub flags: RequestFlags,
     /// Its source: the node, a foreign agent, or a NAT.
@@ -72,6 +78,20 @@ pub struct CareOfBinding {
     /// How it is revoked, if that was agreed (RFC 3543 4.2.1).
     pub revocation: Option<RevocationTerms>,
 }
+
+/// How it is known where a tunnel ends (RFC 3519 4.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KnownBy {
+    /// By the request.
+    Request,
+    /// A keepalive will tell the port.
+    Awaited,
+    /// A keepalive has told it.
+    Keepalive,
+}
+
+/// Of a tunnel in UDP whose port is not known: packets have none.
+pub(super) const PORT_UNKNOWN: Encap = Encap::Mip4Udp(0);
 
 /// What was agreed about revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,9 +122,12 @@ impl Registration {
     }
 
     /// Where the tunnels end that it is forwarded through, IPv4-mapped: a care-of address or the
-    /// NAT before it, and perhaps its home address.
+    /// NAT before it, and perhaps its home address. With those from which a keepalive is to come.
     pub fn tunnel_ends(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
-        self.published.iter().flat_map(|(_, paths)| paths.all()).map(|path| path.remote)
+        let paths = self.published.iter().filter_map(|(_, paths)| *paths);
+        let awaited = self.bindings.iter().filter(|b| b.known_by == KnownBy::Awaited);
+        let awaited = awaited.map(|b| b.remote.to_ipv6_mapped());
+        paths.flat_map(|paths| paths.all()).map(|path| path.remote).chain(awaited)
     }
 
     /// Whether this address (IPv4-mapped) or prefix is the node's by it.
@@ -119,23 +142,25 @@ impl Registration {
 
     /// What is to be forwarded and how: a copy to each care-of address (RFC 5944 1.7). `local` is
     /// our end of the tunnels.
-    pub(super) fn forwarding(&self, local: Ipv4Addr) -> Vec<(CustomerPrefix, TunnelPaths)> {
+    pub(super) fn forwarding(&self, local: Ipv4Addr) -> Vec<Forwarding> {
         let path = |remote: Ipv4Addr, encap| TunnelPath {
             local: local.to_ipv6_mapped(),
             remote: remote.to_ipv6_mapped(),
             encap,
         };
         let newest_first = self.bindings.iter().rev();
-        let ways = newest_first.clone().map(|b| path(b.remote, b.encap));
-        let Some(to_care_of) = TunnelPaths::new(ways) else { return Vec::new() };
+        // RFC 3519 4.6: nothing is sent before it is known where to.
+        let way = |b: &CareOfBinding| (!b.is_half_bound()).then(|| path(b.remote, b.encap));
+        let home =
+            (self.home().of(self.customer), TunnelPaths::new(newest_first.clone().filter_map(way)));
         // A foreign agent would not know what to do with IPv6 (RFC 5454 3.3.2).
-        let co_located = newest_first.filter(|b| b.flags.contains(RequestFlags::D));
-        let of_ipv6 = TunnelPaths::new(co_located.map(|b| path(b.remote, b.encap)));
-        let home = (self.home().of(self.customer), to_care_of);
+        let mut co_located = newest_first.filter(|b| b.flags.contains(RequestFlags::D)).peekable();
+        let is_co_located = co_located.peek().is_some();
+        let of_ipv6 = TunnelPaths::new(co_located.filter_map(way));
         let prefixes = self.prefixes.iter().map(|p| {
             // RFC 5454 3.3.2 (1): what is sent to the home address takes the home address's tunnel.
-            let to_home = path(self.home_address, Encap::Ip).into();
-            let paths = of_ipv6.filter(|_| p.to_care_of).unwrap_or(to_home);
+            let to_home = Some(path(self.home_address, Encap::Ip).into());
+            let paths = if p.to_care_of && is_co_located { of_ipv6 } else { to_home };
             (p.prefix.of(self.customer), paths)
         });
         core::iter::once(home).chain(prefixes).collect()
@@ -143,15 +168,23 @@ impl Registration {
 }
 
 /// The publication of what [`Registration::forwarding`] says.
-pub(super) fn publication(key: CustomerPrefix, paths: TunnelPaths) -> Publication {
-    if paths.is_one() {
-        Publication::Forward(key, paths.newest, GreKeys::default())
-    } else {
-        Publication::Copy(key, paths)
+pub(super) fn publication((key, paths): Forwarding) -> Publication {
+    match paths {
+        None => Publication::Hold(key),
+        Some(paths) if paths.is_one() => {
+            Publication::Forward(key, paths.newest, GreKeys::default())
+        }
+        Some(paths) => Publication::Copy(key, paths),
     }
 }
 
 impl CareOfBinding {
+    /// Whether it is not known yet where its tunnel ends.
+    #[must_use]
+    pub fn is_half_bound(&self) -> bool {
+        self.encap == PORT_UNKNOWN
+    }
+
     /// What is left of its lifetime, never rounded up.
     #[must_use]
     pub fn remaining(&self, now: Now) -> RegistrationLifetime {

@@ -11,9 +11,10 @@ use super::HomeAgent4;
 use crate::addr::{COPIES_MAX, Encap};
 use crate::mobility::action::Ignored;
 use crate::mobility::mip4::agent::{digest, is_unicast};
+use crate::mobility::mip4::binding::PORT_UNKNOWN;
 use crate::mobility::mip4::nat::{self, Nat};
 use crate::mobility::mip4::request::{Auth, ForeignHome, Request};
-use crate::mobility::mip4::{Mip4Msg, Mip4Node, ReverseTunnel, SecurityAssociation};
+use crate::mobility::mip4::{KnownBy, Mip4Msg, Mip4Node, ReverseTunnel, SecurityAssociation};
 use crate::time::Now;
 use crate::wire::mip4::{Identification, ReplyCode, RequestFlags};
 use std::net::Ipv4Addr;
@@ -36,6 +37,8 @@ pub(super) struct Terms {
     pub(super) encap: Encap,
     /// Where to: the care-of address, or the NAT before it.
     pub(super) remote: Ipv4Addr,
+    /// How that is known.
+    pub(super) known_by: KnownBy,
     /// What is said about a UDP tunnel.
     pub(super) nat: Option<Nat>,
 }
@@ -173,7 +176,8 @@ impl HomeAgent4 {
             return Err(ReplyCode::PROHIBITED);
         }
         if request.ends() {
-            return Ok(Terms { encap: Encap::Ip, remote: fixed.care_of, nat: None });
+            let (encap, remote, known_by) = (Encap::Ip, fixed.care_of, KnownBy::Request);
+            return Ok(Terms { encap, remote, known_by, nat: None });
         }
         if self.draining {
             return Err(ReplyCode::PROHIBITED);
@@ -184,13 +188,14 @@ impl HomeAgent4 {
         }
         self.check_reverse_tunnel(fixed.flags)?;
         let nat = self.nat(request, msg.src)?;
-        let terms = match nat.filter(|nat| nat.has_tunnel()) {
-            // RFC 3519 4.6: the source is the effective care-of address.
-            Some(_) => Terms { encap: Encap::Mip4Udp(msg.port), remote: msg.src, nat },
-            None => Terms { encap: nat::encapsulation(fixed.flags)?, remote: fixed.care_of, nat },
+        // RFC 3519 4.6: the source is the effective care-of address, but for its port perhaps.
+        let (encap, remote, known_by) = match nat.filter(|nat| nat.has_tunnel()) {
+            Some(nat) if nat.half_bound => (PORT_UNKNOWN, msg.src, KnownBy::Awaited),
+            Some(_) => (Encap::Mip4Udp(msg.port), msg.src, KnownBy::Request),
+            None => (nat::encapsulation(fixed.flags)?, fixed.care_of, KnownBy::Request),
         };
         self.check_room(node, request)?;
-        Ok(terms)
+        Ok(Terms { encap, remote, known_by, nat })
     }
 
     /// RFC 3024 4.3.1

@@ -6,6 +6,7 @@
 //!              extensions  authentic? 131 132          may it?    does it
 //!                          fresh? 133                  129 .. 142  nat (RFC 3519), prefixes (5454)
 //!              revocation  (RFC 3543)
+//!              keepalive   (RFC 3519 4.6)
 //! ```
 //! A node's *registration* holds its *bindings*, one for each care-of address; a copy of each
 //! packet goes to every one. Home addresses and prefixes are those of one allocation ([`Homes`]),
@@ -17,6 +18,7 @@ mod config;
 mod homes;
 mod identification;
 mod judge;
+mod keepalive;
 mod message;
 mod nat;
 mod nodes;
@@ -30,7 +32,7 @@ mod security;
 mod table;
 
 pub use agent::{HomeAgent4, Turn};
-pub use binding::{CareOfBinding, RegisteredPrefix, Registration, RevocationTerms};
+pub use binding::{CareOfBinding, KnownBy, RegisteredPrefix, Registration, RevocationTerms};
 pub use config::{ForeignAgent, Mip4Config, Mip4Node, NatPolicy, ReverseTunnel};
 pub use homes::{Homes, NodeRef, Unavailable};
 pub use message::Mip4Msg;

@@ -11,6 +11,8 @@ use std::net::Ipv4Addr;
 pub(super) struct Nat {
     /// The node asked, not the foreign agent.
     pub(super) by_node: bool,
+    /// The tunnel's end is where the node's first keepalive comes from.
+    pub(super) half_bound: bool,
     /// What is answered.
     pub(super) reply: UdpTunnelReply,
 }
@@ -39,12 +41,13 @@ pub(super) fn decide(
         return Err(ReplyCode::POORLY_FORMED);
     }
     let answer = |code, forced, keepalive_s| {
-        Ok(Some(Nat { by_node, reply: UdpTunnelReply { code, forced, keepalive_s } }))
+        let reply = UdpTunnelReply { code, forced, keepalive_s };
+        // 4.11: the node speaks through an agent, and its tunnel goes another way. (An agent that
+        // asks for itself is the tunnel's end.)
+        Ok(Some(Nat { by_node, half_bound: by_node && asked.through_agent, reply }))
     };
     let is_behind_nat = src != request.fixed.care_of;
-    // The tunnel through somebody else's NAT mapping, which is known by the first keepalive only
-    // (4.11, half bound), is not offered.
-    if asked.through_agent || !(is_behind_nat || asked.force) {
+    if !(is_behind_nat || asked.force) {
         return answer(UdpTunnelReply::DECLINED, false, 0);
     }
     let permitted = if is_behind_nat { policy.traversal } else { policy.forced };

@@ -1,7 +1,7 @@
 //! What follows from an accepted request (RFC 5944 3.8.2.2), and from what ends.
 
 use super::HomeAgent4;
-use crate::addr::HomePrefix;
+use crate::addr::{Encap, HomePrefix};
 use crate::mobility::action::{Action, BindingId, Mip4Audit, Publication};
 use crate::mobility::mip4::agent::{Timer, Turn, audit, digest, our_time};
 use crate::mobility::mip4::judge::{Party, Terms};
@@ -9,7 +9,8 @@ use crate::mobility::mip4::prefixes::{self, Outcome};
 use crate::mobility::mip4::reply::Answer;
 use crate::mobility::mip4::request::Request;
 use crate::mobility::mip4::{
-    CareOfBinding, Homes, Mip4Msg, NodeRef, Registration, RevocationTerms, Unavailable, binding,
+    CareOfBinding, Homes, KnownBy, Mip4Msg, NodeRef, Registration, RevocationTerms, Unavailable,
+    binding,
 };
 use crate::time::{Instant, MobTimestamp, Now};
 use crate::wire::mip4::{Identification, RegistrationLifetime, ReplyCode, RequestFlags};
@@ -102,6 +103,7 @@ impl HomeAgent4 {
         };
         let keeps_others = self.keeps_others(request);
         let is_same = |b: &CareOfBinding| b.care_of == fixed.care_of;
+        let encap = registration.binding(fixed.care_of).map_or(terms.encap, |b| b.kept(&terms));
         // Among others it keeps its place: forwarding does not change with each refresh.
         let place = registration.bindings.iter().position(is_same).filter(|_| keeps_others);
         let replaced = |b: &mut CareOfBinding| b.care_of == fixed.care_of || !keeps_others;
@@ -112,7 +114,8 @@ impl HomeAgent4 {
         let mut binding = CareOfBinding {
             care_of: fixed.care_of,
             remote: terms.remote,
-            encap: terms.encap,
+            encap,
+            known_by: terms.known_by,
             flags: fixed.flags,
             src: msg.src,
             port: msg.port,
@@ -271,14 +274,21 @@ impl HomeAgent4 {
         for (key, _) in old.iter().filter(|(key, _)| !new.iter().any(|(k, _)| k == key)) {
             actions.push(Action::Publish(Publication::Withdraw(*key)));
         }
-        for (key, paths) in new.iter().filter(|entry| !old.contains(entry)) {
-            actions.push(Action::Publish(binding::publication(*key, *paths)));
+        for entry in new.iter().filter(|entry| !old.contains(entry)) {
+            actions.push(Action::Publish(binding::publication(*entry)));
         }
         registration.published = new;
     }
 }
 
 impl CareOfBinding {
+    /// In what packets travel under these new terms. A tunnel whose end a keepalive told is not
+    /// interrupted by a refresh: it goes where it went until the next keepalive.
+    fn kept(&self, terms: &Terms) -> Encap {
+        let was_told = self.known_by != KnownBy::Request && self.src == terms.remote;
+        if was_told && terms.known_by == KnownBy::Awaited { self.encap } else { terms.encap }
+    }
+
     /// Sets when it ends.
     pub(super) fn end_after(&mut self, lifetime: RegistrationLifetime, now: Now) {
         let ends = |left| MobTimestamp::from_unix(now.wall.to_unix().saturating_add(left));

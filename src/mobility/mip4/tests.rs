@@ -2,6 +2,7 @@
 
 mod authentic;
 mod dual;
+mod keepalive;
 mod nat;
 mod property;
 mod register;

@@ -8,6 +8,7 @@ use anchord::mobility::mip4::{
     SecurityAssociation,
 };
 use anchord::time::{MobTimestamp, Now};
+use anchord::wire::ipv4::Ipv4Header;
 use anchord::wire::mip4::{
     AuthKind, Body, Extension, Identification, RegistrationLifetime, RegistrationRequest,
     RegistrationRevocation, RequestFlags, RevocationAck, UdpTunnelRequest,
@@ -145,7 +146,7 @@ pub(super) struct Rrq {
     unsigned: bool,
     prefixes: Vec<HomePrefix>,
     tunneling_mode: bool,
-    /// "" or "F".
+    /// "", "F" or "R".
     udp_tunnel: Option<String>,
     revocation: bool,
     /// A foreign agent with the key of SPI 300 relays it; whether it knows revocation; whether its
@@ -232,13 +233,53 @@ impl Rrq {
         let prefixes = self.prefixes.iter().map(|p| Extension::PrefixRequest((*p).into()));
         let mode = self.tunneling_mode.then_some(Extension::TunnelingMode);
         let udp = self.udp_tunnel.as_deref().map(|flag| {
-            let force = flag == "F";
-            let request = UdpTunnelRequest { force, through_agent: false, encapsulation: 0 };
+            let (force, through_agent) = (flag == "F", flag == "R");
+            let request = UdpTunnelRequest { force, through_agent, encapsulation: 0 };
             Extension::UdpTunnelRequest(request)
         });
         let revocation = self.revocation.then_some(Extension::RevocationSupport(true, time));
         nai.into_iter().chain(prefixes).chain(mode).chain(udp).chain(revocation).collect()
     }
+}
+
+/// What keeps a tunnel in UDP alive (RFC 3519 4.9).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Keepalive {
+    from: Ipv4Addr,
+    port: u16,
+    /// Source and destination inside of the tunnel.
+    home: Ipv4Addr,
+    #[serde(default = "anchor")]
+    to: Ipv4Addr,
+}
+
+impl Keepalive {
+    pub(super) fn message(&self) -> Mip4Msg {
+        // An echo request with the identifier 7, of no data.
+        let icmp = [8, 0, 0xf7, 0xf8, 0, 7, 0, 0];
+        let header = Ipv4Header {
+            header_len: 20,
+            tos: 0,
+            total_len: 28,
+            identification: 0,
+            dont_fragment: false,
+            more_fragments: false,
+            fragment_offset: 0,
+            ttl: 64,
+            protocol: 1,
+            src: self.home,
+            dst: self.to,
+        };
+        let mut packet = [0; 20];
+        header.emit(&mut packet).expect("fits");
+        let payload = [&[4, 4, 0, 0][..], &packet, &icmp].concat();
+        Mip4Msg { src: self.from, dst: LMA_IPV4, port: self.port, payload }
+    }
+}
+
+const fn anchor() -> Ipv4Addr {
+    LMA_IPV4
 }
 
 /// A message about revocation from a foreign agent, or from a node if it has that key's SPI.

@@ -2,11 +2,17 @@
 
 use crate::case::{LMA_IPV4, authenticator};
 use anchord::mobility::mip4::Mip4Msg;
+use anchord::wire::ipv4::Ipv4Header;
 use anchord::wire::mip4::{AuthKind, Body, Extension, Message};
 
 /// To whom, the fixed fields, and the extensions in their order.
 pub(super) fn message(msg: &Mip4Msg) -> String {
     assert_eq!(msg.src, LMA_IPV4);
+    if let [4, 4, 0, 0, packet @ ..] = &msg.payload[..] {
+        let (port, to) = (msg.port, Ipv4Header::parse(packet).expect("a packet").dst);
+        assert_eq!(packet[20..], [0, 0, 0xff, 0xf8, 0, 7, 0, 0], "an echo reply");
+        return format!("to {} port {port}: echo reply to {to}", msg.dst);
+    }
     let message = Message::parse(&msg.payload).expect("ours");
     let fixed = match message.body {
         Body::Reply(r) => {

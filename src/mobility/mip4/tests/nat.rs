@@ -141,12 +141,11 @@ fn udp_carries_ip_alone_and_other_encapsulations_are_denied_142() {
 }
 
 #[test]
-fn tunnel_through_the_nat_of_a_foreign_agent_is_declined() {
+fn tunnel_through_an_agent_is_declined_where_the_source_is_the_care_of_address() {
     let asked = UdpTunnelRequest { through_agent: true, ..ASKED };
-    for src in [NAT, CARE_OF] {
-        let bench = ask(NatPolicy::default(), src, RequestFlags::D, asked);
-        assert_eq!(outcome(&bench), (CODE_1, Some(DECLINED)));
-    }
+    let bench = ask(NatPolicy::default(), CARE_OF, RequestFlags::D, asked);
+    assert_eq!(outcome(&bench), (CODE_1, Some(DECLINED)));
+    assert_eq!(bench.published(), [forward("10.1.0.5/32", CARE_OF, Encap::Ip)]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Whatever comes, in whatever order: what must hold at any time.
 
 use super::*;
-use crate::wire::mip4::{RegistrationRevocation, RevocationAck, UdpTunnelRequest};
+use crate::wire::mip4::{RegistrationRevocation, RevocationAck, TunnelData, UdpTunnelRequest};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ enum Step {
     Revoke { node: u8, time: u32 },
     Ack { home: u8, time: u32 },
     Delete(u8),
+    Keepalive { node: u8, through_agent: bool, port: u16 },
     Bytes(Vec<u8>),
     Pass(u16),
 }
@@ -34,6 +35,8 @@ fn step() -> impl Strategy<Value = Step> {
         lifetime,
         wrong,
     });
+    let keepalive = (0..3_u8, any::<bool>(), 1..4_u16)
+        .prop_map(|(node, through_agent, port)| Step::Keepalive { node, through_agent, port });
     prop_oneof![
         4 => request,
         2 => through,
@@ -41,6 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..3_u8, 990..1010_u32).prop_map(|(node, time)| Step::Revoke { node, time }),
         1 => (0..3_u8, any::<u32>()).prop_map(|(home, time)| Step::Ack { home, time }),
         1 => (0..3_u8).prop_map(Step::Delete),
+        1 => keepalive,
         1 => prop::collection::vec(any::<u8>(), 0..60).prop_map(Step::Bytes),
         2 => (0..30_u16).prop_map(Step::Pass),
     ]
@@ -74,17 +78,20 @@ fn three_nodes() -> Mip4Config {
 
 /// What the workers forward, by the publications alone.
 #[derive(Debug, Default)]
-struct Workers(BTreeMap<CustomerPrefix, TunnelPaths>);
+struct Workers(BTreeMap<CustomerPrefix, Option<TunnelPaths>>);
 
 impl Workers {
     fn apply(&mut self, actions: &[Action]) {
         for action in actions {
             match action {
                 Action::Publish(Publication::Copy(key, paths)) => {
-                    self.0.insert(*key, *paths);
+                    self.0.insert(*key, Some(*paths));
                 }
                 Action::Publish(Publication::Forward(key, path, _)) => {
-                    self.0.insert(*key, (*path).into());
+                    self.0.insert(*key, Some((*path).into()));
+                }
+                Action::Publish(Publication::Hold(key)) => {
+                    self.0.insert(*key, None);
                 }
                 Action::Publish(Publication::Withdraw(key)) => {
                     assert!(self.0.remove(key).is_some(), "{key} was forwarded");
@@ -147,6 +154,10 @@ fn act(bench: &mut Bench, step: &Step, last: &mut Option<Mip4Msg>) {
                 Body::RevocationAck(RevocationAck { inform, home_address, identifier: *time });
             from(FOREIGN, authentic(body))
         }
+        Step::Keepalive { node, through_agent, port } => {
+            let src = if *through_agent { FOREIGN } else { CARE_OF };
+            keepalive::keepalive(src, *port, home(*node), AGENT)
+        }
         Step::Bytes(bytes) => from(CARE_OF, bytes.clone()),
         Step::Delete(node) => {
             return bench.delete(&nai(*node));
@@ -192,7 +203,8 @@ proptest! {
                 }
             }
             prop_assert!(bench.agent.poll_timeout().is_none_or(|at| at > bench.now.mono));
-            for (msg, _) in bench.sent() {
+            let is_message = |msg: &Mip4Msg| msg.payload[0] != TunnelData::TYPE;
+            for (msg, _) in bench.sent().filter(|(msg, _)| is_message(msg)) {
                 let message = Message::parse(&msg.payload).expect("is one");
                 prop_assert_eq!(msg.src, AGENT);
                 let is_auth = |e: Extension<'_>| matches!(e, Extension::Auth(..));
