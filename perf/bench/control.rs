@@ -7,6 +7,7 @@ use crate::scene::{self, ACCESS_MAC, ACCESS_MTU, ACCESS_ROUTER, ACCESS_ROUTER_MA
 use anchord::addr::{AnchorAddr, HomePrefix, MacAddr, PortId};
 use anchord::admin::channel;
 use anchord::config::PortRole;
+use anchord::control::advertise::Advertiser;
 use anchord::control::exception::KernelPath;
 use anchord::control::home::HomeLinks;
 use anchord::control::ipsec::IpsecPath;
@@ -95,6 +96,7 @@ impl Core {
             mirror: KernelMirror { events, requests },
             journal,
             policy: None,
+            advertiser: Advertiser::unheard(),
             restart: Restart { counter: 1, state_lost: false },
             questions,
             reloads: reload::channel().1,

@@ -311,6 +311,10 @@ pub struct Pool {
     pub route_table: Option<u32>,
 }
 
+/// The table of the operator's own pools, unless another is named: the host's own look-ups do not
+/// come there.
+pub const ROUTE_TABLE: u32 = 213;
+
 impl Pool {
     /// Whether it gives out IPv4 home addresses.
     #[must_use]

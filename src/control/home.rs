@@ -13,7 +13,7 @@ mod icmp;
 
 use super::Control;
 use super::counters::Counter;
-use crate::addr::{MacAddr, PortId};
+use crate::addr::{CustomerPrefix, MacAddr, PortId};
 use crate::mobility::event::Event;
 use crate::mobility::ha::{LinkAddress, LinkId};
 use crate::nic::FramePool;
@@ -46,6 +46,8 @@ pub struct HomePort {
     pub port: PortId,
     /// Our address on the link.
     pub address: Ipv6Addr,
+    /// The link's prefix, in its customer's address space.
+    pub prefix: CustomerPrefix,
 }
 
 /// Probes under way, and what is defended.

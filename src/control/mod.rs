@@ -55,6 +55,7 @@ use crate::nic::{BURST_MAX, Frame, FramePool, RxQueue};
 use crate::sync::ring::Consumer;
 use crate::time::{Duration, Now};
 use admission::Admission;
+use advertise::Advertiser;
 use counters::{Counter, Counters};
 use exception::KernelPath;
 use hashbrown::HashMap;
@@ -112,6 +113,7 @@ pub struct Control<P: FramePool> {
     path_mtus: PathMtus,
     home: Home,
     node_ends: NodeEnds,
+    advertiser: Advertiser,
     reloads: Reloads,
     /// Scratch: empty between events.
     actions: Vec<Action>,
@@ -139,10 +141,11 @@ impl<P: FramePool> Control<P> {
         let mtu = TunnelMtu { by_mag, default: parts.tunnel_mtu, learnt: HashMap::new() };
         let requests = parts.mirror.requests.clone();
         let room = parts.anchor.lma().cache().capacity();
+        let links = parts.home.ports.iter().flatten().map(|link| link.prefix).collect();
         let mut this = Self {
             own: Anchors { ipv6: parts.lma_address.0, ipv4: parts.lma_address_ipv4 },
             anchor: parts.anchor,
-            publisher: Publisher::new(lanes, parts.steering, mtu, room),
+            publisher: Publisher::new(lanes, parts.steering, mtu, links, room),
             journal: parts.journal,
             held: HeldReplies::default(),
             output: Output::new(parts.pool, parts.ports, injects, requests, parts.ipsec),
@@ -167,6 +170,7 @@ impl<P: FramePool> Control<P> {
             path_mtus: PathMtus::default(),
             home: Home::new(parts.home),
             node_ends: NodeEnds::default(),
+            advertiser: parts.advertiser,
             reloads: parts.reloads,
             actions: Vec::new(),
         };
@@ -201,6 +205,7 @@ impl<P: FramePool> Control<P> {
         work += self.take_from_kernel(now.mono);
         work += self.answer(now);
         work += self.reload(now);
+        work += self.publisher.outside().tell(&self.advertiser);
         self.journal.flush();
         work
     }

@@ -1,6 +1,7 @@
 //! What a control core is made of: the ends of rings and channels, and what it must know of ports,
 //! gateways and workers.
 
+use super::advertise::Advertiser;
 use super::exception::KernelPath;
 use super::home::HomeLinks;
 use super::ipsec::IpsecPath;
@@ -126,6 +127,8 @@ pub struct Parts<P: FramePool> {
     pub restart: Restart,
     /// The policy store outside, if there is one.
     pub policy: Option<PolicyLink>,
+    /// To the thread that keeps the kernel's routes to nodes.
+    pub advertiser: Advertiser,
     /// What operators ask.
     pub questions: Questions,
     /// Other configurations, while it runs.

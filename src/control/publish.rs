@@ -12,6 +12,7 @@
 //! until it has drained.
 
 mod origin;
+mod outside;
 mod pools;
 
 use super::tunneled::Tunneled;
@@ -27,7 +28,8 @@ use crate::sync::seq::{AppliedReader, Seq};
 use core::cmp::Reverse;
 use hashbrown::HashMap;
 use origin::Origins;
-use pools::{Place, Pools};
+use outside::Outside;
+use pools::{Configured, Place, Pools};
 use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv6Addr;
@@ -132,6 +134,8 @@ pub(super) struct Publisher {
     customers: BTreeSet<CustomerId>,
     /// Where nodes live; a static prefix may lie outside.
     pools: Pools,
+    /// Of that what the core's routers have to be told of, prefix by prefix.
+    outside: Outside,
     tunnels: HashMap<TunnelPath, TunnelSlot>,
     /// What stands for several of them.
     copies: HashMap<TunnelPaths, TunnelSlot>,
@@ -147,8 +151,14 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// With room for so many entries before its table grows.
-    pub(super) fn new(lanes: Vec<Lane>, steering: Steering, mtu: TunnelMtu, room: usize) -> Self {
+    /// With room for so many entries before its table grows. `links` are home links at ports.
+    pub(super) fn new(
+        lanes: Vec<Lane>,
+        steering: Steering,
+        mtu: TunnelMtu,
+        links: Vec<CustomerPrefix>,
+        room: usize,
+    ) -> Self {
         Self {
             lanes,
             steering,
@@ -158,6 +168,7 @@ impl Publisher {
             lens: BTreeMap::new(),
             customers: BTreeSet::new(),
             pools: Pools::default(),
+            outside: Outside::new(links),
             tunnels: HashMap::new(),
             copies: HashMap::new(),
             protected: HashMap::new(),
@@ -170,13 +181,20 @@ impl Publisher {
 
     /// The pools of the configuration. One that was and is no more goes with its last entry.
     pub(super) fn set_pools(&mut self, pools: &[CustomerPrefix]) {
-        let (set, deleted) = self.pools.configure(pools);
+        let Configured { set, deleted, retired } = self.pools.configure(pools);
         for pool in set {
             self.broadcast(Change::PoolSet(pool));
         }
+        pools.iter().for_each(|pool| self.outside.end(*pool));
+        retired.into_iter().for_each(|pool| self.outside.begin(pool));
         for pool in deleted {
             self.forget_pool(pool);
         }
+    }
+
+    /// What is forwarded outside of the configuration's pools and home links, told bit by bit.
+    pub(super) const fn outside(&mut self) -> &mut Outside {
+        &mut self.outside
     }
 
     /// Other tunnel MTUs; tunnels that there are change.
@@ -365,6 +383,9 @@ impl Publisher {
         self.customers.insert(prefix.customer);
         if pool.is_none() {
             self.broadcast(Change::PoolSet(prefix));
+            if !self.pools.has(prefix) {
+                self.outside.begin(prefix);
+            }
         }
         None
     }
@@ -373,8 +394,11 @@ impl Publisher {
     /// it, or an entry that was there before it is one by itself.
     fn forget_pool(&mut self, pool: CustomerPrefix) {
         let by_itself = self.entries.get(&pool).is_some_and(|e| e.pool.is_none());
-        if !by_itself && !self.pools.has(pool) {
+        if by_itself {
+            self.outside.begin(pool);
+        } else if !self.pools.has(pool) {
             self.broadcast(Change::PoolDel(pool));
+            self.outside.end(pool);
         }
     }
 

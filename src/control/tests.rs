@@ -169,6 +169,7 @@ impl Bench {
             journal,
             restart: Restart { counter: 7, state_lost: false },
             policy: None,
+            advertiser: advertise::Advertiser::unheard(),
             questions,
             reloads,
             mags: [("mag1", MAG1), ("mag2", MAG2)]

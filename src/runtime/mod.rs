@@ -132,7 +132,7 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
         let (path, running) = (path.to_owned(), config.clone());
         let (advertiser, advertise_thread) = advertise::start().map_err(thread("advertise"))?;
         let taps: Vec<_> = taps.iter().map(exception::Tap::ifindex).collect();
-        let advertising = (advertiser.clone(), plan::pool_routes(config, &taps));
+        let advertising = (advertiser.clone(), plan::routes(config, &taps));
         let again = reload::Setup {
             path,
             running,
@@ -173,6 +173,7 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
         journal,
         restart,
         policy,
+        advertiser: advertiser.clone(),
         questions,
         reloads,
         mags: plan::mags(config),

@@ -11,12 +11,11 @@ pub(super) use lma::{Cores, cores};
 use crate::addr::{CustomerId, MacAddr, PortId};
 use crate::config::{self, Config, Device, PortRole};
 use crate::control::MagInfo;
-use crate::control::advertise::PoolRoute;
+use crate::control::advertise::{NodeRoute, RoutePlace, RoutePlan};
 use crate::control::exception::TapSpec;
 use crate::dataplane::marking::{DscpModel, EcnMode};
 use crate::dataplane::worker::{Limits, PortConfig, TunnelPolicy};
 use crate::mobility::ENTRIES_MAX;
-use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
 /// EAL's arguments without the program's name. Lcore 0 is the control core, lcore `i + 1` worker
@@ -194,15 +193,35 @@ pub(super) fn pool_names(config: &Config) -> Vec<String> {
     config.pools.iter().map(|p| p.name.clone()).collect()
 }
 
-/// What the kernel is to advertise: each pool goes with the first port to its correspondents, or
-/// without one with the first of its owner; `taps` are the interface indexes of the ports.
-pub(super) fn pool_routes(config: &Config, taps: &[u32]) -> BTreeSet<PoolRoute> {
-    let route = |pool: &config::Pool| {
-        let ports = config.ports.iter().zip(taps).filter(|(p, _)| p.customer == pool.customer);
-        let (_, &ifindex) = ports.min_by_key(|(p, _)| p.role != PortRole::Core)?;
-        Some(PoolRoute { table: pool.route_table?, prefix: pool.prefix, ifindex })
-    };
-    config.pools.iter().filter_map(route).collect()
+/// What the kernel is to advertise; `taps` are the interface indexes of the ports. Prefixes outside
+/// of all pools stand where the first of their owner's pools stands that has a place.
+pub(super) fn routes(config: &Config, taps: &[u32]) -> RoutePlan {
+    let mut plan = RoutePlan::default();
+    for pool in &config.pools {
+        let Some(table) = pool.route_table else { continue };
+        let owner = pool.customer.as_deref();
+        let Some(place) = route_place(config, taps, owner, table) else { continue };
+        plan.pools.insert(NodeRoute { prefix: pool.prefix, place });
+        plan.outside.entry(customer(config, owner)).or_insert(place);
+    }
+    let own = route_place(config, taps, None, config::ROUTE_TABLE);
+    if let Some(place) = own {
+        plan.outside.entry(CustomerId(0)).or_insert(place);
+    }
+    plan
+}
+
+/// A route goes with the first port to its owner's correspondents, or without one with the first of
+/// its owner.
+fn route_place(
+    config: &Config,
+    taps: &[u32],
+    owner: Option<&str>,
+    table: u32,
+) -> Option<RoutePlace> {
+    let ports = config.ports.iter().zip(taps).filter(|(p, _)| p.customer.as_deref() == owner);
+    let (_, &ifindex) = ports.min_by_key(|(p, _)| p.role != PortRole::Core)?;
+    Some(RoutePlace { table, ifindex })
 }
 
 /// Every address of a gateway.
@@ -249,6 +268,22 @@ const SPARE_MAGS: usize = 1024;
 mod tests {
     use super::*;
     use std::path::Path;
+
+    #[test]
+    fn routes_outside_of_pools_stand_where_the_first_of_their_owners_pools_does() {
+        let mut lab = config::load(Path::new("dpdk-config/lab.toml")).expect("the sample is valid");
+        let own = |lab: &Config| routes(lab, &[4, 5]).outside[&CustomerId(0)];
+        let pools = routes(&lab, &[4, 5]).pools;
+        assert!(!pools.is_empty() && pools.iter().all(|p| p.place == own(&lab)));
+        assert_eq!(own(&lab), RoutePlace { table: 213, ifindex: 5 }, "by the core port");
+        lab.pools[0].route_table = Some(300);
+        assert_eq!(own(&lab).table, 300);
+        lab.pools.clear();
+        assert_eq!(own(&lab).table, 213);
+        let mut customers = lab.clone();
+        customers.ports.iter_mut().for_each(|p| p.customer = Some("red".into()));
+        assert_eq!(routes(&customers, &[4, 5]), RoutePlan::default());
+    }
 
     #[test]
     fn arguments_map_every_core_and_name_every_device() {

@@ -99,7 +99,7 @@ impl Setup {
         {
             tracing::warn!(error, "the log filter stays as it is");
         }
-        self.advertiser.advertise(plan::pool_routes(&config, &self.taps));
+        self.advertiser.advertise(plan::routes(&config, &self.taps));
         self.shown.send_replace(shown(&config));
         (self.running, self.nodes) = (config, nodes);
         self.note(by, &changes);

@@ -8,7 +8,7 @@ use super::super::value::{
 };
 use super::super::{
     Auth, AuthKey, CUSTOMER_ID_MAX, Customer, Families, GreUse, Mag, Policy, PolicyStore, Pool,
-    Profile, Service, peer,
+    Profile, ROUTE_TABLE, Service, peer,
 };
 use super::{MTU_MAX, MTU_MIN};
 use crate::addr::CustomerId;
@@ -64,10 +64,6 @@ pub(super) fn pool(s: &Section<'_, '_>) -> Option<Pool> {
     }
     Some(Pool { name, customer, prefix, delegated_len, default_router, route_table })
 }
-
-/// The table of the operator's own pools, unless another is named: the host's own look-ups do not
-/// come there.
-const ROUTE_TABLE: u32 = 213;
 
 /// The default router of an IPv4 pool: as it is told, else the first address after the network's.
 fn default_router(s: &Section<'_, '_>, first: Ipv4Addr, len: u8) -> Ipv4Addr {

@@ -75,7 +75,11 @@ pub(in crate::control) fn ha_config() -> HaConfig {
 /// The same for the control core.
 pub(in crate::control) fn home_links() -> HomeLinks {
     let retrans_timer = Duration::from_secs(1);
-    let port = HomePort { port: ACCESS, address: LMA };
+    let port = HomePort {
+        port: ACCESS,
+        address: LMA,
+        prefix: "2001:db8:a::/64".parse::<HomePrefix>().expect("a prefix").into(),
+    };
     HomeLinks { ports: vec![None, Some(port)], dad_transmits: 1, retrans_timer }
 }
 

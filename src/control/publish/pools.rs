@@ -17,33 +17,41 @@ struct Pool {
 #[derive(Debug, Default)]
 pub(super) struct Pools(Vec<Option<Pool>>);
 
+/// What follows from another configuration.
+#[derive(Debug, Default)]
+pub(super) struct Configured {
+    /// What workers have to learn.
+    pub(super) set: Vec<CustomerPrefix>,
+    /// What they have to forget.
+    pub(super) deleted: Vec<CustomerPrefix>,
+    /// What it names no more, and entries are in.
+    pub(super) retired: Vec<CustomerPrefix>,
+}
+
 /// Names a pool as long as it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place(u32);
 
 impl Pools {
-    /// These are the configuration's from now on. Returns what workers have to learn, and what they
-    /// have to forget.
-    pub(super) fn configure(
-        &mut self,
-        pools: &[CustomerPrefix],
-    ) -> (Vec<CustomerPrefix>, Vec<CustomerPrefix>) {
+    /// These are the configuration's from now on.
+    pub(super) fn configure(&mut self, pools: &[CustomerPrefix]) -> Configured {
         let wanted: HashSet<CustomerPrefix> = pools.iter().copied().collect();
-        let (mut known, mut deleted) = (HashSet::new(), Vec::new());
+        let (mut known, mut changes) = (HashSet::new(), Configured::default());
         for place in &mut self.0 {
             let Some(pool) = place else { continue };
             pool.configured = wanted.contains(&pool.prefix);
             if pool.configured || pool.entries > 0 {
                 known.insert(pool.prefix);
+                changes.retired.extend((!pool.configured).then_some(pool.prefix));
             } else {
-                deleted.push(pool.prefix);
+                changes.deleted.push(pool.prefix);
                 *place = None;
             }
         }
-        let set: Vec<_> = pools.iter().copied().filter(|p| !known.contains(p)).collect();
+        changes.set = pools.iter().copied().filter(|p| !known.contains(p)).collect();
         let mut free = self.0.iter_mut().filter(|p| p.is_none());
         let mut more = Vec::new();
-        for &prefix in &set {
+        for &prefix in &changes.set {
             let pool = Some(Pool { prefix, entries: 0, configured: true });
             match free.next() {
                 Some(place) => *place = pool,
@@ -51,7 +59,7 @@ impl Pools {
             }
         }
         self.0.extend(more);
-        (set, deleted)
+        changes
     }
 
     /// An entry begins. The pool in which it lies, which counts it until [`Self::leave`].

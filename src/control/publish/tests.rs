@@ -60,6 +60,8 @@ fn what_stands_for_a_protected_tunnel_comes_after_it_and_goes_before_it() {
     assert_eq!(last.last(), Some(&Change::TunnelDel(tunnel)));
 }
 
+/// A home link at a port.
+const LINK: &str = "2001:db8:6666::/64";
 const OWN: CustomerId = CustomerId(0);
 const KEYS: GreKeys = GreKeys { downlink: Some(7), uplink: None };
 
@@ -90,7 +92,7 @@ fn publisher(workers: u16, ring_len: usize) -> (Publisher, Vec<FarEnd>) {
     }
     let by_mag = [(mag(1).remote, 1460)].into_iter().collect();
     let mtu = TunnelMtu { by_mag, default: 1400, learnt: HashMap::new() };
-    let mut publisher = Publisher::new(lanes, Steering::new(workers), mtu, 0);
+    let mut publisher = Publisher::new(lanes, Steering::new(workers), mtu, vec![prefix(LINK)], 0);
     publisher.set_pools(&[prefix("2001:db8:100::/40")]);
     for end in &mut ends {
         end.apply();
@@ -155,6 +157,31 @@ fn prefix_by_itself_and_a_pool_of_the_same_extent_stay_until_both_are_gone() {
         }
         assert_eq!(deleted(), 1);
     }
+}
+
+// proves: DSMIP4-3.3.1-1
+#[test]
+fn routers_are_told_of_what_is_held_outside_of_pools_and_home_links_while_it_is() {
+    let (mut publisher, _ends) = publisher(1, 256);
+    let (pool, own, link) = (prefix("2001:db8:100::/40"), prefix("2001:db8:5555::/56"), LINK);
+    let on_link = prefix(&link.replace("::/64", "::7/128"));
+    for entry in [own, hnp(1), on_link] {
+        publisher.publish(forward(entry, mag(1)));
+    }
+    assert_eq!(publisher.outside().batch(), [(own, true)]);
+    publisher.publish(forward(own, mag(2)));
+    publisher.publish(Publication::Hold(own));
+    assert_eq!(publisher.outside().batch(), [], "it moves, it waits");
+    publisher.set_pools(&[pool, own]);
+    assert_eq!(publisher.outside().batch(), [(own, false)], "it is a pool's");
+    publisher.set_pools(&[pool]);
+    assert_eq!(publisher.outside().batch(), [(own, true)]);
+    publisher.set_pools(&[]);
+    assert_eq!(publisher.outside().batch(), [(pool, true)], "a node is in it still");
+    for entry in [own, hnp(1), on_link] {
+        publisher.publish(Publication::Withdraw(entry));
+    }
+    assert_eq!(publisher.outside().batch(), [(pool, false), (own, false)]);
 }
 
 #[test]

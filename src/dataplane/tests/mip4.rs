@@ -120,7 +120,8 @@ const ECHO: [u8; 8] = [8, 0, 0, 0, 0, 7, 0, 0];
 
 // proves: MIP4NAT-4.6-6, MIP4NAT-4.6-7
 #[test]
-fn keepalive_from_the_end_of_a_tunnel_that_none_takes_is_the_control_cores_and_all_else_is_dropped() {
+fn keepalive_from_the_end_of_a_tunnel_that_none_takes_is_the_control_cores_and_all_else_is_dropped()
+{
     use DropReason as D;
     const HALF_BOUND: &str = "10.1.1.6";
     let echo = |src: &str, dst: &str| Packet4::new(src, dst).payload(1, &ECHO);
@@ -152,5 +153,92 @@ fn keepalive_from_the_end_of_a_tunnel_that_none_takes_is_the_control_cores_and_a
         assert_eq!(rig.signaling(), punted, "as it came");
         assert_eq!(rig.sent(ACCESS).len() + rig.sent(CORE).len(), 0);
         rig.balance();
+    }
+}
+
+// proves: DSMIP4-3.6-3
+#[test]
+fn tunnel_mtu_is_the_operators_and_what_fits_it_of_ipv6_travels_without_df() {
+    let node = "2001:db8:1:a3::11"; // node 3: in IPv4 to MAG4, with no header between
+    for (mtu, len, told) in [
+        (1400, 1380, None),
+        (1400, 1381, Some(1380_u32)),
+        (1300, 1280, None),
+        (1300, 1281, Some(1280)),
+    ] {
+        let mut rig = rig();
+        let [local, remote] = [LMA4, MAG4].map(|a| ipv4(a).to_ipv6_mapped());
+        let path = TunnelPath::ip(local, remote);
+        rig.publish(Change::TunnelSet(dual_tunnel(3), Tunnel { path, mtu }));
+        rig.arrive(CORE, &Packet::new(CN, node).len(len).on_core());
+        let (port, frame) = rig.sent_one();
+        if let Some(room) = told {
+            assert_eq!((port, &frame[54..56]), (CORE, &[2, 0][..]), "Packet Too Big");
+            assert_eq!(frame[58..62], room.to_be_bytes());
+        } else {
+            assert_eq!((port, frame.len()), (ACCESS, 14 + 20 + len));
+            assert_eq!((frame[23], &frame[20..22]), (41, &[0, 0][..]), "no DF, no fragment");
+        }
+        rig.balance();
+    }
+}
+
+// proves: DSMIP4-3.6-6
+#[test]
+fn congestion_on_the_way_of_a_tunnel_in_udp_reaches_the_packet_in_it() {
+    let from_node = |outer: u8, inner: u8| {
+        let packet = Packet::new(&node6(IN_UDP), CN).traffic_class(inner).bytes();
+        let payload = [&[4, 41, 0, 0][..], &packet].concat();
+        Packet4::new(MAG4, LMA4).tos(outer).udp(NODE_PORT, 434, &payload).on_access()
+    };
+    for (outer, inner, out) in [
+        (0b11, 0b10, Some(0b11)),
+        (0b11, 0b01, Some(0b11)),
+        (0b10, 0b10, Some(0b10)),
+        (0b00, 0b00, Some(0b00)),
+        (0b11, 0b00, None),
+    ] {
+        let mut rig = rig();
+        rig.arrive(ACCESS, &from_node(outer, inner));
+        let class = rig.sent(CORE).pop().map(|frame| frame[14] << 4 | frame[15] >> 4);
+        assert_eq!(class, out, "{inner:02b} in {outer:02b}");
+        let dropped = u64::from(out.is_none());
+        assert_eq!(rig.drops().iter().map(|(_, n)| n).sum::<u64>(), dropped);
+        rig.balance();
+    }
+    for class in [0b00, 0b01, 0b10] {
+        let mut rig = rig();
+        rig.arrive(CORE, &Packet::new(CN, &node6(IN_UDP)).traffic_class(class).on_core());
+        assert_eq!(rig.sent_one().1[15], class, "copied to the tunnel header");
+        rig.balance();
+    }
+}
+
+/// An ICMP error of a router in the access network that quotes this.
+fn error_about(code: u8, value_: u32, quoted: &[u8]) -> Vec<u8> {
+    use crate::dataplane::checksum::{sum_of, value};
+    let mut message = [&[3, code, 0, 0][..], &value_.to_be_bytes(), quoted].concat();
+    let checksum = value(sum_of(&message)).to_be_bytes();
+    message[2..4].copy_from_slice(&checksum);
+    Packet4::new("198.51.100.1", LMA4).payload(1, &message).on_access()
+}
+
+// proves: MIP4-4.2.3-6
+#[test]
+fn error_from_within_a_nodes_tunnel_reaches_the_sender_of_the_packet_in_it() {
+    for (node, overhead) in [("10.1.0.19", 20), (HOA, 32)] {
+        for (code, mtu, room) in [(1, 0, 0), (4, 700, 700 - overhead)] {
+            let mut rig = rig();
+            rig.arrive(CORE, &Packet4::new(CN4, node).len(800).on_core());
+            let (_, tunneled) = sent(&rig);
+            rig.arrive(ACCESS, &error_about(code, mtu, &tunneled));
+            let (port, frame) = rig.sent_one();
+            assert_eq!((port, &frame[30..34]), (CORE, &ipv4(CN4).octets()[..]));
+            assert_eq!(frame[34..36], [3, code], "{node}");
+            assert_eq!(u16::from_be_bytes([frame[40], frame[41]]), room);
+            assert_eq!(frame[58..62], ipv4(node).octets(), "about what it sent");
+            assert_eq!(rig.drops(), [(DropReason::TunnelError, 1)]);
+            rig.balance();
+        }
     }
 }

@@ -78,7 +78,8 @@ fn home_ports(config: &Config, home_agent: &config::HomeAgent) -> Vec<Option<Hom
             .find(|(_, p)| link.port.as_ref() == Some(&p.name))?;
         let mut addresses = port.addresses.iter().map(|&(a, _)| a);
         let address = addresses.find(|a| link.prefix.contains(*a))?;
-        Some(HomePort { port: id, address })
+        let prefix = link.prefix.of(customer(config, link.customer.as_deref()));
+        Some(HomePort { port: id, address, prefix })
     };
     virtual_links.chain(home_agent.links.iter().map(at_port)).collect()
 }
