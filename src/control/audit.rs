@@ -89,8 +89,8 @@ const fn of_mip4(kind: Mip4Audit) -> Counter {
     }
 }
 
-/// RFC 5944 3.8.2.1: what should be logged as one. So should what may be a bogus keepalive (RFC 3519
-/// 6.1.2), and what comes out of a reverse tunnel in another's name (RFC 5454 4).
+/// RFC 5944 3.8.2.1: what should be logged as one. So should what may be a bogus keepalive (RFC
+/// 3519 6.1.2), and what comes out of a reverse tunnel in another's name (RFC 5454 4).
 const fn is_security_exception(kind: Mip4Audit) -> bool {
     use Mip4Audit::{Denied, Ignored as Silent, KeepaliveRefused};
     matches!(kind, Denied(131..=133) | Silent(Ignored::Unauthenticated) | KeepaliveRefused)

@@ -63,7 +63,6 @@ eventually "cn reaches the node after a restart" reached4
 through_agent
 tunnel_is "active $PORT"
 expect "cn reaches the node after a refresh" reached4
-stop tunnel || true
 
 tunnel4_from "$ELSEWHERE"
 answered 1 "$ELSEWHERE"

@@ -162,9 +162,22 @@ fn end_of_several_tunnels_is_one_until_the_last_of_them_is_gone() {
 #[test]
 fn keepalive_that_workers_leave_to_us_reaches_the_pure_core_and_a_bogus_one_is_counted() {
     let mut bench = home_agent();
-    // An echo request from the home address to us.
-    let ip = [&[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0][..], &HOME.octets(), &LMA_IPV4.octets()];
-    let inner = [&ip.concat()[..], &[8, 0, 0xf7, 0xf8, 0, 7, 0, 0]].concat();
+    let header = Ipv4Header {
+        header_len: 20,
+        tos: 0,
+        total_len: 28,
+        identification: 0,
+        dont_fragment: false,
+        more_fragments: false,
+        fragment_offset: 0,
+        ttl: 64,
+        protocol: 1,
+        src: HOME,
+        dst: LMA_IPV4,
+    };
+    let mut inner = [0; 28];
+    header.emit(&mut inner).expect("fits");
+    inner[20..].copy_from_slice(&[8, 0, 0xf7, 0xf8, 0, 7, 0, 0]); // an echo request
     signal(&mut bench, &frame4(PORT, 434, &[&[4, 4, 0, 0], &inner[..]].concat()));
     let counts = [Counter::Mip4Received, Counter::Mip4KeepaliveRefused, Counter::Mip4Sent];
     assert_eq!(counts.map(|c| bench.count(c)), [1, 1, 0]);

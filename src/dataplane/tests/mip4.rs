@@ -183,37 +183,6 @@ fn tunnel_mtu_is_the_operators_and_what_fits_it_of_ipv6_travels_without_df() {
     }
 }
 
-// proves: DSMIP4-3.6-6
-#[test]
-fn congestion_on_the_way_of_a_tunnel_in_udp_reaches_the_packet_in_it() {
-    let from_node = |outer: u8, inner: u8| {
-        let packet = Packet::new(&node6(IN_UDP), CN).traffic_class(inner).bytes();
-        let payload = [&[4, 41, 0, 0][..], &packet].concat();
-        Packet4::new(MAG4, LMA4).tos(outer).udp(NODE_PORT, 434, &payload).on_access()
-    };
-    for (outer, inner, out) in [
-        (0b11, 0b10, Some(0b11)),
-        (0b11, 0b01, Some(0b11)),
-        (0b10, 0b10, Some(0b10)),
-        (0b00, 0b00, Some(0b00)),
-        (0b11, 0b00, None),
-    ] {
-        let mut rig = rig();
-        rig.arrive(ACCESS, &from_node(outer, inner));
-        let class = rig.sent(CORE).pop().map(|frame| frame[14] << 4 | frame[15] >> 4);
-        assert_eq!(class, out, "{inner:02b} in {outer:02b}");
-        let dropped = u64::from(out.is_none());
-        assert_eq!(rig.drops().iter().map(|(_, n)| n).sum::<u64>(), dropped);
-        rig.balance();
-    }
-    for class in [0b00, 0b01, 0b10] {
-        let mut rig = rig();
-        rig.arrive(CORE, &Packet::new(CN, &node6(IN_UDP)).traffic_class(class).on_core());
-        assert_eq!(rig.sent_one().1[15], class, "copied to the tunnel header");
-        rig.balance();
-    }
-}
-
 /// An ICMP error of a router in the access network that quotes this.
 fn error_about(code: u8, value_: u32, quoted: &[u8]) -> Vec<u8> {
     use crate::dataplane::checksum::{sum_of, value};
