@@ -252,7 +252,7 @@ fn what_is_no_request_or_comes_from_nowhere_is_discarded() {
     let cut = good[..good.len() - 1].to_vec();
     let cases = [
         (CARE_OF, cut, Ignored::Malformed),
-        (CARE_OF, vec![4, 4, 0, 0], Ignored::Malformed),
+        (CARE_OF, vec![5, 4, 0, 0], Ignored::Malformed),
         (CARE_OF, vec![], Ignored::Malformed),
         (CARE_OF, [&[3][..], &[0; 19]].concat(), Ignored::Stray),
         (Ipv4Addr::UNSPECIFIED, good.clone(), Ignored::NotUnicast),
