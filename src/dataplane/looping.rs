@@ -29,7 +29,7 @@ impl<F: Frame> Lane<F> {
         let packet = frame.get(ETHER_LEN..).unwrap_or_default();
         let Some(Ip::V4(outer)) = Ip::of(packet) else { return false };
         // A node with several care-of addresses has none that is more current than the others.
-        let tunnel = self.tunnels.ends(self.tunnels.one_of(id, outer.src()));
+        let tunnel = self.tunnels.ends(self.tunnels.one_of(id, outer.src()).0);
         let from = Ipv6Addr::from_bits(outer.src());
         tunnel.is_some_and(|tunnel| tunnel.remote() == from)
             && self.node_ends.ends.contains(&from)
