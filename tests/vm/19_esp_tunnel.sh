@@ -3,7 +3,7 @@
 # second everything. Both kernels do ESP in tunnel mode; the anchor's association ends at the home address, and anchord sends what it
 # makes to where the node is, from the update on that it accepted. Updates are in transport mode as before, other traffic of the first is
 # as it is, and what has to be in ESP is nowhere in the clear: neither without policies, nor from a node that leaves it out.
-# proves: MIP6-8.4-13, MIP6-10.4.6-1, MIP6-10.4.6-2, MIP6-10.4.6-3, MIP6-10.4.6-4, MIP6-10.4.6-5, MIP6-10.4.2-8, MIP6-6.1.3-3
+# proves: MIP6-8.4-13, MIP6-10.4.6-1, MIP6-10.4.6-2, MIP6-10.4.6-3, MIP6-10.4.6-5, MIP6-10.4.2-8, MIP6-6.1.3-3
 # proves: HASWITCH-5.1-6, HASWITCH-10-1
 # shellcheck source=tests/smoke/_home.sh
 . tests/smoke/_home.sh
