@@ -125,6 +125,10 @@ counters! {
     HomeAddressTaken => "home_address_taken",
     /// Neighbour solicitations of home addresses that were answered in the name of their nodes.
     HomeAddressDefended => "home_address_defended",
+    /// Packets to link-local addresses of nodes away from their home links: discarded.
+    HomeLinkLocalDiscarded => "home_link_local_discarded",
+    /// ICMPv6 Destination Unreachable messages sent about them.
+    UnreachableSent => "unreachable_sent",
     /// Mobility Headers without ESP in the name of gateways of which it is required: discarded.
     SignalingUnprotected => "signaling_unprotected",
     /// Messages that an anchor does not expect (BRR, BA).

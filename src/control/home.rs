@@ -5,11 +5,13 @@
 //!   Action::ProbeHome --> solicitation from ::, again each RetransTimer --> Event::HomeProbed
 //!                           ^ an advertisement, or another's probe: taken
 //!   Action::Defend    --> advertisement to all nodes; solicitations are answered until Undefend
+//!                         packets to a link-local address are refused meanwhile
 //!   Event::HomeLinkRouter <-- router advertisements
 //! ```
 //! On a virtual link nobody is asked and nobody has to be told.
 
 mod icmp;
+mod link_local;
 
 use super::Control;
 use super::counters::Counter;
@@ -71,7 +73,7 @@ impl Home {
     }
 
     /// The port of a link; `None`: it is virtual.
-    fn port(&self, link: LinkId) -> Option<HomePort> {
+    pub(super) fn port(&self, link: LinkId) -> Option<HomePort> {
         self.links.ports.get(usize::from(link.0)).copied().flatten()
     }
 
@@ -156,19 +158,21 @@ impl<P: FramePool> Control<P> {
         if self.hear_node(frame, now) {
             return true;
         }
-        let Some((ip, message)) = neighbor_discovery(frame) else { return false };
+        let Some((ip, message)) = neighbor_discovery(frame) else {
+            return self.refuse_link_local(port, frame, now);
+        };
         let envelope = Envelope { src: ip.src, dst: ip.dst, hop_limit: ip.hop_limit };
         if let Ok(solicitation) = NeighborSolicitation::parse(message, envelope) {
             let ours = self.solicited(port, ip.src, &solicitation, frame);
             self.finish_probes(now);
-            return ours;
+            return ours || self.refuse_link_local(port, frame, now);
         }
         if let Ok(advertisement) = NeighborAdvertisement::parse(message, envelope) {
             self.found(port, advertisement.target);
             self.finish_probes(now);
         }
         self.hear_router(port, message, envelope, now);
-        false
+        self.refuse_link_local(port, frame, now)
     }
 
     /// RFC 6275 10.4.1: solicitations of addresses that we defend are answered by us.
@@ -180,13 +184,17 @@ impl<P: FramePool> Control<P> {
         frame: &[u8],
     ) -> bool {
         let target = solicitation.target;
+        let mac = EtherHeader::parse(frame).ok().map(|e| e.src);
+        // The kernel asks for a node that is back before we have let its address go.
+        if self.output.ports().iter().any(|p| Some(p.mac) == mac) {
+            return false;
+        }
         let ours = self.home.links_of(port).find_map(|link| {
             let router = *self.home.defended.get(&LinkAddress { link, address: target })?;
             Some((self.home.port(link)?, router))
         });
         if let Some((home, router)) = ours {
             let target = (target, router);
-            let mac = EtherHeader::parse(frame).ok().map(|e| e.src);
             if src.is_unspecified() {
                 // RFC 4862 5.4.3, RFC 4861 7.2.4: who asks has no address yet.
                 self.advertise(home, target, ALL_NODES, None);

@@ -10,6 +10,7 @@ use crate::mobility::message::{PeerBody, UpdateMsg};
 use crate::nic::{BURST_MAX, Burst, Frame, FramePool};
 use crate::time::{Lifetime, Now};
 use crate::wire::ether;
+use crate::wire::icmpv6::ErrorMessage;
 use crate::wire::mh::{BindingError, MobilityOption};
 use std::net::Ipv6Addr;
 
@@ -213,7 +214,8 @@ impl<P: FramePool> Control<P> {
                 let src = self.own.ipv6;
                 let (_, packet) = ether::payload(frame).unwrap_or_default();
                 let write = |buf: &mut [u8]| {
-                    signaling::write_parameter_problem(src, *to, *pointer, packet, buf)
+                    let error = ErrorMessage::ErroneousField(*pointer);
+                    signaling::write_error(error, (src, *to), packet, buf)
                 };
                 self.send_error(*to, false, Counter::ParameterProblemSent, now, write);
             }

@@ -8,6 +8,8 @@
 //!        |                                +--> held, kernel asked, sent when it answers
 //!        +-- to be protected --> the kernel, and back from it as a frame
 //!        +-- to a node's address --> inject ring --> worker, which has the node's tunnel
+//!        +-- to a node at home that is registered elsewhere --> its home link's neighbour, or
+//!            inject ring, with its gateway's tunnel --> worker
 //! ```
 
 use super::PortInfo;
@@ -16,8 +18,8 @@ use super::ipsec::IpsecPath;
 use super::mirror::{Neighbor, NeighborRequest};
 use super::neighbor::{NeighborKey, NeighborTable};
 use super::next_hop::RouteTable;
-use crate::addr::{CustomerId, CustomerPrefix, MacAddr, PortId};
-use crate::dataplane::update::{Inject, NextHop};
+use crate::addr::{CustomerId, CustomerPrefix, GreKeys, MacAddr, PortId};
+use crate::dataplane::update::{Inject, NextHop, Tunnel};
 use crate::nic::{Frame, FramePool};
 use crate::sync::ring::Producer;
 use crate::time::Instant;
@@ -95,9 +97,20 @@ impl<P: FramePool> Output<P> {
                 return false;
             }
         };
-        let Some(mut frame) = self.written(port, counters, write) else { return false };
-        self.write_header(port, &mut frame);
-        self.send_to_neighbor((port, hop), frame, now, counters)
+        self.send_on_link((port, hop), now, counters, write)
+    }
+
+    /// The same to this neighbour, whatever routes say.
+    pub(super) fn send_on_link(
+        &mut self,
+        to: NeighborKey,
+        now: Instant,
+        counters: &mut Counters,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        let Some(mut frame) = self.written(to.0, counters, write) else { return false };
+        self.write_header(to.0, &mut frame);
+        self.send_to_neighbor(to, frame, now, counters)
     }
 
     /// Has a worker send an IP packet to an address that a node holds; `write` as of
@@ -111,6 +124,18 @@ impl<P: FramePool> Output<P> {
         // Any port's buffers will do: the worker knows by which one the packet leaves.
         let Some(frame) = self.written(PortId(0), counters, write) else { return false };
         self.inject(0, Inject::ToNode(customer, frame), counters)
+    }
+
+    /// The same through this tunnel, whatever a node's address says.
+    pub(super) fn send_through(
+        &mut self,
+        tunnel: Tunnel,
+        keys: GreKeys,
+        counters: &mut Counters,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        let Some(frame) = self.written(PortId(0), counters, write) else { return false };
+        self.inject(0, Inject::Through(tunnel, keys, frame), counters)
     }
 
     /// A frame with the packet that `write` puts behind the room for its header.

@@ -5,6 +5,8 @@ use super::counters::Counter;
 use super::held::{Barrier, Reply};
 use super::{Control, signaling};
 use crate::addr::CustomerId;
+use crate::dataplane::update::Tunnel;
+use crate::mobility::anchor::WayHome;
 use crate::mobility::ha::HomeIcmp;
 use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
 use crate::nic::FramePool;
@@ -86,7 +88,9 @@ impl<P: FramePool> Control<P> {
     }
 
     /// Sends to an address of the access network, which may be one that a node holds: the node is
-    /// at home behind its gateway, or has its care-of address of this anchor (RFC 6612 4.1).
+    /// at home behind its gateway, or has its care-of address of this anchor (RFC 6612 4.1). What
+    /// goes to exactly the home address of a binding answers a node that spoke from it: it is at
+    /// home, and hears there why the binding still says that it is away.
     pub(super) fn send_anywhere(
         &mut self,
         esp: bool,
@@ -95,10 +99,22 @@ impl<P: FramePool> Control<P> {
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> bool {
         let (output, counters) = (&mut self.output, &mut self.counters);
-        if !esp && self.publisher.is_held(OPERATOR, dst) {
-            output.send_to_node(OPERATOR, counters, write)
-        } else {
-            output.send_message(esp, dst, now, counters, write)
+        if esp {
+            return output.send_message(esp, dst, now, counters, write);
+        }
+        match self.anchor.way_home(OPERATOR, dst) {
+            Some(WayHome::Gateway(path, keys)) => {
+                let mtu = self.publisher.tunnel_mtu(path.remote);
+                output.send_through(Tunnel { path, mtu }, keys, counters, write)
+            }
+            Some(WayHome::Link(link)) => match link.and_then(|link| self.home.port(link)) {
+                Some(home) => output.send_on_link((home.port, dst), now, counters, write),
+                None => output.send_packet(dst, now, counters, write),
+            },
+            None if self.publisher.is_held(OPERATOR, dst) => {
+                output.send_to_node(OPERATOR, counters, write)
+            }
+            None => output.send_packet(dst, now, counters, write),
         }
     }
 

@@ -304,11 +304,10 @@ pub(super) fn write_binding_error(status: u8, ends: &Ends, packet: &mut [u8]) ->
     packet::emit(&error, Options::default(), ends, packet)
 }
 
-/// Writes a Parameter Problem about `invoking` as an IPv6 packet; returns its length in bytes.
-pub(super) fn write_parameter_problem(
-    src: Ipv6Addr,
-    dst: Ipv6Addr,
-    pointer: u32,
+/// Writes an ICMPv6 error about `invoking` as an IPv6 packet; returns its length in bytes.
+pub(super) fn write_error(
+    error: ErrorMessage,
+    (src, dst): (Ipv6Addr, Ipv6Addr),
     invoking: &[u8],
     packet: &mut [u8],
 ) -> Option<usize> {
@@ -316,7 +315,7 @@ pub(super) fn write_parameter_problem(
     let len = icmpv6::ERROR_HEADER_LEN + quoted;
     let packet = packet.get_mut(..len)?;
     packet.get_mut(icmpv6::ERROR_HEADER_LEN..)?.copy_from_slice(invoking.get(..quoted)?);
-    ErrorMessage::ErroneousField(pointer).emit(src, dst, HOP_LIMIT, packet).ok()?;
+    error.emit(src, dst, HOP_LIMIT, packet).ok()?;
     Some(len)
 }
 

@@ -3,22 +3,24 @@
 //! agreed on, and only with a source address of the node's own.
 
 use super::burst::Lane;
-use super::classify::Via;
+use super::classify::{Class, Via};
 use super::counters::Counter;
 use super::decap::decapsulate;
 use super::drop::DropReason;
 use super::echo;
 use super::encap::overhead;
-use super::forward::is_signaling;
+use super::forward::{is_mobility_header, is_signaling};
 use super::handoff::{Context, Origin};
-use super::header::{ETHER_LEN, Ip, is_unforwardable};
+use super::header::{ETHER_LEN, Ip, is_unforwardable, protocol};
 use super::marking::Marking;
 use super::mss::{clamp, is_syn};
 use super::protect::covers;
 use super::shard::Slot;
-use super::tunnel::{Mismatch, Path};
+use super::tunnel::{Mismatch, Path, TRANSPORT};
 use super::update::Forward;
+use crate::addr::PortId;
 use crate::nic::Frame;
+use crate::wire::mip4;
 use std::net::Ipv6Addr;
 
 impl<F: Frame> Lane<F> {
@@ -36,7 +38,9 @@ impl<F: Frame> Lane<F> {
         let traffic_class =
             match self.admit(frame.data(), slot, inner_at, via, context.origin, marking) {
                 Ok(traffic_class) => traffic_class,
-                Err(reason) => return self.refuse_entry(frame, slot, (inner_at, via), reason),
+                Err(reason) => {
+                    return self.refuse_entry(frame, slot, (inner_at, via), context, reason);
+                }
             };
         if !decapsulate(&mut frame, inner_at, traffic_class) {
             return self.discard(frame, DropReason::Segmented);
@@ -59,17 +63,43 @@ impl<F: Frame> Lane<F> {
     #[cold]
     fn refuse_entry(
         &mut self,
-        frame: F,
+        mut frame: F,
         slot: Option<Slot>,
         (inner_at, via): (usize, Via),
+        context: Context,
         reason: DropReason,
     ) {
         if matches!(via, Via::Mip4Udp(_)) && self.may_be_first_keepalive(&frame, inner_at) {
             return self.signal(frame);
         }
-        match self.exception(reason, &frame, slot, inner_at) {
-            DropReason::NotServing if self.home_agent => self.hear_from_home(frame, inner_at),
-            reason => self.discard(frame, reason),
+        let is_of_link = matches!(reason, DropReason::SourceScope | DropReason::DestinationScope);
+        if is_of_link && self.answer_on_link(&mut frame, inner_at, via, context.origin) {
+            let context = Context { origin: Origin::Ours, customer: TRANSPORT, ..context };
+            return self.route(frame, context);
+        }
+        if reason == DropReason::NotServing && self.home_agent && self.is_message(&frame, inner_at)
+        {
+            return self.hear_from_home(frame, inner_at, context.port);
+        }
+        let reason = self.exception(reason, &frame, slot, inner_at);
+        self.discard(frame, reason);
+    }
+
+    /// Whether a tunnel packet carries what a node says to a home agent: a Mobility Header, a
+    /// message of Mobile IPv4.
+    #[cold]
+    fn is_message(&self, frame: &F, inner_at: usize) -> bool {
+        let inner = frame.data().get(ETHER_LEN + inner_at..).unwrap_or_default();
+        match Ip::of(inner) {
+            Some(Ip::V6(ip)) => ip.dst() == self.lma.to_bits() && is_mobility_header(inner),
+            Some(Ip::V4(ip)) => {
+                let port = inner.get(ip.header_len() + 2..).and_then(<[u8]>::first_chunk);
+                self.lma_ipv4.is_some_and(|own| own.to_ipv6_mapped().to_bits() == ip.dst())
+                    && ip.protocol() == protocol::UDP
+                    && !ip.is_fragment()
+                    && port == Some(&mip4::PORT.to_be_bytes())
+            }
+            None => false,
         }
     }
 
@@ -85,8 +115,11 @@ impl<F: Frame> Lane<F> {
     /// RFC 6612 3.1: a node that came home says so through its gateway, while its packets still go
     /// to its care-of address. Anything else is none of that gateway's.
     #[cold]
-    fn hear_from_home(&mut self, mut frame: F, inner_at: usize) {
-        if decapsulate(&mut frame, inner_at, 0) && is_signaling(&mut frame, self.lma) {
+    fn hear_from_home(&mut self, mut frame: F, inner_at: usize, port: PortId) {
+        let is_heard = decapsulate(&mut frame, inner_at, 0)
+            && (is_signaling(&mut frame, self.lma)
+                || self.class_of(&mut frame, port) == Some(Class::Signaling));
+        if is_heard {
             self.signal(frame);
         } else {
             self.discard(frame, DropReason::NotServing);

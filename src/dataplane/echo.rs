@@ -38,7 +38,9 @@ pub(super) fn is_request(packet: &[u8], to: Ipv4Addr) -> bool {
         && kind == Some(&REQUEST_IPV4.to_be_bytes())
 }
 
-fn answer_ipv6(packet: &mut [u8]) -> bool {
+/// The same of IPv6, of the packet alone.
+#[must_use]
+pub(super) fn answer_ipv6(packet: &mut [u8]) -> bool {
     let Some(headers) = packet.first_chunk_mut::<{ IPV6_LEN + ICMP_LEN }>() else { return false };
     let (ip, icmp) = headers.split_at_mut(IPV6_LEN);
     if ip[6] != icmpv6::NEXT_HEADER || !retype(icmp, REQUEST, REPLY) {

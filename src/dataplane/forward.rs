@@ -22,8 +22,8 @@ use super::icmp::{may_answer, rewrite};
 use super::mss::{clamp, is_syn};
 use super::protect::is_covered;
 use super::shard::Slot;
-use super::tunnel::{Path, Special, TRANSPORT};
-use super::update::{Copies, Forward, PuntReason, TunnelId};
+use super::tunnel::{Path, Special, TRANSPORT, TunnelSlot};
+use super::update::{Copies, Forward, PuntReason, Tunnel, TunnelId};
 use crate::addr::{CustomerId, GreKeys, PortId};
 use crate::nic::Frame;
 use crate::wire::icmpv6::{ErrorMessage, Unreachable};
@@ -109,11 +109,11 @@ impl<F: Frame> Lane<F> {
             outer.identification = self.identification;
             self.identification = self.identification.wrapping_add(self.steering.workers());
         }
-        let (path, port, mtu) = (tunnel.path, tunnel.port, tunnel.mtu);
+        let way = (tunnel.path, tunnel.port, tunnel.mtu);
         if self.clamp_mss && is_syn(&frame) {
             let (with_limit, with_key) = (outer.encap_limit.is_some(), outer.key.is_some());
             let overhead = overhead(tunnel.shape, with_limit, with_key);
-            let clamped = clamp(&mut frame, mtu, overhead);
+            let clamped = clamp(&mut frame, tunnel.mtu, overhead);
             self.counters.add(Counter::MssClamped, clamped.into());
         }
         let bytes = frame.frame_len() - ETHER_LEN;
@@ -126,6 +126,31 @@ impl<F: Frame> Lane<F> {
         }
         self.counters.add(Counter::DownlinkPackets, 1);
         self.counters.add(Counter::DownlinkBytes, bytes as u64);
+        self.send_whole_or_cut(frame, way);
+    }
+
+    /// Ends a packet of the control core's that takes this tunnel, to a node that is at home while
+    /// its entry says that it is elsewhere.
+    #[cold]
+    pub(super) fn send_through(&mut self, mut frame: F, tunnel: &Tunnel, keys: GreKeys) {
+        let slot = TunnelSlot::by_itself(tunnel, &self.fib, &self.ports);
+        let marking = self.markings.of(TRANSPORT);
+        let len = frame.frame_len();
+        let entered = enter(frame.data(), len, slot.as_ref(), keys, Origin::Ours, marking);
+        let (tunnel, mut outer) = match entered {
+            Ok(entry) => entry,
+            Err(Refusal(reason, _)) => return self.discard(frame, reason),
+        };
+        outer.identification = self.identification;
+        self.identification = self.identification.wrapping_add(self.steering.workers());
+        if !encapsulate(&mut frame, tunnel, outer) {
+            return self.discard(frame, DropReason::NoHeadroom);
+        }
+        self.send_whole_or_cut(frame, (tunnel.path, tunnel.port, tunnel.mtu));
+    }
+
+    /// Ends a tunnel packet, which may be longer than its tunnel carries.
+    fn send_whole_or_cut(&mut self, frame: F, (path, port, mtu): (Path, PortId, u16)) {
         if frame.frame_len() - ETHER_LEN > usize::from(mtu) {
             let send = |this: &mut Self, part| this.send_tunneled(part, path, port);
             return self.send_in_parts(frame, mtu, DropReason::TunnelFragment, send);
@@ -244,7 +269,7 @@ impl<F: Frame> Lane<F> {
     }
 
     /// What the packet in a frame without an Ethernet header, which it gets, is by itself.
-    fn class_of(&self, frame: &mut F, port: PortId) -> Option<Class> {
+    pub(super) fn class_of(&self, frame: &mut F, port: PortId) -> Option<Class> {
         self.address_to_us(frame, port)?;
         let ingress = self.ingress.get(usize::from(port.0))?;
         Some(classify(frame.data(), frame.frame_len(), ingress))
@@ -340,13 +365,18 @@ impl<F: Frame> Lane<F> {
     }
 }
 
+/// Whether a whole IPv6 packet carries a Mobility Header.
+pub(super) fn is_mobility_header(packet: &[u8]) -> bool {
+    let upper = find_upper_layer(packet);
+    upper.is_ok_and(|u| u.next_header == protocol::MOBILITY && !u.is_fragment)
+}
+
 /// Whether a packet that came out of a tunnel is a Mobility Header to the anchor: then its frame is
 /// one as if it had come without the tunnel.
 pub(super) fn is_signaling(frame: &mut impl Frame, lma: Ipv6Addr) -> bool {
     let packet = frame.data().get(ETHER_LEN..).unwrap_or_default();
     let to_anchor = matches!(Ip::of(packet), Some(Ip::V6(ip)) if ip.dst() == lma.to_bits());
-    let upper = find_upper_layer(packet).ok().filter(|_| to_anchor);
-    let found = upper.is_some_and(|u| u.next_header == protocol::MOBILITY && !u.is_fragment);
+    let found = to_anchor && is_mobility_header(packet);
     // What the tunnel's headers left there.
     if let Some(header) = frame.data_mut().first_chunk_mut::<ETHER_LEN>().filter(|_| found) {
         *header = [0; ETHER_LEN];

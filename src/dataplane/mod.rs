@@ -16,8 +16,8 @@
 //! What is rare has modules of its own, entered by `#[cold]` functions: `gather` puts a frame that
 //! lies in several buffers into one, `fragment` cuts packets,
 //! `defragment` and `reassembly` put tunnel packets together, `quote` and `relay` take ICMP errors
-//! about tunnel packets, `looping` knows packets that come back, `echo` answers nodes, `mss` and
-//! `marking` rewrite what the operator wants.
+//! about tunnel packets, `looping` knows packets that come back, `echo` and `on_link` answer nodes,
+//! `mss` and `marking` rewrite what the operator wants.
 
 pub mod classify;
 pub mod counters;
@@ -48,6 +48,7 @@ mod keys;
 mod looping;
 mod mss;
 mod mtu;
+mod on_link;
 mod ordinary;
 mod protect;
 mod punt;

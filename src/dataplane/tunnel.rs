@@ -166,6 +166,13 @@ impl TunnelSlot {
         Some(slot)
     }
 
+    /// One that stands in no table, ready to send by; `None` if there is no such tunnel.
+    pub(super) fn by_itself(tunnel: &Tunnel, fib: &Fib, ports: &[PortConfig]) -> Option<Self> {
+        let mut slot = Self::new(&tunnel.path)?;
+        resolve(&mut slot, tunnel, fib, ports);
+        Some(slot)
+    }
+
     /// Whether a frame has a tunnel packet of this family, which is the tunnel's, that came from
     /// the gateway to our end.
     #[inline(always)]

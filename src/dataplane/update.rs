@@ -159,4 +159,7 @@ pub enum Inject<F: Frame> {
     /// A packet of ours to an address that a node holds, in this customer's address space: it takes
     /// the node's tunnel, as others' packets do. Its Ethernet header is room.
     ToNode(CustomerId, F),
+    /// A packet of ours that takes this tunnel with these keys, whatever the entry of its
+    /// destination says. Its Ethernet header is room.
+    Through(Tunnel, GreKeys, F),
 }

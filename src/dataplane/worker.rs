@@ -265,6 +265,9 @@ impl<R: RxQueue> Worker<R> {
             match self.injects.pop() {
                 Some(Inject::Frame(port, frame)) => self.lane.send(frame, port),
                 Some(Inject::ToNode(customer, frame)) => self.lane.send_to_node(frame, customer),
+                Some(Inject::Through(tunnel, keys, frame)) => {
+                    self.lane.send_through(frame, &tunnel, keys);
+                }
                 None => break,
             }
             injected += 1;

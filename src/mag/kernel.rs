@@ -447,12 +447,15 @@ fn host_address(link: LinkId, address: IpAddr) -> AddressMessage {
     let mut message = AddressMessage::default();
     let (family, len) = match address {
         IpAddr::V4(_) => (AddressFamily::Inet, 32),
+        // Its link has all of them.
+        IpAddr::V6(a) if a.is_unicast_link_local() => (AddressFamily::Inet6, 64),
         IpAddr::V6(_) => (AddressFamily::Inet6, 128),
     };
     message.header.family = family;
     message.header.prefix_len = len;
     message.header.index = link.0;
-    message.header.scope = AddressScope::Universe;
+    let is_of_link = matches!(address, IpAddr::V6(a) if a.is_unicast_link_local());
+    message.header.scope = if is_of_link { AddressScope::Link } else { AddressScope::Universe };
     message.header.flags = AddressHeaderFlags::Nodad;
     message.attributes.push(AddressAttribute::Local(address));
     message.attributes.push(AddressAttribute::Address(address));

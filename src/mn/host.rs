@@ -50,6 +50,8 @@ pub(super) struct Host {
     _on_tunnel: Addresses,
     /// A home address that the home agent gave, likewise.
     given: Option<(Ipv6Addr, Addresses)>,
+    /// The tunnel's link-local address, likewise.
+    link_local: Option<(Ipv6Addr, Addresses)>,
     /// The home address on the link, while the node is at home.
     on_link: Option<Addresses>,
     audits: BTreeMap<String, u64>,
@@ -95,6 +97,7 @@ impl Host {
             tun_name: config.tunnel.clone(),
             _on_tunnel: on_tunnel,
             given: None,
+            link_local: None,
             on_link: None,
             audits: BTreeMap::new(),
         })
@@ -192,6 +195,17 @@ impl Host {
         on_tunnel.add(home)?;
         self.given = Some((home, on_tunnel));
         self.kernel.route_home(self.tun, home)
+    }
+
+    /// Has this link-local address on the TUN, instead of any before.
+    pub(super) fn take_link_local(&mut self, address: Ipv6Addr) -> io::Result<()> {
+        if self.link_local.as_ref().is_some_and(|(there, _)| *there == address) {
+            return Ok(());
+        }
+        let mut on_tunnel = Addresses::open(&self.tun_name)?;
+        on_tunnel.add(address)?;
+        self.link_local = Some((address, on_tunnel));
+        Ok(())
     }
 
     /// Puts the home address on the link.

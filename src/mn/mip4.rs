@@ -180,10 +180,24 @@ fn enter(tunnel: &event::Tunnel, host: &mut Host) -> io::Result<()> {
         let (path, outer) = if p.to_care_of { (path, None) } else { (to_home, Some(path)) };
         Carried { prefix: p.prefix, path, outer }
     }));
+    let own = link_local(tunnel.home_address);
+    // RFC 5454 3.6: of what carries IPv6. It has its link by itself, so nothing is steered there.
+    let of_link = carried.get(1).copied();
+    if of_link.is_some() {
+        host.take_link_local(own)?;
+    }
     let steered = carried.iter().map(|c| c.prefix).filter(|p| tunnel.reverse || *p != address);
     let steered: Vec<_> = steered.collect();
+    let own = HomePrefix::truncating(own, 128).map_err(io::Error::other)?;
+    carried.extend(of_link.map(|like| Carried { prefix: own, ..like }));
     let ends = TunnelEnds { care_of: coa.0, home_agent: lma.0 };
     host.enter_tunnel(&carried, &steered, ends, None)
+}
+
+/// RFC 4213 3.7: by the address that stays the same wherever the node is.
+fn link_local(home: Ipv4Addr) -> Ipv6Addr {
+    let [a, b, c, d] = home.octets().map(u16::from);
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, a << 8 | b, c << 8 | d)
 }
 
 /// An echo request to the home agent, through the tunnel.

@@ -16,16 +16,17 @@ mod combined;
 #[cfg(test)]
 mod tests;
 
-use crate::addr::CustomerPrefix;
+use crate::addr::{CustomerId, CustomerPrefix, GreKeys, HomePrefix, TunnelPath};
 use crate::mobility::action::{Action, BindingId, BindingKind, Publication};
 use crate::mobility::binding::Bce;
 use crate::mobility::event::Event;
-use crate::mobility::ha::{HomeAgent, HomeBinding};
+use crate::mobility::ha::{HomeAgent, HomeBinding, LinkId};
 use crate::mobility::mip4::{HomeAgent4, Registration, Turn};
 use crate::mobility::{Description, Lma, RestoreError};
 use crate::time::{Instant, Now};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
 /// The whole pure core.
 #[derive(Debug)]
@@ -209,6 +210,21 @@ impl Anchor {
         self.lma.cache().get(id)
     }
 
+    /// The way to a node that speaks at home from this address, though a home agent's binding says
+    /// that it is elsewhere: what it is told there ignores that binding (RFC 6275 10.3.2, RFC 5944
+    /// 3.8.3.1). `None`: there is no such binding.
+    #[must_use]
+    pub fn way_home(&self, customer: CustomerId, address: Ipv6Addr) -> Option<WayHome> {
+        let key = HomePrefix::new(address, 128).ok()?.of(customer);
+        let home = self.ha.cache().by_key(key);
+        let mn_id = home.map(|b| &b.mn_id).or_else(|| self.mip4.node_of(key))?;
+        Some(match self.lma.publication_around(mn_id, key) {
+            // RFC 6612 4.2: the home link is the domain of its gateway.
+            Some(Publication::Forward(_, path, keys)) => WayHome::Gateway(path, keys),
+            _ => WayHome::Link(home.filter(|b| b.home == address).and_then(|b| b.link)),
+        })
+    }
+
     /// Goes on under another description; see [`Lma::take_over`]. Of the home agent nodes and
     /// limits are taken over; links and addresses hold for a run. Of that of Mobile IPv4 the nodes.
     pub fn take_over(
@@ -259,6 +275,15 @@ impl Anchor {
             }
         }
     }
+}
+
+/// How a node is reached that is at home, whatever a binding of it says: [`Anchor::way_home`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WayHome {
+    /// On its home link, if that is one of ours; no gateway serves the address.
+    Link(Option<LinkId>),
+    /// Through the tunnel to the gateway that serves the address.
+    Gateway(TunnelPath, GreKeys),
 }
 
 /// A binding of any of the protocols, as the journal keeps it.

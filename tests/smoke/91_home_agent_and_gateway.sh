@@ -1,7 +1,9 @@
 #!/bin/bash
 # RFC 6612, scenario A.2: the home link is a domain of Proxy Mobile IPv6. The node leaves it and registers by itself, beside its
-# gateway's binding, and packets take its own tunnel; it comes home, and its de-registration leaves the proxy binding as it was.
+# gateway's binding, and packets take its own tunnel; it comes home, hears there through the gateway what is wrong with its first
+# de-registration, and the second leaves the proxy binding as it was.
 # workers: 1 2
+# proves: MIP6-10.3.2-9
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_home.sh
 home_agent_config
@@ -31,6 +33,13 @@ equal "echo requests to the home address at the gateway" "$(tunnelled_to $MAG1)"
 
 stop tunnel || true
 in_ns mn ip link set eth1 down
+capture access anchor access-dpdk
+answer=$(bu $HOME_ADDRESS 1 --lifetime 0)
+equal "status and number of one that it has used, at home" "$(jq -c '[.status, .seq]' <<<"$answer")" "[135,1]"
+captured access
+equal "refusals in the tunnel to the gateway" "$(count_frames access "mip6.ba.status == 135 && !icmpv6 && ipv6.dst == $MAG1 && ipv6.dst == $HOME_ADDRESS")" 1
+equal "refusals in all" "$(count_frames access 'mip6.ba.status == 135 && !icmpv6')" 1
+expect "its own binding is in force" away_at "${CARE_OF[0]}"
 answer=$(bu $HOME_ADDRESS 2 --lifetime 0)
 equal "status at home" "$(jq .status <<<"$answer")" 0
 equal "no routing header at home" "$(jq -r .home <<<"$answer")" null

@@ -192,7 +192,7 @@ fn registration_is_answered_by_way_of_the_home_address_when_workers_and_journal_
     assert_eq!((outer.src, outer.dst, outer.next_header), (LMA, CARE_OF, 41));
 }
 
-// proves: MIP6-6.3-2
+// proves: MIP6-6.3-2, MIP6-10.3.1-9
 #[test]
 fn checksum_counts_the_home_address_and_that_is_one_of_a_node() {
     let mut bench = bench();
@@ -235,9 +235,9 @@ fn address_on_a_link_is_asked_for_once_before_it_is_registered() {
     assert_eq!(ack(acks[0], ON_LINK).status.0, 0);
 }
 
-// proves: MIP6-10.4.2-2
+// proves: MIP6-10.4.2-1, MIP6-10.4.2-2, MIP6-10.4.2-3
 #[test]
-fn packet_to_the_link_local_address_of_a_node_away_from_home_enters_no_tunnel() {
+fn packet_to_the_link_local_address_of_a_node_away_from_home_is_answered_and_enters_no_tunnel() {
     let mut bench = bench();
     let message = flagged_update(BuFlags::A | BuFlags::H | BuFlags::L, ON_LINK, 1, 15);
     bench.arrive(&packet(CARE_OF, LMA, 60, &with_home(ON_LINK, mh::NEXT_HEADER, &message)));
@@ -248,12 +248,50 @@ fn packet_to_the_link_local_address_of_a_node_away_from_home_enters_no_tunnel() 
         sent(&mut bench).iter().filter(|p| p[40] == 136).map(|p| advertised(p).target).collect();
     assert!(about.contains(&link_local), "it is defended: {about:?}");
     bench.to_kernel.try_iter().for_each(drop);
-    bench.arrive(&packet(NEIGHBOR, link_local, 59, &[]));
+    let invoking = packet(NEIGHBOR, link_local, 59, &[]);
+    let answers = |bench: &mut Bench, frame: &[u8]| {
+        bench.arrive(frame);
+        bench.settle();
+        sent(bench)
+    };
+    bench.arrive(&invoking);
     bench.settle();
-    assert_eq!((sent(&mut bench).len(), bench.to_kernel.len()), (0, 1), "none of it is sent on");
-    bench.arrive(&packet(NEIGHBOR, ON_LINK, 59, &[]));
-    bench.settle();
-    assert_eq!(sent(&mut bench).len(), 1, "as to the home address");
+    let frame = bench.tx.take_all().remove(0).to_bytes();
+    assert_eq!(frame[..6], invoking[6..12], "to who sent it");
+    let error = &frame[ether::HEADER_LEN..];
+    let ip = Ipv6Header::parse(error).expect("IPv6");
+    assert_eq!((ip.src, ip.dst, ip.next_header), (LMA, NEIGHBOR, icmpv6::NEXT_HEADER));
+    assert_eq!((error[40], error[41], &error[48..]), (1, 3, &invoking[ether::HEADER_LEN..]));
+    // Of these nobody is told (RFC 4443 2.4 (e)): they name no sender, or are errors themselves.
+    let multicast = packet(ALL_NODES, link_local, 59, &[]);
+    let nobody = packet(Ipv6Addr::UNSPECIFIED, link_local, 59, &[]);
+    let another_error = packet(NEIGHBOR, link_local, icmpv6::NEXT_HEADER, &[1, 3, 0, 0, 0, 0]);
+    for frame in [multicast, nobody, another_error] {
+        assert_eq!(answers(&mut bench, &frame).len(), 0);
+    }
+    // Whether it is reachable is asked of us (RFC 4861 7.3.1), all else of nobody.
+    let mut probe = solicitation(NEIGHBOR, link_local);
+    let message = NeighborSolicitation { target: link_local, source_link_layer: None };
+    let len = message.emit(NEIGHBOR, link_local, &mut probe[54..]).expect("fits");
+    let probe = discovery(NEIGHBOR, link_local, &probe[54..54 + len]);
+    assert_eq!(advertised(&answers(&mut bench, &probe)[0]).target, link_local);
+    let counts = [Counter::HomeLinkLocalDiscarded, Counter::UnreachableSent];
+    assert_eq!(counts.map(|c| bench.count(c)), [4, 1]);
+    for _ in 0..100 {
+        answers(&mut bench, &invoking);
+    }
+    assert!(bench.count(Counter::UnreachableSent) < 50, "at a limited rate");
+    assert_eq!((bench.count(Counter::HomeLinkLocalDiscarded), bench.to_kernel.len()), (104, 0));
+    // Another's is the kernel's, and so is the node's own when it is back.
+    let other = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x78);
+    assert_eq!(answers(&mut bench, &packet(NEIGHBOR, other, 59, &[])).len(), 0);
+    assert_eq!(bench.to_kernel.len(), 1);
+    let tunneled = answers(&mut bench, &packet(NEIGHBOR, ON_LINK, 59, &[])).remove(0);
+    let outer = Ipv6Header::parse(&tunneled).expect("IPv6");
+    assert_eq!((outer.src, outer.dst, outer.next_header), (LMA, CARE_OF, 41), "unlike this one");
+    answers(&mut bench, &registration(ON_LINK, 2, 0));
+    assert_eq!(answers(&mut bench, &invoking).len(), 0);
+    assert_eq!(bench.to_kernel.len(), 2);
 }
 
 // proves: NEMO-6.2-11
@@ -428,6 +466,81 @@ fn node_that_is_at_home_is_answered_through_its_gateways_tunnel() {
     assert_eq!((ip.src, ip.dst, ip.next_header), (LMA, AWAY, mh::NEXT_HEADER));
     let ack = Message::parse(&answer[80..], LMA, AWAY);
     assert!(matches!(ack, Ok(Message::Ba(a, _)) if a.status.0 == 0 && a.seq.0 == 2), "{ack:?}");
+}
+
+// RFC 6275 10.3.2: its number is one that it has used already.
+// proves: MIP6-10.3.2-9
+#[test]
+fn refusal_to_a_node_that_is_back_on_its_link_goes_to_its_link_layer_address() {
+    let at_home = MacAddr([2, 0, 0, 0, 0, 0x77]);
+    for is_known in [true, false] {
+        let mut bench = bench();
+        bench.arrive(&registration(ON_LINK, 9, 15));
+        bench.settle();
+        bench.pass(Duration::from_millis(1100));
+        sent(&mut bench);
+        if is_known {
+            bench.learn(ON_LINK, at_home);
+        }
+        bench.settle();
+        bench.requests.try_iter().for_each(drop);
+        bench.arrive(&packet(ON_LINK, LMA, mh::NEXT_HEADER, &update(ON_LINK, 9, 0)));
+        bench.settle();
+        if !is_known {
+            assert_eq!(bench.tx.take_all().len(), 0, "nowhere else");
+            let asked: Vec<_> = bench.requests.try_iter().map(|r| (r.port, r.addr)).collect();
+            assert_eq!(asked, [(ACCESS, ON_LINK)]);
+            // The kernel asks the link, and we are not the ones to answer.
+            let mut question = solicitation(NEIGHBOR, ON_LINK);
+            question[6..12].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
+            bench.arrive(&question);
+            bench.settle();
+            assert_eq!(bench.tx.take_all().len(), 0);
+            bench.learn(ON_LINK, at_home);
+            bench.settle();
+        }
+        let frames = bench.tx.take_all();
+        let [frame] = &frames[..] else { panic!("one: {frames:?}") };
+        let frame = frame.to_bytes();
+        assert_eq!(frame[..6], at_home.0);
+        let ip = Ipv6Header::parse(&frame[ether::HEADER_LEN..]).expect("IPv6");
+        assert_eq!((ip.src, ip.dst, ip.next_header), (LMA, ON_LINK, mh::NEXT_HEADER));
+        let ack = Message::parse(&frame[ether::HEADER_LEN + 40..], LMA, ON_LINK);
+        assert!(matches!(ack, Ok(Message::Ba(a, _)) if a.status.0 == 135 && a.seq.0 == 9));
+        // All else goes by the binding still, until the node says it right.
+        bench.arrive(&packet(NEIGHBOR, ON_LINK, 59, &[]));
+        bench.settle();
+        let tunneled = sent(&mut bench).remove(0);
+        assert_eq!(Ipv6Header::parse(&tunneled).map(|ip| ip.dst), Ok(CARE_OF));
+        bench.arrive(&packet(ON_LINK, LMA, mh::NEXT_HEADER, &update(ON_LINK, 10, 0)));
+        bench.settle();
+        assert!(bench.tx.take_all().iter().any(|f| f.to_bytes()[..6] == at_home.0), "accepted");
+        assert!(bench.control.anchor.way_home(CustomerId(0), ON_LINK).is_none());
+    }
+}
+
+// The same in a domain of gateways, whether the node alone moved or all of its prefix.
+#[test]
+fn refusal_to_a_node_that_is_back_at_its_gateway_goes_through_the_gateways_tunnel() {
+    for router in [BuFlags(0), BuFlags::R] {
+        let mut bench = bench();
+        let prefix = "2001:db8:100:7::/64".parse().expect("valid");
+        let pbu = bench.pbu_with(MAG1, "mn1", prefix, 1, 600);
+        let away = flagged_update(BuFlags::A | BuFlags::H | router, AWAY, 9, 15);
+        bench.arrive(&packet(CARE_OF, LMA, 60, &with_home(AWAY, mh::NEXT_HEADER, &away)));
+        bench.arrive(&pbu);
+        bench.settle();
+        assert_eq!(sent(&mut bench).len(), 2, "both are accepted");
+        let inner = packet(AWAY, LMA, mh::NEXT_HEADER, &update(AWAY, 9, 0));
+        bench.arrive(&packet(MAG1, LMA, 41, &inner[ether::HEADER_LEN..]));
+        bench.settle();
+        let answers = sent(&mut bench);
+        let [answer] = &answers[..] else { panic!("one: {answers:?}") };
+        let outer = Ipv6Header::parse(answer).expect("IPv6");
+        assert_eq!((outer.src, outer.dst, outer.next_header), (LMA, MAG1, 41));
+        let ack = Message::parse(&answer[80..], LMA, AWAY);
+        assert!(matches!(ack, Ok(Message::Ba(a, _)) if a.status.0 == 135), "{ack:?}");
+    }
 }
 
 // RFC 6612 4.1: the care-of address is one that Proxy Mobile IPv6 manages, here.

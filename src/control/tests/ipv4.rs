@@ -15,9 +15,18 @@ pub(super) fn frame4(src_port: u16, dst_port: u16, payload: &[u8]) -> Vec<u8> {
 
 /// The same to this address.
 pub(super) fn frame4_to(dst: Ipv4Addr, src_port: u16, dst_port: u16, payload: &[u8]) -> Vec<u8> {
+    frame4_between((MAG, dst), (src_port, dst_port), payload)
+}
+
+/// The same between any addresses and ports.
+pub(super) fn frame4_between(
+    (src, dst): (Ipv4Addr, Ipv4Addr),
+    (src_port, dst_port): (u16, u16),
+    payload: &[u8],
+) -> Vec<u8> {
     let mut datagram = [&[0; 8], payload].concat();
     let ports = UdpHeader { src_port, dst_port };
-    ports.emit(MAG, dst, &mut datagram).expect("fits");
+    ports.emit(src, dst, &mut datagram).expect("fits");
     let mut frame = vec![0; ether::HEADER_LEN + 20];
     let link = ether::EtherHeader { dst: OWN_MAC, src: MAG_MAC, ether_type: ether::IPV4 };
     link.emit(&mut frame).expect("fits");
@@ -31,7 +40,7 @@ pub(super) fn frame4_to(dst: Ipv4Addr, src_port: u16, dst_port: u16, payload: &[
         fragment_offset: 0,
         ttl: 64,
         protocol: 17,
-        src: MAG,
+        src,
         dst,
     };
     header.emit(&mut frame[ether::HEADER_LEN..]).expect("fits");

@@ -1,20 +1,24 @@
 //! Messages of Mobile IPv4: which reach the pure core, and how it answers.
 
-use super::ipv4::{MAG, bench, frame4, frame4_to, signal};
+use super::ipv4::{MAG, bench, frame4, frame4_between, frame4_to, signal};
 use super::*;
 use crate::control::admission::Class;
 use crate::control::mip4::{NodeEnds, class_of};
 use crate::mobility::action::{BindingId, BindingKind};
+use crate::mobility::auth::ntp;
 use crate::mobility::mip4::{
     Algorithm, HomeAgent4, Mip4Config, Mip4Msg, Mip4Node, Replay, SecurityAssociation,
 };
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::mip4::{Body, Message, RegistrationReply, ReplyCode};
 use crate::wire::udp::UdpHeader;
+use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
 
 const HOME: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 const BROADCAST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 255);
 const PORT: u16 = 40_000;
+const SECRET: [u8; 16] = [0x5a; 16];
 /// Of the UDP checksum, in a frame.
 const CHECKSUM_AT: usize = ether::HEADER_LEN + 20 + 6;
 
@@ -26,7 +30,7 @@ fn home_agent() -> Bench {
     let association = SecurityAssociation {
         spi: 256,
         algorithm: Algorithm::HmacMd5,
-        secret: [0x5a; 16].into(),
+        secret: SECRET.into(),
         replay: Replay::default(),
     };
     let node = Mip4Node {
@@ -181,4 +185,55 @@ fn keepalive_that_workers_leave_to_us_reaches_the_pure_core_and_a_bogus_one_is_c
     signal(&mut bench, &frame4(PORT, 434, &[&[4, 4, 0, 0], &inner[..]].concat()));
     let counts = [Counter::Mip4Received, Counter::Mip4KeepaliveRefused, Counter::Mip4Sent];
     assert_eq!(counts.map(|c| bench.count(c)), [1, 1, 0]);
+}
+
+/// A request whose time lies `age_s` seconds back, by the node's clock, as a frame from `src`.
+fn authentic(bench: &Bench, src: Ipv4Addr, lifetime: u16, age_s: u64) -> Vec<u8> {
+    let [high, low] = lifetime.to_be_bytes();
+    let time = ntp(bench.now.wall) - (age_s << 32);
+    let fixed = [&[1, 0x22, high, low][..], &HOME.octets(), &LMA_IPV4.octets(), &src.octets()];
+    let mut payload = [&fixed.concat()[..], &time.to_be_bytes(), &[32, 20, 0, 0, 1, 0]].concat();
+    let mut mac = Hmac::<Md5>::new_from_slice(&SECRET).expect("a key");
+    mac.update(&payload);
+    payload.extend(mac.finalize().into_bytes());
+    frame4_between((src, LMA_IPV4), (PORT, 434), &payload)
+}
+
+/// The reply that left: the link-layer address, the outermost destination, its code.
+fn heard(bench: &mut Bench) -> (MacAddr, Ipv4Addr, u8) {
+    let frames = bench.tx.take_all();
+    let [frame] = &frames[..] else { panic!("one: {frames:?}") };
+    let frame = frame.to_bytes();
+    let ip = Ipv4Header::parse(&frame[ether::HEADER_LEN..]).expect("IPv4");
+    assert_eq!(ip.protocol, 17, "in no tunnel");
+    let mac = MacAddr(frame[..6].try_into().expect("six"));
+    (mac, ip.dst, frame[ether::HEADER_LEN + 29])
+}
+
+// proves: MIP4-3.8.3.1-2, MIP4-3.8.3.1-3
+#[test]
+fn denial_to_a_node_that_is_back_on_its_home_network_ignores_its_binding() {
+    let at_home = MacAddr([2, 0, 0, 0, 0, 0x77]);
+    let mut bench = home_agent();
+    bench.tell(KernelEvent::RouteSet(route("198.51.100.0/24"), NextHop::OnLink(ACCESS)));
+    bench.learn(HOME.to_ipv6_mapped(), at_home);
+    bench.settle();
+    let request = authentic(&bench, MAG, 60, 0);
+    signal(&mut bench, &request);
+    assert_eq!(heard(&mut bench), (MAG_MAC, MAG, 1));
+    assert!(bench.control.publisher.is_held(CustomerId(0), HOME.to_ipv6_mapped()));
+    let with_wrong_clock = authentic(&bench, HOME, 0, 3600);
+    signal(&mut bench, &with_wrong_clock);
+    assert_eq!(heard(&mut bench), (at_home, HOME, 133));
+    let to_node = frame4_between((MAG, HOME), (9, 9), &[]);
+    bench.arrive(&to_node);
+    bench.settle();
+    let tunneled = bench.tx.take_all().remove(0).to_bytes();
+    let outer = Ipv4Header::parse(&tunneled[ether::HEADER_LEN..]).expect("IPv4");
+    assert_eq!((outer.dst, outer.protocol), (MAG, 4), "the binding is in force");
+    bench.now.wall = MobTimestamp::from_unix(bench.now.wall.to_unix() + Duration::from_secs(1));
+    let right = authentic(&bench, HOME, 0, 0);
+    signal(&mut bench, &right);
+    assert_eq!(heard(&mut bench), (at_home, HOME, 1));
+    assert!(!bench.control.publisher.is_held(CustomerId(0), HOME.to_ipv6_mapped()));
 }

@@ -37,6 +37,29 @@ fn edge_cases_built_by_scapy_come_out_as_scapy_expects() {
     }
 }
 
+// A worker does not know the option but before a Mobility Header (RFC 6275 9.3.1).
+// proves: MIP6-6.3-3, MIP6-6.3-4
+#[test]
+fn home_address_option_before_a_tunnel_packet_is_pointed_at_unless_it_went_to_many() {
+    let inner = Packet::new(MN1, CN).bytes();
+    let options = [&[41, 2, 1, 2, 0, 0, 201, 16][..], &addr(MN1).octets(), &inner].concat();
+    let to = |dst: &str| Packet::new(MAG1, dst).payload(60, &options);
+    let mut rig = Rig::new(1);
+    rig.arrive(ACCESS, &to(LMA).on_access());
+    assert_eq!(rig.drops(), [(DropReason::OuterOption, 1)]);
+    let (port, frame) = rig.sent_one();
+    let error = &frame[14..];
+    assert_eq!((port, error[6], &error[24..40]), (ACCESS, 58, &addr(MAG1).octets()[..]));
+    assert_eq!((error[40], error[41], &error[44..48]), (4, 2, &[0, 0, 0, 46][..]));
+    assert_eq!((error[48 + 46], &error[48..]), (201, &to(LMA).bytes()[..]));
+    let mut to_all = to("ff02::1").on_access();
+    to_all[..6].copy_from_slice(&[0x33, 0x33, 0, 0, 0, 1]);
+    rig.arrive(ACCESS, &to_all);
+    assert_eq!((rig.sent(ACCESS).len(), rig.reports().len()), (0, 1), "the kernel hears it");
+    assert_eq!(rig.count(Counter::IcmpErrors), 1);
+    rig.balance();
+}
+
 /// An ICMPv6 error of a router on the way to MAG1 that quotes this.
 pub(super) fn error_about(kind: u8, code: u8, value: u32, quoted: &[u8]) -> Vec<u8> {
     use crate::dataplane::checksum::{sum_of, value as checksum};

@@ -23,6 +23,7 @@ mod looping;
 mod marking;
 mod mip4;
 mod nested;
+mod on_link;
 mod ordinary;
 mod own;
 mod packet4;

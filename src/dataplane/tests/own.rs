@@ -54,6 +54,54 @@ fn packet_of_ours_to_a_node_takes_its_tunnel_as_any_other_does_and_costs_no_hop(
     }
 }
 
+// RFC 6275 10.3.2: the node is at home though its entry says that it is elsewhere.
+#[test]
+fn packet_of_ours_takes_the_tunnel_that_it_is_given_as_if_its_entry_said_so() {
+    let ipv4 = |a: &str| ipv4(a).to_ipv6_mapped();
+    let keyed = GreKeys { downlink: Some(7), uplink: Some(8) };
+    for (path, keys) in [
+        (TunnelPath::ip(addr(LMA), addr(MAG2)), GreKeys::default()),
+        (TunnelPath { encap: Encap::Gre, ..TunnelPath::ip(addr(LMA), addr(MAG2)) }, keyed),
+        (TunnelPath { encap: Encap::Udp(5437), ..TunnelPath::ip(ipv4(LMA4), ipv4(MAG4)) }, keyed),
+    ] {
+        let mut rig = rig(1);
+        let tunnel = Tunnel { path, mtu: 1280 };
+        rig.publish(Change::TunnelSet(TunnelId(1), tunnel));
+        for len in [100, 1260] {
+            let bytes = Packet::new(LMA, MN1).len(len).bytes();
+            rig.set(HNP1, Forward::Tunnel(TunnelId(1), keys));
+            inject(&mut rig, &bytes);
+            let expected: Vec<_> = rig.sent(ACCESS).iter().map(unlike).collect();
+            assert_eq!(expected.len(), if len == 100 { 1 } else { 2 }, "cut");
+            rig.set(HNP1, Forward::Held);
+            let frame = rig.pool.frame(ACCESS, &[&[0; 14], &bytes[..]].concat()).unwrap();
+            assert!(rig.workers[0].injects.push(Inject::Through(tunnel, keys, frame)).is_ok());
+            rig.run();
+            assert_eq!(rig.sent(ACCESS).iter().map(unlike).collect::<Vec<_>>(), expected);
+        }
+        rig.balance();
+    }
+    let mut rig = rig(1);
+    for path in [TunnelPath::ip(addr(LMA), addr(LMA)), TunnelPath::ip(addr(LMA), ipv4(MAG4))] {
+        let bytes = [&[0; 14], &Packet::new(LMA, MN1).bytes()[..]].concat();
+        let frame = rig.pool.frame(ACCESS, &bytes).unwrap();
+        let through = Inject::Through(Tunnel { path, mtu: 1500 }, GreKeys::default(), frame);
+        assert!(rig.workers[0].injects.push(through).is_ok());
+    }
+    rig.run();
+    assert_eq!(rig.drops(), [(DropReason::TunnelUnreachable, 2)]);
+    rig.balance();
+}
+
+/// A frame of ours without what differs from one to the next.
+fn unlike(frame: &Vec<u8>) -> Vec<u8> {
+    let mut frame = without_identification(frame.clone());
+    if frame[12..14] == [0x86, 0xdd] && frame[20] == 44 {
+        frame[58..62].fill(0); // of a fragment header
+    }
+    frame
+}
+
 // RFC 6612 4.1: the node has its care-of address of this anchor.
 #[test]
 fn packet_of_ours_to_a_node_behind_a_node_gets_both_tunnels_headers() {
@@ -146,6 +194,35 @@ fn registrations_in_udp_come_out_of_a_gateways_tunnel() {
         rig.publish(Change::RouteSet(prefix("192.0.2.1/32").into(), NextHop::Local));
         rig.arrive(ACCESS, &frame);
         assert_eq!((rig.signaling().len(), rig.drops()), (0, vec![(DropReason::ToAnchor, 1)]));
+    }
+}
+
+// Its home is behind the gateway, and what it has registered is in force still.
+#[test]
+fn node_of_mobile_ipv4_that_is_back_says_so_through_its_gateway_and_sends_nothing_else() {
+    let (home, away) = ("10.1.0.19", ipv4("198.51.100.77").to_ipv6_mapped());
+    let from_home = |port, message: &[u8]| Packet4::new(home, LMA4).udp(4000, port, message);
+    let request = from_home(434, &[1; 24]);
+    let in_tunnel = from_home(434, &[&[4, 4, 0, 0], &Packet4::new(home, CN4).bytes()[..]].concat());
+    for (inner, heard) in [
+        (&request, 1),
+        (&in_tunnel, 0),
+        (&from_home(435, &[1; 24]), 0),
+        (&Packet4::new(home, CN4).udp(4000, 434, &[1; 24]), 0),
+    ] {
+        let mut rig = rig(1);
+        let path = TunnelPath::ip(ipv4(LMA4).to_ipv6_mapped(), away);
+        rig.publish(Change::TunnelSet(TunnelId(2), Tunnel { path, mtu: 1500 }));
+        rig.set(&format!("{home}/32"), through(TunnelId(2)));
+        rig.publish(Change::NodeEndSet(away));
+        rig.run();
+        rig.arrive(ACCESS, &Packet4::new(MAG4, LMA4).payload(4, &inner.bytes()).on_access());
+        let signaling = rig.signaling();
+        assert_eq!(signaling.len(), heard);
+        assert!(signaling.iter().all(|frame| frame[14..] == request.bytes()));
+        assert_eq!(rig.drops().len(), 1 - heard, "{:?}", rig.drops());
+        assert_eq!(rig.sent(CORE).len(), 0);
+        rig.balance();
     }
 }
 

@@ -4,9 +4,9 @@ mod interleaving;
 mod mip4;
 
 use super::*;
-use crate::addr::{CustomerId, HomePrefix};
+use crate::addr::{CustomerId, GreKeys, HomePrefix, TunnelPath};
 use crate::mobility::action::{AuditKind, Ignored};
-use crate::mobility::ha::tests::{Bu, COA, COA2, MAG, POOLED, World, config, mn_id, prefix};
+use crate::mobility::ha::tests::{Bu, COA, COA2, HA, MAG, POOLED, World, config, mn_id, prefix};
 use crate::mobility::ha::tests::{published, reply};
 use crate::mobility::ha::{HaConfig, Interworking};
 use crate::mobility::message::{OwnedOptions, Transport, UpdateMsg};
@@ -30,7 +30,7 @@ fn pbu(n: u8, seq: u16, lifetime: u16, hnp: HomePrefix) -> Event {
     ];
     Event::Pbu(UpdateMsg {
         src: MAG,
-        dst: crate::mobility::ha::tests::HA,
+        dst: HA,
         home: None,
         transport: Transport::Ipv6,
         update: BindingUpdate {
@@ -210,6 +210,34 @@ fn combined_entry_is_taken_over_by_whoever_registers_last() {
     let actions = w.bu(&bu(4, 0, PLAIN));
     assert_eq!(published(&actions), [format!("{WHOLE} gone"), format!("{POOLED}/128 gone")]);
     assert_eq!(w.anchor.lma().cache().len(), 0);
+}
+
+// RFC 6275 10.3.2; RFC 6612 4.2, where the home link is the gateway's.
+#[test]
+fn way_home_is_the_gateways_whatever_moved_with_the_node_and_else_the_home_links() {
+    let way = |w: &World, address| w.anchor.way_home(CustomerId(0), address);
+    let by_gateway = WayHome::Gateway(TunnelPath::ip(HA, MAG), GreKeys::default());
+    for flags in [PLAIN, ROUTER] {
+        let mut w = World::new(config());
+        assert_eq!(way(&w, POOLED), None, "nobody is away");
+        w.bu(&bu(1, 900, flags));
+        assert_eq!(way(&w, POOLED), Some(WayHome::Link(None)));
+        w.event(pbu(2, 1, 900, prefix(WHOLE)));
+        assert_eq!(way(&w, POOLED), Some(by_gateway));
+        assert_eq!(w.anchor.way_home(CustomerId(1), POOLED), None, "another's address");
+        let beside = "2001:db8:a000:1::99".parse().expect("an address");
+        assert_eq!(way(&w, beside), None, "no home address");
+        w.event(pbu(2, 2, 0, prefix(WHOLE)));
+        assert_eq!(way(&w, POOLED), Some(WayHome::Link(None)), "no gateway serves it any more");
+        w.bu(&bu(2, 0, flags));
+        assert_eq!(way(&w, POOLED), None);
+    }
+    let mut w = World::new(config());
+    let home = "2001:db8:100::22".parse().expect("an address");
+    w.bu(&Bu { home: Some(home), ..bu(1, 900, PLAIN) });
+    let binding = w.anchor.ha().cache().by_home(CustomerId(0), home).expect("registered");
+    assert_eq!(way(&w, home), Some(WayHome::Link(binding.link)));
+    assert!(binding.link.is_some());
 }
 
 #[test]

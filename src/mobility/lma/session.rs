@@ -328,6 +328,18 @@ impl Lma {
         })
     }
 
+    /// The same by the session of this node whose prefix the address lies in.
+    pub(crate) fn publication_around(
+        &self,
+        mn_id: &MnId,
+        address: CustomerPrefix,
+    ) -> Option<Publication> {
+        let own = self.cache.of_node(mn_id).flat_map(Bce::prefixes);
+        let around =
+            |p: &CustomerPrefix| p.customer == address.customer && p.prefix.covers(address.prefix);
+        self.publication(own.filter(around).max_by_key(|p| p.prefix.len())?)
+    }
+
     pub(super) fn audit_session(&self, kind: AuditKind, id: BindingId, actions: &mut Vec<Action>) {
         let Some(bce) = self.cache.get(id) else { return };
         let (mn_id, proxy_coa) = (Some(bce.mn_id.clone()), Some(bce.proxy_coa));

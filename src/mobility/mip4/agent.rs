@@ -223,6 +223,11 @@ impl HomeAgent4 {
         published.iter().find(|(k, _)| *k == key).map(|entry| binding::publication(*entry))
     }
 
+    /// Whose registration says what is forwarded by this key.
+    pub(crate) fn node_of(&self, key: CustomerPrefix) -> Option<&MnId> {
+        self.table.holder(key).map(|r| &r.mn_id)
+    }
+
     /// Whether it serves at all.
     #[must_use]
     pub const fn is_enabled(&self) -> bool {

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::mobility::auth::ntp;
-use crate::mobility::ha::tests::{HA, HA4, lma_config};
+use crate::mobility::ha::tests::{HA4, lma_config};
 use crate::mobility::mip4::{
     Algorithm, Mip4Config, Mip4Msg, Mip4Node, Replay, SecurityAssociation,
 };
@@ -139,8 +139,12 @@ fn packets_go_where_the_node_says_and_back_to_its_gateway_when_it_ends_that() {
     let event = request(&w, 2, 1, 600, NOBODY);
     assert_eq!(published(&w.event(event)), [to_node()]);
     assert_eq!(published(&w.event(pbu4(2, 2, 900, GIVEN))), [""; 0], "the gateway's yields");
+    let home = GIVEN.to_ipv6_mapped();
+    let by_gateway = WayHome::Gateway(TunnelPath::ip(HA, MAG), GreKeys::default());
+    assert_eq!(w.anchor.way_home(CustomerId(0), home), Some(by_gateway));
     let event = request(&w, 2, 2, 0, GIVEN);
     assert_eq!(published(&w.event(event)), [format!("10.0.0.2/32 to {MAG}")]);
+    assert_eq!(w.anchor.way_home(CustomerId(0), home), None);
     assert_eq!((w.anchor.lma().cache().len(), used(&w)), (1, 1), "the proxy binding stays");
     // The same when it expires.
     let event = request(&w, 2, 3, 600, GIVEN);

@@ -103,6 +103,7 @@ fn node_without_a_nat_is_told_to_use_udp_and_need_not_keep_anything_alive() {
 }
 
 // proves: DSMIP6-4.5-2, DSMIP6-4.5-4, DSMIP6-4.5-9, DSMIP6-4.5-12, DSMIP6-3.2.1-3
+// proves: DSMIP6-4.5-14
 #[test]
 fn ipv4_home_address_is_given_kept_and_taken_away_by_an_update_without_the_option() {
     let mut w = World::new(config());
@@ -111,6 +112,8 @@ fn ipv4_home_address_is_given_kept_and_taken_away_by_an_update_without_the_optio
     let actions = w.bu(&Bu { options: vec![id, asked], ..Bu::default() });
     let given = ipv4("10.0.0.2", 32);
     assert_eq!(answers(&actions), [(0, given)]);
+    let route = reply(&actions).and_then(|a| a.home);
+    assert_eq!(route, Some(HOME), "the routing header has that of IPv6 all the same");
     let own = format!("{HOME}/128 to {COA}");
     assert_eq!(published(&actions), [format!("10.0.0.2/32 to {COA}"), own]);
     let named = MobilityOption::Ipv4HomeAddress(given, false);

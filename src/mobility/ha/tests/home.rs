@@ -32,6 +32,18 @@ fn home_registration_forwards_the_home_address_and_is_answered_when_that_is_in_f
     assert!(w.binding(HOME).expect("there").flags.contains(BuFlags::H));
 }
 
+// proves: MIP6-6.1.8-3
+#[test]
+fn entry_lives_as_many_times_four_seconds_as_the_answer_says() {
+    let mut w = World::new(config());
+    let actions = w.bu(&Bu { lifetime: 15, ..Bu::default() });
+    assert_eq!(reply(&actions).map(|a| a.ack.lifetime), Some(Lifetime(15)));
+    w.wait(Duration::from_millis(59_900));
+    assert!(w.binding(HOME).is_some());
+    w.wait(Duration::from_millis(200));
+    assert!(w.binding(HOME).is_none());
+}
+
 // proves: MIP6-9.5.1-4, MIP6-9.5.1-12, MIP6-9.5.4-3
 #[test]
 fn update_that_is_not_newer_is_refused_135_with_the_last_number_modulo_65536() {

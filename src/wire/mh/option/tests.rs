@@ -144,20 +144,21 @@ fn ipv4_prefix_length_over_32_is_refused_where_it_stands() {
 }
 
 // proves: PMIP4-3.3.1-2, PMIP4-3.3.2-2, PMIP4-3.3.3-2, PMIP4-3.3.4-2, GREKEY-6.1-1
-// proves: PMIP4-3.2.3.1-6
+// proves: PMIP4-3.2.3.1-6, DSMIP6-3.2.1-2, DSMIP6-3.2.2-5
 #[test]
 fn reserved_bits_are_ignored_and_sent_as_zero() {
     use MobilityOption as O;
     let home = Ipv4Home::new(Ipv4Addr::new(192, 0, 2, 1), 24).expect("a length");
     let nat = NatDetection { force_udp: false, refresh_time_s: NatDetection::NO_KEEPALIVE };
     let user_plane = O::LmaUserPlane(Some(home.addr().into()));
-    let cases: [(&[u8], O<'_>); 9] = [
+    let cases: [(&[u8], O<'_>); 10] = [
         (&[59, 6, 0xff, 0xff, 192, 0, 2, 1], user_plane),
         (&[36, 6, 24 << 2 | 3, 0xff, 192, 0, 2, 1], O::Ipv4HomeAddressRequest(home)),
         (
             &[37, 6, 130, 24 << 2 | 3, 192, 0, 2, 1],
             O::Ipv4HomeAddressReply(Ipv4HomeStatus::INCORRECT_ADDRESS, home),
         ),
+        (&[30, 6, 130, 24 << 2 | 3, 192, 0, 2, 1], O::Ipv4AddressAck(Ipv4HomeStatus(130), home)),
         (&[38, 6, 0xff, 0xff, 192, 0, 2, 1], O::Ipv4DefaultRouter(home.addr())),
         (&[39, 2, 0xff, 0xff], O::Ipv4DhcpSupportMode(DhcpSupportMode::Server)),
         (&[39, 2, 0xff, 0xfe], O::Ipv4DhcpSupportMode(DhcpSupportMode::Relay)),
@@ -174,7 +175,7 @@ fn reserved_bits_are_ignored_and_sent_as_zero() {
         // What the RFCs call reserved: RFC 5844 3.3, RFC 5845 6.1, RFC 5555 3.2.2, RFC 7389 4.
         let cleared = match *bytes {
             [36, _, p, _, ..] => [p & 0xfc, 0],
-            [37, _, status, p, ..] => [status, p & 0xfc],
+            [37 | 30, _, status, p, ..] => [status, p & 0xfc],
             [39, _, _, s] => [0, s & 1],
             [31, _, f, ..] => [f & 0x80, 0],
             _ => [0, 0],
