@@ -43,7 +43,8 @@ impl<P: FramePool> Control<P> {
             Reply::Peer(msg) => self.send_peer(msg, now),
             Reply::Mip4(msg) => {
                 let dst = msg.dst.to_ipv6_mapped();
-                if self.send_anywhere(false, dst, now, |buf| msg.emit(buf)) {
+                let is_home = msg.is_to_home();
+                if self.answer_sender((false, is_home), dst, now, |buf| msg.emit(buf)) {
                     self.counters[Counter::Mip4Sent] += 1;
                 }
             }
@@ -63,7 +64,9 @@ impl<P: FramePool> Control<P> {
             let sent = self.output.send_message(esp, ack.dst, now, &mut self.counters, write);
             (sent, Counter::PbaSent)
         } else {
-            (self.send_anywhere(esp, ack.dst, now, write), Counter::BaSent)
+            // 9.5.4: without a routing header the destination is the home address.
+            let how = (esp, ack.home.is_none());
+            (self.answer_sender(how, ack.dst, now, write), Counter::BaSent)
         };
         self.counters[counter] += u64::from(sent);
     }
@@ -87,10 +90,34 @@ impl<P: FramePool> Control<P> {
         self.counters[counter] += u64::from(sent);
     }
 
+    /// Answers who sent from this address. If that is its home address, it is at home, and hears
+    /// there why its binding still says that it is away (RFC 6275 10.3.2, RFC 5944 3.8.3.1).
+    fn answer_sender(
+        &mut self,
+        (esp, is_home): (bool, bool),
+        dst: Ipv6Addr,
+        now: Instant,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        let way = Some(()).filter(|()| is_home && !esp);
+        let Some(way) = way.and_then(|()| self.anchor.way_home(OPERATOR, dst)) else {
+            return self.send_anywhere(esp, dst, now, write);
+        };
+        let (output, counters) = (&mut self.output, &mut self.counters);
+        match way {
+            WayHome::Gateway(path, keys) => {
+                let mtu = self.publisher.tunnel_mtu(path.remote);
+                output.send_through(Tunnel { path, mtu }, keys, counters, write)
+            }
+            WayHome::Link(link) => match link.and_then(|link| self.home.port(link)) {
+                Some(home) => output.send_on_link((home.port, dst), now, counters, write),
+                None => output.send_packet(dst, now, counters, write),
+            },
+        }
+    }
+
     /// Sends to an address of the access network, which may be one that a node holds: the node is
-    /// at home behind its gateway, or has its care-of address of this anchor (RFC 6612 4.1). What
-    /// goes to exactly the home address of a binding answers a node that spoke from it: it is at
-    /// home, and hears there why the binding still says that it is away.
+    /// at home behind its gateway, or has its care-of address of this anchor (RFC 6612 4.1).
     pub(super) fn send_anywhere(
         &mut self,
         esp: bool,
@@ -99,22 +126,10 @@ impl<P: FramePool> Control<P> {
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> bool {
         let (output, counters) = (&mut self.output, &mut self.counters);
-        if esp {
-            return output.send_message(esp, dst, now, counters, write);
-        }
-        match self.anchor.way_home(OPERATOR, dst) {
-            Some(WayHome::Gateway(path, keys)) => {
-                let mtu = self.publisher.tunnel_mtu(path.remote);
-                output.send_through(Tunnel { path, mtu }, keys, counters, write)
-            }
-            Some(WayHome::Link(link)) => match link.and_then(|link| self.home.port(link)) {
-                Some(home) => output.send_on_link((home.port, dst), now, counters, write),
-                None => output.send_packet(dst, now, counters, write),
-            },
-            None if self.publisher.is_held(OPERATOR, dst) => {
-                output.send_to_node(OPERATOR, counters, write)
-            }
-            None => output.send_packet(dst, now, counters, write),
+        if !esp && self.publisher.is_held(OPERATOR, dst) {
+            output.send_to_node(OPERATOR, counters, write)
+        } else {
+            output.send_message(esp, dst, now, counters, write)
         }
     }
 

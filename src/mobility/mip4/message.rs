@@ -1,7 +1,7 @@
 //! A message of Mobile IPv4 with the addresses it came with, or is to go with.
 
 use crate::wire::ipv4::{self, Ipv4Header};
-use crate::wire::mip4::PORT;
+use crate::wire::mip4::{Body, Message, PORT};
 use crate::wire::udp::{self, UdpHeader};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
@@ -21,6 +21,13 @@ pub struct Mip4Msg {
 }
 
 impl Mip4Msg {
+    /// Whether it answers a node that sent from its home address.
+    #[must_use]
+    pub fn is_to_home(&self) -> bool {
+        let body = Message::parse(&self.payload).map(|m| m.body);
+        matches!(body, Ok(Body::Reply(reply)) if reply.home_address == self.dst)
+    }
+
     /// Writes a message of ours to the front of `packet`, in UDP and IPv4; its length in bytes, or
     /// `None` if it does not fit.
     pub fn emit(&self, packet: &mut [u8]) -> Option<usize> {
