@@ -183,9 +183,13 @@ impl KernelRoutes {
     /// tried again at the next change of the configuration.
     fn change_to(&mut self, wanted: &BTreeSet<NodeRoute>) {
         let missing: Vec<_> = wanted.difference(&self.there).copied().collect();
-        missing.into_iter().for_each(|route| self.add(route));
+        for route in missing {
+            self.add(route);
+        }
         let extra: Vec<_> = self.there.difference(wanted).copied().collect();
-        extra.into_iter().for_each(|route| self.remove(route));
+        for route in extra {
+            self.remove(route);
+        }
     }
 
     fn add(&mut self, route: NodeRoute) {
@@ -199,7 +203,7 @@ impl KernelRoutes {
             }
             Err(error) => {
                 tracing::error!(%error, prefix = %route.prefix, table = route.place.table,
-                "the kernel took no route to nodes: it is not advertised")
+                    "the kernel took no route to nodes: it is not advertised");
             }
         }
     }

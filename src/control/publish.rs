@@ -185,8 +185,12 @@ impl Publisher {
         for pool in set {
             self.broadcast(Change::PoolSet(pool));
         }
-        pools.iter().for_each(|pool| self.outside.end(*pool));
-        retired.into_iter().for_each(|pool| self.outside.begin(pool));
+        for pool in pools {
+            self.outside.end(*pool);
+        }
+        for pool in retired {
+            self.outside.begin(pool);
+        }
         for pool in deleted {
             self.forget_pool(pool);
         }

@@ -18,6 +18,7 @@ from scapy.all import GRE, ICMP, IP, IPv6, Raw  # noqa: E402
 from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest  # noqa: E402
 
 TUNNEL_PORT = 5437
+MIP4_PORT = 434
 NH_IPV4, NH_IPV6, NH_GRE = 4, 41, 47
 
 
@@ -27,7 +28,8 @@ def arguments():
     p.add_argument("--dst", required=True, help="the anchor's")
     p.add_argument("--inner-src", required=True)
     p.add_argument("--inner-dst", required=True)
-    p.add_argument("--encap", choices=["ip", "gre", "udp", "udp-gre"], default="ip")
+    p.add_argument("--encap", choices=["ip", "gre", "udp", "udp-gre", "mip4"], default="ip")
+    p.add_argument("--port", type=int, default=0, help="of mip4 (RFC 3519), the node's")
     p.add_argument("--longer", type=int, default=0, help="bytes that the TLV-header claims too many")
     p.add_argument("--uplink-key", type=int)
     p.add_argument("--downlink-key", type=int)
@@ -53,6 +55,8 @@ def protocol(a):
 
 def tunneled(a, inner):
     """The payload of the outer IP or UDP header."""
+    if a.encap == "mip4":
+        return mip4_header(a) + bytes(inner)
     if "gre" not in a.encap:
         return bytes(inner)
     key = {} if a.uplink_key is None else {"key_present": 1, "key": a.uplink_key}
@@ -65,8 +69,15 @@ def tlv(length):
     return struct.pack("!BBH", 0, NH_GRE, length)
 
 
+def mip4_header(a):
+    """The MIP Tunnel Data header (RFC 3519 3.3)."""
+    return struct.pack("!BBH", 4, NH_IPV6 if ":" in a.inner_src else NH_IPV4, 0)
+
+
 def from_tunnel(a, payload):
     """The inner packet, or None if it did not come as it should."""
+    if a.encap == "mip4":
+        return payload[4:] if payload[:4] == mip4_header(a) else None
     if "gre" not in a.encap:
         return payload
     if a.encap == "udp-gre":
@@ -80,6 +91,11 @@ def from_tunnel(a, payload):
 
 def sockets(a):
     """What sends a payload, and what receives one."""
+    if a.encap == "mip4":
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind((a.src, a.port))
+        s.connect((a.dst, MIP4_PORT))
+        return s.send, s, 0
     if a.encap.startswith("udp"):
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         s.bind((a.src, TUNNEL_PORT))

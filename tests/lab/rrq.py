@@ -25,6 +25,7 @@ PORT, NTP_EPOCH = 434, 2_208_988_800
 MOBILE_HOME, NAI, UDP_REPLY, UDP_REQUEST, REVOCATION, DSMIP = 32, 131, 44, 144, 137, 152
 PREFIX_REQUEST, PREFIX_REPLY, TUNNELING_MODE = 1, 2, 3
 FLAGS = {"S": 0x80, "B": 0x40, "D": 0x20, "M": 0x10, "G": 0x08, "T": 0x02}
+UDP_FLAGS = {"": 0, "F": 0x80, "R": 0x40}
 ALGORITHMS = {"hmac-md5": hashlib.md5, "hmac-sha-256": hashlib.sha256}
 RRP_LEN = 20
 
@@ -45,7 +46,7 @@ def arguments():
     p.add_argument("--nonce", type=int, help="the upper half of it")
     p.add_argument("--prefix", action="append", default=[], help="an IPv6 Prefix Request")
     p.add_argument("--tunneling-mode", action="store_true")
-    p.add_argument("--udp-tunnel", choices=["", "F"], help="a UDP Tunnel Request, forced or not")
+    p.add_argument("--udp-tunnel", choices=UDP_FLAGS, help="a UDP Tunnel Request, with this flag")
     p.add_argument("--spi", type=int, default=256)
     p.add_argument("--key", required=True, help="a file, as the anchor's")
     p.add_argument("--algorithm", choices=ALGORITHMS, default="hmac-md5")
@@ -100,7 +101,7 @@ def request(a):
     if a.tunneling_mode:
         out += dsmip(TUNNELING_MODE, 0, b"")
     if a.udp_tunnel is not None:
-        out += extension(UDP_REQUEST, struct.pack("!BBBBH", 0, 0, 0x80 if a.udp_tunnel else 0, 0, 0))
+        out += extension(UDP_REQUEST, struct.pack("!BBBBH", 0, 0, UDP_FLAGS[a.udp_tunnel], 0, 0))
     length = 4 + len(authenticator(a, b""))
     out += struct.pack("!BBI", MOBILE_HOME, length, a.spi)
     proof = authenticator(a, out)

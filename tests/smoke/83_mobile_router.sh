@@ -27,9 +27,13 @@ both_ways() { # both_ways count
     expect "the host reaches the correspondent" in_ns mn2 ping -c "$1" -i 0.2 -W 2 $CN
 }
 
+is_advertised() { in_ns anchor ip -6 route show table 213 | grep -q "^2001:db8:700::/56 dev core proto 213"; }
+
 visit_router 1
+is_advertised && fail "routers are led to a network that nobody has registered"
 mn_start 'mobile_networks = ["2001:db8:700::/56"]'
 eventually "the router is registered" mn_is .binding.care_of $COA1
+eventually "routers of the core are led to its network (RFC 3963 6.3)" is_advertised
 capture access anchor access-dpdk
 both_ways 3
 captured access

@@ -106,7 +106,9 @@ mod tests {
         let mut outside = Outside::default();
         let all: Vec<CustomerPrefix> =
             (0..600).map(|n| prefix(&format!("2001:db8:{n:x}::/48")).into()).collect();
-        all.iter().for_each(|p| outside.begin(*p));
+        for prefix in &all {
+            outside.begin(*prefix);
+        }
         let told: Vec<_> = std::iter::from_fn(|| Some(outside.batch()).filter(|b| !b.is_empty()))
             .inspect(|batch| assert!(batch.len() <= BATCH))
             .flatten()

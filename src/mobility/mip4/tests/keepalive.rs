@@ -230,7 +230,7 @@ fn other_care_of_addresses_get_packets_while_one_waits() {
     assert_eq!((bench.published(), bench.care_ofs()), (vec![], vec![ELSEWHERE, CARE_OF]));
     bench.deliver(&keepalive(NAT, NODES_PORT, HOME, AGENT));
     let ways = [path(NAT, Encap::Mip4Udp(NODES_PORT)), path(ELSEWHERE, Encap::Ip)];
-    let both = TunnelPaths::new(ways.into_iter()).expect("two");
+    let both = TunnelPaths::new(ways).expect("two");
     assert_eq!(bench.published(), [Publication::Copy(key(HOME_KEY), both)]);
 }
 
