@@ -21,7 +21,7 @@ use crate::nic::{BURST_MAX, Frame, FramePool};
 use crate::time::{Instant, Now};
 use crate::wire::ether;
 use crate::wire::ipv4::Ipv4Header;
-use crate::wire::ipv6::{Ipv6Header, carries};
+use crate::wire::ipv6::{Ipv6Header, may_carry};
 use crate::wire::mh;
 use core::ops::Range;
 use std::net::Ipv6Addr;
@@ -117,7 +117,7 @@ impl<P: FramePool> Control<P> {
                 return Way::ToCareOf(care_of, packet);
             }
             Some((Protection::All, _)) => return Way::Unprotected,
-            Some(_) if is_esp || carries(packet, mh::NEXT_HEADER) => return Way::Unprotected,
+            Some(_) if is_esp || may_carry(packet, mh::NEXT_HEADER) => return Way::Unprotected,
             Some(_) | None => {}
         }
         let is_for_node = is_esp || protection(src).is_some();

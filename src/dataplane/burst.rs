@@ -123,7 +123,7 @@ impl<F: Frame> Lane<F> {
             markings: Markings::new(&config.policy),
             clamp_mss: config.policy.clamp_mss,
             home_agent: config.policy.home_agent,
-            uppers: Uppers::new(config.policy.clamp_mss, config.policy.home_agent),
+            uppers: Uppers::new(config.policy.clamp_mss, config.policy.mobile_ipv4),
             shard: Shard::new(config.limits.entries_max),
             tunnels: TunnelTable::new(config.limits.tunnels_max),
             steering: config.steering,

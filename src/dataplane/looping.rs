@@ -13,7 +13,7 @@ use super::header::{ETHER_LEN, Ip, Ipv4, ether_type, protocol};
 use super::update::TunnelId;
 use crate::nic::Frame;
 use crate::wire::gre;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Where the destination stands in a header of minimal encapsulation (RFC 2004 section 3.1).
 const MINIMAL_DESTINATION_AT: usize = 4;
@@ -48,7 +48,7 @@ fn inner_destination(packet: &[u8], outer: Ipv4<'_>) -> Option<u128> {
         protocol::IPV4 => Ipv4::of(carried).map(Ipv4::dst),
         protocol::MINIMAL => {
             let octets = carried.get(MINIMAL_DESTINATION_AT..)?.first_chunk::<4>()?;
-            Some(std::net::Ipv4Addr::from(*octets).to_ipv6_mapped().to_bits())
+            Some(Ipv4Addr::from(*octets).to_ipv6_mapped().to_bits())
         }
         protocol::GRE => {
             let [high, low, carries @ ..] = *carried.first_chunk::<{ gre::HEADER_LEN }>()?;

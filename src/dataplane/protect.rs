@@ -13,7 +13,7 @@ use super::header::{ETHER_LEN, protocol};
 use super::update::PuntReason;
 use crate::addr::{PortId, Protection};
 use crate::nic::Frame;
-use crate::wire::ipv6::carries;
+use crate::wire::ipv6::may_carry;
 
 /// Whether the packet in a frame has to be in ESP.
 pub(super) fn is_covered(frame: &impl Frame, protection: Protection) -> bool {
@@ -24,7 +24,7 @@ pub(super) fn is_covered(frame: &impl Frame, protection: Protection) -> bool {
 pub(super) fn covers(protection: Protection, packet: Option<&[u8]>) -> bool {
     match (protection, packet) {
         (Protection::ReturnRoutability, Some(packet)) => {
-            packet.first().is_some_and(|b| b >> 4 == 6) && carries(packet, protocol::MOBILITY)
+            packet.first().is_some_and(|b| b >> 4 == 6) && may_carry(packet, protocol::MOBILITY)
         }
         (Protection::ReturnRoutability, None) | (Protection::All, _) => true,
     }

@@ -67,6 +67,8 @@ pub struct TunnelPolicy {
     /// Whether nodes register by themselves, too: their Mobility Headers to the anchor are the
     /// control core's, out of a tunnel as well (RFC 6612 3.1).
     pub home_agent: bool,
+    /// There is one of Mobile IPv4: tunnel packets to its nodes are looked into.
+    pub mobile_ipv4: bool,
 }
 
 /// A port as its workers see it. The same for all workers; `PortId` is its position.

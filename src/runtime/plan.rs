@@ -245,6 +245,7 @@ pub(super) fn tunnel_policy(config: &Config) -> TunnelPolicy {
         customer_dscp: config.customers.iter().filter_map(of_customer).collect(),
         clamp_mss: mss_clamping,
         home_agent: config.home_agent.is_some() || config.mip4.is_some(),
+        mobile_ipv4: config.mip4.is_some(),
     }
 }
 

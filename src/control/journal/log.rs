@@ -30,7 +30,7 @@ const ID_LEN: usize = 8;
 /// No record is longer: each field of variable length has a length of its own in one byte.
 const ENTRY_LEN_MAX: usize = 4096;
 /// What a segment begins with; another layout gets another.
-const MAGIC: &[u8; 8] = b"anchor04";
+const MAGIC: &[u8; 8] = b"anchor05";
 const NAME: &str = "bindings-";
 const LOCK: &str = "lock";
 const LOCK_TRIES: u32 = 50;

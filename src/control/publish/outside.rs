@@ -1,7 +1,7 @@
 //! What the core's routers are led to besides the pools of the configuration: prefixes that nodes
 //! hold outside of them (RFC 3963 section 6.3, RFC 5454 section 3.3.1), and pools that the
-//! configuration names no more while nodes are in them. What a home link has at a port reaches us
-//! by that link (RFC 6275 section 10.4.1), and is not among them.
+//! configuration names no more while nodes are in them. Packets to an address of a home link at a
+//! port reach us by that link (RFC 6275 section 10.4.1): it is not among them.
 
 use crate::addr::CustomerPrefix;
 use crate::control::advertise::Advertiser;
@@ -26,8 +26,9 @@ impl Outside {
     }
 
     pub(super) fn begin(&mut self, prefix: CustomerPrefix) {
+        let is_address = prefix.prefix.len() == 128;
         let covers = |link: &CustomerPrefix| {
-            link.customer == prefix.customer && link.prefix.covers(prefix.prefix)
+            is_address && link.customer == prefix.customer && link.prefix.covers(prefix.prefix)
         };
         if !self.links.iter().any(covers) && self.held.insert(prefix) {
             self.changed.insert(prefix, true);
@@ -87,17 +88,21 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_on_a_home_link_of_the_same_customer_is_not_among_them() {
+    fn address_on_a_home_link_of_the_same_customer_is_not_among_them() {
         let link = prefix("2001:db8:a::/64");
         let mut outside = Outside::new(vec![link.of(CustomerId(1))]);
         let home = prefix("2001:db8:a::7/128");
         outside.begin(home.of(CustomerId(1)));
-        outside.begin(link.of(CustomerId(1)));
+        outside.begin(prefix("2001:db8:a:0:8000::/68").of(CustomerId(1)));
         outside.begin(home.of(CustomerId(2)));
         outside.begin(prefix("2001:db8::/32").of(CustomerId(1)));
         assert_eq!(
             outside.batch().into_iter().map(|(p, _)| p).collect::<Vec<_>>(),
-            [prefix("2001:db8::/32").of(CustomerId(1)), home.of(CustomerId(2))],
+            [
+                prefix("2001:db8::/32").of(CustomerId(1)),
+                prefix("2001:db8:a:0:8000::/68").of(CustomerId(1)),
+                home.of(CustomerId(2)),
+            ],
         );
     }
 

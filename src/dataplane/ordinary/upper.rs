@@ -27,7 +27,7 @@ pub(in super::super) struct Uppers {
 }
 
 impl Uppers {
-    pub(in super::super) fn new(clamp_mss: bool, home_agent: bool) -> Self {
+    pub(in super::super) fn new(clamp_mss: bool, mobile_ipv4: bool) -> Self {
         let of_ipv6 = std::array::from_fn(|number| match u8::try_from(number).unwrap_or(0) {
             protocol::TCP if clamp_mss => Upper::Segment,
             protocol::TCP | protocol::UDP | protocol::SCTP => Upper::Ports,
@@ -41,7 +41,7 @@ impl Uppers {
             upper => upper,
         });
         for tunnel in [protocol::IPV4, protocol::GRE, protocol::MINIMAL] {
-            if home_agent {
+            if mobile_ipv4 {
                 of_ipv4[usize::from(tunnel)] = Upper::Extension; // RFC 5944 4.2.3
             }
         }

@@ -183,6 +183,7 @@ const POLICY: TunnelPolicy = TunnelPolicy {
     customer_dscp: Vec::new(),
     clamp_mss: false,
     home_agent: false,
+    mobile_ipv4: false,
 };
 
 impl Rig {

@@ -5,7 +5,7 @@ use super::*;
 
 /// With nodes that may speak to the anchor.
 pub(super) fn rig(workers: u16) -> Rig {
-    let policy = TunnelPolicy { home_agent: true, ..POLICY };
+    let policy = TunnelPolicy { home_agent: true, mobile_ipv4: true, ..POLICY };
     let mut rig = Rig::with(workers, &Sizes { policy, ..SIZES });
     for change in dual_tables() {
         rig.publish(change);

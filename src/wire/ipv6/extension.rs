@@ -113,6 +113,20 @@ pub fn carries(packet: &[u8], next_header: u8) -> bool {
         || of_fragment() == Some(next_header)
 }
 
+/// Whether an IPv6 packet carries this next header, or may do so: it has headers that we cannot step
+/// over, or is a later fragment of one whose headers go on behind the first.
+#[must_use]
+pub fn may_carry(packet: &[u8], next_header: u8) -> bool {
+    let goes_on = |n: u8| matches!(n, HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS);
+    let of_fragment = || find_fragment(packet).and_then(|at| packet.get(at).copied());
+    let is_unknown = match find_upper_layer(packet) {
+        Ok(UpperLayer { next_header: FRAGMENT, .. }) => of_fragment().is_none_or(goes_on),
+        Ok(upper) => goes_on(upper.next_header),
+        Err(_) => true,
+    };
+    is_unknown || carries(packet, next_header)
+}
+
 /// Length of the extension header at `at`, in bytes.
 fn header_len(packet: &[u8], at: usize) -> Result<usize> {
     Ok((usize::from(octet(packet, at + 1)?) + 1) * 8)
@@ -192,6 +206,26 @@ mod tests {
         let p = packet(0, &[&[60, 0, 1, 4, 0, 0, 0, 0], &[43, 0, 1, 4, 0, 0, 0, 0][..]].concat());
         let p = [&p[..], &[44, 0, 0, 0, 0, 0, 0, 0], &[135, 0, 0, 0, 1, 2, 3, 4]].concat();
         assert_eq!(find_upper_layer(&p), Ok(upper(135, 72)));
+    }
+
+    // What is to be in ESP does not pass in the clear behind headers that we cannot step over.
+    #[test]
+    fn packet_may_carry_what_stands_behind_headers_that_cannot_be_stepped_over() {
+        const OPTIONS: [u8; 8] = [60, 0, 1, 4, 0, 0, 0, 0];
+        let fragment = |next_header, offset: u8| [next_header, 0, 0, offset, 0, 0, 0, 9];
+        for (what, p, may) in [
+            ("itself", packet(135, &[59]), true),
+            ("another", packet(17, &[59]), false),
+            ("too many headers", packet(60, &OPTIONS.repeat(9)), true),
+            ("a header that is cut", packet(60, &[135, 4, 1, 4, 0, 0, 0, 0]), true),
+            ("a route that is not used up", packet(43, &[135, 0, 0, 1, 0, 0, 0, 0]), true),
+            ("its later fragment", packet(44, &fragment(135, 8)), true),
+            ("that of another", packet(44, &fragment(17, 8)), false),
+            ("one whose headers go on in the first", packet(44, &fragment(60, 8)), true),
+            ("the first one of another", packet(44, &fragment(17, 1)), false),
+        ] {
+            assert_eq!(may_carry(&p, 135), may, "{what}");
+        }
     }
 
     #[test]

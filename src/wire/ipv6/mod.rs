@@ -16,7 +16,7 @@ mod routing;
 use super::{Error, ErrorKind, Result, Writer, be16, field, octet};
 use std::net::Ipv6Addr;
 
-pub use extension::{UpperLayer, carries, find_fragment, find_upper_layer};
+pub use extension::{UpperLayer, carries, find_fragment, find_upper_layer, may_carry};
 pub use home_address::HomeAddressHeader;
 pub use routing::HomeRoute;
 

@@ -1,6 +1,7 @@
 //! Tunnels whose end the first keepalive tells (RFC 3519 4.6, 4.11).
 
 use super::*;
+use crate::mobility::action::Ignored;
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::mip4::{UdpTunnelReply, UdpTunnelRequest};
 
@@ -64,14 +65,20 @@ fn bench() -> Bench {
     bench
 }
 
-/// Nothing has changed, and nobody was answered.
-fn refuses(bench: &mut Bench, msg: &Mip4Msg) {
+/// Nothing has changed, and nobody was answered; what is said of it.
+fn refused(bench: &mut Bench, msg: &Mip4Msg) -> Mip4Audit {
     let before = bench.registration().cloned();
     bench.deliver(msg);
     assert_eq!((bench.published(), bench.sent().count()), (vec![], 0), "{msg:?}");
-    assert_eq!(bench.audits(), [Mip4Audit::KeepaliveRefused]);
     assert_eq!(bench.registration(), before.as_ref());
+    let audits = bench.audits();
+    let [audit] = audits[..] else { panic!("one: {audits:?}") };
+    audit
 }
+
+const STRAY: Mip4Audit = Mip4Audit::Ignored(Ignored::Stray);
+const MALFORMED: Mip4Audit = Mip4Audit::Ignored(Ignored::Malformed);
+const BOGUS: Mip4Audit = Mip4Audit::KeepaliveRefused;
 
 // proves: MIP4NAT-4.6-5, MIP4NAT-4.6-6
 #[test]
@@ -124,29 +131,29 @@ fn keepalive_from_elsewhere_of_somebody_else_or_to_another_is_refused() {
         Mip4Msg { payload, ..right.clone() }
     };
     let cases = [
-        keepalive(CARE_OF, NODES_PORT, HOME, AGENT),
-        keepalive(FOREIGN, PORT, HOME, AGENT),
-        keepalive(NAT, NODES_PORT, ELSEWHERE, AGENT),
-        keepalive(NAT, NODES_PORT, CARE_OF, AGENT),
-        keepalive(NAT, NODES_PORT, HOME, ELSEWHERE),
-        Mip4Msg { dst: ELSEWHERE, ..right.clone() },
-        packet(icmp(0, HOME, AGENT, ECHO)),
-        packet(icmp(13, HOME, AGENT, ECHO)),
-        packet(icmp(8, HOME, AGENT, &[1, 2, 3])),
-        with(&|p| p[1] = 41),
-        with(&|p| p[26] ^= 1),     // the ICMP checksum
-        with(&|p| p[14] ^= 1),     // that of the header
-        with(&|p| p.truncate(31)), // cut
-        with(&|p| p.truncate(5)),
-        with(&|p| p.truncate(3)),
+        (keepalive(CARE_OF, NODES_PORT, HOME, AGENT), BOGUS),
+        (keepalive(FOREIGN, PORT, HOME, AGENT), BOGUS),
+        (keepalive(NAT, NODES_PORT, ELSEWHERE, AGENT), STRAY),
+        (keepalive(NAT, NODES_PORT, CARE_OF, AGENT), STRAY),
+        (keepalive(NAT, NODES_PORT, HOME, ELSEWHERE), MALFORMED),
+        (Mip4Msg { dst: ELSEWHERE, ..right.clone() }, MALFORMED),
+        (packet(icmp(0, HOME, AGENT, ECHO)), MALFORMED),
+        (packet(icmp(13, HOME, AGENT, ECHO)), MALFORMED),
+        (packet(icmp(8, HOME, AGENT, &[1, 2, 3])), MALFORMED),
+        (with(&|p| p[1] = 41), MALFORMED),
+        (with(&|p| p[26] ^= 1), MALFORMED), // the ICMP checksum
+        (with(&|p| p[14] ^= 1), MALFORMED), // that of the header
+        (with(&|p| p.truncate(31)), MALFORMED), // cut
+        (with(&|p| p.truncate(5)), MALFORMED),
+        (with(&|p| p.truncate(3)), MALFORMED),
     ];
-    for msg in &cases {
-        refuses(&mut bench, msg);
+    for (msg, why) in &cases {
+        assert_eq!(refused(&mut bench, msg), *why, "{msg:?}");
     }
     bench.deliver(&right);
     assert_eq!(bench.audits(), [Mip4Audit::Bound], "the right one still counts");
-    for msg in &cases {
-        refuses(&mut bench, msg);
+    for (msg, why) in &cases {
+        assert_eq!(refused(&mut bench, msg), *why, "{msg:?}");
     }
 }
 
@@ -154,7 +161,8 @@ fn keepalive_from_elsewhere_of_somebody_else_or_to_another_is_refused() {
 fn second_keepalive_from_another_port_moves_nothing_and_the_same_again_is_answered_again() {
     let mut bench = bench();
     bench.deliver(&keepalive(NAT, NODES_PORT, HOME, AGENT));
-    refuses(&mut bench, &keepalive(NAT, NODES_PORT + 1, HOME, AGENT));
+    let elsewhere = keepalive(NAT, NODES_PORT + 1, HOME, AGENT);
+    assert_eq!(refused(&mut bench, &elsewhere), BOGUS);
     bench.deliver(&keepalive(NAT, NODES_PORT, HOME, AGENT));
     assert_eq!((bench.published(), bench.audits()), (vec![], vec![]));
     assert_eq!(bench.sent().count(), 1);
@@ -163,12 +171,13 @@ fn second_keepalive_from_another_port_moves_nothing_and_the_same_again_is_answer
 #[test]
 fn binding_whose_end_its_request_told_takes_no_keepalive() {
     let mut bench = Bench::new(config());
-    refuses(&mut bench, &keepalive(NAT, NODES_PORT, HOME, AGENT));
+    let right = keepalive(NAT, NODES_PORT, HOME, AGENT);
+    assert_eq!(refused(&mut bench, &right), STRAY);
     let request = bench.request();
     let asked = UdpTunnelRequest { force: false, through_agent: false, encapsulation: 0 };
     let extensions = [Extension::UdpTunnelRequest(asked)];
     bench.deliver(&from(NAT, signed(request, &extensions, &shared())));
-    refuses(&mut bench, &keepalive(NAT, NODES_PORT, HOME, AGENT));
+    assert_eq!(refused(&mut bench, &right), STRAY, "a NAT may have forgotten the port");
 }
 
 #[test]
@@ -178,13 +187,14 @@ fn refresh_from_the_same_source_goes_on_by_the_port_that_is_known_until_the_next
     ask_through_agent(&mut bench, &[]);
     assert_eq!((bench.published(), bench.audits()), (vec![], vec![Mip4Audit::Refreshed]));
     // The NAT has forgotten it.
+    bench.wait(Duration::from_secs(9));
     bench.deliver(&keepalive(NAT, NODES_PORT + 1, HOME, AGENT));
     assert_eq!(bench.published(), [forward(HOME_KEY, NAT, Encap::Mip4Udp(NODES_PORT + 1))]);
     // Behind another NAT.
     let request = bench.request();
     bench.deliver(&from(ELSEWHERE, signed(request, &[THROUGH_AGENT], &shared())));
     assert_eq!(bench.published(), [Publication::Hold(key(HOME_KEY))]);
-    refuses(&mut bench, &keepalive(NAT, NODES_PORT + 1, HOME, AGENT));
+    assert_eq!(refused(&mut bench, &keepalive(NAT, NODES_PORT + 1, HOME, AGENT)), BOGUS);
     // It registers by itself, from behind the same NAT: that says where it is.
     ask_through_agent(&mut bench, &[]);
     let request = bench.request();
@@ -194,6 +204,22 @@ fn refresh_from_the_same_source_goes_on_by_the_port_that_is_known_until_the_next
     assert_eq!(bench.published(), [forward(HOME_KEY, NAT, Encap::Mip4Udp(PORT))]);
     ask_through_agent(&mut bench, &[]);
     assert_eq!(bench.published(), [Publication::Hold(key(HOME_KEY))]);
+}
+
+// Workers answer the node by the port that is known; who shares its address does not get its packets.
+// proves: MIP4NAT-6.1.2-1
+#[test]
+fn other_port_is_believed_for_a_moment_after_a_refresh_and_no_longer() {
+    let mut bench = bench();
+    bench.deliver(&keepalive(NAT, NODES_PORT, HOME, AGENT));
+    ask_through_agent(&mut bench, &[]);
+    bench.wait(Duration::from_secs(10));
+    assert_eq!(refused(&mut bench, &keepalive(NAT, NODES_PORT + 1, HOME, AGENT)), BOGUS);
+    // One that waits for its first waits on.
+    let mut bench = self::bench();
+    bench.wait(Duration::from_secs(60));
+    bench.deliver(&keepalive(NAT, NODES_PORT, HOME, AGENT));
+    assert_eq!(bench.audits(), [Mip4Audit::Bound]);
 }
 
 // RFC 5454 3.3.2: both ways for IPv6 end where IPv4's does.
