@@ -76,6 +76,7 @@ impl Core {
             lma_address_ipv4: None,
             anchor: lma.into(),
             home: HomeLinks::default(),
+            asked: std::collections::BTreeSet::new(),
             restored: Vec::new(),
             pool,
             ports: (0..=port.0).map(port_info).collect(),

@@ -143,9 +143,21 @@ pub struct BindingRow {
     pub lifetime_left_s: u32,
     /// How often it moved to another gateway.
     pub handoffs: u32,
+    /// What a node that registered itself is told next of its home link's prefixes (RFC 6275
+    /// 10.6.2), if it is told anything.
+    pub advertisement: Option<AdvertisementRow>,
     /// Of the home address, per prefix in the order of `hnp`, of the IPv4 home address; absent if
     /// they were not asked for.
     pub counters: Option<Vec<EntryCounters>>,
+}
+
+/// A Mobile Prefix Advertisement that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdvertisementRow {
+    /// In how many seconds.
+    pub due_s: u64,
+    /// How often the node was told so far, and has not answered.
+    pub unanswered: u8,
 }
 
 /// One gateway.

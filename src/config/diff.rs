@@ -2,9 +2,10 @@
 //! the form of the file, defaults filled in. Secrets are compared, and never shown.
 
 use super::live::needs_restart;
-use super::{Auth, AuthKey, Config, render};
+use super::{AuthKey, Config, render};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use toml::{Table, Value};
 
 /// One key whose values differ, or one element that only one of both has.
@@ -82,13 +83,21 @@ fn lists<'v>(path: &str, running: &Elements<'v>, file: &Elements<'v>, found: &mu
 
 type Elements<'v> = Vec<(String, &'v Value)>;
 
-/// By name, or by SPI; a list that is not there has none.
+/// By name, SPI or address, home links by prefix and whose it is; a list that is not there has
+/// none.
 fn elements(list: Option<&Value>) -> Option<Elements<'_>> {
     let Some(list) = list else { return Some(Vec::new()) };
-    let name = |v: &Value| match (v.get("name"), v.get("spi")) {
-        (Some(Value::String(name)), _) => Some(name.clone()),
-        (None, Some(Value::Integer(spi))) => Some(spi.to_string()),
+    let text = |v: &Value, key: &str| match v.get(key)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
         _ => None,
+    };
+    let link = |v: &Value| {
+        let whose = ["port", "customer"].iter().filter_map(|key| text(v, key));
+        text(v, "prefix").map(|prefix| whose.fold(prefix, |name, whose| name + " " + &whose))
+    };
+    let name = |v: &Value| {
+        ["name", "spi", "address"].iter().find_map(|key| text(v, key)).or_else(|| link(v))
     };
     list.as_array()?.iter().map(|v| Some((name(v)?, v))).collect()
 }
@@ -106,13 +115,17 @@ fn difference(path: &str, running: Option<&Value>, file: Option<&Value>) -> Diff
 fn keys(config: &Config) -> BTreeMap<String, (String, &AuthKey)> {
     let customers = config.customers.iter().map(|c| ("customer", &c.name, &c.auth));
     let mags = config.mags.iter().map(|m| ("mag", &m.name, &m.auth));
-    let one = |owner: &str, name: &str, a: &Auth| {
-        let file = Value::from(a.key_file.display().to_string()).to_string();
-        (format!("{owner}[{name}].auth[{}].key_file", a.spi), file)
+    let one = |owner: &str, name: &str, (spi, file): (u32, &Path)| {
+        let file = Value::from(file.display().to_string()).to_string();
+        (format!("{owner}[{name}].auth[{spi}].key_file"), file)
     };
-    customers
-        .chain(mags)
-        .flat_map(|(owner, name, auth)| auth.iter().map(move |a| (one(owner, name, a), &a.key)))
-        .map(|((path, file), key)| (path, (file, key)))
-        .collect()
+    let shared = customers.chain(mags).flat_map(|(owner, name, auth)| {
+        auth.iter().map(move |a| (one(owner, name, (a.spi, &a.key_file)), &a.key))
+    });
+    let agents = config.mip4.iter().flat_map(|m| &m.foreign_agents).flat_map(|agent| {
+        let name = agent.address.to_string();
+        let auth = agent.auth.iter();
+        auth.map(move |a| (one("mip4.foreign_agent", &name, (a.spi, &a.key_file)), &a.key))
+    });
+    shared.chain(agents).map(|((path, file), key)| (path, (file, key))).collect()
 }

@@ -36,6 +36,10 @@ pub struct HomeAgent {
     pub nat_keepalive: Duration,
     /// Whether mobile prefix advertisements are sent (RFC 6275 8.4).
     pub prefix_advertisements: bool,
+    /// `MinMobPfxAdvInterval` (RFC 6275 13).
+    pub min_advertisement_interval: Duration,
+    /// `MaxMobPfxAdvInterval`, not below that.
+    pub max_advertisement_interval: Duration,
     /// New nodes a second at most that are told by a Home Agent Switch (RFC 5142 7 and 8).
     pub switch_rate: u32,
     /// Whether a node whose binding is about to end is asked to refresh it (RFC 6275 9.5.5).
@@ -97,6 +101,13 @@ pub(super) fn read(s: &Section<'_, '_>, ports: &[Option<Port>]) -> HomeAgent {
     let [milli, second, minute] = [1, 1000, 60_000].map(Duration::from_millis);
     // RFC 4285 5.1, 6: more than three seconds.
     let window = Duration::from_millis(3001)..=60 * minute;
+    // RFC 6275 6.8: nobody is told twice in a second.
+    let interval = |key, default| s.or(key, default, &|v| span(v, second..=30 * 24 * 60 * minute));
+    let min_advertisement_interval = interval("min_advertisement_interval", 10 * minute);
+    let max_advertisement_interval = interval("max_advertisement_interval", 24 * 60 * minute);
+    if max_advertisement_interval < min_advertisement_interval {
+        s.fault("max_advertisement_interval", "is shorter than min_advertisement_interval");
+    }
     HomeAgent {
         interworking: s.or("interworking", Interworking::Independent, &interworking),
         max_bindings: s.integer("max_bindings", 1 << 16, 1..=1 << 24),
@@ -104,6 +115,8 @@ pub(super) fn read(s: &Section<'_, '_>, ports: &[Option<Port>]) -> HomeAgent {
         delete_delay: s.or("delete_delay", 10 * second, &|v| span(v, milli..=10 * minute)),
         nat_keepalive: s.or("nat_keepalive", 110 * second, &|v| whole_seconds(v, 1..=65_535)),
         prefix_advertisements: s.or("prefix_advertisements", true, &boolean),
+        min_advertisement_interval,
+        max_advertisement_interval,
         switch_rate: s.integer("switch_rate", 1, 1..=100_000),
         refresh_requests: s.or("refresh_requests", true, &boolean),
         preference: s.integer("preference", 0, i16::MIN..=i16::MAX),
@@ -325,6 +338,8 @@ pub(super) fn render(h: &HomeAgent) -> Table {
         ("delete_delay", time(h.delete_delay)),
         ("nat_keepalive", time(h.nat_keepalive)),
         ("prefix_advertisements", h.prefix_advertisements.into()),
+        ("min_advertisement_interval", time(h.min_advertisement_interval)),
+        ("max_advertisement_interval", time(h.max_advertisement_interval)),
         ("switch_rate", i64::from(h.switch_rate).into()),
         ("refresh_requests", h.refresh_requests.into()),
         ("preference", i64::from(h.preference).into()),

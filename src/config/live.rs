@@ -1,6 +1,8 @@
 //! What may change while we run, and what is decided for a run at its start.
 
-use super::{Config, Customer, Fault, Faults, Log, Node, Policy, PolicyStore, parse, render};
+use super::{
+    Config, Customer, Fault, Faults, HomeAgent, Log, Mip4, Node, Policy, PolicyStore, parse, render,
+};
 use std::path::Path;
 
 /// Whether a key takes effect at the next start only; `both`: what runs and the file have it.
@@ -9,6 +11,9 @@ pub(super) fn needs_restart(key: &str, both: bool) -> bool {
     match section {
         "service" | "pool" | "mag" | "timer" => false,
         "customer" => key.ends_with("].dscp"),
+        // What workers' tables have room for; and both are there from the start, or not.
+        "home_agent" => HOME_AGENT_FOR_A_RUN.contains(&key),
+        "mip4" => MIP4_FOR_A_RUN.contains(&key),
         "node" => !LIVE_OF_NODE.contains(&key),
         "log" => key == "log.format",
         // A policy store is there from the start, or not.
@@ -21,6 +26,11 @@ pub(super) fn needs_restart(key: &str, both: bool) -> bool {
 }
 
 const LIVE_OF_NODE: [&str; 3] = ["node.accept_forced_udp", "node.dhcp", "node.fixed_link_local"];
+
+/// Bindings of the one mode are none of the other.
+const HOME_AGENT_FOR_A_RUN: [&str; 3] =
+    ["home_agent", "home_agent.interworking", "home_agent.max_bindings"];
+const MIP4_FOR_A_RUN: [&str; 3] = ["mip4", "mip4.max_registrations", "mip4.simultaneous_bindings"];
 
 /// What is in force when a file that says `wanted` is read again: what `needs_restart` stays as
 /// it runs. Faults are those of the two together.
@@ -46,8 +56,8 @@ pub fn put_in_force(running: &Config, wanted: Config, path: &Path) -> Result<Con
             max_bindings: running.policy.max_bindings,
             store: store(&running.policy, &wanted.policy),
         },
-        home_agent: running.home_agent.clone(),
-        mip4: running.mip4.clone(),
+        home_agent: home_agent(running.home_agent.as_ref(), wanted.home_agent),
+        mip4: mip4(running.mip4.as_ref(), wanted.mip4),
         timers: wanted.timers,
         tunnel: running.tunnel,
         admin: running.admin.clone(),
@@ -76,6 +86,20 @@ fn store(running: &Policy, wanted: &Policy) -> Option<PolicyStore> {
     let running = running.store.as_ref()?;
     let timeout = wanted.store.as_ref().map_or(running.timeout, |w| w.timeout);
     Some(PolicyStore { timeout, ..running.clone() })
+}
+
+fn home_agent(running: Option<&HomeAgent>, wanted: Option<HomeAgent>) -> Option<HomeAgent> {
+    let running = running?;
+    let Some(wanted) = wanted else { return Some(running.clone()) };
+    let HomeAgent { interworking, max_bindings, .. } = *running;
+    Some(HomeAgent { interworking, max_bindings, ..wanted })
+}
+
+fn mip4(running: Option<&Mip4>, wanted: Option<Mip4>) -> Option<Mip4> {
+    let running = running?;
+    let Some(wanted) = wanted else { return Some(running.clone()) };
+    let Mip4 { max_registrations, simultaneous_bindings, .. } = *running;
+    Some(Mip4 { max_registrations, simultaneous_bindings, ..wanted })
 }
 
 /// As though somebody had written it.

@@ -65,6 +65,8 @@ const fn of_home(kind: HomeAudit) -> Counter {
         HomeAudit::Expired => Counter::HomeExpired,
         HomeAudit::Deleted => Counter::HomeDeleted,
         HomeAudit::Proxied => Counter::HomeProxied,
+        HomeAudit::PrefixGone => Counter::HomePrefixGone,
+        HomeAudit::Unheard => Counter::PrefixAdvertisementUnanswered,
         HomeAudit::Refused(_) => Counter::HomeRefused,
         HomeAudit::Ignored(_) => Counter::HomeIgnored,
     }

@@ -46,6 +46,14 @@ counters! {
     HomeDeleted => "home_deleted",
     /// Home registrations that a gateway took over.
     HomeProxied => "home_proxied",
+    /// Home registrations that ended because another configuration has not their prefix any more.
+    HomePrefixGone => "home_prefix_gone",
+    /// Mobile Prefix Advertisements that mobile nodes had asked for.
+    PrefixAdvertisementSolicited => "prefix_advertisement_solicited",
+    /// Mobile Prefix Advertisements that nobody had asked for, retransmissions included.
+    PrefixAdvertisementUnsolicited => "prefix_advertisement_unsolicited",
+    /// The same sent for the last time, for the node had not answered any before.
+    PrefixAdvertisementUnanswered => "prefix_advertisement_unanswered",
     /// Binding updates of mobile nodes refused.
     HomeRefused => "home_refused",
     /// Messages of mobile nodes ignored without an answer.

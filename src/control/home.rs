@@ -33,8 +33,10 @@ use std::net::Ipv6Addr;
 /// What the configuration says of home links.
 #[derive(Debug, Clone, Default)]
 pub struct HomeLinks {
-    /// By their [`LinkId`]; `None`: it is virtual.
-    pub ports: Vec<Option<HomePort>>,
+    /// The ports that have one; all others are virtual.
+    pub ports: BTreeMap<LinkId, HomePort>,
+    /// The prefixes of these, in their customers' address spaces.
+    pub prefixes: Vec<CustomerPrefix>,
     /// `DupAddrDetectTransmits` (RFC 4862 5.1).
     pub dad_transmits: u8,
     /// `RetransTimer` (RFC 4861 10).
@@ -48,8 +50,6 @@ pub struct HomePort {
     pub port: PortId,
     /// Our address on the link.
     pub address: Ipv6Addr,
-    /// The link's prefix, in its customer's address space.
-    pub prefix: CustomerPrefix,
 }
 
 /// Probes under way, and what is defended.
@@ -74,13 +74,19 @@ impl Home {
 
     /// The port of a link; `None`: it is virtual.
     pub(super) fn port(&self, link: LinkId) -> Option<HomePort> {
-        self.links.ports.get(usize::from(link.0)).copied().flatten()
+        self.links.ports.get(&link).copied()
     }
 
-    /// The links at a port.
-    fn links_of(&self, port: PortId) -> impl Iterator<Item = LinkId> + '_ {
-        let links = (0..).map(LinkId).zip(&self.links.ports);
-        links.filter(move |(_, p)| p.is_some_and(|p| p.port == port)).map(|(link, _)| link)
+    /// The link at a port.
+    fn link_of(&self, port: PortId) -> Option<LinkId> {
+        let mut links = self.links.ports.iter();
+        links.find(|(_, p)| p.port == port).map(|(link, _)| *link)
+    }
+
+    /// Another configuration. What is probed or defended on a link that is gone, the home agent
+    /// lets go by itself.
+    pub(super) fn take_over(&mut self, links: &mut HomeLinks) {
+        std::mem::swap(&mut self.links, links);
     }
 
     fn set_probe(&mut self, address: LinkAddress, left: u8, due: Instant) {
@@ -189,7 +195,7 @@ impl<P: FramePool> Control<P> {
         if self.output.ports().iter().any(|p| Some(p.mac) == mac) {
             return false;
         }
-        let ours = self.home.links_of(port).find_map(|link| {
+        let ours = self.home.link_of(port).and_then(|link| {
             let router = *self.home.defended.get(&LinkAddress { link, address: target })?;
             Some((self.home.port(link)?, router))
         });
@@ -213,8 +219,7 @@ impl<P: FramePool> Control<P> {
 
     /// Somebody on the link has an address, or wants it.
     fn found(&mut self, port: PortId, address: Ipv6Addr) {
-        let links: Vec<LinkId> = self.home.links_of(port).collect();
-        for link in links {
+        if let Some(link) = self.home.link_of(port) {
             self.home.end_probe(LinkAddress { link, address }, true);
         }
     }

@@ -72,7 +72,7 @@ use query::Queries;
 use rate::RateLimit;
 use reload::Reloads;
 use signaling::Anchors;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
@@ -112,6 +112,8 @@ pub struct Control<P: FramePool> {
     restart: Option<Restart>,
     path_mtus: PathMtus,
     home: Home,
+    /// Where nodes ask for home agents.
+    asked: BTreeSet<Ipv6Addr>,
     node_ends: NodeEnds,
     advertiser: Advertiser,
     reloads: Reloads,
@@ -141,7 +143,7 @@ impl<P: FramePool> Control<P> {
         let mtu = TunnelMtu { by_mag, default: parts.tunnel_mtu, learnt: HashMap::new() };
         let requests = parts.mirror.requests.clone();
         let room = parts.anchor.lma().cache().capacity();
-        let links = parts.home.ports.iter().flatten().map(|link| link.prefix).collect();
+        let links = parts.home.prefixes.clone();
         let mut this = Self {
             own: Anchors { ipv6: parts.lma_address.0, ipv4: parts.lma_address_ipv4 },
             anchor: parts.anchor,
@@ -169,6 +171,7 @@ impl<P: FramePool> Control<P> {
             restart: Some(parts.restart),
             path_mtus: PathMtus::default(),
             home: Home::new(parts.home),
+            asked: BTreeSet::new(),
             node_ends: NodeEnds::default(),
             advertiser: parts.advertiser,
             reloads: parts.reloads,
@@ -182,6 +185,7 @@ impl<P: FramePool> Control<P> {
             this.inbox.add(mag.address, mag.signaling_rate);
         }
         this.publish_pools();
+        this.ask_at(parts.asked);
         this.counters[Counter::BindingRestored] = this.anchor.lma().cache().len() as u64;
         this.actions = parts.restored;
         this.perform(Now::default());

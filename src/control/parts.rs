@@ -20,6 +20,7 @@ use crate::mobility::anchor::Anchor;
 use crate::nic::{Frame, FramePool, RxQueue};
 use crate::sync::ring::{Consumer, Producer};
 use crate::sync::seq::AppliedReader;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -101,6 +102,8 @@ pub struct Parts<P: FramePool> {
     pub anchor: Anchor,
     /// The links of home addresses.
     pub home: HomeLinks,
+    /// Where nodes ask for home agents, in the operator's address space.
+    pub asked: BTreeSet<Ipv6Addr>,
     /// What the pure core decided while they were restored.
     pub restored: Vec<Action>,
     /// For frames of our own.

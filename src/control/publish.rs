@@ -196,6 +196,11 @@ impl Publisher {
         }
     }
 
+    /// Other home links at ports.
+    pub(super) fn set_links(&mut self, links: Vec<CustomerPrefix>) {
+        self.outside.set_links(links);
+    }
+
     /// What is forwarded outside of the configuration's pools and home links, told bit by bit.
     pub(super) const fn outside(&mut self) -> &mut Outside {
         &mut self.outside

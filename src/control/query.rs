@@ -559,6 +559,7 @@ fn row(bce: &Bce, customer: Option<&String>, now: Instant) -> BindingRow {
         lifetime_s: u32::try_from(bce.lifetime.duration().as_secs()).unwrap_or(u32::MAX),
         lifetime_left_s: u32::try_from(left.as_secs()).unwrap_or(u32::MAX),
         handoffs: bce.handoffs,
+        advertisement: None,
         counters: None,
     }
 }

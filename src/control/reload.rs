@@ -9,8 +9,11 @@
 //! waits stay as they are.
 
 use super::counters::Counter;
+use super::home::HomeLinks;
 use super::{Control, MagInfo};
-use crate::addr::{CustomerId, CustomerPrefix};
+use crate::addr::{CustomerId, CustomerPrefix, HomePrefix};
+use crate::config::SIGNALING_RATE;
+use crate::dataplane::update::{Change, NextHop};
 use crate::mobility::ha::HomeAgent;
 use crate::mobility::mip4::HomeAgent4;
 use crate::mobility::{Description, MagState};
@@ -18,27 +21,39 @@ use crate::nic::FramePool;
 use crate::time::Now;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use hashbrown::{HashMap, HashSet};
-use std::collections::BTreeMap;
-use std::net::Ipv6Addr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// What the control core is told of home links itself.
+#[derive(Debug, Default)]
+pub struct Homes {
+    /// Those at ports.
+    pub links: HomeLinks,
+    /// Where nodes ask for home agents, in the operator's address space.
+    pub asked: BTreeSet<Ipv6Addr>,
+}
 
 /// Everything that the control core takes from a configuration while it runs.
 pub struct NewConfig {
     description: Description,
     home: HomeAgent,
     mip4: HomeAgent4,
+    homes: Homes,
     mags: HashMap<Ipv6Addr, MagInfo>,
     customers: BTreeMap<CustomerId, String>,
     pools: Vec<String>,
 }
 
 impl NewConfig {
-    /// Of a configuration that is valid: the pure cores' parts; the gateways; names of the
-    /// customers, and of the pools in the pure core's order.
+    /// Of a configuration that is valid: the pure cores' parts; home links; the gateways; names of
+    /// the customers, and of the pools in the pure core's order.
     #[must_use]
+    #[allow(clippy::too_many_arguments)] // what changes hands
     pub fn new(
         description: Description,
         home: HomeAgent,
         mip4: HomeAgent4,
+        homes: Homes,
         mags: Vec<MagInfo>,
         customers: Vec<(CustomerId, String)>,
         pools: Vec<String>,
@@ -47,6 +62,7 @@ impl NewConfig {
             description,
             home,
             mip4,
+            homes,
             mags: mags.into_iter().map(|m| (m.address, m)).collect(),
             customers: customers.into_iter().collect(),
             pools,
@@ -147,11 +163,16 @@ impl<P: FramePool> Control<P> {
         if known > self.mags_max {
             return Err(Refused::Mags { known, max: self.mags_max });
         }
+        let agents: Vec<Ipv4Addr> = self.anchor.mip4().foreign_agents().collect();
         self.anchor.take_over(&mut new.description, &mut new.home, &mut new.mip4, now);
         self.publish_pools();
+        self.publisher.set_links(new.homes.links.prefixes.clone());
+        self.home.take_over(&mut new.homes.links);
+        self.ask_at(std::mem::take(&mut new.homes.asked));
         std::mem::swap(&mut self.customers, &mut new.customers);
         std::mem::swap(&mut self.pools, &mut new.pools);
         self.take_over_mags(&mut new.mags);
+        self.take_over_agents(&agents);
         Ok(())
     }
 
@@ -170,6 +191,31 @@ impl<P: FramePool> Control<P> {
         }
         self.forget_mags();
         self.publisher.set_mtu(self.mags.values().map(|m| (m.address, m.tunnel_mtu)).collect());
+    }
+
+    /// Who is a gateway, too, may send as much as that.
+    fn take_over_agents(&mut self, before: &[Ipv4Addr]) {
+        let is_mag = |a: &Ipv6Addr| self.mags.contains_key(a);
+        for agent in before.iter().map(Ipv4Addr::to_ipv6_mapped).filter(|a| !is_mag(a)) {
+            self.inbox.remove(agent);
+        }
+        let agents = self.anchor.mip4().foreign_agents().map(|a| a.to_ipv6_mapped());
+        for agent in agents.filter(|a| !is_mag(a)) {
+            self.inbox.add(agent, SIGNALING_RATE);
+        }
+    }
+
+    /// Has workers hand over what comes to these addresses, and no others of their kind.
+    pub(super) fn ask_at(&mut self, asked: BTreeSet<Ipv6Addr>) {
+        let host =
+            |a: &Ipv6Addr| HomePrefix::new(*a, 128).ok().map(|p| p.of(CustomerId::default()));
+        for gone in self.asked.difference(&asked).filter_map(host) {
+            self.publisher.broadcast(Change::RouteDel(gone));
+        }
+        for new in asked.difference(&self.asked).filter_map(host) {
+            self.publisher.broadcast(Change::RouteSet(new, NextHop::Local));
+        }
+        self.asked = asked;
     }
 
     /// Tells workers where nodes live.

@@ -7,7 +7,7 @@ use super::{Control, signaling};
 use crate::addr::CustomerId;
 use crate::dataplane::update::Tunnel;
 use crate::mobility::anchor::WayHome;
-use crate::mobility::ha::HomeIcmp;
+use crate::mobility::ha::{HomeIcmp, HomeIcmpBody};
 use crate::mobility::message::{AckMsg, PeerBody, PeerMsg};
 use crate::nic::FramePool;
 use crate::time::Instant;
@@ -53,7 +53,14 @@ impl<P: FramePool> Control<P> {
 
     /// Sends an ICMPv6 message of the home agent.
     pub(super) fn send_icmp(&mut self, icmp: &HomeIcmp, now: Instant) {
-        self.send_anywhere(icmp.esp, icmp.dst, now, |buf| signaling::write_icmp(icmp, buf));
+        let sent = self.send_anywhere(icmp.esp, icmp.dst, now, |b| signaling::write_icmp(icmp, b));
+        if let HomeIcmpBody::PrefixAdvertisement { solicited, .. } = icmp.body {
+            self.counters[if solicited {
+                Counter::PrefixAdvertisementSolicited
+            } else {
+                Counter::PrefixAdvertisementUnsolicited
+            }] += u64::from(sent);
+        }
     }
 
     fn send_ack(&mut self, ack: &AckMsg, now: Instant) {

@@ -44,6 +44,7 @@ use crate::wire::mh::{
     MobilityOption, SeqNo,
 };
 use crossbeam::channel::{Receiver, Sender, bounded};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 pub(super) const LMA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 1);
@@ -152,6 +153,7 @@ impl Bench {
             lma_address_ipv4: Some(LMA_IPV4),
             anchor: Anchor::new(Lma::new(lma_config(shape)), ha),
             home,
+            asked: BTreeSet::new(),
             restored: Vec::new(),
             pool: pool.clone(),
             ports,

@@ -3,8 +3,8 @@
 use super::*;
 use crate::addr::{HomePrefix, MacAddr, MnId};
 use crate::admin::api::{
-    BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, Page, PolicyRow, PoolRow, PortRow,
-    Reply, Request, StatRow, WorkerRow,
+    AdvertisementRow, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, Page, PolicyRow,
+    PoolRow, PortRow, Reply, Request, StatRow, WorkerRow,
 };
 use crate::admin::channel::{Questions, channel};
 use crate::admin::reload::Jobs;
@@ -61,6 +61,7 @@ fn binding(n: u64, counters: bool) -> BindingRow {
         lifetime_s: 3600,
         lifetime_left_s: 3599,
         handoffs: 2,
+        advertisement: third.then_some(AdvertisementRow { due_s: 734, unanswered: 2 }),
         counters: counters
             .then(|| vec![used; hnp.len() + usize::from(second) + usize::from(third)]),
         hnp,

@@ -5,8 +5,8 @@
 use super::table::{Cells, Column, number, text};
 use super::unit::{bytes, percent, seconds};
 use crate::admin::api::{
-    BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PolicyRow, PoolRow, PortRow, StatRow,
-    WorkerRow,
+    AdvertisementRow, BindingRow, CustomerRow, DropRow, MagRow, NeighborRow, PolicyRow, PoolRow,
+    PortRow, StatRow, WorkerRow,
 };
 use crate::config::PortRole;
 
@@ -41,6 +41,7 @@ pub(super) fn binding_columns(counters: bool) -> Vec<Column> {
         text("ACCESS NETWORK"),
         text("SEQ"),
         text("FLAGS"),
+        text("PREFIXES TOLD"),
     ]);
     columns
 }
@@ -88,10 +89,17 @@ pub(super) fn binding(row: &BindingRow, counters: bool) -> Vec<Cells> {
                 session(row.access_network.clone().unwrap_or_else(dash)),
                 session(row.seq.map_or_else(dash, |n| n.to_string())),
                 session(row.flags.clone().unwrap_or_else(dash)),
+                session(row.advertisement.map_or_else(dash, advertisement)),
             ]);
             cells
         })
         .collect()
+}
+
+/// When a node is told of its home link's prefixes, and how often it was in vain.
+fn advertisement(a: AdvertisementRow) -> String {
+    let due = format!("in {}", seconds(a.due_s));
+    if a.unanswered == 0 { due } else { format!("{due}, {} unanswered", a.unanswered) }
 }
 
 fn encapsulation(row: &BindingRow) -> String {

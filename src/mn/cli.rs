@@ -7,6 +7,7 @@ use crate::mn::control::{Reply, Request, Shown};
 use crate::mn::load::drive::{self, LoadArgs};
 use crate::mn::node;
 use crate::mobility::mn::attachment::Attachment;
+use crate::mobility::mn::row::HomePrefixRow;
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -85,6 +86,7 @@ fn render(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
     let or_none = |a: Option<IpAddr>| a.map_or_else(|| "none".to_owned(), |a| a.to_string());
     let prefixes = b.prefixes.iter().map(|p| p.prefix.to_string()).collect::<Vec<_>>().join(" ");
     let carried = b.delivery.map_or_else(|| "none".to_owned(), |d| format!("{d:?}").to_lowercase());
+    let home = b.home_prefixes.iter().map(home_prefix).collect::<Vec<_>>().join(", ");
     for (name, value) in [
         ("home address", or_none(b.home_address)),
         ("home agent", b.home_agent.to_string()),
@@ -92,6 +94,7 @@ fn render(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
         ("registered", or_none(b.care_of)),
         ("carried in", carried),
         ("prefixes", prefixes),
+        ("home link", home),
         ("lifetime", format!("{} s", b.lifetime_left_s)),
         ("waiting", b.is_waiting.to_string()),
     ] {
@@ -102,4 +105,10 @@ fn render(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{name:<36} {value:>12}")?;
     }
     Ok(())
+}
+
+/// `2001:db8:100::/64 valid 86400 s, preferred 14400 s`
+fn home_prefix(p: &HomePrefixRow) -> String {
+    let time = |s: Option<u32>| s.map_or_else(|| "for ever".to_owned(), |s| format!("{s} s"));
+    format!("{} valid {}, preferred {}", p.prefix, time(p.valid_s), time(p.preferred_s))
 }

@@ -87,6 +87,11 @@ impl Mip6 {
                     host.count(if sent.is_ok() { "bu_sent" } else { "bu_send_failed" });
                     host.note("binding update", sent);
                 }
+                Action::SolicitPrefixes(question) => {
+                    let sent = signaling::solicit(&host.sender, &question);
+                    host.count("prefix_solicitation_sent");
+                    host.note("prefix solicitation", sent);
+                }
                 Action::Tunnel(tunnel) => {
                     let done = self.set_tunnel(tunnel, host);
                     host.note("tunnel", done);
@@ -190,7 +195,9 @@ fn audit(kind: AuditKind, host: &mut Host) {
         AuditKind::AckIgnored(_)
         | AuditKind::RefreshRequestIgnored
         | AuditKind::BindingErrorIgnored
-        | AuditKind::SwitchIgnored => tracing::debug!(?kind, "ignored"),
+        | AuditKind::SwitchIgnored
+        | AuditKind::AdvertisementUnsolicited
+        | AuditKind::AdvertisementIgnored => tracing::debug!(?kind, "ignored"),
         kind => tracing::info!(?kind, "binding"),
     }
 }

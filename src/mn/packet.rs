@@ -1,6 +1,10 @@
-//! A Binding Update as the packet that carries it (RFC 6275 6.1.7, 11.7.1).
+//! A Binding Update, and a Mobile Prefix Solicitation, as the packets that carry them (RFC 6275
+//! 6.1.7, 6.7, 11.7.1).
 
 use crate::mobility::message::{OwnedOptions, UpdateMsg};
+use crate::mobility::mn::event::PrefixQuestion;
+use crate::wire::icmpv6;
+use crate::wire::icmpv6::mobility::MobilityRequest;
 use crate::wire::ipv6::{self, HomeAddressHeader, Ipv6Header};
 use crate::wire::mh::{self, MessageData};
 use std::net::Ipv6Addr;
@@ -23,6 +27,21 @@ pub(super) fn update(msg: &UpdateMsg, options: &OwnedOptions) -> Option<Vec<u8>>
     let src = msg.home.unwrap_or(msg.src);
     len += msg.update.emit(options.options(), src, msg.dst, back).ok()?;
     header(msg.src, msg.dst, next_header, len)?.emit(front).ok()?;
+    packet.truncate(ipv6::HEADER_LEN + len);
+    Some(packet)
+}
+
+/// The packet of a question about prefixes.
+pub(super) fn solicitation(question: &PrefixQuestion) -> Option<Vec<u8>> {
+    let PrefixQuestion { id, care_of, home, agent } = *question;
+    let mut packet = vec![0; HEADERS_MAX + 8];
+    let (front, back) = packet.split_at_mut(ipv6::HEADER_LEN);
+    let (option, message) = back.split_at_mut(HomeAddressHeader::LEN);
+    HomeAddressHeader { next_header: icmpv6::NEXT_HEADER, home }.emit(option).ok()?;
+    // 6.3: the home address is the source in the checksum.
+    let len = MobilityRequest::Prefixes { id }.emit(home, agent, message).ok()?;
+    let len = HomeAddressHeader::LEN + len;
+    header(care_of, agent, HomeAddressHeader::NEXT_HEADER, len)?.emit(front).ok()?;
     packet.truncate(ipv6::HEADER_LEN + len);
     Some(packet)
 }
@@ -82,6 +101,18 @@ mod tests {
         assert!(Message::parse(message, COA, HA).is_err(), "not over the care-of address");
         let header = Ipv6Header::parse(&packet).expect("valid");
         assert_eq!((header.src, header.dst, header.packet_len()), (COA, HA, packet.len()));
+    }
+
+    #[test]
+    fn solicitation_has_the_home_address_in_an_option_and_in_its_checksum() {
+        let question = PrefixQuestion { id: 77, care_of: COA, home: HOME, agent: HA };
+        let packet = solicitation(&question).expect("fits");
+        let upper = ipv6::find_upper_layer(&packet).expect("valid");
+        assert_eq!((upper.next_header, upper.home_address.map(|(a, _)| a)), (58, Some(HOME)));
+        let message = &packet[upper.offset..];
+        let asked = MobilityRequest::parse(message, HOME, HA);
+        assert_eq!(asked, Ok(MobilityRequest::Prefixes { id: 77 }));
+        assert!(MobilityRequest::parse(message, COA, HA).is_err());
     }
 
     #[test]

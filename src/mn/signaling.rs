@@ -1,5 +1,5 @@
-//! Mobility Headers on kernel sockets: acknowledgements behind a type 2 routing header, all else
-//! directly. Malformed bytes end here, counted.
+//! Mobility Headers on kernel sockets: acknowledgements behind a type 2 routing header, as Mobile
+//! Prefix Advertisements are, all else directly. Malformed bytes end here, counted.
 
 use crate::mag::auth::Authenticator;
 use crate::mag::counter::{Counter, Counters};
@@ -8,7 +8,9 @@ use crate::mag::socket::{RawSocket, Received};
 use crate::mn::input::{self, Input};
 use crate::mn::{dsmip, packet};
 use crate::mobility::message::{AckMsg, OwnedOptions, Transport, UpdateMsg};
-use crate::mobility::mn::event::Event;
+use crate::mobility::mn::event::{Event, PrefixAnswer, PrefixQuestion};
+use crate::wire::icmpv6;
+use crate::wire::icmpv6::mobility::read_prefix_advertisement;
 use crate::wire::ipv6::HomeRoute;
 use crate::wire::mh::{self, Message};
 use crate::wire::{Error, ErrorKind, Result};
@@ -52,6 +54,17 @@ impl Front {
             }
         }
     }
+
+    /// The advertisement in a packet, if it is one.
+    fn advertisement(self, bytes: &[u8], from: Received) -> Option<Event> {
+        let (route, message) = HomeRoute::parse(bytes).ok().filter(|_| self == Self::Route)?;
+        if route.next_header != icmpv6::NEXT_HEADER {
+            return None;
+        }
+        let (id, prefixes) = read_prefix_advertisement(message, from.src, route.home).ok()?;
+        let (src, home, prefixes) = (from.src, Some(route.home), prefixes.collect());
+        Some(Event::PrefixesAdvertised(PrefixAnswer { src, home, id, prefixes }))
+    }
 }
 
 /// Receives, until the node is gone.
@@ -79,6 +92,12 @@ async fn receive_at(
         let received = socket.recv(&mut buf).await;
         let received = retry::ok_or_pause("signaling", &counters, received).await;
         let Some(from) = received else { continue };
+        if let Some(event) = front.advertisement(from.bytes(&buf), from) {
+            if node.send(Input::Message(input::Event::Mip6(event))).await.is_err() {
+                return;
+            }
+            continue;
+        }
         let split = front.split(from.bytes(&buf));
         let message = split.map_or(&[][..], |(_, message)| message);
         let event = split.and_then(|(home, message)| read(message, home, from));
@@ -147,10 +166,17 @@ pub(super) fn send(
     sender.send(&packet.ok_or(io::ErrorKind::InvalidInput)?, msg.dst, 0)
 }
 
+/// Asks for the prefixes of the home link.
+pub(super) fn solicit(sender: &RawSocket, question: &PrefixQuestion) -> io::Result<()> {
+    let packet = packet::solicitation(question).ok_or(io::ErrorKind::InvalidInput)?;
+    sender.send(&packet, question.agent, 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::time::Lifetime;
+    use crate::wire::icmpv6::mobility::{LinkPrefixInformation, emit_prefix_advertisement};
     use crate::wire::mh::{BaFlags, BindingAck, MessageData, SeqNo, Status};
 
     const COA: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 9);
@@ -192,6 +218,28 @@ mod tests {
         let event = read(message, home, from()).expect("valid");
         assert!(matches!(event, Some(Event::Ack(m)) if m.home == home && m.dst == COA), "checked");
         assert!(read(message, None, from()).is_err(), "its checksum is over the home address");
+    }
+
+    #[test]
+    fn advertisement_behind_a_routing_header_is_for_the_home_address() {
+        let mut packet = vec![0; 256];
+        HomeRoute { next_header: 58, home: HOME }.emit(&mut packet).expect("fits");
+        let offer = LinkPrefixInformation {
+            prefix: "2001:db8:100::/64".parse().expect("a prefix"),
+            address: None,
+            valid_lifetime_s: 100,
+            preferred_lifetime_s: 50,
+        };
+        let back = &mut packet[HomeRoute::LEN..];
+        let len = emit_prefix_advertisement(9, &[offer], (HA, HOME), back).expect("fits");
+        packet.truncate(HomeRoute::LEN + len);
+        let event = Front::Route.advertisement(&packet, from());
+        let prefixes = vec![offer];
+        let answer = PrefixAnswer { src: HA, home: Some(HOME), id: 9, prefixes };
+        assert_eq!(event, Some(Event::PrefixesAdvertised(answer)));
+        assert_eq!(Front::Message.advertisement(&packet, from()), None, "without the header");
+        packet[HomeRoute::LEN + 5] ^= 1;
+        assert_eq!(Front::Route.advertisement(&packet, from()), None, "its checksum is wrong");
     }
 
     #[test]

@@ -201,6 +201,10 @@ pub enum HomeAudit {
     Deleted,
     /// A gateway has taken the node over (combined interworking).
     Proxied,
+    /// Ended: the prefix of its home address is not valid any more.
+    PrefixGone,
+    /// The node was told of its home link's prefixes as often as may be, and has not answered.
+    Unheard,
     /// Refused with this status.
     Refused(u8),
     /// Ignored without an answer.

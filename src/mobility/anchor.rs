@@ -85,6 +85,12 @@ impl Anchor {
                 self.mip4.start(now);
                 self.handle_proxy(event, now, actions);
             }
+            Event::Sweep => {
+                if self.ha.is_reviewing() {
+                    self.handle_home(Event::Sweep, now, actions);
+                }
+                self.handle_proxy(event, now, actions);
+            }
             event => self.handle_proxy(event, now, actions),
         }
     }
@@ -144,7 +150,7 @@ impl Anchor {
     /// Whether there is work that is done bit by bit, one with each [`Event::Sweep`].
     #[must_use]
     pub fn is_sweeping(&self) -> bool {
-        self.lma.is_sweeping()
+        self.lma.is_sweeping() || self.ha.is_reviewing()
     }
 
     /// The local mobility anchor.
@@ -225,8 +231,9 @@ impl Anchor {
         })
     }
 
-    /// Goes on under another description; see [`Lma::take_over`]. Of the home agent nodes and
-    /// limits are taken over; links and addresses hold for a run. Of that of Mobile IPv4 the nodes.
+    /// Goes on under another description; see [`Lma::take_over`]. What is registered with the home
+    /// agents is looked at again while [`Self::is_sweeping`]; their addresses of their own, and how
+    /// many registrations they have room for, hold for a run.
     pub fn take_over(
         &mut self,
         new: &mut Description,
@@ -235,7 +242,7 @@ impl Anchor {
         now: Now,
     ) {
         self.lma.take_over(new, now);
-        self.ha.take_over(home);
+        self.ha.take_over(home, now);
         self.mip4.take_over(mip4);
     }
 

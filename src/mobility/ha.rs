@@ -11,8 +11,9 @@
 //!                             10.3.2 ends: there? 133       10.3.1 duplicate? 134
 //! ```
 //! `judge` has them, `register` and `depart` do what follows. What a home agent does besides is in
-//! `agents` (which others there are), `prefixes` (what nodes are told of their home link) and
-//! `switch` (how it leaves service).
+//! `agents` (which others there are), `links` and `prefixes` (what nodes are told of their home
+//! link), `news` (when they are told without having asked), `review` (what another configuration
+//! makes of registrations) and `switch` (how it leaves service).
 
 mod ack;
 mod agents;
@@ -21,11 +22,14 @@ mod cache;
 mod config;
 mod depart;
 mod judge;
+mod links;
 mod message;
+mod news;
 mod prefixes;
 mod register;
 mod request;
 mod restore;
+mod review;
 mod security;
 mod switch;
 
@@ -39,7 +43,11 @@ use crate::mobility::event::Event;
 use crate::mobility::message::UpdateMsg;
 use crate::time::{Instant, Now};
 use agents::AgentLists;
+use links::Links;
+use news::News;
+use prefixes::Question;
 use register::Probe;
+use review::Review;
 use security::NodeTable;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
@@ -53,6 +61,7 @@ pub use config::{
 pub use message::{
     AgentInformation, Drain, HomeIcmp, HomeIcmpBody, PrefixHeard, PrefixOffer, RouterHeard,
 };
+pub use news::Pending;
 
 /// The home agent's core.
 #[derive(Debug, Default)]
@@ -65,10 +74,13 @@ pub struct HomeAgent {
     probes: BTreeMap<BindingId, Probe>,
     agents: AgentLists,
     draining: Option<Draining>,
-    /// When the prefixes of the home links began to be valid: at the first event.
-    since: Option<Instant>,
-    /// When a node was last told of its home link's prefixes; forgotten after a second.
-    advertised: BTreeMap<BindingId, Instant>,
+    links: Links,
+    /// When which node is told of its home link's prefixes.
+    news: News,
+    /// Registrations that another configuration has still to be applied to.
+    review: Option<Review>,
+    /// How many bindings have these addresses defended.
+    defended: BTreeMap<LinkAddress, usize>,
 }
 
 /// What a timer is for.
@@ -84,6 +96,8 @@ enum HomeTimer {
     Switch(BindingId),
     /// This registration is about to end.
     Refresh(BindingId),
+    /// This node is to be told of its home link's prefixes.
+    News(BindingId),
 }
 
 /// How many timers one call of [`HomeAgent::handle_timeout`] carries out at most.
@@ -94,27 +108,14 @@ impl HomeAgent {
     #[must_use]
     pub fn new(mut config: HaConfig) -> Self {
         let nodes = NodeTable::new(&mut config);
-        Self { config, nodes, ..Self::default() }
-    }
-
-    /// Goes on with the nodes and the limits of `new`, which has the old nodes afterwards. Links,
-    /// addresses and the way in which it goes together with the local mobility anchor hold for a
-    /// run. What is registered stays until it is refreshed or ends.
-    pub(crate) fn take_over(&mut self, new: &mut Self) {
-        std::mem::swap(&mut self.nodes, &mut new.nodes);
-        let HaConfig { max_bindings, max_lifetime, delete_delay, nat_keepalive_s, .. } = new.config;
-        let HaConfig { prefix_advertisements, switch_rate, refresh_requests, .. } = new.config;
-        let old = std::mem::take(&mut self.config);
-        self.config = HaConfig {
-            max_bindings,
-            max_lifetime,
-            delete_delay,
-            nat_keepalive_s,
-            prefix_advertisements,
-            switch_rate,
-            refresh_requests,
-            ..old
-        };
+        let mut links = std::mem::take(&mut config.links);
+        let shared = links.iter_mut().filter(|l| l.per_node_len.is_none());
+        for p in shared.flat_map(|l| &mut l.prefixes) {
+            let address = Some(config.address).filter(|own| p.prefix.contains(*own));
+            p.address = p.address.or(address);
+        }
+        let links = Links::new(links);
+        Self { config, nodes, links, ..Self::default() }
     }
 
     /// The registrations.
@@ -150,8 +151,9 @@ impl HomeAgent {
         now: Now,
         actions: &mut Vec<Action>,
     ) {
-        self.since.get_or_insert(now.mono);
+        self.links.begin(now.mono);
         match event {
+            Event::Sweep => self.review_some(lma, now, actions),
             Event::Bu(msg) => self.update(msg, lma, now, actions),
             Event::HomeProbed { address, taken } => {
                 self.probed(address, taken, lma, now, actions);
@@ -160,8 +162,8 @@ impl HomeAgent {
             Event::AgentDiscovery { src, dst, id, mobile_router } => {
                 self.discover((src, dst), id, mobile_router, now, actions);
             }
-            Event::PrefixSolicitation { src, home, dst, id, esp } => {
-                self.solicited((src, dst), home, (id, esp), now, actions);
+            Event::PrefixSolicitation { src, home, id, esp, .. } => {
+                self.solicited(src, home, Question { id, esp }, now, actions);
             }
             Event::NodeDrain(drain) => self.drain(drain, now),
             Event::AdminDelete { mn_id, prefix, customer } => {
@@ -192,6 +194,7 @@ impl HomeAgent {
                 HomeTimer::Drain => self.tell_some(now, actions),
                 HomeTimer::Switch(id) => self.tell_again(id, now, actions),
                 HomeTimer::Refresh(id) => self.ask_to_refresh(id, actions),
+                HomeTimer::News(id) => self.tell_news(id, now, actions),
             }
         }
     }
@@ -228,7 +231,7 @@ impl HomeAgent {
 
     /// What workers and the home link are to do when a binding takes the place of another.
     fn publish_change(
-        &self,
+        &mut self,
         old: Option<&HomeBinding>,
         new: Option<&HomeBinding>,
         actions: &mut Vec<Action>,
@@ -253,33 +256,45 @@ impl HomeAgent {
         }
         let addresses = |b: Option<&HomeBinding>| -> BTreeSet<LinkAddress> {
             let of = |b: &HomeBinding| {
-                let link = b.link.filter(|link| self.is_attached(*link));
-                let all =
-                    link.map(|link| b.defended().map(move |address| LinkAddress { link, address }));
+                let all = b
+                    .link
+                    .map(|link| b.defended().map(move |address| LinkAddress { link, address }));
                 all.into_iter().flatten()
             };
             b.into_iter().flat_map(of).collect()
         };
         let (before, after) = (addresses(old), addresses(new));
-        actions.extend(before.difference(&after).map(|a| Action::Undefend(*a)));
+        for address in before.difference(&after) {
+            self.undefend(*address, actions);
+        }
         let router = new.is_some_and(HomeBinding::is_router);
-        let defend = |a: &LinkAddress| Action::Defend { address: *a, router };
-        actions.extend(after.difference(&before).map(defend));
+        for address in after.difference(&before) {
+            self.defend(*address, router, actions);
+        }
     }
 
-    /// Whether a port has the home link.
-    fn is_attached(&self, link: LinkId) -> bool {
-        self.link(link).is_some_and(|l| !l.is_virtual)
+    /// Two bindings may have one link-local address defended: those of two prefixes of a link.
+    fn defend(&mut self, address: LinkAddress, router: bool, actions: &mut Vec<Action>) {
+        let bindings = self.defended.entry(address).or_default();
+        *bindings += 1;
+        if *bindings == 1 {
+            actions.push(Action::Defend { address, router });
+        }
     }
 
-    fn link(&self, link: LinkId) -> Option<&HomeLink> {
-        self.config.links.get(usize::from(link.0))
+    fn undefend(&mut self, address: LinkAddress, actions: &mut Vec<Action>) {
+        let Some(bindings) = self.defended.get_mut(&address) else { return };
+        *bindings -= 1;
+        if *bindings == 0 {
+            self.defended.remove(&address);
+            actions.push(Action::Undefend(address));
+        }
     }
 
     /// Whether an address is one of ours.
     fn is_own(&self, address: Ipv6Addr) -> bool {
         let ipv4 = self.config.address_ipv4.map(|a| a.to_ipv6_mapped());
-        let on_links = self.config.links.iter().filter_map(|l| l.address);
+        let on_links = self.links.iter().flat_map(|l| &l.prefixes).filter_map(|p| p.address);
         on_links.chain([self.config.address]).chain(ipv4).any(|own| own == address)
     }
 

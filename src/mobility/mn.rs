@@ -11,7 +11,7 @@
 //!          +------------------------------------------------------------+
 //!                     |                                   |
 //!                     v                                   v
-//!    Tunnel, JoinHome, LeaveHome, AdvertiseHome         SendBu
+//!    Tunnel, JoinHome, LeaveHome, AdvertiseHome         SendBu, SolicitPrefixes
 //! ```
 //! Nodes to test with play it: `anchor-mn`.
 
@@ -21,6 +21,7 @@ pub mod row;
 
 pub(super) mod ack;
 mod exchange;
+mod prefix;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use crate::wire::udp;
 use attachment::Attachment;
 use event::{Action, AuditKind, Event, Tunnel};
 use exchange::Exchange;
+use prefix::Prefixes;
 use row::BindingRow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -96,6 +98,7 @@ pub struct Mn {
     successors: Vec<Ipv6Addr>,
     is_stopping: bool,
     rate: UpdateRate,
+    prefixes: Prefixes,
 }
 
 impl Mn {
@@ -114,6 +117,7 @@ impl Mn {
             successors: Vec::new(),
             is_stopping: false,
             rate: UpdateRate::default(),
+            prefixes: Prefixes::default(),
         }
     }
 
@@ -126,6 +130,7 @@ impl Mn {
             Event::RefreshRequest { src } => self.asked_to_refresh(src, now, actions),
             Event::BindingError { src, error } => self.failed(src, error, now, actions),
             Event::Switch { src, agents } => self.sent_away(src, agents, now, actions),
+            Event::PrefixesAdvertised(answer) => self.advertised(answer, now, actions),
             Event::Stop => self.stop(now, actions),
         }
     }
@@ -139,6 +144,9 @@ impl Mn {
         }
         if self.exchange.as_ref().is_some_and(|e| e.next_at() <= now) {
             self.send_again(now, actions);
+        }
+        if self.prefixes.next_at().is_some_and(|at| at <= now) {
+            self.ask_again(now, actions);
         }
         let refresh = self.binding.is_some_and(|b| b.refresh_at <= now);
         let retry = self.retry_at.is_some_and(|at| at <= now);
@@ -156,7 +164,8 @@ impl Mn {
         let idle = self.exchange.is_none() && self.target().is_some();
         let refresh = self.binding.map(|b| b.refresh_at).filter(|_| idle);
         let retry = self.retry_at.filter(|_| self.exchange.is_none());
-        exchange.into_iter().chain(expiry).chain(refresh).chain(retry).min()
+        let question = self.prefixes.next_at();
+        [exchange, expiry, refresh, retry, question].into_iter().flatten().min()
     }
 
     /// Whether there is nothing left to wait for after [`Event::Stop`].
@@ -179,6 +188,7 @@ impl Mn {
             delivery: self.binding.map(|b| b.tunnel.encap.into()),
             ipv4_home_address: self.binding.and_then(|b| b.tunnel.ipv4_home),
             prefixes: Vec::new(),
+            home_prefixes: self.prefixes.rows(now.mono),
         }
     }
 

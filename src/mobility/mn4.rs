@@ -187,6 +187,7 @@ impl Mn4 {
             delivery: tunnel.map(|t| t.encap.into()),
             ipv4_home_address: None,
             prefixes: tunnel.map_or(Vec::new(), |t| t.prefixes.clone()),
+            home_prefixes: Vec::new(),
         }
     }
 

@@ -109,7 +109,7 @@ pub(crate) fn emit_icmp(icmp: &HomeIcmp, packet: &mut [u8]) -> Option<usize> {
         HomeIcmpBody::DiscoveryReply { id, mobile_routers, agents } => {
             mobility::emit_discovery_reply(*id, *mobile_routers, agents, ends, back)
         }
-        HomeIcmpBody::PrefixAdvertisement { id, prefixes } => {
+        HomeIcmpBody::PrefixAdvertisement { id, prefixes, .. } => {
             let prefixes: Vec<_> = prefixes.iter().map(PrefixOffer::information).collect();
             mobility::emit_prefix_advertisement(*id, &prefixes, ends, back)
         }

@@ -160,6 +160,7 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
         lma_address_ipv4: config.node.lma_address_ipv4,
         anchor,
         home: plan::home(config),
+        asked: plan::asked_addresses(config),
         restored,
         pool,
         ports: ports.info,

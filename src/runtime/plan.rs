@@ -16,6 +16,7 @@ use crate::control::exception::TapSpec;
 use crate::dataplane::marking::{DscpModel, EcnMode};
 use crate::dataplane::worker::{Limits, PortConfig, TunnelPolicy};
 use crate::mobility::ENTRIES_MAX;
+use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
 /// EAL's arguments without the program's name. Lcore 0 is the control core, lcore `i + 1` worker
@@ -107,9 +108,12 @@ pub(super) fn lma_addresses(config: &Config) -> impl Iterator<Item = Ipv6Addr> {
 /// Our addresses in our own address space.
 pub(super) fn local_addresses(config: &Config) -> Vec<Ipv6Addr> {
     let own = config.ports.iter().filter(|p| p.customer.is_none());
-    let addresses = own.flat_map(|p| p.addresses.iter().map(|&(a, _)| a));
-    let asked = ha::anycast_addresses(config).into_iter().chain(mip4::broadcast_addresses(config));
-    addresses.chain(asked).collect()
+    own.flat_map(|p| p.addresses.iter().map(|&(a, _)| a)).collect()
+}
+
+/// Where nodes ask for home agents: ours in our own address space as long as there are such links.
+pub(super) fn asked_addresses(config: &Config) -> BTreeSet<Ipv6Addr> {
+    ha::anycast_addresses(config).into_iter().chain(mip4::broadcast_addresses(config)).collect()
 }
 
 /// The kernel's side of a port.

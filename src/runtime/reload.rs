@@ -11,7 +11,7 @@ use crate::admin::api::ConfigChanges;
 use crate::admin::reload::{Asked, Job, Jobs, Refused};
 use crate::config::{self, Config, NodeTable};
 use crate::control::advertise::Advertiser;
-use crate::control::reload::{NewConfig, Reloader};
+use crate::control::reload::{Homes, NewConfig, Reloader};
 use crate::mobility::Description;
 use crate::mobility::config::LmaConfig;
 use crate::mobility::ha::{HaConfig, HomeAgent};
@@ -88,6 +88,7 @@ impl Setup {
             Description::new(lma),
             HomeAgent::new(ha),
             HomeAgent4::new(mip4),
+            Homes { links: plan::home(&config), asked: plan::asked_addresses(&config) },
             plan::mags(&config),
             plan::customer_names(&config),
             plan::pool_names(&config),

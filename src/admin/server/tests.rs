@@ -177,6 +177,7 @@ fn row(n: u64) -> BindingRow {
         lifetime_s: 60,
         lifetime_left_s: 59,
         handoffs: 0,
+        advertisement: None,
         counters: None,
     }
 }

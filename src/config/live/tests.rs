@@ -173,6 +173,66 @@ fn every_key_that_differs_is_in_force_or_needs_a_restart() {
 }
 
 #[test]
+fn home_agents_change_but_for_what_holds_for_a_run() {
+    let with = |home_agent: &str, mip4: &str| {
+        let sections = format!("[home_agent]\n{home_agent}\n[mip4]\n{mip4}\n[node]");
+        let node = "[node]\nlma_address_ipv4 = \"192.0.2.1\"";
+        changed(&[("[node]", &sections), ("[node]", node)])
+    };
+    let link =
+        |prefix: &str, more: &str| format!("[[home_agent.link]]\nprefix = \"{prefix}\"\n{more}\n");
+    let (first, second) = (link("2001:db8:1:1::/64", ""), link("2001:db8:1:2::/64", ""));
+    let running = with(&format!("preference = 7\n{first}"), "");
+    let lasting = "valid_lifetime = \"1h\"\npreferred_lifetime = \"30min\"";
+    let wanted = with(
+        &format!(
+            "max_bindings = 9\ninterworking = \"combined\"\nmax_lifetime = \"20min\"\n{second}{}",
+            link("2001:db8:1:1::/64", lasting)
+        ),
+        "max_registrations = 5\nsimultaneous_bindings = 2\nmax_lifetime = \"10min\"\nrevocation = false",
+    );
+    let keys = |restart| {
+        let all = differences(&running, &wanted).into_iter();
+        all.filter(|d| d.restart == restart).map(|d| d.key).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        keys(true),
+        [
+            "home_agent.interworking",
+            "home_agent.max_bindings",
+            "mip4.max_registrations",
+            "mip4.simultaneous_bindings"
+        ]
+    );
+    assert_eq!(
+        keys(false),
+        [
+            "home_agent.link[2001:db8:1:1::/64].preferred_lifetime",
+            "home_agent.link[2001:db8:1:1::/64].valid_lifetime",
+            "home_agent.link[2001:db8:1:2::/64]",
+            "home_agent.max_lifetime",
+            "home_agent.preference",
+            "mip4.max_lifetime",
+            "mip4.revocation"
+        ]
+    );
+    let put = put_in_force(&running, wanted.clone(), Path::new("t.toml"));
+    let put = put.unwrap_or_else(|f| panic!("{f}"));
+    let left: Vec<_> = differences(&put, &wanted).into_iter().map(|d| d.key).collect();
+    assert_eq!(left, keys(true));
+    // The sections themselves are there from the start, or not.
+    let without = config(BASE);
+    let keys: Vec<_> =
+        differences(&running, &without).into_iter().map(|d| (d.key, d.restart)).collect();
+    let node = ("node.lma_address_ipv4".to_owned(), true);
+    assert_eq!(keys, [("home_agent".to_owned(), true), ("mip4".to_owned(), true), node]);
+    let put = put_in_force(&running, without.clone(), Path::new("t.toml"));
+    assert!(put.is_ok_and(|p| p.home_agent == running.home_agent && p.mip4 == running.mip4));
+    let put = put_in_force(&without, running.clone(), Path::new("t.toml"));
+    assert!(put.is_ok_and(|p| p.home_agent.is_none() && p.mip4.is_none()));
+}
+
+#[test]
 fn file_that_does_not_go_with_what_runs_until_a_restart_is_refused() {
     let refused = |changes: &[(&str, &str)]| {
         let put = put_in_force(&config(BASE), changed(changes), Path::new("t.toml"));

@@ -7,9 +7,7 @@ use super::super::signaling;
 use super::Control;
 use crate::addr::PortId;
 use crate::mobility::event::Event;
-use crate::mobility::ha::{
-    AgentInformation, HomeBinding, HomeState, LinkId, PrefixHeard, RouterHeard,
-};
+use crate::mobility::ha::{AgentInformation, HomeBinding, HomeState, PrefixHeard, RouterHeard};
 use crate::mobility::message::Transport;
 use crate::mobility::packet::Ends;
 use crate::nic::FramePool;
@@ -84,18 +82,16 @@ impl<P: FramePool> Control<P> {
                 valid_lifetime_s: p.valid_lifetime_s,
             })
             .collect();
-        let links: Vec<LinkId> = self.home.links_of(port).collect();
-        for link in links {
-            let router = RouterHeard {
-                link,
-                src: from.src,
-                home_agent: heard.home_agent,
-                router_lifetime_s: heard.router_lifetime_s,
-                information,
-                prefixes: prefixes.clone(),
-            };
-            self.handle_event(Event::HomeLinkRouter(router), now);
-        }
+        let Some(link) = self.home.link_of(port) else { return };
+        let router = RouterHeard {
+            link,
+            src: from.src,
+            home_agent: heard.home_agent,
+            router_lifetime_s: heard.router_lifetime_s,
+            information,
+            prefixes,
+        };
+        self.handle_event(Event::HomeLinkRouter(router), now);
     }
 }
 

@@ -34,12 +34,12 @@ pub(in crate::control) fn ha_config() -> HaConfig {
         customer: CustomerId::default(),
         prefixes: vec![LinkPrefix {
             prefix: prefix.parse().expect("valid"),
+            address,
             valid_lifetime_s: None,
             preferred_lifetime_s: None,
         }],
         per_node_len,
-        is_virtual: address.is_none(),
-        address,
+        id: address.map(|_| LinkId(ACCESS.0)),
         preference: 0,
     };
     let node = |name: &str, home| HomeNode {
@@ -75,12 +75,10 @@ pub(in crate::control) fn ha_config() -> HaConfig {
 /// The same for the control core.
 pub(in crate::control) fn home_links() -> HomeLinks {
     let retrans_timer = Duration::from_secs(1);
-    let port = HomePort {
-        port: ACCESS,
-        address: LMA,
-        prefix: "2001:db8:a::/64".parse::<HomePrefix>().expect("a prefix").into(),
-    };
-    HomeLinks { ports: vec![None, Some(port)], dad_transmits: 1, retrans_timer }
+    let port = HomePort { port: ACCESS, address: LMA };
+    let ports = BTreeMap::from([(LinkId(ACCESS.0), port)]);
+    let prefixes = vec!["2001:db8:a::/64".parse::<HomePrefix>().expect("a prefix").into()];
+    HomeLinks { ports, prefixes, dad_transmits: 1, retrans_timer }
 }
 
 pub(in crate::control) fn bench() -> Bench {

@@ -25,12 +25,24 @@ impl Outside {
         Self { links, ..Self::default() }
     }
 
-    pub(super) fn begin(&mut self, prefix: CustomerPrefix) {
+    /// Other home links at ports. What is on one of them is not told of any more; what was on one
+    /// that is gone ends by itself.
+    pub(super) fn set_links(&mut self, links: Vec<CustomerPrefix>) {
+        self.links = links;
+        let held: Vec<_> = self.held.iter().copied().filter(|p| self.is_on_link(*p)).collect();
+        held.into_iter().for_each(|p| self.end(p));
+    }
+
+    fn is_on_link(&self, prefix: CustomerPrefix) -> bool {
         let is_address = prefix.prefix.len() == 128;
         let covers = |link: &CustomerPrefix| {
             is_address && link.customer == prefix.customer && link.prefix.covers(prefix.prefix)
         };
-        if !self.links.iter().any(covers) && self.held.insert(prefix) {
+        self.links.iter().any(covers)
+    }
+
+    pub(super) fn begin(&mut self, prefix: CustomerPrefix) {
+        if !self.is_on_link(prefix) && self.held.insert(prefix) {
             self.changed.insert(prefix, true);
         }
     }
@@ -104,6 +116,9 @@ mod tests {
                 home.of(CustomerId(2)),
             ],
         );
+        // Another customer's port has it from now on.
+        outside.set_links(vec![link.of(CustomerId(2))]);
+        assert_eq!(outside.batch(), [(home.of(CustomerId(2)), false)]);
     }
 
     #[test]

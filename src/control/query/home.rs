@@ -2,7 +2,7 @@
 
 use super::{Control, Filter, SLOTS_PER_PAGE, encapsulation};
 use crate::addr::{CustomerId, HomePrefix, MnId};
-use crate::admin::api::{BindingRow, Page, Reply};
+use crate::admin::api::{AdvertisementRow, BindingRow, Page, Reply};
 use crate::mobility::action::{BindingId, BindingKind};
 use crate::mobility::event::Event;
 use crate::mobility::ha::{Drain, HomeBinding, HomeState};
@@ -103,6 +103,10 @@ impl<P: FramePool> Control<P> {
             lifetime_s: u32::try_from(b.lifetime.duration().as_secs()).unwrap_or(u32::MAX),
             lifetime_left_s: u32::try_from(left.as_secs()).unwrap_or(u32::MAX),
             handoffs: b.moves,
+            advertisement: self.anchor.ha().pending(b.id).map(|p| AdvertisementRow {
+                due_s: p.due.since(now).as_secs(),
+                unanswered: p.unanswered,
+            }),
             counters: None,
         }
     }

@@ -88,6 +88,7 @@ impl<P: FramePool> Control<P> {
             lifetime_s: seconds(b.lifetime),
             lifetime_left_s: seconds(b.remaining(now)),
             handoffs: 0,
+            advertisement: None,
             counters: None,
         }
     }

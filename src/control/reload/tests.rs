@@ -22,7 +22,8 @@ fn mag(name: &str, address: Ipv6Addr) -> MagInfo {
 fn new_config(config: LmaConfig, mags: Vec<MagInfo>, pools: &[&str]) -> NewConfig {
     let pools = pools.iter().map(|p| (*p).to_owned()).collect();
     let (home, mip4) = (HomeAgent::default(), HomeAgent4::default());
-    NewConfig::new(Description::new(config), home, mip4, mags, Vec::new(), pools)
+    let homes = Homes::default();
+    NewConfig::new(Description::new(config), home, mip4, homes, mags, Vec::new(), pools)
 }
 
 /// Puts it in force as the reload thread would.

@@ -60,7 +60,8 @@ impl Anchor {
         let own = actions.get(from..).unwrap_or_default();
         let ends = own.iter().any(|action| match action {
             Action::Audit(Audit { kind: AuditKind::Home(kind), .. }) => {
-                matches!(kind, HomeAudit::Deregistered | HomeAudit::Expired | HomeAudit::Deleted)
+                use HomeAudit::{Deleted, Deregistered, Expired, PrefixGone};
+                matches!(kind, Deregistered | Expired | Deleted | PrefixGone)
             }
             _ => false,
         });

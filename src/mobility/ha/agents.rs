@@ -76,6 +76,11 @@ impl AgentLists {
         }
     }
 
+    /// Forgets the agents of links that are not there any more.
+    pub(super) fn keep(&mut self, is_there: impl Fn(LinkId) -> bool) {
+        self.all.retain(|(link, _), _| is_there(*link));
+    }
+
     /// The addresses of the other home agents on a link with their preferences, the best first.
     fn others(&self, link: LinkId, routers: bool) -> impl Iterator<Item = (i16, Ipv6Addr)> + '_ {
         let agents = self.all.range((link, Ipv6Addr::UNSPECIFIED)..);
@@ -95,12 +100,12 @@ impl HomeAgent {
         now: Now,
         actions: &mut Vec<Action>,
     ) {
-        let asked = (0..).map(LinkId).zip(&self.config.links).find(|(_, l)| is_anycast(l, dst));
-        let Some((link, _)) = asked.filter(|_| self.config.enabled && is_one_node(src)) else {
-            return;
-        };
-        let own = self.own_address(link);
-        let agents = self.agents_of(link, mobile_router, now);
+        let is_asked = |l: &&HomeLink| l.anycast_addresses().any(|anycast| anycast == dst);
+        let asked = self.links.iter().find(is_asked);
+        let asked = asked.filter(|_| self.config.enabled && is_one_node(src));
+        let asked = asked.map(|link| (link.id, link.preference, self.own_address(link)));
+        let Some((at, preference, own)) = asked else { return };
+        let agents = self.agents_of(at, (preference, own), mobile_router, now);
         let agents = agents.into_iter().take(TOLD_MAX).collect();
         let body = HomeIcmpBody::DiscoveryReply { id, mobile_routers: mobile_router, agents };
         actions.push(Action::SendIcmp(HomeIcmp {
@@ -112,29 +117,30 @@ impl HomeAgent {
         }));
     }
 
-    /// The home agents of a link, ourselves among them unless we leave service: the best first,
-    /// those of equal preference in another order each time.
-    pub(super) fn agents_of(&mut self, link: LinkId, routers: bool, now: Now) -> Vec<Ipv6Addr> {
+    /// The home agents of a link, ourselves among them with this preference and address unless we
+    /// leave service: the best first, those of equal preference in another order each time.
+    pub(super) fn agents_of(
+        &mut self,
+        link: Option<LinkId>,
+        own: (i16, Ipv6Addr),
+        routers: bool,
+        now: Now,
+    ) -> Vec<Ipv6Addr> {
         self.agents.expire(now.mono);
         self.agents.told += 1;
         let turn = self.agents.told;
-        let own = self.link(link).filter(|_| self.draining.is_none());
-        let own = own.map(|l| (l.preference, self.own_address(link)));
-        let mut all: Vec<_> = self.agents.others(link, routers).chain(own).collect();
+        let own = Some(own).filter(|_| self.draining.is_none());
+        let others = link.into_iter().flat_map(|link| self.agents.others(link, routers));
+        let mut all: Vec<_> = others.chain(own).collect();
         let shuffled = |a: &Ipv6Addr| Digest::new(turn).field(&a.octets()).finish();
         all.sort_by_key(|(preference, a)| (i32::from(*preference).wrapping_neg(), shuffled(a)));
         all.into_iter().map(|(_, address)| address).collect()
     }
 
     /// Our address on a home link.
-    pub(super) fn own_address(&self, link: LinkId) -> Ipv6Addr {
-        self.link(link).and_then(|l| l.address).unwrap_or(self.config.address)
+    fn own_address(&self, link: &HomeLink) -> Ipv6Addr {
+        link.prefixes.iter().find_map(|p| p.address).unwrap_or(self.config.address)
     }
-}
-
-/// Whether an address is the anycast address of the home agents of a link.
-fn is_anycast(link: &HomeLink, address: Ipv6Addr) -> bool {
-    link.anycast_addresses().any(|anycast| anycast == address)
 }
 
 impl HomeLink {

@@ -34,7 +34,7 @@ pub struct HomeBinding {
     pub customer: CustomerId,
     /// The home address.
     pub home: Ipv6Addr,
-    /// The home link; `None`: the home link is the domain of the local mobility anchor.
+    /// The home link, if it is at a port.
     pub link: Option<LinkId>,
     /// What of the allocation it holds: the home address, or the prefix that it lies in.
     pub held: HomePrefix,

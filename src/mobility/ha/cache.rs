@@ -72,6 +72,11 @@ impl HomeCache {
         self.all.range((from, Bound::Unbounded)).map(|(_, b)| b)
     }
 
+    /// The one that began last.
+    pub(crate) fn newest(&self) -> Option<BindingId> {
+        self.all.last_key_value().map(|(id, _)| *id)
+    }
+
     /// The one that says what is forwarded for this key.
     #[must_use]
     pub fn by_key(&self, key: CustomerPrefix) -> Option<&HomeBinding> {

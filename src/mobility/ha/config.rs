@@ -15,7 +15,7 @@ pub struct HaConfig {
     pub address: Ipv6Addr,
     /// The same for nodes in IPv4 networks (RFC 5555); without it they are not served.
     pub address_ipv4: Option<Ipv4Addr>,
-    /// The home links, by their [`LinkId`].
+    /// The home links.
     pub links: Vec<HomeLink>,
     /// The nodes.
     pub nodes: Vec<HomeNode>,
@@ -32,6 +32,10 @@ pub struct HaConfig {
     pub nat_keepalive_s: u32,
     /// Whether mobile prefix advertisements are sent (RFC 6275 8.4).
     pub prefix_advertisements: bool,
+    /// `MinMobPfxAdvInterval` (RFC 6275 13): what nobody has asked for is not sent earlier.
+    pub min_advertisement_interval: Duration,
+    /// `MaxMobPfxAdvInterval`: nor later, and once in such a time at least.
+    pub max_advertisement_interval: Duration,
     /// New nodes a second at most that are told by a Home Agent Switch (RFC 5142 7 and 8).
     pub switch_rate: u32,
     /// Whether a node whose binding is about to end is asked to refresh it (RFC 6275 9.5.5).
@@ -53,13 +57,16 @@ impl Default for HaConfig {
             delete_delay: Duration::from_secs(10),
             nat_keepalive_s: 110,
             prefix_advertisements: true,
+            min_advertisement_interval: Duration::from_secs(600),
+            max_advertisement_interval: Duration::from_secs(86_400),
             switch_rate: 1,
             refresh_requests: false,
         }
     }
 }
 
-/// A home link, by its place in [`HaConfig::links`].
+/// A home link at a port, by the number of the port: whatever links come and go, it is the same
+/// one. Virtual links have no name, there is nothing to be done on them.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -84,10 +91,9 @@ pub struct HomeLink {
     /// Whether each node has a prefix of its own out of them, which moves with it if it sets the R
     /// flag (RFC 6612 4.2.1): its length. Else nodes share the subnet.
     pub per_node_len: Option<u8>,
-    /// Whether no port has it: there is nobody to probe, and nobody to defend addresses against.
-    pub is_virtual: bool,
-    /// Our address on it, listed with the preference; the home agent's address if `None`.
-    pub address: Option<Ipv6Addr>,
+    /// The port that has it, and has no other; `None`: it is virtual, there is nobody to probe, and
+    /// nobody to defend addresses against.
+    pub id: Option<LinkId>,
     /// The preference with which it is listed (RFC 6275 7.4).
     pub preference: i16,
 }
@@ -97,6 +103,9 @@ pub struct HomeLink {
 pub struct LinkPrefix {
     /// The prefix.
     pub prefix: HomePrefix,
+    /// Our address in it, listed with the preference; the home agent's address if there is none on
+    /// the whole link.
+    pub address: Option<Ipv6Addr>,
     /// Seconds, from the moment at which it is configured; for ever if `None`.
     pub valid_lifetime_s: Option<u32>,
     /// Seconds, likewise, not above the valid lifetime.

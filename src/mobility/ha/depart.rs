@@ -36,6 +36,7 @@ impl HomeAgent {
         };
         let noted = invalid.clone();
         self.publish_change(Some(&old), None, actions);
+        self.expect_no_news(id);
         self.put(invalid);
         actions.push(Action::Persist(id));
         let answer = (Status::ACCEPTED, msg.update.seq, Lifetime::ZERO);
@@ -56,7 +57,7 @@ impl HomeAgent {
         self.disarm(Some(&old));
         self.publish_change(Some(&old), None, actions);
         self.release(&old, lma);
-        self.advertised.remove(&id);
+        self.expect_no_news(id);
         actions.push(Action::Persist(id));
         // Of an entry that only remembered, the end was noted before.
         if old.state != HomeState::Invalid {
@@ -78,6 +79,7 @@ impl HomeAgent {
             let Some(old) = self.cache.get(id).cloned() else { continue };
             let new = HomeBinding { state: HomeState::Proxied, ..old.clone() };
             self.publish_change(Some(&old), None, actions);
+            self.expect_no_news(id);
             self.put(new);
             actions.push(Action::Persist(id));
             self.note(HomeAudit::Proxied, &old, actions);

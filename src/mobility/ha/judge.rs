@@ -1,5 +1,6 @@
 //! The checks on a binding update, in their order. Nothing is changed.
 
+use super::links::Span;
 use super::request::{Asked, is_routable};
 use super::security::{Sender, Unproven};
 use super::{HomeAgent, HomeBinding, HomeState, Interworking, LinkId};
@@ -8,7 +9,7 @@ use crate::mobility::Lma;
 use crate::mobility::action::{BindingId, Ignored};
 use crate::mobility::auth::{self, Addresses, AuthKey, Signer};
 use crate::mobility::message::{Transport, UpdateMsg};
-use crate::time::{Duration, Lifetime, Now};
+use crate::time::{Duration, Instant, Lifetime, Now};
 use crate::wire::mh::{BuFlags, SeqNo, Status};
 use std::net::Ipv6Addr;
 
@@ -53,11 +54,12 @@ pub(super) struct Plan {
 /// Where a home address is at home.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
+    /// The home link, if it is at a port.
     pub(super) link: Option<LinkId>,
     /// What of the allocation goes with it.
     pub(super) held: HomePrefix,
     /// For how long its prefix is valid, and preferred; for ever if `None`.
-    valid: Option<Duration>,
+    pub(super) valid: Option<Duration>,
     preferred: Option<Duration>,
 }
 
@@ -183,7 +185,7 @@ impl HomeAgent {
 
     /// The home link of an address; `None` if it is none of ours. What the local mobility anchor
     /// gives to nodes comes first: it is one allocation.
-    fn place(
+    pub(super) fn place(
         &self,
         customer: CustomerId,
         mn_id: &MnId,
@@ -191,20 +193,15 @@ impl HomeAgent {
         lma: &Lma,
         now: Now,
     ) -> Option<Place> {
-        let on_link = (0..).zip(&self.config.links).find_map(|(n, link)| {
-            let prefix = link.prefixes.iter().find(|p| p.prefix.contains(home))?;
-            (link.customer == customer).then_some((LinkId(n), link, prefix))
-        });
         let allocated = lma.home_prefix(customer, mn_id, host(home));
-        let passed = now.mono.since(self.since.unwrap_or(now.mono));
-        let left = |s: Option<u32>| s.map(|s| Duration::from_secs(s.into()).saturating_sub(passed));
-        match (on_link, allocated) {
-            (Some((n, link, prefix)), allocated) => {
+        let left = |until: Option<Instant>| until.map(|until| until.since(now.mono));
+        match (self.links.find(customer, home), allocated) {
+            (Some((link, prefix)), allocated) => {
                 let own = |len| HomePrefix::truncating(home, len).ok();
                 let held = allocated.or_else(|| own(link.per_node_len.unwrap_or(128)))?;
-                let valid = left(prefix.valid_lifetime_s);
-                let preferred = left(prefix.preferred_lifetime_s);
-                Some(Place { link: Some(n), held, valid, preferred })
+                let Span { valid, preferred } = self.links.span(customer, prefix);
+                let (valid, preferred) = (left(valid), left(preferred));
+                Some(Place { link: link.id, held, valid, preferred })
             }
             (None, Some(held)) => Some(Place { link: None, held, valid: None, preferred: None }),
             (None, None) => None,
@@ -290,7 +287,7 @@ impl HomeAgent {
 impl Place {
     /// 10.3.1: status 1 if the prefix is deprecated, or will be during the lifetime, or becomes
     /// invalid at its end; compared in units of four seconds.
-    fn success(&self, lifetime: Lifetime) -> Status {
+    pub(super) fn success(&self, lifetime: Lifetime) -> Status {
         let units = |d: Duration| d.as_secs() / 4;
         let granted = u64::from(lifetime.0);
         let deprecated = self.preferred.is_some_and(|p| units(p) < granted);

@@ -76,8 +76,10 @@ pub enum HomeIcmpBody {
     },
     /// Mobile Prefix Advertisement, type 147.
     PrefixAdvertisement {
-        /// As in the solicitation; else its own.
+        /// As in the solicitation; zero if there was none.
         id: u16,
+        /// A node has asked for it.
+        solicited: bool,
         /// The prefixes of the home link.
         prefixes: Vec<PrefixOffer>,
     },

@@ -25,7 +25,7 @@ pub(super) struct Probe {
     open: BTreeSet<LinkAddress>,
     /// The last update: what is answered in the end.
     msg: UpdateMsg,
-    status: Status,
+    pub(super) status: Status,
     ipv4: Vec<(Ipv4HomeStatus, Ipv4Home)>,
     deadline: Instant,
     /// The entry is on disk, from before the node came home the last time.
@@ -79,7 +79,7 @@ impl HomeAgent {
         // An entry that only remembers is no binding (10.3.1), and one that is not yet is asked for
         // again by its node.
         let bound = old.as_ref().is_some_and(|b| b.state != HomeState::Invalid);
-        let attached = plan.place.link.filter(|link| self.is_attached(*link));
+        let attached = plan.place.link;
         let held = old.as_ref().map(|b| b.held);
         if held != Some(plan.place.held) {
             let shared = lma.share(plan.customer, &plan.mn_id, plan.place.held);
@@ -172,7 +172,7 @@ impl HomeAgent {
     }
 
     /// 10.3.1: the whole update is refused.
-    fn give_up(
+    pub(super) fn give_up(
         &mut self,
         id: BindingId,
         status: Status,
@@ -333,6 +333,7 @@ impl HomeAgent {
         let (id, lifetime) = (new.id, new.lifetime);
         let old = self.put(new.clone());
         self.publish_change(old.as_ref(), Some(new), actions);
+        self.expect_news(new, now);
         actions.push(Action::Persist(id));
         let seq = msg.update.seq;
         self.reply(msg, (status, seq, lifetime), ipv4, lma, now, actions);

@@ -16,7 +16,7 @@ impl HomeAgent {
         now: Now,
         actions: &mut Vec<Action>,
     ) -> Result<(), RestoreError> {
-        self.since.get_or_insert(now.mono);
+        self.links.begin(now.mono);
         let id = binding.id;
         if self.cache.get(id).is_some() {
             return Err(RestoreError::Id(id));
@@ -48,8 +48,16 @@ impl HomeAgent {
         };
         binding.deadline = now.mono + ends.min(whole);
         binding.protection = self.nodes.protection(&binding.mn_id);
+        // Ports may have other numbers than in the run before, and links may be gone.
+        let link = self.links.find(binding.customer, binding.home).and_then(|(link, _)| link.id);
+        if link != binding.link {
+            binding.link = link;
+            actions.push(Action::Persist(id));
+        }
         self.publish_change(None, Some(&binding), actions);
+        self.expect_news(&binding, now);
         self.put(binding);
+        self.review_restored();
         Ok(())
     }
 }

@@ -88,8 +88,9 @@ impl HomeAgent {
     }
 
     fn tell(&mut self, id: BindingId, now: Now, actions: &mut Vec<Action>) {
-        let link = self.cache.get(id).and_then(|b| b.link).unwrap_or_default();
-        let agents = self.agents_of(link, false, now);
+        // Others alone: we are the one that leaves.
+        let link = self.cache.get(id).and_then(|b| b.link);
+        let agents = self.agents_of(link, (0, self.config.address), false, now);
         let Some(draining) = &mut self.draining else { return };
         let active = self.cache.get(id).filter(|b| b.state == HomeState::Active);
         let Some(binding) = active else {

@@ -6,8 +6,10 @@ mod drain;
 mod dsmip;
 mod home;
 mod nemo;
+mod news;
 mod protect;
 mod refusal;
+mod review;
 
 use super::*;
 use crate::addr::{AnchorAddr, CustomerId, Encap, HomePrefix, TunnelPath};
@@ -55,12 +57,12 @@ pub(in crate::mobility) fn link(text: &str) -> HomeLink {
         customer: CustomerId(0),
         prefixes: vec![LinkPrefix {
             prefix: prefix(text),
+            address: None,
             valid_lifetime_s: None,
             preferred_lifetime_s: None,
         }],
         per_node_len: None,
-        is_virtual: true,
-        address: None,
+        id: None,
         preference: 0,
     }
 }

@@ -108,10 +108,21 @@ impl HomeAgent4 {
         self.draining = matches!(drain, Drain::Begin { .. });
     }
 
-    /// Goes on with the nodes of another one; `new` has the old ones afterwards. What is registered
-    /// stays until it ends; whether it is extended, the new nodes say. All else holds for a run.
+    /// Goes on with the nodes, foreign agents and limits of another one, which has the old ones
+    /// afterwards. What is registered stays until it ends; whether it is extended, the new say.
+    /// Its address, how many registrations and bindings there may be, and nonces hold for a run.
     pub(crate) fn take_over(&mut self, new: &mut Self) {
         core::mem::swap(&mut self.nodes, &mut new.nodes);
+        core::mem::swap(&mut self.agents, &mut new.agents);
+        let taken = core::mem::take(&mut new.config);
+        let old = core::mem::take(&mut self.config);
+        self.config = Mip4Config {
+            address: old.address,
+            max_registrations: old.max_registrations,
+            max_bindings: old.max_bindings,
+            nonce_seed: old.nonce_seed,
+            ..taken
+        };
     }
 
     /// Takes in one message.

@@ -128,6 +128,7 @@ impl Mn {
         actions.push(Action::Audit(what));
         if msg.ack.status == Status::ACCEPTED_PREFIX_DISCOVERY_NECESSARY {
             actions.push(Action::Audit(AuditKind::PrefixDiscoveryNecessary));
+            self.ask_for_prefixes(now, actions);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::attachment::Attachment;
 use crate::addr::Encap;
 use crate::mobility::message::{AckMsg, UpdateMsg};
+use crate::wire::icmpv6::mobility::LinkPrefixInformation;
 use crate::wire::mh::{BindingError, Ipv4HomeStatus, Status};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -32,8 +33,36 @@ pub enum Event {
         /// Other home agents, the best first.
         agents: Vec<Ipv6Addr>,
     },
+    /// A Mobile Prefix Advertisement arrived (RFC 6275 6.8).
+    PrefixesAdvertised(PrefixAnswer),
     /// The node ends its binding.
     Stop,
+}
+
+/// A Mobile Prefix Advertisement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrefixAnswer {
+    /// From whom.
+    pub src: Ipv6Addr,
+    /// The home address in the type 2 routing header, if there is one.
+    pub home: Option<Ipv6Addr>,
+    /// That of the solicitation, if there was one.
+    pub id: u16,
+    /// The prefixes of the home link.
+    pub prefixes: Vec<LinkPrefixInformation>,
+}
+
+/// A Mobile Prefix Solicitation (RFC 6275 6.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PrefixQuestion {
+    /// By which the answer is known.
+    pub id: u16,
+    /// Source.
+    pub care_of: Ipv6Addr,
+    /// In the Home Address option.
+    pub home: Ipv6Addr,
+    /// Destination.
+    pub agent: Ipv6Addr,
 }
 
 /// Something to do.
@@ -49,6 +78,8 @@ pub enum Action {
     LeaveHome,
     /// Tell the home link whose the home address is, by an unsolicited Neighbor Advertisement.
     AdvertiseHome,
+    /// Ask the home agent for the prefixes of the home link.
+    SolicitPrefixes(PrefixQuestion),
     /// Something to count and to tell.
     Audit(AuditKind),
 }
@@ -104,6 +135,12 @@ pub enum AuditKind {
     BindingErrorIgnored,
     /// Likewise, or there is nobody to switch to.
     SwitchIgnored,
+    /// The prefixes of the home link are known, as they were asked for.
+    PrefixesLearnt,
+    /// They were told without having been asked for.
+    AdvertisementUnsolicited,
+    /// From who is not our home agent, or without the routing header.
+    AdvertisementIgnored,
 }
 
 /// Why an acknowledgement was ignored (RFC 6275 11.7.3).

@@ -1,7 +1,7 @@
 //! A node's binding for people, of whichever protocol.
 
 use super::attachment::Attachment;
-use crate::addr::Encap;
+use crate::addr::{Encap, HomePrefix};
 use crate::mobility::mip4::RegisteredPrefix;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
@@ -27,6 +27,19 @@ pub struct BindingRow {
     pub ipv4_home_address: Option<Ipv4Addr>,
     /// IPv6 prefixes that Mobile IPv4 registered (RFC 5454).
     pub prefixes: Vec<RegisteredPrefix>,
+    /// Of the home link, as the home agent of Mobile IPv6 has told.
+    pub home_prefixes: Vec<HomePrefixRow>,
+}
+
+/// A prefix of the home link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HomePrefixRow {
+    /// The prefix.
+    pub prefix: HomePrefix,
+    /// Seconds that it is valid; for ever if absent.
+    pub valid_s: Option<u32>,
+    /// Seconds that it is preferred; for ever if absent.
+    pub preferred_s: Option<u32>,
 }
 
 /// What stands between the outer header and a packet.

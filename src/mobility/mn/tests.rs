@@ -2,6 +2,7 @@
 //! test moves; a home agent's answers are made from the updates.
 
 mod dsmip;
+mod prefixes;
 
 use super::attachment::Attachment;
 use super::event::{AckFault, Action, AuditKind, Event, Tunnel, TunnelEnds};

@@ -144,12 +144,12 @@ impl Home {
             customer: CustomerId(0),
             prefixes: vec![LinkPrefix {
                 prefix: self.link,
+                address: None,
                 valid_lifetime_s: self.valid,
                 preferred_lifetime_s: self.preferred,
             }],
             per_node_len: None,
-            is_virtual: !self.attached,
-            address: None,
+            id: self.attached.then_some(LinkId(0)),
             preference: 0,
         };
         HaConfig {

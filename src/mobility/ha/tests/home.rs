@@ -153,7 +153,7 @@ fn lifetime_ends_with_the_prefix_and_status_1_tells_of_it() {
     w.wait(Duration::from_secs(500));
     assert_eq!(granted(&mut w, 10), (1, 10), "deprecated already");
     assert_eq!(granted(&mut w, 900), (1, 125));
-    assert!(w.wait(Duration::from_millis(499_999)).is_empty());
+    assert_eq!(published(&w.wait(Duration::from_millis(499_999))), [""; 0]);
     let actions = w.wait(Duration::from_millis(1));
     assert_eq!(published(&actions), [format!("{HOME}/128 gone")]);
     assert_eq!(noted(&actions), [AuditKind::Home(HomeAudit::Expired)]);
@@ -165,7 +165,7 @@ fn lifetime_ends_with_the_prefix_and_status_1_tells_of_it() {
 #[test]
 fn first_answer_waits_for_what_the_home_link_says_of_both_addresses() {
     let mut config = config();
-    config.links[0].is_virtual = false;
+    config.links[0].id = Some(LinkId(0));
     let mut w = World::new(config);
     let flags = BuFlags::A | BuFlags::H | BuFlags::L;
     let link = LinkId(0);
@@ -196,7 +196,7 @@ fn first_answer_waits_for_what_the_home_link_says_of_both_addresses() {
 #[test]
 fn entry_of_a_node_that_came_home_is_not_kept_on_disk_when_its_address_is_taken_meanwhile() {
     let mut config = config();
-    config.links[0].is_virtual = false;
+    config.links[0].id = Some(LinkId(0));
     let mut w = World::new(config);
     let address = LinkAddress { link: LinkId(0), address: HOME };
     let probed = |taken| Event::HomeProbed { address, taken };
@@ -218,7 +218,7 @@ fn entry_of_a_node_that_came_home_is_not_kept_on_disk_when_its_address_is_taken_
 #[test]
 fn address_that_somebody_has_is_refused_134_and_silence_of_the_prober_130() {
     let mut config = config();
-    config.links[0].is_virtual = false;
+    config.links[0].id = Some(LinkId(0));
     let mut w = World::new(config);
     w.bu(&Bu::default());
     let address = LinkAddress { link: LinkId(0), address: HOME };

@@ -83,7 +83,7 @@ fn network_that_another_router_registers_while_the_home_link_is_asked_is_refused
     let router = |n, home| HomeNode { mobile_networks: networks.clone(), ..node(n, Some(home)) };
     let other = Ipv6Addr::from_bits(HOME.to_bits() + 1);
     let mut config = HaConfig { nodes: vec![router(1, HOME), router(2, other)], ..config() };
-    config.links[0].is_virtual = false;
+    config.links[0].id = Some(LinkId(0));
     let mut w = World::new(config);
     w.bu(&Bu { flags: ROUTER, ..Bu::default() });
     w.bu(&Bu { flags: ROUTER, home: Some(other), ..Bu::default() });

@@ -10,8 +10,8 @@ use anchord::mobility::anchor::{Anchor, Record};
 use anchord::mobility::binding::{Bce, BceState};
 use anchord::mobility::event::Event;
 use anchord::mobility::ha::{
-    HaConfig, HomeAgent, HomeLink, HomeNode, HomeState, Interworking, LinkAddress, LinkPrefix,
-    Proof,
+    HaConfig, HomeAgent, HomeLink, HomeNode, HomeState, Interworking, LinkAddress, LinkId,
+    LinkPrefix, Proof,
 };
 use anchord::mobility::mip4::HomeAgent4;
 use anchord::mobility::{Description, Lma};
@@ -39,16 +39,16 @@ pub(super) struct World {
 }
 
 fn homes(interworking: Interworking, second: bool) -> HaConfig {
-    let link = |prefix: &str, is_virtual, per_node_len| HomeLink {
+    let link = |prefix: &str, id, per_node_len| HomeLink {
         customer: CustomerId(0),
         prefixes: vec![LinkPrefix {
             prefix: prefix.parse().expect("a prefix"),
+            address: None,
             valid_lifetime_s: None,
             preferred_lifetime_s: None,
         }],
         per_node_len,
-        is_virtual,
-        address: None,
+        id,
         preference: 0,
     };
     let node = |n: u8| HomeNode {
@@ -63,8 +63,8 @@ fn homes(interworking: Interworking, second: bool) -> HaConfig {
         enabled: true,
         address: address(case::LMA),
         links: vec![
-            link("2001:db8:a000::/61", true, Some(64)),
-            link("2001:db8:100::/64", false, None),
+            link("2001:db8:a000::/61", None, Some(64)),
+            link("2001:db8:100::/64", Some(LinkId(1)), None),
         ],
         nodes: (0..if second { 2 } else { 3 }).map(node).collect(),
         interworking,

@@ -32,7 +32,7 @@ pub(super) const BINDINGS_MAX: usize = 5;
 pub(super) const REGISTRATIONS_MAX: usize = 3;
 pub(super) const CARE_OF_MAX: usize = 2;
 
-/// The home link that a port has: behind those of the two pools.
+/// The home link that a port has.
 const ATTACHED: LinkId = LinkId(2);
 
 /// Two pools are virtual links, as the configuration makes them; a port has the third, which has
@@ -40,6 +40,7 @@ const ATTACHED: LinkId = LinkId(2);
 pub(super) fn mobile_ipv6(choices: u8) -> HaConfig {
     let prefix = |prefix, valid: Option<u32>| LinkPrefix {
         prefix,
+        address: None,
         valid_lifetime_s: valid,
         preferred_lifetime_s: valid.map(|s| s / 10),
     };
@@ -47,15 +48,14 @@ pub(super) fn mobile_ipv6(choices: u8) -> HaConfig {
         customer: CustomerId(customer),
         prefixes,
         per_node_len: Some(64),
-        is_virtual: true,
-        address: None,
+        id: None,
         preference: 0,
     };
+    let own = LinkPrefix { address: Some(home_address(9)), ..prefix(subnet(0), None) };
     let attached = HomeLink {
         per_node_len: None,
-        is_virtual: false,
-        address: Some(home_address(9)),
-        ..link(0, vec![prefix(subnet(0), None), prefix(subnet(1), Some(600))])
+        id: Some(ATTACHED),
+        ..link(0, vec![own, prefix(subnet(1), Some(600))])
     };
     let of_pool = |customer| link(customer, vec![prefix(pool(), None)]);
     HaConfig {
@@ -365,7 +365,7 @@ pub(super) fn check_icmp(icmp: &HomeIcmp) {
             let room = &mut [0; 1280 - 40];
             emit_discovery_reply(*id, *mobile_routers, agents, ends, room)
         }
-        HomeIcmpBody::PrefixAdvertisement { id, prefixes } => {
+        HomeIcmpBody::PrefixAdvertisement { id, prefixes, .. } => {
             assert!(!prefixes.is_empty() && icmp.home.is_some(), "{icmp:?}");
             let all: Vec<_> = prefixes
                 .iter()
