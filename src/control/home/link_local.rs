@@ -38,10 +38,9 @@ impl<P: FramePool> Control<P> {
         if !address.is_unicast_link_local() {
             return None;
         }
-        let mut links = self.home.links_of(port);
-        let link = links
-            .find(|link| self.home.defended.contains_key(&LinkAddress { link: *link, address }))?;
-        self.home.port(link)
+        let link = self.home.link_of(port)?;
+        let is_defended = self.home.defended.contains_key(&LinkAddress { link, address });
+        self.home.port(link).filter(|_| is_defended)
     }
 
     /// Sends an error to who is on the link: nobody else reaches such an address.

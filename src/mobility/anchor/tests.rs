@@ -8,7 +8,7 @@ use crate::addr::{CustomerId, GreKeys, HomePrefix, TunnelPath};
 use crate::mobility::action::{AuditKind, Ignored};
 use crate::mobility::ha::tests::{Bu, COA, COA2, HA, MAG, POOLED, World, config, mn_id, prefix};
 use crate::mobility::ha::tests::{published, reply};
-use crate::mobility::ha::{HaConfig, Interworking};
+use crate::mobility::ha::{HaConfig, Interworking, LinkAddress, LinkId};
 use crate::mobility::message::{OwnedOptions, Transport, UpdateMsg};
 use crate::time::{Duration, Lifetime};
 use crate::wire::mh::{
@@ -232,12 +232,14 @@ fn way_home_is_the_gateways_whatever_moved_with_the_node_and_else_the_home_links
         w.bu(&bu(2, 0, flags));
         assert_eq!(way(&w, POOLED), None);
     }
-    let mut w = World::new(config());
+    let mut at_port = config();
+    let link = LinkId(3);
+    at_port.links[0].id = Some(link);
+    let mut w = World::new(at_port);
     let home = "2001:db8:100::22".parse().expect("an address");
     w.bu(&Bu { home: Some(home), ..bu(1, 900, PLAIN) });
-    let binding = w.anchor.ha().cache().by_home(CustomerId(0), home).expect("registered");
-    assert_eq!(way(&w, home), Some(WayHome::Link(binding.link)));
-    assert!(binding.link.is_some());
+    w.event(Event::HomeProbed { address: LinkAddress { link, address: home }, taken: false });
+    assert_eq!(way(&w, home), Some(WayHome::Link(Some(link))));
 }
 
 #[test]
