@@ -86,7 +86,8 @@ impl Links {
     }
 
     /// What the node of a binding is told (RFC 6275 10.6.1): the prefixes of its home link, in
-    /// their order, then those that the link has lost. Where each node has a prefix of its own, that one.
+    /// their order, then those that the link has lost. Where each node has a prefix of its own,
+    /// that one.
     pub(super) fn told(&self, binding: &HomeBinding) -> Vec<Told> {
         let HomeBinding { customer, home, held, .. } = *binding;
         let Some((link, own)) = self.find(customer, home) else {

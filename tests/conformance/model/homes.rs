@@ -1,7 +1,7 @@
 //! Nodes that move themselves, their gateways, and Mobile IPv4, in one anchor: random streams of
-//! updates in any order, home links that answer late or never, other nodes' files, restarts. What
-//! home registrations come to is what a naive list of them says; workers, disk and home links know
-//! what the caches of all three protocols know (RFC 6612 4.2), whatever happened.
+//! updates in any order, home links that answer late or never, come, go and end, other files,
+//! restarts. What home registrations come to is what a naive list of them says; workers, disk and
+//! home links know what the caches of all three protocols know (RFC 6612 4.2), whatever happened.
 
 mod mip4;
 mod naive;
@@ -35,9 +35,27 @@ enum Step {
     Probed(usize, bool),
     Wait(u64),
     Delete(u8),
-    /// The file of nodes is read again: the second one, or the first.
-    Reload(bool),
+    /// The files are read again.
+    Reload(Files),
     Restart,
+}
+
+/// What the files say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Files {
+    /// The second file of nodes: the network is the second node's, and the third node is not in it.
+    second: bool,
+    link: Link,
+}
+
+/// The home link of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Link {
+    #[default]
+    There,
+    /// Its prefix is valid for a moment only.
+    Short,
+    Gone,
 }
 
 /// What a node says of itself.
@@ -71,7 +89,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (0..3_usize, prop::bool::weighted(0.2)).prop_map(|(n, t)| Some(Step::Probed(n, t))),
         3 => (0..3_u8, 0..3_u8, prop::bool::weighted(0.2))
             .prop_map(|(node, care_of, ends)| Some(Step::Mip4(node, care_of, ends))),
-        1 => any::<bool>().prop_map(|second| Some(Step::Reload(second))),
+        2 => files().prop_map(|files| Some(Step::Reload(files))),
         4 => Just(None),
     ];
     (ops(), prop::collection::vec((step.clone(), step), 60)).prop_map(|(ops, steps)| {
@@ -84,6 +102,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         let mixed = ops.into_iter().zip(steps);
         mixed.flat_map(|(op, (a, b))| [a, Some(gateway(op)), b]).flatten().collect()
     })
+}
+
+fn files() -> impl Strategy<Value = Files> {
+    let link = prop_oneof![2 => Just(Link::There), 1 => Just(Link::Short), 1 => Just(Link::Gone)];
+    (any::<bool>(), link).prop_map(|(second, link)| Files { second, link })
 }
 
 /// The home address with this number: on the home link, in the pool, nowhere.
@@ -177,10 +200,9 @@ fn play(interworking: Interworking, steps: Vec<Step>) -> Result<(), TestCaseErro
                 let event = Event::AdminDelete { mn_id, prefix: None, customer: None };
                 world.handle(event, clock(now))
             }
-            Step::Reload(second) => {
-                homes.second = *second;
-                world.reload(*second, clock(now));
-                Vec::new()
+            Step::Reload(files) => {
+                homes.reload(*files, now);
+                world.reload(*files, clock(now))
             }
             Step::Restart => {
                 homes.restart(now);
@@ -208,7 +230,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     // proves: MIP6-9.5.1-4, MIP6-9.5.1-12, MIP6-9.5.1-13, MIP6-9.5.1-14, MIP6-10.3.1-13
-    // proves: MIP6-10.3.1-14, MIP6-10.3.1-15, MIP6-10.3.1-21, MIP6-10.3.2-3
+    // proves: MIP6-10.3.1-14, MIP6-10.3.1-15, MIP6-10.3.1-21, MIP6-10.3.2-3, MIP6-10.6.4-1
     #[test]
     fn home_registrations_are_what_a_naive_list_says_whatever_gateways_do(steps in steps()) {
         play(Interworking::Independent, steps)?;

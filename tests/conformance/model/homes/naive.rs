@@ -2,7 +2,7 @@
 //! since the start.
 
 use super::world::World;
-use super::{Bu, home, network};
+use super::{Bu, Files, Link, home, network};
 use crate::model::{DELETE_DELAY, LIFETIME, TICKS, clock};
 use anchord::addr::HomePrefix;
 use anchord::mobility::ha::{HomeAgent, HomeState};
@@ -30,6 +30,7 @@ struct Entry {
 /// What the list holds of a registration besides.
 #[derive(Debug, Clone)]
 struct Kept {
+    id: u64,
     now: Entry,
     /// When the question whether its address is free is given up, and what is answered if it is.
     probe: Option<(u64, Answer)>,
@@ -42,14 +43,17 @@ struct Kept {
 pub(super) struct Homes {
     all: Vec<Kept>,
     answers: Vec<Answer>,
-    /// The second file of nodes is in force: the network is the second node's, and the third node
-    /// is not in it.
-    pub(super) second: bool,
+    last: u64,
+    files: Files,
+    /// When the prefix of the port's link ends.
+    valid_until: Option<u64>,
 }
 
 /// Registrations at most.
 pub(super) const ROOM: usize = 3;
 const PROBE_TIMEOUT: u64 = 5 * TICKS;
+/// How long the prefix of the port's link is valid when it is not for long.
+pub(super) const SHORT: u64 = 40 * TICKS;
 
 /// Whether an answer goes to a node.
 pub(super) fn is_of_node(address: Ipv6Addr) -> bool {
@@ -69,10 +73,10 @@ impl Homes {
 
     /// The networks of a node by the file in force; `None`: the node is not in it.
     fn networks_of(&self, node: u8) -> Option<Vec<HomePrefix>> {
-        let owner = u8::from(self.second);
+        let owner = u8::from(self.files.second);
         match node {
             n if n == owner => Some(vec![network(0)]),
-            2 if self.second => None,
+            2 if self.files.second => None,
             _ => Some(Vec::new()),
         }
     }
@@ -129,7 +133,8 @@ impl Homes {
             return Some(there.map(|n| self.depart(n, bu.seq, now)).ok_or(133));
         }
         // 10.3.1
-        if bu.home == 4 {
+        let left = self.left(bu.home, now);
+        if bu.home == 4 || left == 0 {
             return Some(Err(132));
         }
         if known.is_none() && self.all.len() >= ROOM {
@@ -155,7 +160,51 @@ impl Homes {
         {
             return Some(Err(133));
         }
-        self.register(bu, node, networks, now).map(Ok)
+        self.register(bu, node, networks, left, now).map(Ok)
+    }
+
+    /// The longest lifetime that the prefix of a home address allows.
+    fn left(&self, home: u8, now: u64) -> u16 {
+        match (self.files.link, self.valid_until) {
+            (Link::Gone, _) if home < 2 => 0,
+            (Link::Short, Some(until)) if home < 2 => {
+                u16::try_from(until.saturating_sub(now) / (4 * TICKS)).expect("short")
+            }
+            _ => u16::MAX,
+        }
+    }
+
+    /// RFC 6275 10.6.4: what is registered ends with its prefix.
+    pub(super) fn reload(&mut self, files: Files, now: u64) {
+        let was = std::mem::replace(&mut self.files, files);
+        if files.link != was.link {
+            self.valid_until = (files.link == Link::Short).then_some(now + SHORT);
+            self.apply_link();
+        }
+    }
+
+    fn apply_link(&mut self) {
+        let concerned = |k: &Kept| k.now.home < 2 && k.now.state != HomeState::Invalid;
+        if self.files.link == Link::Gone {
+            let mut gone: Vec<_> = self.all.iter().filter(|k| concerned(k)).cloned().collect();
+            gone.sort_by_key(|k| k.id);
+            let asked = gone.iter().filter_map(|k| k.probe);
+            self.answers.extend(asked.map(|(_, answer)| Answer(132, answer.1, 0)));
+            self.all.retain(|k| !concerned(k));
+        }
+        let most = u16::try_from(SHORT / (4 * TICKS)).expect("short");
+        for kept in self.all.iter_mut().filter(|k| concerned(k)) {
+            let ends = self.valid_until.map_or(kept.now.ends, |until| kept.now.ends.min(until));
+            let is_cut = ends < kept.now.ends;
+            kept.now.ends = ends;
+            match &mut kept.probe {
+                None => kept.disk = Some(kept.now.clone()),
+                Some((_, Answer(status, _, granted))) => {
+                    *granted = if is_cut { most.min(*granted) } else { *granted };
+                    *status = u8::from(self.valid_until.is_some() && *granted >= most);
+                }
+            }
+        }
     }
 
     /// RFC 3963 6.2
@@ -180,9 +229,11 @@ impl Homes {
         bu: &Bu,
         node: u8,
         networks: Vec<HomePrefix>,
+        left: u16,
         now: u64,
     ) -> Option<Answer> {
-        let lifetime = u64::from(bu.lifetime) * 4 * TICKS;
+        let granted = bu.lifetime.min(left);
+        let lifetime = u64::from(granted) * 4 * TICKS;
         let entry = Entry {
             node,
             home: bu.home,
@@ -193,9 +244,11 @@ impl Homes {
             state: HomeState::Active,
             ends: now + lifetime.min(LIFETIME),
         };
-        let answer = Answer(0, bu.seq, bu.lifetime);
+        // It becomes invalid when the registration ends.
+        let answer = Answer(u8::from(granted == left), bu.seq, granted);
         let n = self.find(bu.home).unwrap_or_else(|| {
-            self.all.push(Kept { now: entry.clone(), probe: None, disk: None });
+            self.last += 1;
+            self.all.push(Kept { id: self.last, now: entry.clone(), probe: None, disk: None });
             self.all.len() - 1
         });
         let kept = &mut self.all[n];
@@ -245,7 +298,9 @@ impl Homes {
 
     /// What ends until `now` ends; who asks in vain is told so.
     pub(super) fn wait(&mut self, now: u64) {
-        let overdue = |k: &Kept| k.probe.filter(|(until, _)| *until <= now);
+        // Whose lifetime is over before is forgotten.
+        let ends = |k: &Kept| k.now.ends;
+        let overdue = |k: &Kept| k.probe.filter(|(until, _)| *until <= now && *until < ends(k));
         let mut late: Vec<_> = self.all.iter().filter_map(overdue).collect();
         late.sort_by_key(|(until, _)| *until);
         self.answers.extend(late.iter().map(|(_, answer)| Answer(130, answer.1, 0)));
@@ -258,11 +313,14 @@ impl Homes {
 
     /// What ended while nobody ran, or asked about the home address again, is not taken up.
     pub(super) fn restart(&mut self, now: u64) {
-        let restored = |disk: Entry| Kept { now: disk.clone(), probe: None, disk: Some(disk) };
-        self.all = std::mem::take(&mut self.all)
-            .into_iter()
-            .filter_map(|k| k.disk.filter(|d| d.ends > now).map(restored))
-            .collect();
+        let restored = |k: Kept| {
+            let disk = k.disk.filter(|d| d.ends > now)?;
+            Some(Kept { id: k.id, now: disk.clone(), probe: None, disk: Some(disk) })
+        };
+        self.all = std::mem::take(&mut self.all).into_iter().filter_map(restored).collect();
+        // Lifetimes of prefixes begin anew with each run.
+        self.valid_until = self.valid_until.map(|_| now + SHORT);
+        self.apply_link();
     }
 
     /// Whether the home agent holds the same.

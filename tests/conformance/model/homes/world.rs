@@ -1,6 +1,6 @@
 //! What follows from the actions of an anchor of three protocols when somebody carries them out.
 
-use super::{home, mip4, naive, network};
+use super::{Files, Link, home, mip4, naive, network};
 use crate::case;
 use crate::model::{CONFIG, LIFETIME, TICKS};
 use crate::render::address;
@@ -10,7 +10,7 @@ use anchord::mobility::anchor::{Anchor, Record};
 use anchord::mobility::binding::{Bce, BceState};
 use anchord::mobility::event::Event;
 use anchord::mobility::ha::{
-    HaConfig, HomeAgent, HomeLink, HomeNode, HomeState, Interworking, LinkAddress, LinkId,
+    Drain, HaConfig, HomeAgent, HomeLink, HomeNode, HomeState, Interworking, LinkAddress, LinkId,
     LinkPrefix, Proof,
 };
 use anchord::mobility::mip4::HomeAgent4;
@@ -28,7 +28,7 @@ type Forwarding = BTreeMap<CustomerPrefix, Option<(Ipv6Addr, Encap, GreKeys)>>;
 pub(super) struct World {
     pub(super) anchor: Anchor,
     interworking: Interworking,
-    second: bool,
+    files: Files,
     forwarding: Forwarding,
     disk: BTreeMap<BindingId, Vec<u8>>,
     defended: BTreeSet<LinkAddress>,
@@ -38,7 +38,8 @@ pub(super) struct World {
     pub(super) requests: u64,
 }
 
-fn homes(interworking: Interworking, second: bool) -> HaConfig {
+fn homes(interworking: Interworking, files: Files) -> HaConfig {
+    let second = files.second;
     let link = |prefix: &str, id, per_node_len| HomeLink {
         customer: CustomerId(0),
         prefixes: vec![LinkPrefix {
@@ -59,13 +60,18 @@ fn homes(interworking: Interworking, second: bool) -> HaConfig {
         mobile_networks: if n == u8::from(second) { vec![network(0)] } else { Vec::new() },
         proof: Proof::Nothing,
     };
+    let mut at_port = link("2001:db8:100::/64", Some(LinkId(1)), None);
+    if files.link == Link::Short {
+        let seconds = u32::try_from(naive::SHORT / TICKS).ok();
+        at_port.prefixes[0].valid_lifetime_s = seconds;
+        at_port.prefixes[0].preferred_lifetime_s = seconds;
+    }
+    let at_port = (files.link != Link::Gone).then_some(at_port);
+    let of_pool = link("2001:db8:a000::/61", None, Some(64));
     HaConfig {
         enabled: true,
         address: address(case::LMA),
-        links: vec![
-            link("2001:db8:a000::/61", None, Some(64)),
-            link("2001:db8:100::/64", Some(LinkId(1)), None),
-        ],
+        links: at_port.into_iter().chain([of_pool]).collect(),
         nodes: (0..if second { 2 } else { 3 }).map(node).collect(),
         interworking,
         max_bindings: naive::ROOM,
@@ -77,9 +83,9 @@ fn homes(interworking: Interworking, second: bool) -> HaConfig {
 impl World {
     pub(super) fn new(interworking: Interworking) -> Self {
         Self {
-            anchor: anchor(interworking, false),
+            anchor: anchor(interworking, Files::default()),
             interworking,
-            second: false,
+            files: Files::default(),
             forwarding: Forwarding::new(),
             disk: BTreeMap::new(),
             defended: BTreeSet::new(),
@@ -108,21 +114,27 @@ impl World {
         all
     }
 
-    /// Another file of nodes.
-    pub(super) fn reload(&mut self, second: bool, now: Now) {
-        self.second = second;
-        let mut home = HomeAgent::new(homes(self.interworking, second));
+    /// Other files.
+    pub(super) fn reload(&mut self, files: Files, now: Now) -> Vec<Action> {
+        self.files = files;
+        let mut home = HomeAgent::new(homes(self.interworking, files));
         let mut description = Description::new(case::config(CONFIG));
         let mut mip4 = HomeAgent4::new(mip4::config());
         self.anchor.take_over(&mut description, &mut home, &mut mip4, now);
+        self.sweep(now)
+    }
+
+    fn sweep(&mut self, now: Now) -> Vec<Action> {
+        let mut actions = Vec::new();
         while self.anchor.is_sweeping() {
-            self.handle(Event::Sweep, now);
+            actions.extend(self.handle(Event::Sweep, now));
         }
+        actions
     }
 
     /// Starts again with what is on the disk.
     pub(super) fn restart(&mut self, now: Now) -> Vec<Action> {
-        self.anchor = anchor(self.interworking, self.second);
+        self.anchor = anchor(self.interworking, self.files);
         self.forwarding.clear();
         self.defended.clear();
         self.probes.clear();
@@ -132,6 +144,9 @@ impl World {
             self.anchor.restore(record, now, &mut actions).expect("taken up");
         }
         self.carry_out(&actions);
+        // Its first event: it serves.
+        actions.extend(self.handle(Event::NodeDrain(Drain::End), now));
+        actions.extend(self.sweep(now));
         actions
     }
 
@@ -198,9 +213,9 @@ impl World {
     }
 }
 
-fn anchor(interworking: Interworking, second: bool) -> Anchor {
+fn anchor(interworking: Interworking, files: Files) -> Anchor {
     let lma = Lma::new(case::config(CONFIG));
-    let ha = HomeAgent::new(homes(interworking, second));
+    let ha = HomeAgent::new(homes(interworking, files));
     Anchor::new(lma, ha).with_mip4(HomeAgent4::new(mip4::config()))
 }
 
