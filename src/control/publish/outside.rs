@@ -30,7 +30,9 @@ impl Outside {
     pub(super) fn set_links(&mut self, links: Vec<CustomerPrefix>) {
         self.links = links;
         let held: Vec<_> = self.held.iter().copied().filter(|p| self.is_on_link(*p)).collect();
-        held.into_iter().for_each(|p| self.end(p));
+        for prefix in held {
+            self.end(prefix);
+        }
     }
 
     fn is_on_link(&self, prefix: CustomerPrefix) -> bool {
