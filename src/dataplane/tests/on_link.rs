@@ -28,8 +28,11 @@ fn rig(workers: u16) -> Rig {
     rig
 }
 
-/// What can stand before a packet of the node, and what then stands before the answer.
-fn ways() -> [(&'static str, fn(&[u8]) -> Packet4, fn(&[u8]) -> Packet4); 4] {
+/// What stands around a packet in a tunnel.
+type Around = fn(&[u8]) -> Packet4;
+
+/// What can stand around a packet of the node, and what then stands around the answer.
+fn ways() -> [(&'static str, Around, Around); 4] {
     [
         (
             "alone",

@@ -71,13 +71,13 @@ fn packet_of_ours_takes_the_tunnel_that_it_is_given_as_if_its_entry_said_so() {
             let bytes = Packet::new(LMA, MN1).len(len).bytes();
             rig.set(HNP1, Forward::Tunnel(TunnelId(1), keys));
             inject(&mut rig, &bytes);
-            let expected: Vec<_> = rig.sent(ACCESS).iter().map(unlike).collect();
+            let expected: Vec<_> = rig.sent(ACCESS).into_iter().map(unlike).collect();
             assert_eq!(expected.len(), if len == 100 { 1 } else { 2 }, "cut");
             rig.set(HNP1, Forward::Held);
             let frame = rig.pool.frame(ACCESS, &[&[0; 14], &bytes[..]].concat()).unwrap();
             assert!(rig.workers[0].injects.push(Inject::Through(tunnel, keys, frame)).is_ok());
             rig.run();
-            assert_eq!(rig.sent(ACCESS).iter().map(unlike).collect::<Vec<_>>(), expected);
+            assert_eq!(rig.sent(ACCESS).into_iter().map(unlike).collect::<Vec<_>>(), expected);
         }
         rig.balance();
     }
@@ -94,8 +94,8 @@ fn packet_of_ours_takes_the_tunnel_that_it_is_given_as_if_its_entry_said_so() {
 }
 
 /// A frame of ours without what differs from one to the next.
-fn unlike(frame: &Vec<u8>) -> Vec<u8> {
-    let mut frame = without_identification(frame.clone());
+fn unlike(frame: Vec<u8>) -> Vec<u8> {
+    let mut frame = without_identification(frame);
     if frame[12..14] == [0x86, 0xdd] && frame[20] == 44 {
         frame[58..62].fill(0); // of a fragment header
     }
