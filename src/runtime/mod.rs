@@ -192,14 +192,18 @@ pub fn run(config: &Config, path: &Path, log: LogHandle) -> Result<(), RuntimeEr
         job.wait()?;
     }
     drop(control);
-    // They end when the control core's ends of their channels are gone.
-    for thread in enders.into_iter().flatten() {
+    join(enders.into_iter().flatten());
+    tracing::info!("stopped");
+    outcome
+}
+
+/// Waits for threads that end when the control core's ends of their channels are gone.
+fn join(threads: impl Iterator<Item = JoinHandle<()>>) {
+    for thread in threads {
         if thread.join().is_err() {
             tracing::error!("a thread had panicked");
         }
     }
-    tracing::info!("stopped");
-    outcome
 }
 
 /// The control core's life: prepare, serve, settle.
