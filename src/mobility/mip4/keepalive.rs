@@ -64,8 +64,7 @@ impl HomeAgent4 {
         };
         match self.read_keepalive(msg) {
             Some(keepalive) if of_half_bound(&keepalive) => Mip4Audit::KeepaliveRefused,
-            Some(_) => Mip4Audit::Ignored(Ignored::Stray),
-            None => Mip4Audit::Ignored(Ignored::Malformed),
+            _ => Mip4Audit::Ignored(Ignored::Stray),
         }
     }
 

@@ -113,8 +113,8 @@ pub fn carries(packet: &[u8], next_header: u8) -> bool {
         || of_fragment() == Some(next_header)
 }
 
-/// Whether an IPv6 packet carries this next header, or may do so: it has headers that we cannot step
-/// over, or is a later fragment of one whose headers go on behind the first.
+/// Whether an IPv6 packet carries this next header, or may do so: it has headers that we cannot
+/// step over, or is a later fragment of one whose headers go on behind the first.
 #[must_use]
 pub fn may_carry(packet: &[u8], next_header: u8) -> bool {
     let goes_on = |n: u8| matches!(n, HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS);
