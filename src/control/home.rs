@@ -83,10 +83,14 @@ impl Home {
         links.find(|(_, p)| p.port == port).map(|(link, _)| *link)
     }
 
-    /// Another configuration. What is probed or defended on a link that is gone, the home agent
-    /// lets go by itself.
+    /// Another configuration. What is defended on a link that is gone, the home agent lets go by
+    /// itself. What was asked there has no answer: silence would say that an address is free, and
+    /// the home agent refuses who waits for it.
     pub(super) fn take_over(&mut self, links: &mut HomeLinks) {
         std::mem::swap(&mut self.links, links);
+        let ports = &self.links.ports;
+        self.probes.retain(|address, _| ports.contains_key(&address.link));
+        self.due.retain(|(_, address)| ports.contains_key(&address.link));
     }
 
     fn set_probe(&mut self, address: LinkAddress, left: u8, due: Instant) {

@@ -267,7 +267,8 @@ impl<P: FramePool> Control<P> {
         work
     }
 
-    /// Deletes some sessions of gateways that lost them; not faster than the journal writes.
+    /// Deletes some sessions of gateways that lost them, or looks at home registrations again; not
+    /// faster than the journal writes.
     fn sweep(&mut self, now: Now) -> usize {
         let due = self.anchor.is_sweeping() && !self.is_paused();
         if due {

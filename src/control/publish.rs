@@ -198,7 +198,13 @@ impl Publisher {
 
     /// Other home links at ports.
     pub(super) fn set_links(&mut self, links: Vec<CustomerPrefix>) {
-        self.outside.set_links(links);
+        if !self.outside.set_links(links) {
+            return;
+        }
+        let by_itself = self.entries.iter().filter(|(_, entry)| entry.pool.is_none());
+        for (prefix, _) in by_itself.filter(|(prefix, _)| !self.pools.has(**prefix)) {
+            self.outside.begin(*prefix);
+        }
     }
 
     /// What is forwarded outside of the configuration's pools and home links, told bit by bit.

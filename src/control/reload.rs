@@ -196,11 +196,13 @@ impl<P: FramePool> Control<P> {
     /// Who is a gateway, too, may send as much as that.
     fn take_over_agents(&mut self, before: &[Ipv4Addr]) {
         let is_mag = |a: &Ipv6Addr| self.mags.contains_key(a);
-        for agent in before.iter().map(Ipv4Addr::to_ipv6_mapped).filter(|a| !is_mag(a)) {
-            self.inbox.remove(agent);
-        }
         let agents = self.anchor.mip4().foreign_agents().map(|a| a.to_ipv6_mapped());
-        for agent in agents.filter(|a| !is_mag(a)) {
+        let agents: BTreeSet<Ipv6Addr> = agents.filter(|a| !is_mag(a)).collect();
+        let before = before.iter().map(Ipv4Addr::to_ipv6_mapped);
+        for gone in before.filter(|a| !is_mag(a) && !agents.contains(a)) {
+            self.inbox.remove(gone);
+        }
+        for agent in agents {
             self.inbox.add(agent, SIGNALING_RATE);
         }
     }

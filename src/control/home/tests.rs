@@ -562,3 +562,21 @@ fn node_whose_care_of_address_is_behind_a_gateway_is_answered_with_that_tunnels_
         assert_eq!(bench.count(Counter::BaSent), 1);
     }
 }
+
+// Workers and nodes hear of another configuration later than we do.
+#[test]
+fn probe_on_a_link_that_a_reload_takes_away_says_nothing() {
+    let port = HomePort { port: ACCESS, address: LMA };
+    let links = |ids: &[u16]| HomeLinks {
+        ports: ids.iter().map(|id| (LinkId(*id), port)).collect(),
+        ..HomeLinks::default()
+    };
+    let mut home = Home::new(links(&[1, 2]));
+    let at = |link| LinkAddress { link: LinkId(link), address: ON_LINK };
+    home.set_probe(at(1), 1, Instant(5));
+    home.set_probe(at(2), 1, Instant(6));
+    home.take_over(&mut links(&[2]));
+    assert_eq!(home.probes.keys().copied().collect::<Vec<_>>(), [at(2)]);
+    assert_eq!(home.due.iter().copied().collect::<Vec<_>>(), [(Instant(6), at(2))]);
+    assert_eq!(home.probed, []);
+}

@@ -25,14 +25,18 @@ impl Outside {
         Self { links, ..Self::default() }
     }
 
-    /// Other home links at ports. What is on one of them is not told of any more; what was on one
-    /// that is gone ends by itself.
-    pub(super) fn set_links(&mut self, links: Vec<CustomerPrefix>) {
+    /// Other home links at ports. What is on one of them is not told of any more. Returns whether
+    /// they are others: what was on one that is gone begins now.
+    pub(super) fn set_links(&mut self, links: Vec<CustomerPrefix>) -> bool {
+        if self.links == links {
+            return false;
+        }
         self.links = links;
         let held: Vec<_> = self.held.iter().copied().filter(|p| self.is_on_link(*p)).collect();
         for prefix in held {
             self.end(prefix);
         }
+        true
     }
 
     fn is_on_link(&self, prefix: CustomerPrefix) -> bool {
@@ -119,7 +123,8 @@ mod tests {
             ],
         );
         // Another customer's port has it from now on.
-        outside.set_links(vec![link.of(CustomerId(2))]);
+        assert!(outside.set_links(vec![link.of(CustomerId(2))]));
+        assert!(!outside.set_links(vec![link.of(CustomerId(2))]));
         assert_eq!(outside.batch(), [(home.of(CustomerId(2)), false)]);
     }
 

@@ -34,7 +34,7 @@ pub struct HaConfig {
     pub prefix_advertisements: bool,
     /// `MinMobPfxAdvInterval` (RFC 6275 13): what nobody has asked for is not sent earlier.
     pub min_advertisement_interval: Duration,
-    /// `MaxMobPfxAdvInterval`: nor later, and once in such a time at least.
+    /// `MaxMobPfxAdvInterval`: nor later, after a registration or a change.
     pub max_advertisement_interval: Duration,
     /// New nodes a second at most that are told by a Home Agent Switch (RFC 5142 7 and 8).
     pub switch_rate: u32,

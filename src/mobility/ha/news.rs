@@ -97,18 +97,23 @@ impl HomeAgent {
     /// What a node was told is not so any more: at once if its address is preferred no longer than
     /// the earliest that others are told.
     pub(super) fn announce(&mut self, binding: &HomeBinding, now: Now) {
-        let Some(mut telling) = self.news.all.get(&binding.id).copied() else { return };
+        let known = self.news.all.get(&binding.id).copied();
+        // It is answered with all that is new.
+        let has_asked = known.is_some_and(|t| t.asked.is_some());
+        if has_asked || binding.care_of.to_ipv4_mapped().is_some() {
+            return;
+        }
         let due = match self.preferred_left(binding, now) {
             Some(left) if left <= self.config.min_advertisement_interval => now.mono,
             _ => now.mono + self.delay(binding, now),
         };
-        let due = telling.not_before(due);
+        let due = known.map_or(due, |t| t.not_before(due));
         // What is scheduled says it all, when its time has come.
-        if telling.times == 0 && telling.due <= due {
+        if known.is_some_and(|t| t.times == 0 && t.due <= due) {
             return;
         }
-        (telling.due, telling.times, telling.has_place) = (due, 0, false);
-        self.schedule(binding.id, telling);
+        let last = known.and_then(|t| t.last);
+        self.schedule(binding.id, Telling { last, ..Telling::new(due) });
     }
 
     /// A node asks: it has heard what it was told, if it was. `false`: it is answered later, for it

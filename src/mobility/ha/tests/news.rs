@@ -106,11 +106,31 @@ fn node_that_asks_has_heard_it_and_is_answered_a_second_later() {
     assert_eq!((passed, all.len()), (Duration::from_secs(1), 1));
     assert_eq!((all[0].id, all[0].solicited, all[0].dst), (8, true, COA));
     assert_eq!(next(&mut w, Duration::from_secs(86_400)), None);
-    let noted = noted(&w.wait(Duration::ZERO));
-    assert!(!noted.contains(&AuditKind::Home(HomeAudit::Unheard)));
     // An update of a node that knows it all changes nothing.
     w.bu(&Bu { seq: 2, lifetime: 60_000, ..Bu::default() });
     assert_eq!(next(&mut w, Duration::from_secs(3600)), None);
+}
+
+#[test]
+fn answer_that_is_due_is_not_put_off_by_a_change() {
+    let mut w = told_once();
+    assert_eq!(w.event(ask(7)), []);
+    assert_eq!(heard(&reload(&mut w, lasting(300 * HOUR, 290 * HOUR))), []);
+    let (passed, all) = next(&mut w, Duration::from_secs(3600)).expect("answered");
+    assert_eq!((passed, all[0].id, all[0].solicited), (Duration::from_secs(1), 7, true));
+    assert_eq!(all[0].prefixes[0].1, 300 * HOUR - 1);
+}
+
+#[test]
+fn node_is_told_of_a_change_after_a_time_without_advertisements() {
+    let mut w = World::new(lasting(100 * HOUR, 90 * HOUR));
+    w.bu(&Bu { lifetime: 60_000, ..Bu::default() });
+    let silent = HaConfig { prefix_advertisements: false, ..lasting(100 * HOUR, 90 * HOUR) };
+    reload(&mut w, silent);
+    assert_eq!(next(&mut w, Duration::from_secs(100_000)), None);
+    reload(&mut w, lasting(200 * HOUR, 190 * HOUR));
+    let (_, all) = next(&mut w, Duration::from_secs(86_400)).expect("it is told");
+    assert_eq!((all.len(), all[0].solicited), (1, false));
 }
 
 // proves: MIP6-10.6.2-7
