@@ -14,7 +14,8 @@ pub(super) struct Links {
     since: Option<Instant>,
     /// Since another configuration brought or changed them.
     renewed: BTreeMap<CustomerPrefix, Instant>,
-    /// Prefixes that a link has no more, and until when its nodes are told so.
+    /// Prefixes that a link has no more, and until when its nodes have to be told so: the next
+    /// configuration after that forgets them. Who has not heard it by then is told it later, too.
     gone: Vec<(LinkId, HomePrefix, Instant)>,
 }
 
@@ -88,7 +89,7 @@ impl Links {
     /// What the node of a binding is told (RFC 6275 10.6.1): the prefixes of its home link, in
     /// their order, then those that the link has lost. Where each node has a prefix of its own,
     /// that one.
-    pub(super) fn told(&self, binding: &HomeBinding, now: Instant) -> Vec<Told> {
+    pub(super) fn told(&self, binding: &HomeBinding) -> Vec<Told> {
         let HomeBinding { customer, home, held, .. } = *binding;
         let Some((link, own)) = self.find(customer, home) else {
             // A session of a gateway's has it, as long as that is there.
@@ -98,19 +99,16 @@ impl Links {
             let span = self.span(customer, own);
             return vec![Told { prefix: held, address: own.address, span }];
         }
-        self.of_link(link, now)
+        self.of_link(link)
     }
 
-    /// The prefixes of a link, and those that it has lost not long ago.
-    fn of_link(&self, link: &HomeLink, now: Instant) -> Vec<Told> {
+    /// The prefixes of a link, and those that it has lost.
+    fn of_link(&self, link: &HomeLink) -> Vec<Told> {
         let told = |p: &LinkPrefix| {
             let span = self.span(link.customer, p);
             Told { prefix: p.prefix, address: p.address, span }
         };
-        let is_lost = |(id, _, until): &&(LinkId, HomePrefix, Instant)| {
-            link.id == Some(*id) && *until > now
-        };
-        let lost = self.gone.iter().filter(is_lost);
+        let lost = self.gone.iter().filter(|(id, ..)| link.id == Some(*id));
         let lost = lost.map(|(_, prefix, _)| Told::gone(*prefix));
         link.prefixes.iter().map(told).chain(lost).take(TOLD_MAX).collect()
     }
@@ -120,10 +118,9 @@ impl Links {
         &self,
         binding: &HomeBinding,
         before: Option<&Self>,
-        now: Instant,
     ) -> Vec<Told> {
         let there = self.all.iter().find(|l| l.id.is_some() && l.id == binding.link);
-        let mut told = there.map(|link| self.of_link(link, now)).unwrap_or_default();
+        let mut told = there.map(|link| self.of_link(link)).unwrap_or_default();
         if !told.iter().any(|t| t.prefix.contains(binding.home)) {
             let had = before.and_then(|b| b.find(binding.customer, binding.home));
             let shared = had.filter(|(link, _)| link.per_node_len.is_none());

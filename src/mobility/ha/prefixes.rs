@@ -53,7 +53,7 @@ impl HomeAgent {
         asked: Option<Question>,
         now: Now,
     ) -> Action {
-        advertise(binding, asked, &self.links.told(binding, now.mono), now)
+        advertise(binding, asked, &self.links.told(binding), now)
     }
 }
 

@@ -150,7 +150,7 @@ impl HomeAgent {
         }
         let is_news = match known {
             Known::All => false,
-            Known::Of(before) => before.told(&old, now.mono) != self.links.told(&new, now.mono),
+            Known::Of(before) => before.told(&old) != self.links.told(&new),
             Known::Nothing => true,
         };
         if is_news && new.state == HomeState::Active {
@@ -173,7 +173,7 @@ impl HomeAgent {
             Known::All | Known::Nothing => None,
         };
         if self.may_tell(binding.id, now) {
-            let told = self.links.told_in_the_end(binding, before, now.mono);
+            let told = self.links.told_in_the_end(binding, before);
             actions.push(advertise(binding, None, &told, now));
         }
         self.delete(binding.id, HomeAudit::PrefixGone, lma, actions);
